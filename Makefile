@@ -1,0 +1,67 @@
+# The commands of the checkout. Each does its own set-up; everything that it installs is pinned and stays inside the checkout.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+# Tests that run side by side share two cores; a file's tests stay together since they share servers.
+WORKERS ?= 2
+
+.PHONY: help setup demo test lint format testbed e2e e2e-long bench docs screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(VENV)/.ready node_modules/.ready ## everything that the other commands need, pinned
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml tools/venv
+	@tools/venv $(PYTHON) $(VENV)
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json tools/proxy
+	@tools/proxy
+	@touch $@
+
+demo: setup ## a hub, the service and a simulated cluster on 127.0.0.1 (PORT=8000); Ctrl-C ends all of it
+	@exec $(BIN)/moorage demo --port $(PORT)
+
+test: setup ## everything that needs no Go toolchain: unit, contract, service, hub and browser tests
+	@tools/browser
+	$(PYTEST) tests --ignore=tests/e2e -n $(WORKERS) --dist loadfile
+
+lint: $(VENV)/.ready ## ruff, mypy (strict) and the direction of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/yamllint -s deploy
+
+format: $(VENV)/.ready ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+testbed: ## build the real control plane once (needs Go)
+	@testbed/build
+
+e2e: setup testbed ## tests on the real control plane, and on a real node where the machine allows it
+	$(BIN)/python tests/e2e/run.py
+
+e2e-long: setup testbed ## as e2e, with 3,000 differential asks
+	MOORAGE_ASKS=3000 $(BIN)/python tests/e2e/run.py
+
+bench: setup ## the limits of DESIGN, measured; writes bench/results.json and a table
+	$(BIN)/python bench/run.py
+
+docs: $(VENV)/.ready ## the documentation as HTML
+	$(BIN)/python -m sphinx -W -n -q docs docs/_build
+
+screenshots: setup ## the pictures of the README, taken from a running demo
+	@tools/browser
+	$(BIN)/python tools/screenshots.py
+
+clean: ## forget everything that was set up here
+	rm -rf $(VENV) node_modules .demo .testbed test-results docs/_build
