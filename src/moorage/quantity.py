@@ -1,7 +1,7 @@
 """Exact Kubernetes quantities: text at the edges, integers inside.
 
-A quantity is kept as an integer count of nano-units, the finest step that Kubernetes itself keeps, so that sums are exact
-and rounding happens once, where a rule asks for it.
+A quantity is kept as an integer count of nano-units, the finest step that Kubernetes itself keeps, so that sums are
+exact and rounding happens once, where a rule asks for it.
 
 Source: kubernetes v1.36 apimachinery pkg/api/resource/quantity.go (ParseQuantity, Value, MilliValue) and suffix.go.
 """
