@@ -38,7 +38,7 @@ lint: $(VENV)/.ready ## ruff, mypy (strict) and the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/yamllint -s deploy
+	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy
 
 format: $(VENV)/.ready ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
