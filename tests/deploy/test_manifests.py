@@ -1,0 +1,168 @@
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from moorage.kube.resources import FOLLOWED
+
+KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
+MANIFESTS = sorted(
+    str(path.relative_to(KUBERNETES)) for path in KUBERNETES.rglob("*.yaml") if path.name != "kustomization.yaml"
+)
+RESTRICTED_CONTAINER = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def granted(roles):
+    """(group, resource) -> verbs of a list of Roles."""
+    return {
+        (group, resource): set(rule["verbs"])
+        for role in roles
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+@pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(30, 38)])
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_every_manifest_fits_the_schema_of_every_kubernetes_that_is_supported(objects, manifest, version):
+    found = objects(manifest)
+
+    assert found
+    for candidate in found:
+        kubernetes_validate.validate(candidate, version, strict=True)
+
+
+def test_every_manifest_is_applied_or_optional(root):
+    listed = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+
+    assert sorted(listed) == [name for name in MANIFESTS if "/" not in name]
+    assert all(name.startswith("optional/") for name in MANIFESTS if name not in listed)
+
+
+def test_the_cluster_role_is_list_and_watch_on_the_kinds_that_the_feed_follows_and_nothing_else(one):
+    followed = {}
+    for resource in FOLLOWED:
+        api, _, name = resource.path.rpartition("/")
+        followed[("" if api == "/api/v1" else api.split("/")[2], name)] = {"list", "watch"}
+
+    assert granted([one("cluster-role.yaml", "ClusterRole")]) == followed
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_no_cluster_role_writes_or_reaches_a_secret_or_a_shell(objects, manifest):
+    roles = [found for found in objects(manifest) if found["kind"] == "ClusterRole"]
+
+    for (_, resource), verbs in granted(roles).items():
+        assert verbs <= {"list", "watch", "get"}
+        assert resource != "secrets"
+        assert resource != "*"
+        assert "/" not in resource
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_every_binding_binds_a_role_of_its_own_file_to_the_service_account(objects, manifest):
+    found = objects(manifest)
+    roles = {(candidate["kind"], candidate["metadata"]["name"]) for candidate in found}
+
+    for binding in found:
+        if binding["kind"] in ("ClusterRoleBinding", "RoleBinding"):
+            assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) in roles
+            assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "moorage", "namespace": "moorage"}]
+
+
+def test_the_pod_meets_the_restricted_pod_security_standard(one):
+    pod = one("deployment.yaml", "Deployment")["spec"]["template"]["spec"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert [container["securityContext"] for container in pod["containers"]] == [RESTRICTED_CONTAINER]
+    assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} == {"secret", "emptyDir"}
+    assert (
+        one("namespace.yaml", "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    )
+
+
+def test_a_service_called_moorage_does_not_reach_the_settings_by_its_environment_variables(one):
+    pod = one("deployment.yaml", "Deployment")["spec"]["template"]["spec"]
+
+    assert pod["enableServiceLinks"] is False
+
+
+def test_the_probes_the_service_and_the_policy_lead_to_the_port_that_is_listened_on(one):
+    deployment = one("deployment.yaml", "Deployment")
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    [port] = container["ports"]
+    [served] = one("service.yaml", "Service")["spec"]["ports"]
+    [ingress] = one("network-policy.yaml", "NetworkPolicy")["spec"]["ingress"]
+
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": port["name"]}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": port["name"]}
+    assert served["targetPort"] == port["name"]
+    assert [allowed["port"] for allowed in ingress["ports"]] == [port["name"]]
+    assert f"MOORAGE_PORT={port['containerPort']}\n" in (KUBERNETES / "settings.env").read_text()
+
+
+def test_every_selector_finds_the_pods_of_the_deployment(one):
+    deployment = one("deployment.yaml", "Deployment")["spec"]
+    labels = deployment["template"]["metadata"]["labels"].items()
+
+    for selector in (
+        deployment["selector"]["matchLabels"],
+        one("service.yaml", "Service")["spec"]["selector"],
+        one("disruption.yaml", "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+        one("network-policy.yaml", "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector.items() <= labels
+
+
+def test_the_settings_are_settings_of_the_service_and_listen_only_with_tokens(monkeypatch):
+    from moorage.service.settings import Settings
+
+    lines = [line.split("=", 1) for line in (KUBERNETES / "settings.env").read_text().splitlines() if line]
+    for name, value in lines:
+        monkeypatch.setenv(name, value)
+
+    settings = Settings()
+
+    assert {name.removeprefix("MOORAGE_").lower() for name, _ in lines} <= set(Settings.model_fields)
+    assert settings.host == "0.0.0.0"
+    assert settings.token_file is not None
+    assert settings.allow_anonymous_access_from_everywhere is False
+
+
+def test_the_tokens_are_mounted_where_the_settings_look_for_them(one):
+    pod = one("deployment.yaml", "Deployment")["spec"]["template"]["spec"]
+    [mount] = [mount for mount in pod["containers"][0]["volumeMounts"] if mount["name"] == "tokens"]
+
+    assert f"MOORAGE_TOKEN_FILE={mount['mountPath']}/tokens\n" in (KUBERNETES / "settings.env").read_text()
+
+
+def test_no_secret_lies_in_the_tree(deploy):
+    for path in deploy.rglob("*.yaml"):
+        for found in yaml.safe_load_all(path.read_text()):
+            assert not (isinstance(found, dict) and found.get("kind") == "Secret"), path
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_kustomize_gives_every_namespaced_object_the_namespace_and_the_pod_its_settings():
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(KUBERNETES)], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+    found = list(yaml.safe_load_all(built))
+    [settings] = [candidate for candidate in found if candidate["kind"] == "ConfigMap"]
+    cluster_wide = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
+    assert {candidate["metadata"].get("namespace") for candidate in found if candidate["kind"] not in cluster_wide} == {
+        "moorage"
+    }
+    assert json.dumps({"configMapRef": {"name": settings["metadata"]["name"]}}) in json.dumps(found)
+    assert "image: registry.example.org/moorage:" in built
