@@ -1,0 +1,148 @@
+"""What the API server fills in before it stores an object.
+
+Source: kubernetes v1.36 pkg/apis/core/v1/defaults.go, and the admission plugins Priority, DefaultTolerationSeconds and ServiceAccount.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from moorage.simulator.resources import Kind
+
+Json = dict[str, Any]
+
+_WAIT_FOR_NODE = [
+    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for key in ("not-ready", "unreachable")
+]
+
+
+def prepare(kind: Kind, body: Json, *, keep_status: bool) -> Json:
+    """Fill in this object; a status sent by a creator is dropped, as the API server drops it."""
+    if kind.has_status:
+        body["metadata"].setdefault("generation", 1)
+        if not keep_status:
+            body.pop("status", None)
+    match kind.plural:
+        case "pods":
+            _pod(body)
+        case "nodes":
+            _node(body)
+        case "namespaces":
+            body["metadata"].setdefault("labels", {}).setdefault(
+                "kubernetes.io/metadata.name", body["metadata"].get("name")
+            )
+            body.setdefault("spec", {}).setdefault("finalizers", ["kubernetes"])
+            body.setdefault("status", {}).setdefault("phase", "Active")
+        case "persistentvolumeclaims":
+            body.setdefault("spec", {}).setdefault("volumeMode", "Filesystem")
+            body.setdefault("status", {}).setdefault("phase", "Pending")
+        case "persistentvolumes":
+            spec = body.setdefault("spec", {})
+            spec.setdefault("persistentVolumeReclaimPolicy", "Retain")
+            spec.setdefault("volumeMode", "Filesystem")
+            body.setdefault("status", {}).setdefault("phase", "Available")
+        case "storageclasses":
+            body.setdefault("reclaimPolicy", "Delete")
+            body.setdefault("volumeBindingMode", "Immediate")
+        case "services":
+            _service(body)
+        case "secrets":
+            body.setdefault("type", "Opaque")
+            _string_data(body)
+        case _:
+            pass
+    return body
+
+
+def _string_data(body: Json) -> None:
+    from base64 import b64encode
+
+    for key, text in (body.pop("stringData", None) or {}).items():
+        body.setdefault("data", {})[key] = b64encode(str(text).encode()).decode()
+
+
+def _service(body: Json) -> None:
+    spec = body.setdefault("spec", {})
+    spec.setdefault("type", "ClusterIP")
+    spec.setdefault("sessionAffinity", "None")
+    for port in spec.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+        port.setdefault("targetPort", port.get("port"))
+    body.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def _node(body: Json) -> None:
+    body.setdefault("spec", {})
+    status = body.setdefault("status", {})
+    if "allocatable" not in status and "capacity" in status:
+        status["allocatable"] = dict(status["capacity"])
+
+
+def _pod(body: Json) -> None:
+    spec = body.setdefault("spec", {})
+    if not isinstance(spec, dict):
+        return
+    for field, value in (
+        ("restartPolicy", "Always"),
+        ("terminationGracePeriodSeconds", 30),
+        ("dnsPolicy", "ClusterFirst"),
+        ("schedulerName", "default-scheduler"),
+        ("securityContext", {}),
+        ("enableServiceLinks", True),
+        ("priority", 0),
+        ("preemptionPolicy", "PreemptLowerPriority"),
+    ):
+        if spec.get(field) is None:
+            spec[field] = value
+    if not spec.get("serviceAccountName"):
+        spec["serviceAccountName"] = spec.get("serviceAccount") or "default"
+    spec["serviceAccount"] = spec["serviceAccountName"]
+    tolerations = spec.setdefault("tolerations", None) or []
+    spec["tolerations"] = list(tolerations) + [
+        dict(wanted)
+        for wanted in _WAIT_FOR_NODE
+        if not any(_covers(held, wanted) for held in tolerations if isinstance(held, dict))
+    ]
+    for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
+        if isinstance(container, dict):
+            _container(container)
+    status = body.setdefault("status", {})
+    if isinstance(status, dict):
+        status.setdefault("phase", "Pending")
+        status.setdefault("qosClass", _quality(spec))
+
+
+def _covers(held: Json, wanted: Json) -> bool:
+    return held.get("key") in (wanted["key"], None, "") and held.get("effect") in (wanted["effect"], None, "")
+
+
+def _container(container: Json) -> None:
+    for field, value in (
+        ("terminationMessagePath", "/dev/termination-log"),
+        ("terminationMessagePolicy", "File"),
+    ):
+        container.setdefault(field, value)
+    image = str(container.get("image") or "")
+    latest = ":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest")
+    container.setdefault("imagePullPolicy", "Always" if latest and "@" not in image else "IfNotPresent")
+    for port in container.get("ports") or ():
+        port.setdefault("protocol", "TCP")
+    resources = container.setdefault("resources", {})
+    limits = resources.get("limits") if isinstance(resources, dict) else None
+    if isinstance(limits, dict) and limits:
+        requests = resources.get("requests")
+        # A request that is missing where a limit stands is the limit: the scheduler never defaults, so this must happen here.
+        resources["requests"] = {**limits, **(requests if isinstance(requests, dict) else {})}
+
+
+def _quality(spec: Json) -> str:
+    asked: list[Json] = [c.get("resources") or {} for c in spec.get("containers") or () if isinstance(c, dict)]
+    if not any((r.get("requests") or {}) or (r.get("limits") or {}) for r in asked):
+        return "BestEffort"
+    for resources in asked:
+        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
+        if any(name not in limits or requests.get(name) != limits[name] for name in ("cpu", "memory")):
+            return "Burstable"
+    return "Guaranteed"

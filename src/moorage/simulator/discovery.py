@@ -1,0 +1,106 @@
+"""What the API server says about itself: versions, groups, resources, health."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from moorage.simulator.resources import ALL_VERBS, KINDS, Kind
+
+if TYPE_CHECKING:
+    from moorage.simulator.apiserver import ApiServer
+    from moorage.simulator.authorization import User
+
+Json = dict[str, Any]
+
+VERSION = {
+    "major": "1",
+    "minor": "36",
+    "emulationMajor": "1",
+    "emulationMinor": "36",
+    "minCompatibilityMajor": "1",
+    "minCompatibilityMinor": "35",
+    "gitVersion": "v1.36.3",
+    "gitCommit": "0000000000000000000000000000000000000000",
+    "gitTreeState": "clean",
+    "buildDate": "2026-07-01T00:00:00Z",
+    "goVersion": "go1.26.0",
+    "compiler": "gc",
+    "platform": "linux/amd64",
+}
+_GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
+
+
+async def answer(server: ApiServer, user: User, request: web.Request) -> web.StreamResponse | None:
+    """None where this path is unknown here."""
+    match [part for part in request.path.split("/") if part]:
+        case ["version"]:
+            return web.json_response(VERSION)
+        case ["livez" | "readyz" | "healthz", *_]:
+            return web.Response(text="ok")
+        case []:
+            return web.json_response(
+                {"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"]}
+            )
+        case ["api"]:
+            return web.json_response({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
+        case ["apis"]:
+            return web.json_response(
+                {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*g) for g in _GROUPS]}
+            )
+        case ["apis", group] if any(group == name for name, _ in _GROUPS):
+            version = next(version for name, version in _GROUPS if name == group)
+            return web.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
+        case ["api", "v1"]:
+            return web.json_response(_resources("", "v1"))
+        case ["apis", group, version] if (group, version) in _GROUPS:
+            return web.json_response(_resources(group, version))
+        case _:
+            return None
+
+
+def _group(group: str, version: str) -> Json:
+    shown = {"groupVersion": f"{group}/{version}", "version": version}
+    return {"name": group, "versions": [shown], "preferredVersion": shown}
+
+
+def _resources(group: str, version: str) -> Json:
+    rows: list[Json] = []
+    for kind in KINDS:
+        if (kind.group, kind.version) == (group, version):
+            rows += _rows(kind)
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/{version}" if group else version,
+        "resources": rows,
+    }
+
+
+def _rows(kind: Kind) -> list[Json]:
+    row: Json = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.name,
+        "verbs": list(ALL_VERBS),
+    }
+    if kind.short:
+        row["shortNames"] = list(kind.short)
+    if kind.categories:
+        row["categories"] = list(kind.categories)
+    rows = [row]
+    if kind.has_status:
+        verbs = ["get", "patch", "update"]
+        rows.append({**_sub(kind, "status"), "kind": kind.name, "verbs": verbs})
+    if kind.plural == "pods":
+        rows.append({**_sub(kind, "log"), "kind": "Pod", "verbs": ["get"]})
+        rows.append({**_sub(kind, "binding"), "kind": "Binding", "verbs": ["create"]})
+        eviction = {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]}
+        rows.append({**_sub(kind, "eviction"), **eviction})
+    return rows
+
+
+def _sub(kind: Kind, name: str) -> Json:
+    return {"name": f"{kind.plural}/{name}", "singularName": "", "namespaced": kind.namespaced}

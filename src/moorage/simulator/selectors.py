@@ -1,0 +1,143 @@
+"""Label and field selectors, as `labelSelector=` and `fieldSelector=` of the API.
+
+Source: kubernetes v1.36 apimachinery pkg/labels/selector.go and pkg/fields/selector.go; the fields of each kind are those of its
+`pkg/registry/.../strategy.go`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moorage.simulator.status import Refusal, bad_request
+
+if TYPE_CHECKING:
+    from moorage.simulator.resources import Kind
+
+Json = dict[str, Any]
+Test = Callable[[Json], bool]
+
+_SET = re.compile(r"\s*([^\s!=,()]+)\s+(in|notin)\s*\(([^()]*)\)\s*")
+_EXISTS = re.compile(r"\s*(!?)\s*([^\s!=,()]+)\s*")
+_EQUALS = re.compile(r"\s*([^\s!=,()]+)\s*(==|!=|=)\s*([^\s!=,()]*)\s*")
+_EVENT_FIELDS = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+
+
+def parse_labels(text: str) -> list[Test]:
+    """The tests that an object's labels must pass; 400 on a text that is no selector."""
+    tests: list[Test] = []
+    position = 0
+    while position < len(text):
+        for pattern, make in ((_SET, _set_test), (_EQUALS, _equals_test), (_EXISTS, _exists_test)):
+            found = pattern.match(text, position)
+            if found and (found.end() == len(text) or text[found.end()] == ","):
+                tests.append(make(found))
+                position = found.end() + 1
+                break
+        else:
+            raise bad_request(
+                f"unable to parse requirement: found '{text[position:]}', expected: an identifier, '!', or the end"
+            )
+    return tests
+
+
+def _labels(body: Json) -> Json:
+    return (body.get("metadata") or {}).get("labels") or {}
+
+
+def _set_test(found: re.Match[str]) -> Test:
+    key, wanted = found[1], {value.strip() for value in found[3].split(",")}
+    if found[2] == "in":
+        return lambda body: _labels(body).get(key) in wanted
+    return lambda body: _labels(body).get(key) not in wanted
+
+
+def _equals_test(found: re.Match[str]) -> Test:
+    key, value = found[1], found[3]
+    if found[2] == "!=":
+        return lambda body: _labels(body).get(key) != value
+    return lambda body: _labels(body).get(key) == value
+
+
+def _exists_test(found: re.Match[str]) -> Test:
+    key, absent = found[2], found[1] == "!"
+    return lambda body: (key in _labels(body)) is not absent
+
+
+def _dig(body: Json, *path: str) -> Any:
+    value: Any = body
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _field(*path: str) -> Callable[[Json], str]:
+    return lambda body: _text(_dig(body, *path))
+
+
+def _fields_of(kind: Kind) -> dict[str, Callable[[Json], str]]:
+    fields: dict[str, Callable[[Json], str]] = {"metadata.name": _field("metadata", "name")}
+    if kind.namespaced:
+        fields["metadata.namespace"] = _field("metadata", "namespace")
+    match kind.plural:
+        case "pods":
+            for name in ("nodeName", "restartPolicy", "schedulerName", "serviceAccountName"):
+                fields[f"spec.{name}"] = _field("spec", name)
+            fields["spec.hostNetwork"] = lambda body: "true" if _dig(body, "spec", "hostNetwork") else "false"
+            for name in ("phase", "podIP", "nominatedNodeName"):
+                fields[f"status.{name}"] = _field("status", name)
+        case "events":
+            for name in _EVENT_FIELDS:
+                fields[f"involvedObject.{name}"] = _field("involvedObject", name)
+                fields[f"regarding.{name}"] = fields[f"involvedObject.{name}"]
+            fields |= {
+                "reason": _field("reason"),
+                "type": _field("type"),
+                "source": lambda body: _text(_dig(body, "source", "component") or body.get("reportingComponent")),
+                "reportingComponent": _field("reportingComponent"),
+            }
+        case "nodes":
+            fields["spec.unschedulable"] = lambda body: "true" if _dig(body, "spec", "unschedulable") else "false"
+        case "namespaces":
+            fields["status.phase"] = _field("status", "phase")
+        case "secrets":
+            fields["type"] = _field("type")
+        case "resourceslices":
+            fields |= {"spec.nodeName": _field("spec", "nodeName"), "spec.driver": _field("spec", "driver")}
+        case "jobs":
+            fields["status.successful"] = _field("status", "succeeded")
+    return fields
+
+
+def parse_fields(text: str, kind: Kind) -> list[Test]:
+    """As `parse_labels`, for fields; 400 on a field that this kind can't be selected by."""
+    tests: list[Test] = []
+    known = _fields_of(kind)
+    for part in filter(None, text.split(",")):
+        found = re.fullmatch(r"([^=!]+)(==|!=|=)(.*)", part)
+        if found is None:
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+        field, sign, value = found[1], found[2], re.sub(r"\\([=,\\])", r"\1", found[3])
+        if field not in known:
+            raise _unsupported(field, kind)
+        tests.append(_field_test(known[field], value, wanted=sign != "!="))
+    return tests
+
+
+def _unsupported(field: str, kind: Kind) -> Refusal:
+    if kind.plural in ("pods", "nodes", "events", "namespaces", "secrets", "jobs"):
+        return bad_request(
+            f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label selector "", field selector "{field}": field label not supported: {field}'
+        )
+    return bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
+
+
+def _field_test(read: Callable[[Json], str], value: str, *, wanted: bool) -> Test:
+    return lambda body: (read(body) == value) is wanted

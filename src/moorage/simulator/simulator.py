@@ -1,0 +1,133 @@
+"""The cluster as one object: start it, put things into it, misuse it, stop it.
+
+In-process calls (`add`, `patch`, `delete`, `get`) act at once and need no connection; everything else goes over HTTP on `url`.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from moorage.simulator.api import Api
+from moorage.simulator.apiserver import ApiServer
+from moorage.simulator.authorization import Authorizer
+from moorage.simulator.faults import Faults
+from moorage.simulator.patching import merge
+from moorage.simulator.resources import Kind, kind_of, kind_of_object
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Json = dict[str, Any]
+
+
+class _NoLogs:
+    def read_log(self, uid: str, container: str) -> bytes:
+        return b""
+
+    async def follow_log(self, uid: str, container: str) -> Any:
+        yield b""
+
+
+class Simulator:
+    """One simulated cluster; an asynchronous context manager."""
+
+    def __init__(self, *, host: str = "127.0.0.1", bookmark_seconds: float = 60.0) -> None:
+        self.host = host
+        self.port = 0
+        self.api = Api()
+        self.faults = Faults(self.api.storage.wake)
+        self.authorizer = Authorizer()
+        self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=_NoLogs())
+        self.server.bookmark_seconds = bookmark_seconds
+
+    async def start(self, port: int = 0) -> Self:
+        self.port = await self.server.start(self.host, port)
+        return self
+
+    async def stop(self) -> None:
+        await self.server.stop()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def revision(self) -> int:
+        return self.api.storage.revision
+
+    # Objects. A kind is written `pods`, `Pod` or `pod`.
+
+    def add(self, *bodies: Json) -> None:
+        """Create these objects, or replace those that exist; nothing is validated, so that unreadable objects can be tried as well."""
+        for body in bodies:
+            kind = kind_of_object(body)
+            metadata = body.get("metadata") or {}
+            namespace = metadata.get("namespace") or "default"
+            name = metadata.get("name")
+            if name and self.api.find(kind, namespace, name) is not None:
+                self.replace(body)
+            else:
+                self.api.create(kind, None, body, trusted=True)
+
+    def replace(self, body: Json) -> None:
+        """Put this body, status and all, in the place of the object of that name."""
+        metadata = body["metadata"]
+
+        def change(current: Json) -> Json:
+            new = deepcopy(body)
+            new["metadata"] = {**new["metadata"], "resourceVersion": current["metadata"]["resourceVersion"]}
+            new["metadata"]["uid"] = current["metadata"]["uid"]
+            return new
+
+        self.api.update(
+            kind_of_object(body), metadata.get("namespace") or "default", metadata["name"], change, trusted=True
+        )
+
+    def patch(self, kind: str | Kind, namespace: str | None, name: str, patch: Json) -> Json:
+        """A JSON merge patch on the whole object, status and deletionTimestamp included."""
+        stored = self.api.update(kind_of(kind), namespace, name, lambda body: merge(body, patch), trusted=True)
+        return deepcopy(stored.body)
+
+    def delete(self, kind: str | Kind, namespace: str | None, name: str, *, grace_seconds: int = 0) -> None:
+        self.api.delete(kind_of(kind), namespace, name, {"gracePeriodSeconds": grace_seconds})
+
+    def get(self, kind: str | Kind, namespace: str | None, name: str) -> Json | None:
+        found = self.api.find(kind_of(kind), namespace, name)
+        return None if found is None else deepcopy(found)
+
+    def list(self, kind: str | Kind, namespace: str | None = None) -> list[Json]:
+        return deepcopy(self.api.all(kind_of(kind), namespace))
+
+    def compact(self) -> int:
+        """Forget all history: old continue tokens and watches from old revisions get 410."""
+        return self.api.storage.compact()
+
+    def kubeconfig(self, path: Path | str, *, token: str | None = None, namespace: str = "default") -> Path:
+        """Write a kubeconfig with which any Kubernetes client finds this cluster."""
+        place = Path(path)
+        user = {"token": token} if token else {}
+        content = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "simulator", "cluster": {"server": self.url}}],
+            "users": [{"name": "simulator", "user": user}],
+            "contexts": [
+                {"name": "simulator", "context": {"cluster": "simulator", "user": "simulator", "namespace": namespace}}
+            ],
+            "current-context": "simulator",
+        }
+        place.touch(mode=0o600)
+        place.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+        return place

@@ -1,0 +1,31 @@
+"""Fixtures for all tests: a simulated cluster, and objects in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from moorage.simulator import Simulator, builders
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    """A running API server of its own for each test; no scheduler, no kubelet."""
+    async with Simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def node():
+    """`node("n1", cpu="16", memory="64Gi", gpu=1, labels={…}, taints=[…])` makes a Node."""
+    return builders.node
+
+
+@pytest.fixture
+def pod():
+    """`pod("p", on="n1", cpu="2", memory="3Gi", gpu=1, namespace="lab")` makes a Pod."""
+    return builders.pod
