@@ -1,0 +1,1 @@
+"""What the tests on a real cluster stand on: programs, the API, a control plane, a node, faults in between."""
