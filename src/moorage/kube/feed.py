@@ -1,0 +1,351 @@
+"""Follow one kind of object: list it page by page, then watch it from there, for ever.
+
+In go answers of the API server, out come calls of a `Sink`: a whole new list, single changes, and how well the feed
+does. `follow` is the loop without logic; `Feed.step` makes one list or one watch and says how long to pause, and is
+where everything that can go wrong is decided. Nothing ends a feed: failures change its pace and mark what it told
+before as stale.
+
+What forces the odd lines:
+- A list without resourceVersion is consistent, and its pages come from the watch cache; with resourceVersion=0 the
+  server ignores `limit`.
+- A watch that ends is the normal case: it goes on from the last resourceVersion, which every event carries, DELETED and
+  BOOKMARK included.
+- 410, as a status or as an ERROR event of a 200, means that this resourceVersion is forgotten: list anew. Only then.
+- A connection can be dead without anyone having said so. A watch that is silent is therefore replaced, which costs one
+  request and no data. Bookmarks come once a minute and two seconds before a watch's own end, so a watch on a quiet kind
+  asks for a short life: it gets its bookmark, and the resourceVersion stays younger than the server's memory.
+- A server restored from a backup counts from an earlier resourceVersion, and a watch from the future is silent for
+  ever: after each lost connection one object is listed to compare.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
+
+import msgspec
+
+from moorage.kube.backoff import Backoff
+from moorage.kube.client import Client
+from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Status, Unreachable, cut, error_of
+from moorage.kube.lines import Lines
+from moorage.kube.pages import Garbage, Page, read_object, read_page
+from moorage.kube.resources import Resource
+from moorage.objects import ObjectMeta, Unreadable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# The headers of a new watch come at once from a server that lives.
+_ANSWER_WITHIN = 1.8
+_PATIENCE, _LONGEST_PATIENCE = 5.0, 30.0
+_WATCH_FOR = (300, 600)
+_QUIET_WATCH_FOR = 3
+_RELIST_UNSEEN = 3.0
+_PAGE_TRIES = 5
+# A watch that breaks at the same place so often has something in its way that only a list gets around.
+_BROKEN_WATCHES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How well one feed does."""
+
+    listed: bool = False
+    stale: bool = False
+    since: datetime | None = None
+    reason: str | None = None
+    # The sentence for the person who can grant it, where a right is missing.
+    missing_right: str | None = None
+
+
+class Sink(Protocol):
+    """Where a feed pours into."""
+
+    def begin(self, resource: Resource) -> None:
+        """A list starts; one that was begun before and not ended is forgotten."""
+        ...
+
+    def page(self, resource: Resource, page: Page) -> None:
+        """Some objects of the list that was begun."""
+        ...
+
+    def end(self, resource: Resource) -> None:
+        """The list is whole: it takes the place of all that was known of this kind."""
+        ...
+
+    def put(self, resource: Resource, item: Any) -> None:
+        """An object is new or changed."""
+        ...
+
+    def put_unreadable(self, resource: Resource, item: Unreadable) -> None:
+        """An object is new or changed, and can't be read."""
+        ...
+
+    def drop(self, resource: Resource, item: Any) -> None:
+        """An object is gone, or no longer selected."""
+        ...
+
+    def report(self, resource: Resource, health: Health) -> None:
+        """The feed does better or worse than before."""
+        ...
+
+
+class _Event(msgspec.Struct, Generic[T]):
+    type: str
+    object: T
+
+
+class _Meta(msgspec.Struct):
+    metadata: ObjectMeta
+
+
+_raw_event = msgspec.json.Decoder(_Event[msgspec.Raw])
+_meta = msgspec.json.Decoder(_Meta)
+_status = msgspec.json.Decoder(Status)
+
+
+class Feed:
+    """Where one kind stands: the resourceVersion to go on from, how it does, and how patient to be."""
+
+    def __init__(
+        self,
+        resource: Resource,
+        *,
+        client: Client,
+        sink: Sink,
+        pace: Backoff | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.resource = resource
+        self.revision: str | None = None
+        self.health = Health()
+        self.lists = 0
+        self.watches = 0
+        self.events = 0
+        self._client = client
+        self._sink = sink
+        self._pace = pace or Backoff()
+        self._now = now
+        self._decoder: msgspec.json.Decoder[_Event[Any]] = msgspec.json.Decoder(_Event[resource.kind])  # type: ignore[name-defined]
+        self._quiet = False
+        self._doubtful = False
+        self._broken = 0
+
+    async def step(self) -> float:
+        """One list or one watch. Returns the pause before the next step; raises nothing but cancellation."""
+        try:
+            if self.revision is not None and self._doubtful:
+                await self._compare()
+            if self.revision is None:
+                await self._list()
+            else:
+                await self._watch()
+        except Gone:
+            # What is known stays in use, and is called stale only if the list takes long.
+            self.revision = None
+            return self._pace.next() if self._pace.failures else 0.0
+        except Forbidden:
+            return self._failed(self.resource.missing_right, right=self.resource.missing_right)
+        except NotFound:
+            return self._failed(f"this API server does not serve {self.resource.name}")
+        except ApiError as error:
+            pause = self._failed(f"the API server answered {error.status}: {error.message}")
+            return max(pause, min(error.retry_after or 0.0, 60.0))
+        except Unreachable as error:
+            self._doubtful = True
+            return self._failed(error.message)
+        except NoConnection as error:
+            return self._failed(error.message)
+        except Garbage as error:
+            return self._stumbled(error)
+        except Exception as error:
+            # Nothing may end a feed, a bug of ours included: it is told in full and tried again.
+            log.exception("following %s failed", self.resource.name, extra={"resource": self.resource.name})
+            return self._failed(cut(f"{type(error).__name__}: {error}"))
+        return 0.0
+
+    # --- list ---------------------------------------------------------------------------------------------------
+
+    async def _list(self) -> None:
+        late = None
+        if self.health.listed:
+            reason = f"the list of {self.resource.name} is being read anew"
+            late = asyncio.get_running_loop().call_later(_RELIST_UNSEEN, self._stale, reason)
+        try:
+            self._sink.begin(self.resource)
+            self.lists += 1
+            token = ""
+            while True:
+                page = await self._page(token)
+                self._sink.page(self.resource, page)
+                if not page.token:
+                    break
+                token = page.token
+                # Between pages everyone else has a turn.
+                await asyncio.sleep(0)
+            if not page.revision:
+                raise Garbage(f"the list of {self.resource.name} names no resourceVersion")
+            self._sink.end(self.resource)
+            self.revision = page.revision
+            self._doubtful = self._quiet = False
+            self._well()
+        finally:
+            if late is not None:
+                late.cancel()
+
+    async def _page(self, token: str) -> Page:
+        """One page, tried a few times: the pages before it need not be fetched again."""
+        params = self.resource.params(limit=str(self.resource.page))
+        if token:
+            params["continue"] = token
+        pace = Backoff()
+        while True:
+            try:
+                return read_page(self.resource.kind, await self._client.get(self.resource.path, params))
+            except (Unreachable, ApiError) as error:
+                passing = isinstance(error, Unreachable) or error.status == 429 or error.status >= 500
+                if not token or not passing or pace.failures >= _PAGE_TRIES:
+                    raise
+                wait = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
+                await asyncio.sleep(max(pace.next(), min(wait, 30.0)))
+
+    async def _compare(self) -> None:
+        """After a lost connection: is this still the server whose resourceVersion we know?"""
+        body = await self._client.get(self.resource.path, self.resource.params(limit="1"), within=self._patience())
+        theirs = read_page(self.resource.kind, body).revision
+        self._doubtful = False
+        if self.revision and theirs.isdecimal() and self.revision.isdecimal() and int(theirs) < int(self.revision):
+            self.revision = None
+
+    # --- watch --------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        seconds = _QUIET_WATCH_FOR if self._quiet else random.randint(*_WATCH_FOR)  # noqa: S311 # spreads load
+        params = self.resource.params(
+            watch="true",
+            allowWatchBookmarks="true",
+            resourceVersion=self.revision or "",
+            timeoutSeconds=str(seconds),
+        )
+        loop = asyncio.get_running_loop()
+        late = loop.call_later(_ANSWER_WITHIN, self._stale, f"{self._client.server} has not answered for seconds")
+        self.watches += 1
+        opened, before = loop.time(), self.events
+        try:
+            async with self._client.stream(self.resource.path, params, within=self._patience()) as chunks:
+                late.cancel()
+                if not self._broken:
+                    self._well()
+                lines = Lines()
+                while True:
+                    try:
+                        chunk = await chunks.read(within=self.resource.silence)
+                    except TimeoutError:
+                        self._quiet = True
+                        return
+                    if not chunk:
+                        break
+                    for line in lines.feed(chunk):
+                        self._take(line)
+                if lines.rest.strip():
+                    raise Garbage("a watch ended in the middle of a line")
+        finally:
+            late.cancel()
+        if self.events == before and loop.time() - opened < 1:
+            # A watch that ends at once, again and again, must not become a busy loop.
+            raise Garbage("a watch ended as soon as it began")
+
+    def _take(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            event = self._decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            self._take_odd(line)
+            return
+        kind, item = event.type, event.object
+        if kind in ("ADDED", "MODIFIED"):
+            self._sink.put(self.resource, item)
+        elif kind == "DELETED":
+            self._sink.drop(self.resource, item)
+        elif kind == "ERROR":
+            self._take_odd(line)
+            return
+        elif kind != "BOOKMARK":
+            log.debug("skipped an event of type %s", cut(kind), extra={"resource": self.resource.name})
+        self._progress(item.metadata.resource_version)
+
+    def _take_odd(self, line: bytes) -> None:
+        """A line that is no ordinary event of this kind: an ERROR, an object that can't be read, or no JSON at all."""
+        try:
+            event = _raw_event.decode(line)
+            if event.type == "ERROR":
+                status = _status.decode(event.object)
+                raise error_of(status.code or 500, bytes(event.object))
+            revision = _meta.decode(event.object).metadata.resource_version
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Garbage(f"a watch sent a line that can't be read: {error}") from error
+        item = read_object(self.resource.kind, bytes(event.object))
+        if event.type in ("ADDED", "MODIFIED"):
+            if isinstance(item, Unreadable):
+                self._sink.put_unreadable(self.resource, item)
+            else:
+                self._sink.put(self.resource, item)
+        elif event.type == "DELETED":
+            self._sink.drop(self.resource, item)
+        self._progress(revision)
+
+    def _progress(self, revision: str | None) -> None:
+        if revision:
+            self.revision = revision
+        self.events += 1
+        self._quiet = False
+        if self._broken:
+            self._broken = 0
+            self._well()
+
+    # --- how it does --------------------------------------------------------------------------------------------
+
+    def _patience(self) -> float:
+        """Seconds for an answer to begin: more after each failure, so that a slow server is reached in the end."""
+        return min(_PATIENCE * 2.0 ** min(self._pace.failures, 8), _LONGEST_PATIENCE)
+
+    def _well(self) -> None:
+        self._pace.reset()
+        self._report(Health(listed=True))
+
+    def _stale(self, reason: str, right: str | None = None) -> None:
+        since = self.health.since if self.health.stale else self._now()
+        self._report(replace(self.health, stale=True, since=since, reason=reason, missing_right=right))
+
+    def _failed(self, reason: str, *, right: str | None = None) -> float:
+        pause = self._pace.next()
+        # One failure is a hiccup that the next attempt mends unseen; two are a state.
+        if right or self._pace.failures > 1 or not self.health.listed:
+            self._stale(reason, right)
+        return pause
+
+    def _stumbled(self, error: Garbage) -> float:
+        """A watch broke. It goes on from the last event, unless it keeps breaking at the same place."""
+        if self._broken == 0:
+            log.warning("%s", error, extra={"resource": self.resource.name})
+        self._broken += 1
+        if self._broken % _BROKEN_WATCHES == 0:
+            self.revision = None
+        return self._failed(str(error))
+
+    def _report(self, health: Health) -> None:
+        if health != self.health:
+            self.health = health
+            self._sink.report(self.resource, health)
+
+
+async def follow(feed: Feed) -> NoReturn:
+    """Step for ever."""
+    while True:  # noqa: ASYNC110 # the pause is between attempts, nothing is polled
+        await asyncio.sleep(await feed.step())

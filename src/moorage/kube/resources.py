@@ -1,0 +1,52 @@
+"""The kinds that are followed, and how each is asked for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from moorage import objects
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind of object in one API group, followed in all namespaces."""
+
+    name: str
+    path: str
+    kind: type[Any]
+    selector: str | None = None
+    # Without these there is no truth to tell; without the others only some verdicts are poorer.
+    required: bool = False
+    # A watch that says nothing for so long is doubted and replaced: it may hang on a connection that is long dead.
+    silence: float = 10.0
+    page: int = 500
+
+    @property
+    def missing_right(self) -> str:
+        """What to tell the person who can grant it."""
+        return f"may not list {self.name} cluster-wide: grant list and watch on {self.name}"
+
+    def params(self, **more: str) -> dict[str, str]:
+        """The query of a request for this kind."""
+        return {"fieldSelector": self.selector, **more} if self.selector else more
+
+
+NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=1.8)
+# The scheduler's own selector: a pod that ends then arrives as DELETED.
+PODS = Resource(
+    "pods",
+    "/api/v1/pods",
+    objects.Pod,
+    selector="status.phase!=Succeeded,status.phase!=Failed",
+    required=True,
+    silence=1.8,
+)
+FOLLOWED = (
+    NODES,
+    PODS,
+    Resource("persistentvolumeclaims", "/api/v1/persistentvolumeclaims", objects.PersistentVolumeClaim),
+    Resource("persistentvolumes", "/api/v1/persistentvolumes", objects.PersistentVolume),
+    Resource("namespaces", "/api/v1/namespaces", objects.Namespace),
+    Resource("storageclasses", "/apis/storage.k8s.io/v1/storageclasses", objects.StorageClass),
+    Resource("csinodes", "/apis/storage.k8s.io/v1/csinodes", objects.CSINode),
+    Resource("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments", objects.VolumeAttachment),
+)
