@@ -1,0 +1,163 @@
+"""Which cards are free: what the scheduler's counts and the known holders prove together, and nothing beyond it.
+
+The counts of a node are certain. Which card a unit lies on is known only where a source names the device, so a card is
+called free or held only where counts and names leave no other reading; else it is unknown, and the words say how many
+are held.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moorage.gpus.merge import Card
+    from moorage.gpus.units import Units
+
+State = Literal["free", "held", "shared", "out_of_service", "not_reporting", "unknown"]
+
+# Xids that the application caused: the device plugin does not take a card out of service for them.
+APPLICATION_XIDS = frozenset({0, 13, 31, 43, 45, 68, 109})
+
+
+class Standing(msgspec.Struct, kw_only=True):
+    """How one card stands with the scheduler."""
+
+    state: State
+    text: str
+    slots: int = 1
+    held: int | None = None
+    available: bool = False
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """The cards of one node that one resource name (or several, with MIG) counts, and its sums."""
+
+    resource: str | None
+    capacity: int
+    allocatable: int
+    held: int
+    available: int
+    slots: int | None  # units of one card; None: not known
+
+    @property
+    def out_of_service(self) -> int:
+        return max(0, self.capacity - self.allocatable)
+
+
+def pool(units: Sequence[Units], *, cards: int, slots: int | None = None) -> Pool:
+    """The sums of some resource names, and how many units of them one card is."""
+    capacity = sum(unit.capacity for unit in units)
+    if slots is None and cards and capacity and capacity % cards == 0:
+        slots = capacity // cards
+    return Pool(
+        resource=units[0].resource if units else None,
+        capacity=capacity,
+        allocatable=sum(unit.allocatable for unit in units),
+        held=sum(unit.held for unit in units),
+        available=sum(unit.available for unit in units),
+        slots=slots,
+    )
+
+
+def standings(cards: Sequence[Card], pool: Pool, *, ready: bool, readable: bool = True) -> list[Standing]:
+    """The standing of each card of a pool, in the cards' order; availability is dealt out by `deal`."""
+    if not ready:
+        return [
+            Standing(state="not_reporting", text="the node is not ready, so nothing on it can start") for _ in cards
+        ]
+    if not readable:
+        text = "not allowed to list pods, so what is held is not known"
+        return [Standing(state="unknown", text=text, slots=pool.slots or 1) for _ in cards]
+    sick = {at for at, card in enumerate(cards) if _is_sick(card, pool)}
+    unplaced_sick = max(0, pool.out_of_service - len(sick) * (pool.slots or 1))
+    named = sum(card.held for card in cards)
+    everything_named = named >= pool.held
+    found = []
+    for at, card in enumerate(cards):
+        if card.missing:
+            found.append(_missing(card))
+        elif at in sick or (pool.capacity and not pool.allocatable):
+            found.append(_out_of_service(card, pool))
+        else:
+            found.append(_standing(card, pool, cards=len(cards), unplaced_sick=unplaced_sick, sure=everything_named))
+    return found
+
+
+def deal(standings: Sequence[Standing], *, available: int) -> None:
+    """Flag cards as available: the surest first, then by index, never more than the scheduler has units left."""
+    order = {"free": 0, "shared": 1, "unknown": 2}
+    candidates = [at for at, standing in enumerate(standings) if standing.state in order]
+    candidates.sort(key=lambda at: (order[standings[at].state], at))
+    for at in candidates[: max(0, available)]:
+        standings[at].available = True
+
+
+def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: bool) -> Standing:
+    slots = pool.slots or 1
+    if pool.slots is None:
+        if pool.held == 0 and not unplaced_sick:
+            return Standing(state="free", text="free", held=0)
+        if pool.held >= pool.capacity:
+            return Standing(state="held", text="held")
+        text = (
+            f"{pool.held} of {pool.allocatable} units of this node {_are(pool.held)} held; on which card is not known"
+        )
+        return Standing(state="unknown", text=text)
+    if pool.held >= pool.capacity or card.held >= slots:
+        return _held(slots)
+    if unplaced_sick:
+        text = _sick_text(pool, cards=cards)
+        return Standing(state="unknown", text=text, slots=slots, held=card.held if sure else None)
+    if sure and card.held == 0:
+        return Standing(
+            state="free", text="free" if slots == 1 else f"free: 0 of {slots} slots held", slots=slots, held=0
+        )
+    held = card.held if sure else pool.held if cards == 1 else None
+    if held is not None:
+        return Standing(state="shared", text=f"shared: {held} of {slots} slots held", slots=slots, held=held)
+    what = "cards" if slots == 1 else "slots"
+    held_of = f"{pool.held} of {pool.allocatable} {what} of this node {_are(pool.held)} held"
+    text = f"{held_of}; {_which(pool.held)} is not known"
+    return Standing(state="unknown", text=text, slots=slots)
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _which(count: int) -> str:
+    return "which one" if count == 1 else "which ones"
+
+
+def _held(slots: int) -> Standing:
+    return Standing(
+        state="held", text="held" if slots == 1 else f"held: {slots} of {slots} slots", slots=slots, held=slots
+    )
+
+
+def _missing(card: Card) -> Standing:
+    return Standing(state="not_reporting", text=card.problem or "not reporting: no source sees this card")
+
+
+def _is_sick(card: Card, pool: Pool) -> bool:
+    """Named sick by a source; an Xid alone proves it only where the scheduler has units out of service too."""
+    if card.health == "unhealthy":
+        return True
+    return pool.out_of_service > 0 and card.xid is not None and card.xid not in APPLICATION_XIDS
+
+
+def _out_of_service(card: Card, pool: Pool) -> Standing:
+    reason = card.problem or (f"Xid {card.xid}" if card.xid and card.xid not in APPLICATION_XIDS else None)
+    text = "out of service" + (f" ({reason})" if reason else "")
+    return Standing(state="out_of_service", text=text, slots=pool.slots or 1)
+
+
+def _sick_text(pool: Pool, *, cards: int) -> str:
+    out = pool.out_of_service
+    what = "units" if cards == 1 else "cards" if pool.slots == 1 else "slots"
+    text = f"{out} of {pool.capacity} {what} {_are(out)} out of service"
+    return text if cards == 1 else f"{text}; {_which(out)} is not known"

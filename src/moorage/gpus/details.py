@@ -1,0 +1,87 @@
+"""A card as the API tells it: the seed's fields first, then who says so, how old it is and what it means."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from moorage.gpus.merge import STALE_AFTER, Card
+from moorage.gpus.words import notes
+
+if TYPE_CHECKING:
+    from moorage.gpus.allocation import Standing
+    from moorage.gpus.facts import Holder
+
+# Whose names may be seen. The page is one for all readers, so what is not for all is not in it.
+HolderPolicy = Literal["hidden", "namespace", "pod"]
+
+UNKNOWN_MODEL = "Unknown GPU"
+_WHY = ("model", "memory_total", "memory_used", "memory_free", "utilization")
+
+
+def detail(
+    card: Card,
+    standing: Standing,
+    *,
+    slices: list[dict[str, Any]] | None,
+    resource: str | None,
+    policy: HolderPolicy,
+    sharing: str | None,
+    idle: int | None,
+    why_no_activity: str,
+    now: float,
+) -> dict[str, Any]:
+    """One entry of `gpu_details`."""
+    age = None if card.taken_at is None else max(0, int(now - card.taken_at))
+    unknown = dict(card.why)
+    for field in _WHY:
+        if getattr(card, field) is None and field not in unknown:
+            unknown[field] = "no source tells" if field in ("model", "memory_total") else why_no_activity
+    holders = shown(card.holders, policy=policy)
+    if standing.state in ("held", "shared") and not holders:
+        unknown["holder"] = "names are hidden" if card.holders else "no source tells which pod holds which card"
+    return {
+        "index": card.index,
+        "model": card.model or UNKNOWN_MODEL,
+        "memory_total": mebibytes(card.memory_total),
+        "memory_used": mebibytes(card.memory_used),
+        "memory_free": mebibytes(card.memory_free),
+        "utilization": card.utilization,
+        "available": standing.available,
+        "uuid": card.uuid,
+        "pci": card.pci,
+        "resource": resource,
+        "state": standing.state,
+        "state_text": standing.text,
+        "slots": {"total": standing.slots, "held": standing.held} if standing.slots > 1 else None,
+        "slices": slices,
+        "holder": ", ".join(holders) or None,
+        "idle_seconds": idle,
+        "memory_kind": card.memory_kind,
+        "temperature": card.temperature,
+        "source": card.activity_source or card.sources.get("model") or "node",
+        "age_seconds": age,
+        "taken_at": None if card.taken_at is None else timestamp(card.taken_at),
+        "stale": age is not None and age > STALE_AFTER,
+        "sources": card.sources,
+        "unknown": unknown,
+        "notes": notes(card, standing, sharing=sharing, idle=idle, processes=card.processes),
+        "disagreements": list(card.disagreements),
+    }
+
+
+def shown(holders: tuple[Holder, ...], *, policy: HolderPolicy) -> list[str]:
+    """The holders' names as far as everybody may see them."""
+    if policy == "hidden":
+        return []
+    if policy == "namespace":
+        return list(dict.fromkeys(holder.namespace for holder in holders))
+    return [f"{holder.namespace}/{holder.pod}" for holder in holders]
+
+
+def mebibytes(amount: int | None) -> str:
+    return "Unknown" if amount is None else f"{amount} MiB"
+
+
+def timestamp(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

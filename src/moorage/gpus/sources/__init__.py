@@ -1,0 +1,1 @@
+"""One module for each place that knows something of cards. `base` says what a source is."""

@@ -1,0 +1,112 @@
+"""A node as the cards see it: names, labels and whole numbers, taken out of the store's record in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from moorage.gpus.facts import Health, Holder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from moorage.objects import Node
+    from moorage.scheduling.nodeinfo import PodInfo, Totals
+
+_HEALTH: dict[str, Health] = {"Healthy": "healthy", "Unhealthy": "unhealthy"}
+
+
+class Holding(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that the kubelet gave to a container."""
+
+    resource: str
+    device: str
+    holder: Holder
+    health: Health | None = None
+
+
+class NodeView(msgspec.Struct, frozen=True, kw_only=True):
+    """What `cards` needs to know of a node and of the pods on it."""
+
+    name: str
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str | None] = {}
+    capacity: Mapping[str, int] = {}
+    allocatable: Mapping[str, int] = {}
+    requested: Mapping[str, int] = {}
+    nominated: Mapping[str, int] = {}
+    memory_bytes: int | None = None
+    ready: bool = True
+    schedulable: bool = True
+    holdings: tuple[Holding, ...] = ()
+    allocations: tuple[tuple[Holder, str], ...] = ()  # what HAMi wrote on the pods
+    pods: frozenset[tuple[str, str]] | None = None  # (namespace, name) of those that count; None: not known
+    pods_readable: bool = True
+
+    @property
+    def takes_pods(self) -> bool:
+        return self.ready and self.schedulable
+
+
+class NodeLike(Protocol):
+    """The store's record of a node, as far as cards need it."""
+
+    name: str
+    node: Node | None
+    labels: dict[str, str]
+    unschedulable: bool
+    capacity: Totals
+    allocatable: Totals
+    requested: Totals
+    pods: dict[str, PodInfo]
+    special: dict[str, PodInfo]
+    nominated: dict[str, PodInfo]
+
+
+def view_of(node: NodeLike, *, pods_readable: bool = True) -> NodeView | None:
+    """What the store knows of a node, or None while it only knows pods that name it."""
+    if node.node is None:
+        return None
+    holdings: list[Holding] = []
+    allocations: list[tuple[Holder, str]] = []
+    for pod in node.special.values():
+        for device in pod.extra.devices:
+            container, resource, name = device[:3]
+            health = _HEALTH.get(device[3] or "") if len(device) > 3 else None
+            holder = Holder(namespace=pod.namespace, pod=pod.name, container=container)
+            holdings.append(Holding(resource=resource, device=name, holder=holder, health=health))
+        annotations = pod.extra.annotations
+        if annotations is not None and annotations.hami_allocated:
+            allocations.append((Holder(namespace=pod.namespace, pod=pod.name), annotations.hami_allocated))
+    scalars = node.capacity.scalars
+    return NodeView(
+        name=node.name,
+        labels=node.labels,
+        annotations=node.node.metadata.annotations or {},
+        capacity=scalars,
+        allocatable=node.allocatable.scalars,
+        requested=node.requested.scalars,
+        nominated=_sums(list(node.nominated.values())) if node.nominated else {},
+        memory_bytes=node.capacity.memory or None,
+        ready=is_ready(node.node),
+        schedulable=not node.unschedulable,
+        holdings=tuple(holdings),
+        allocations=tuple(allocations),
+        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if scalars else frozenset(),
+        pods_readable=pods_readable,
+    )
+
+
+def is_ready(node: Node) -> bool:
+    """A node that reports no condition at all is taken at its word that it exists."""
+    conditions = (node.status.conditions if node.status else None) or ()
+    return all(condition.status == "True" for condition in conditions if condition.type == "Ready")
+
+
+def _sums(pods: Sequence[PodInfo]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for pod in pods:
+        for resource, amount in pod.requests.scalars.items():
+            sums[resource] = sums.get(resource, 0) + amount
+    return sums
