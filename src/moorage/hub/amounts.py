@@ -1,0 +1,117 @@
+"""Amounts as people and Kubernetes write them: exact integers in, canonical text out.
+
+CPU is kept in thousandths of a core and memory in bytes. What leaves here is the text that the API server itself
+would store, so that a pod's manifest carries what was chosen to the letter: 3 GiB is "3Gi", never 3221225472.
+"""
+
+from __future__ import annotations
+
+import re
+
+from moorage.errors import InvalidQuantity
+from moorage.quantity import NANO, parse_nanos
+
+_BINARY = ("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)
+_DECIMAL = ("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3)
+_LONGEST = 64
+# How people write memory beside the Kubernetes grammar, where only one reading makes sense: "3 GiB", "512 MiB".
+_SPOKEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGTPE]i)B?\s*", re.ASCII)
+
+
+def read_cpu(value: object) -> int:
+    """Thousandths of a core. Raises `InvalidQuantity` with a sentence that says what to write instead."""
+    nanos = _nanos(value, example="2, 0.5 or 500m")
+    if nanos % 10**6:
+        raise InvalidQuantity(f"{shown(value)} CPU is finer than a thousandth of a core: write for example 0.5 or 500m")
+    return nanos // 10**6
+
+
+def read_memory(value: object) -> int:
+    """Bytes. Raises `InvalidQuantity` with a sentence that says what to write instead."""
+    if isinstance(value, str) and (spoken := _SPOKEN.fullmatch(value)):
+        value = spoken[1] + spoken[2]
+    nanos = _nanos(value, example="512Mi, 3Gi or 1.5Gi")
+    if isinstance(value, str) and value.endswith("m"):
+        raise InvalidQuantity(f"{shown(value)} means thousandths of a byte: for mebibytes write {value[:-1]}Mi")
+    if nanos % NANO:
+        raise InvalidQuantity(f"{shown(value)} is not a whole number of bytes: write for example 512Mi or 3Gi")
+    return nanos // NANO
+
+
+def read_count(value: object) -> int:
+    """A whole number of units."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
+        raise InvalidQuantity(f"{shown(value)} is not a count: write a whole number, for example 0 or 1")
+    return value
+
+
+def _nanos(value: object, *, example: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise InvalidQuantity(f"{shown(value)} is not an amount: write it like {example}")
+    if isinstance(value, str):
+        value = value.strip()
+    if len(str(value) if isinstance(value, str | float) else "") > _LONGEST:
+        raise InvalidQuantity(f"{shown(value)} is too long for an amount: write it like {example}")
+    try:
+        nanos = parse_nanos(value)
+    except (InvalidQuantity, ValueError):
+        raise InvalidQuantity(f"{shown(value)} is not an amount: write it like {example}") from None
+    if nanos < 0:
+        raise InvalidQuantity(f"{shown(value)} is negative: write it like {example}")
+    return nanos
+
+
+def cpu_text(milli: int) -> str:
+    """The canonical quantity: "2", "1500m"."""
+    return f"{milli}m" if milli % 1000 else str(milli // 1000)
+
+
+def memory_text(amount: int) -> str:
+    """The canonical quantity: the largest suffix in which it is whole, binary before decimal."""
+    if amount == 0:
+        return "0"
+    for suffix, bits in _BINARY:
+        if amount % (1 << bits) == 0:
+            return f"{amount >> bits}{suffix}"
+    for suffix, digits in _DECIMAL:
+        if amount % 10**digits == 0:
+            return f"{amount // 10**digits}{suffix}"
+    return str(amount)
+
+
+def cpu_words(milli: int) -> str:
+    """Cores for people: "1.5"."""
+    whole, rest = divmod(milli, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
+
+
+def memory_words(amount: int, *, up: bool = False) -> str:
+    """Memory for people, at most one digit after the point: "3 GiB", "1.5 GiB", "512 MiB". Rounded down unless told
+    otherwise.
+    """
+    for unit, bits in ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10):
+        if amount >= 1 << bits:
+            tenths = amount * 10 >> bits
+            if up and tenths << bits < amount * 10:
+                tenths += 1
+            return f"{tenths // 10}.{tenths % 10} {unit}" if tenths % 10 else f"{tenths // 10} {unit}"
+    return f"{amount} B"
+
+
+def shown(value: object) -> str:
+    """Somebody's input inside our sentence: short, whatever it was."""
+    if isinstance(value, str):
+        text = "".join(letter if letter.isprintable() else "?" for letter in value[:41])
+        return f"“{text[:40]}…”" if len(value) > 40 else f"“{text}”"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
+        return text[:41]
+    return "an object" if isinstance(value, dict) else "a list"

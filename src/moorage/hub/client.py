@@ -1,0 +1,298 @@
+"""The hub's one connection to the service: what the cluster is now, kept in memory, however the service behaves.
+
+A background task follows the service's stream and another one reads the images and the form's defaults now and then.
+Everything else (the form, the open pages, a submitted choice) reads memory, so a service that is slow, down or
+talking nonsense delays nobody. Silence is noticed: the service says something every second, and after three seconds
+without a word what we know counts as stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from moorage.hub import sse
+from moorage.hub.facts import ImageFacts, NodeFacts, read_images, read_node
+
+SILENCE = 3.0
+REFRESH = 10.0
+LARGEST_ANSWER = 16 << 20
+_PAUSES = (0.2, 0.5, 1.0, 2.0)
+# Nodes turned from JSON into facts before the loop gets a turn.
+_BATCH = 100
+
+Listener = Callable[[set[str], bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether the numbers are live; if not, since when and why."""
+
+    live: bool
+    known: bool
+    since: datetime | None
+    reason: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "live": self.live,
+            "known": self.known,
+            "since": self.since.isoformat(timespec="seconds") if self.since else None,
+            "reason": self.reason,
+        }
+
+
+class ServiceClient:
+    """What the service says, as long as it says it. One for each service in a hub."""
+
+    def __init__(
+        self, url: str, *, token: str = "", log: logging.Logger | Any = None, silence: float = SILENCE
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.log = log or logging.getLogger("moorage.hub")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._silence = silence
+        self._session: aiohttp.ClientSession | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Listener] = []
+        self._settled = asyncio.Event()
+        self._position: str | None = None
+        self._nodes: dict[str, NodeFacts] | None = None
+        self._images: tuple[ImageFacts, ...] | None = None
+        self.defaults: Mapping[str, Any] = {}
+        self.revision: int | None = None
+        self.status = Status(
+            live=False, known=False, since=datetime.now(UTC), reason="the availability service was not asked yet"
+        )
+
+    @property
+    def nodes(self) -> Mapping[str, NodeFacts] | None:
+        """The nodes as last heard, or None while they were never heard of."""
+        return self._nodes
+
+    @property
+    def images(self) -> tuple[ImageFacts, ...] | None:
+        """The catalogue as last read, or None while it was never read."""
+        return self._images
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener(names of changed nodes, whether the status changed)` after each change."""
+        self._listeners.append(listener)
+
+    def start(self) -> None:
+        """Begin to follow, once; needs a running loop."""
+        if self._tasks:
+            return
+        self._session = aiohttp.ClientSession(
+            headers=self._headers, timeout=aiohttp.ClientTimeout(total=None, connect=2)
+        )
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._refresh())]
+
+    async def close(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    async def settled(self, timeout: float) -> None:
+        """Wait until the first answer or the first failure, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), timeout)
+
+    async def fit(self, pod: dict[str, Any], *, timeout: float = 2.0) -> dict[str, Any] | None:
+        """The service's verdict on this pod, or None when there is none to be had in time."""
+        try:
+            answer = await self._read("POST", "/api/v1/cluster/fit", timeout=timeout, json={"pod": pod})
+        except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
+            self.log.debug("No verdict: %r", error)
+            return None
+        return answer if isinstance(answer, dict) and isinstance(answer.get("fits"), bool) else None
+
+    async def _follow(self) -> None:
+        """Follow the stream for ever. Failures change the pace and the status, and end nothing."""
+        failures = 0
+        while True:
+            try:
+                await self._step()
+                failures = 0
+                reason = "the availability service closed the connection"
+            except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
+                reason = _why(error, silence=self._silence)
+            except Exception as error:  # whatever it was, the next try may work
+                self.log.exception("Following the availability service failed")
+                reason = f"the availability service could not be read ({type(error).__name__})"
+            heard = self.status.live
+            self._set_status(live=False, reason=reason)
+            failures = 0 if heard else failures + 1
+            await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+
+    async def _step(self) -> None:
+        """One connection, until it ends."""
+        assert self._session is not None  # noqa: S101
+        headers = {"Accept": "text/event-stream"}
+        if self._position and self._nodes is not None:
+            headers["Last-Event-ID"] = self._position
+        async with contextlib.AsyncExitStack() as stack:
+            async with asyncio.timeout(self._silence):
+                answer = await stack.enter_async_context(
+                    self._session.get(f"{self.url}/api/v1/cluster/stream", headers=headers)
+                )
+            if answer.status != 200:
+                raise sse.Nonsense(f"status {answer.status}")
+            if answer.content_type != "text/event-stream":
+                raise sse.Nonsense(f"an answer of type {answer.content_type[:40]}")
+            async for event in sse.events(self._chunks(answer)):
+                await self._take(event)
+
+    async def _chunks(self, answer: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        while True:
+            async with asyncio.timeout(self._silence):
+                chunk = await answer.content.readany()
+            if not chunk:
+                return
+            yield chunk
+
+    async def _take(self, event: sse.Event) -> None:
+        if event.name == "snapshot":
+            data = await _object(event)
+            if not isinstance(data.get("nodes"), list):
+                raise sse.Nonsense("a snapshot without nodes")
+            fresh = {node.name: node for node in await _read_nodes(data["nodes"])}
+            changed = set(fresh) ^ set(self._nodes or {})
+            changed |= {name for name, node in fresh.items() if (self._nodes or {}).get(name) != node}
+            self._nodes = fresh
+            self._took(event, data)
+            self._tell(changed)
+            self._take_status(data.get("status"))
+        elif event.name == "nodes" and self._nodes is not None:
+            data = await _object(event)
+            nodes = await _read_nodes(data.get("changed"))
+            removed = [name for name in data.get("removed") or () if isinstance(name, str)]
+            for node in nodes:
+                self._nodes[node.name] = node
+            for name in removed:
+                self._nodes.pop(name, None)
+            self._took(event, data)
+            self._tell({node.name for node in nodes} | set(removed))
+        elif event.name == "status":
+            self._take_status(await _object(event))
+
+    def _took(self, event: sse.Event, data: dict[str, Any]) -> None:
+        self._position = event.id or self._position
+        revision = data.get("revision")
+        self.revision = revision if isinstance(revision, int) else self.revision
+
+    def _take_status(self, data: Any) -> None:
+        stale = isinstance(data, dict) and data.get("stale") is True
+        if not stale:
+            self._set_status(live=self._nodes is not None)
+            return
+        reason = data.get("reason")
+        since = data.get("since")
+        parsed = None
+        with contextlib.suppress(ValueError):
+            parsed = datetime.fromisoformat(since) if isinstance(since, str) else None
+        words = reason[:300] if isinstance(reason, str) and reason else "the Kubernetes API does not answer"
+        self._set_status(live=False, reason=words, since=parsed)
+
+    def _set_status(self, *, live: bool, reason: str | None = None, since: datetime | None = None) -> None:
+        before = self.status
+        if live:
+            now = Status(live=True, known=True, since=None, reason=None)
+        else:
+            start = since or (before.since if not before.live else None) or datetime.now(UTC)
+            now = Status(live=False, known=self._nodes is not None, since=start, reason=reason)
+        self._settled.set()
+        if now == before:
+            return
+        self.status = now
+        if now.live != before.live:
+            self.log.info("Availability is live" if live else f"Availability is not live: {reason}")
+        self._tell(set(), status=True)
+
+    def _tell(self, changed: set[str], *, status: bool = False) -> None:
+        for listener in self._listeners if changed or status else ():
+            try:
+                listener(changed, status)
+            except Exception:  # one listener never stops the others
+                self.log.exception("A listener failed")
+
+    async def _refresh(self) -> None:
+        """Read images and defaults again and again; the last good answers are kept."""
+        while True:
+            for path, take in (
+                ("/api/v1/images/jupyter", self._take_images),
+                ("/api/v1/jupyterhub/config", self._take_defaults),
+            ):
+                try:
+                    take(await self._read("GET", path, timeout=5))
+                except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
+                    self.log.debug("%s: %r", path, error)
+                except Exception:  # a strange answer must not end the refreshing
+                    self.log.exception("Reading %s failed", path)
+            await asyncio.sleep(REFRESH if self.status.live and self._images is not None else 1.0)
+
+    def _take_images(self, answer: Any) -> None:
+        if not isinstance(answer, list):
+            raise sse.Nonsense("a list of images was expected")
+        fresh = read_images(answer)
+        if answer and not fresh:
+            raise sse.Nonsense("no image can be read")
+        self._images = fresh
+
+    def _take_defaults(self, answer: Any) -> None:
+        if not isinstance(answer, dict):
+            raise sse.Nonsense("an object of defaults was expected")
+        self.defaults = answer
+
+    async def _read(self, method: str, path: str, *, timeout: float, json: Any = None) -> Any:
+        """One JSON answer, bounded in size and time."""
+        if self._session is None:
+            raise sse.Nonsense("not started")
+        async with asyncio.timeout(timeout), self._session.request(method, self.url + path, json=json) as answer:
+            if answer.status != 200:
+                raise sse.Nonsense(f"status {answer.status}")
+            body = bytearray()
+            async for chunk in answer.content.iter_any():
+                body += chunk
+                if len(body) > LARGEST_ANSWER:
+                    raise sse.Nonsense("an answer beyond all bounds")
+        return await sse.parse(body.decode("utf-8", "replace"))
+
+
+async def _object(event: sse.Event) -> dict[str, Any]:
+    data = await sse.parse(event.data)
+    if not isinstance(data, dict):
+        raise sse.Nonsense("an object was expected")
+    return data
+
+
+async def _read_nodes(values: Any) -> list[NodeFacts]:
+    found = []
+    for position, value in enumerate(values if isinstance(values, list) else ()):
+        if position and position % _BATCH == 0:
+            await asyncio.sleep(0)
+        node = read_node(value)
+        if node is not None:
+            found.append(node)
+    return found
+
+
+def _why(error: Exception, *, silence: float) -> str:
+    if isinstance(error, TimeoutError):
+        return f"the availability service has been silent for {silence:g} seconds"
+    if isinstance(error, sse.Nonsense | json.JSONDecodeError):
+        return f"the availability service answers something unexpected: {error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "the availability service can't be reached"
+    return "the connection to the availability service broke"

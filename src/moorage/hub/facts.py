@@ -1,0 +1,192 @@
+"""What the hub knows about a node and an image: the service's JSON, checked field by field.
+
+The service is another process that may be older, newer or broken. A field of the wrong type becomes unknown, an
+object without a name is left out, and nothing that it sends can raise here.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+HOSTNAME = "kubernetes.io/hostname"
+_LONGEST_TEXT = 512
+# Reasons for which the scheduler gives a node nothing at all, in the order in which they are told.
+_TAINT_EFFECTS = ("NoSchedule", "NoExecute")
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """CPU in thousandths, memory in bytes; None is unknown."""
+
+    cpu: int | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Units of one GPU resource on a node."""
+
+    resource: str
+    capacity: int
+    allocatable: int
+    available: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {"resource": self.resource, "allocatable": self.allocatable, "available": self.available}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """One node as the form needs it."""
+
+    name: str
+    hostname: str | None
+    capacity: Amounts
+    allocatable: Amounts
+    available: Amounts
+    gpus: tuple[Units, ...] = ()
+    cards: tuple[str, ...] = ()
+    schedulable: bool = True
+    closed: str | None = None
+    taints: tuple[str, ...] = ()
+    # What the page gets, encoded once for all pages.
+    page: bytes = field(default=b"", compare=False, repr=False)
+
+    def units(self, resource: str) -> Units | None:
+        return next((units for units in self.gpus if units.resource == resource), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """One image of the catalogue."""
+
+    name: str
+    reference: str
+    display_name: str
+    description: str = ""
+    default: bool = False
+
+
+def read_node(value: Any) -> NodeFacts | None:
+    """A node of the service's answer, or None when it can't be told which node it is."""
+    if not isinstance(value, dict) or not (name := _text(value.get("name"), 253)):
+        return None
+    labels = value.get("labels")
+    hostname = _text(value.get("hostname_label"), 63)
+    if hostname is None and isinstance(labels, dict):
+        hostname = _text(labels.get(HOSTNAME), 63)
+    capacity, allocatable, available = (_amounts(value.get(key)) for key in ("capacity", "allocatable", "available"))
+    closed = _closed(value)
+    node = NodeFacts(
+        name=name,
+        hostname=hostname,
+        capacity=capacity,
+        allocatable=allocatable,
+        available=available,
+        gpus=_units(value),
+        cards=_cards(value.get("gpu_details")),
+        schedulable=closed is None,
+        closed=closed,
+        taints=_taints(value.get("taints")),
+    )
+    object.__setattr__(node, "page", json.dumps(_page(node), ensure_ascii=True, separators=(",", ":")).encode())
+    return node
+
+
+def _page(node: NodeFacts) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu},
+        "memory": {"available": node.available.memory, "allocatable": node.allocatable.memory},
+        "gpus": [units.as_json() for units in node.gpus],
+        "cards": list(node.cards),
+        "closed": node.closed,
+        "taints": list(node.taints),
+    }
+
+
+def _closed(value: dict[str, Any]) -> str | None:
+    """Why the node takes no new pods now, or None."""
+    if value.get("cordoned") is True:
+        return "closed for new servers (cordoned)"
+    if value.get("ready") is False:
+        return "not ready"
+    if value.get("schedulable") is False:
+        return "takes no new servers now"
+    return None
+
+
+def _taints(value: Any) -> tuple[str, ...]:
+    found = []
+    for taint in value[:20] if isinstance(value, list) else ():
+        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := _text(taint.get("key"))):
+            content = _text(taint.get("value"))
+            found.append(f"{key}={content}" if content else key)
+    return tuple(found)
+
+
+def _amounts(value: Any) -> Amounts:
+    if not isinstance(value, dict):
+        return Amounts()
+    return Amounts(cpu=_whole(value.get("cpu_millicores")), memory=_whole(value.get("memory_bytes")))
+
+
+def _units(value: dict[str, Any]) -> tuple[Units, ...]:
+    found = []
+    listed = value.get("gpu_units")
+    for item in listed[:50] if isinstance(listed, list) else ():
+        if not isinstance(item, dict) or not (resource := _text(item.get("resource"), 316)):
+            continue
+        if item.get("kind") == "amount":  # a share of a card's memory or cores, not something to count in cards
+            continue
+        capacity, allocatable, available = (_whole(item.get(key)) for key in ("capacity", "allocatable", "available"))
+        if allocatable is None:
+            continue
+        found.append(
+            Units(resource, allocatable if capacity is None else capacity, allocatable, max(0, available or 0))
+        )
+    return tuple(found)
+
+
+def _cards(value: Any) -> tuple[str, ...]:
+    """The models of a node's cards, each once: "2 × NVIDIA A100 (40960 MiB)"."""
+    counts: dict[str, int] = {}
+    for card in value[:64] if isinstance(value, list) else ():
+        model = _text(card.get("model"), 100) if isinstance(card, dict) else None
+        if model:
+            memory = _text(card.get("memory_total"), 30)
+            words = f"{model}, {memory}" if memory and memory != "Unknown" else model
+            counts[words] = counts.get(words, 0) + 1
+    return tuple(f"{count} × {words}" if count > 1 else words for words, count in counts.items())
+
+
+def read_images(value: Any) -> tuple[ImageFacts, ...]:
+    """The catalogue's images that can be read; each name once."""
+    found: dict[str, ImageFacts] = {}
+    for item in value[:2000] if isinstance(value, list) else ():
+        if not isinstance(item, dict):
+            continue
+        reference = _text(item.get("reference"))
+        name = _text(item.get("name")) or reference
+        if not name or not reference or any(letter.isspace() for letter in reference):
+            continue
+        if name in found:
+            name = reference
+        found[name] = ImageFacts(
+            name=name,
+            reference=reference,
+            display_name=_text(item.get("display_name")) or name,
+            description=_text(item.get("description")) or "",
+            default=item.get("default") is True,
+        )
+    return tuple(found.values())
+
+
+def _text(value: Any, longest: int = _LONGEST_TEXT) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= longest else None
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None

@@ -1,0 +1,244 @@
+"""The spawn form: rendered from memory in one go, complete without JavaScript, brought to life by `static/form.js`
+where there is any.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader
+from jupyterhub.utils import url_path_join
+from markupsafe import Markup
+
+from moorage.hub import handlers, options
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
+from moorage.hub.options import Bounds, Offer, Refusal
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from moorage.hub.client import Status
+    from moorage.hub.facts import NodeFacts
+    from moorage.hub.state import Refused
+
+# How long the page waits for a service that was never heard of before.
+_FIRST_WAIT = 0.5
+# Rows that the page has without JavaScript; with it, all nodes can be searched.
+_MOST_ROWS = 100
+_MEMORY_STEPS = (1 << 30, 2 << 30, 4 << 30, 8 << 30, 16 << 30, 32 << 30, 64 << 30, 128 << 30, 256 << 30)
+_CPU_STEPS = (500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One amount's control: what it holds, what it may hold, and what it suggests."""
+
+    value: str
+    choices: tuple[tuple[str, str], ...]
+    suggestions: tuple[tuple[str, str], ...]
+    least: str
+    most: str
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("moorage.hub", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+async def render(spawner: Any, *, refused: Refused | None) -> str:
+    """The form's HTML. Never raises for what the service, the cluster or saved options are like."""
+    await spawner.service.settled(_FIRST_WAIT)
+    offer = spawner.offer()
+    selected, notes = _selected(refused.options if refused else spawner.user_options, offer, strict=refused is None)
+    nodes = sorted((offer.nodes or {}).values(), key=lambda node: node.name)
+    status = spawner.service.status
+    base = spawner.hub.base_url
+    profiles = await spawner.profiles_form() if spawner.profile_list else ""
+    return (
+        _environment()
+        .get_template("form.html")
+        .render(
+            profiles=Markup(profiles),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
+            static=url_path_join(base, "moorage", "static", handlers.version()),
+            status=status_words(status),
+            live=status.live,
+            notes=notes,
+            nodes=[(node.name, node_words(node), node.closed is not None or node.hostname is None) for node in nodes],
+            rows=[row(node) for node in nodes[:_MOST_ROWS]],
+            more=max(0, len(nodes) - _MOST_ROWS),
+            selected=selected,
+            cpu=_field(
+                selected["cpu"],
+                offer.cpu,
+                steps=_CPU_STEPS,
+                text=cpu_text,
+                words=cpu_words,
+                largest=_largest(nodes, "cpu"),
+            ),
+            memory=_field(
+                selected["memory"],
+                offer.memory,
+                steps=_MEMORY_STEPS,
+                text=memory_text,
+                words=memory_words,
+                largest=_largest(nodes, "memory"),
+            ),
+            gpu_most=_most_gpus(offer, nodes),
+            resources=offer.gpu_resources,
+            images=offer.images or (),
+            own_image=spawner._configured["image"],  # noqa: SLF001
+            default_image=offer.default_image(),
+            island=_island(spawner, offer, refused),
+        )
+    )
+
+
+def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any], list[str]]:
+    """What each field has selected: the last choice as far as it is still offered, the defaults otherwise, and a note
+    for what is not.
+    """
+    defaults = offer.defaults
+    image = offer.default_image()
+    selected: dict[str, Any] = {
+        "node": defaults.node or "",
+        "cpu": cpu_text(defaults.cpu),
+        "memory": memory_text(defaults.memory),
+        "gpu": str(defaults.gpu),
+        "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
+        "image": image.name if image else "",
+    }
+    notes: list[str] = []
+    if not options.is_ours(saved):
+        return selected, notes
+    loose = offer.without_limits()
+    for name in ("node", "cpu", "memory", "gpu", "gpu_resource", "image"):
+        value = saved.get(name)
+        if value is None:
+            if name == "node":
+                selected["node"] = ""
+            continue
+        if not strict and isinstance(value, str | int) and name in ("cpu", "memory", "gpu"):
+            selected[name] = str(value)[:64]
+            continue
+        probe: dict[str, Any] = {
+            "moorage": options.VERSION,
+            "node": None,
+            "gpu": 1 if name == "gpu_resource" else 0,
+            name: value,
+        }
+        try:
+            choice = options.decide(probe, loose)
+        except Refusal as refusal:
+            if strict and not (name == "gpu_resource" and not saved.get("gpu")):
+                notes.append(f"Your last choice can't be taken again: {refusal.message}")
+            continue
+        selected[name] = str(choice.as_options()[name])
+    return selected, notes
+
+
+def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None) -> Field:
+    choices = tuple((text(choice), words(choice)) for choice in bounds.choices)
+    limit = bounds.most if bounds.most is not None else largest
+    fitting = [step for step in steps if bounds.offers(step) and (limit is None or step <= limit)]
+    return Field(
+        value=value,
+        choices=choices,
+        suggestions=() if choices else tuple((text(step), words(step)) for step in fitting),
+        least=words(bounds.least),
+        most=words(limit) if limit is not None else "",
+    )
+
+
+def _largest(nodes: list[NodeFacts], what: str) -> int | None:
+    sizes = [getattr(node.capacity if what == "cpu" else node.allocatable, what) for node in nodes]
+    known = [size for size in sizes if size is not None]
+    return max(known) if known and len(known) == len(sizes) else None
+
+
+def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
+    sizes = [units.capacity for node in nodes for units in node.gpus if units.resource in offer.gpu_resources]
+    if offer.nodes is None:
+        return offer.gpu_most
+    most = max(sizes, default=0)
+    return most if offer.gpu_most is None else min(most, offer.gpu_most)
+
+
+def node_words(node: NodeFacts) -> str:
+    """A node in the list: its name and what can be had on it now."""
+    if node.closed:
+        return f"{node.name} ({node.closed})"
+    parts = []
+    if node.available.cpu is not None:
+        parts.append(f"{cpu_words(node.available.cpu)} CPU")
+    if node.available.memory is not None:
+        parts.append(memory_words(node.available.memory))
+    parts.extend(f"{units.available} {short_resource(units.resource)}" for units in node.gpus if units.allocatable)
+    return f"{node.name} ({', '.join(parts)} free)" if parts else f"{node.name} (free: unknown)"
+
+
+def short_resource(resource: str) -> str:
+    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise."""
+    name = resource.rpartition("/")[2]
+    return "GPU" if name == "gpu" else name
+
+
+def row(node: NodeFacts) -> dict[str, Any]:
+    """One node of the list that the page has without JavaScript."""
+    bars = [
+        _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
+        _bar("memory", node.available.memory, node.allocatable.memory, memory_words),
+        *(_bar(short_resource(units.resource), units.available, units.allocatable, str) for units in node.gpus),
+    ]
+    return {"name": node.name, "state": node.closed or "", "bars": bars, "cards": node.cards, "taints": node.taints}
+
+
+def _bar(what: str, available: int | None, whole: int | None, words: Any) -> dict[str, Any]:
+    if available is None or whole is None:
+        return {"what": what, "text": f"{what}: unknown", "share": None}
+    return {
+        "what": what,
+        "text": f"{words(available)} of {words(whole)} {what} free",
+        "share": round(100 * available / whole) if whole > 0 else 0,
+    }
+
+
+def status_words(status: Status) -> str:
+    """One sentence on how far the numbers can be trusted; empty when they are live."""
+    if status.live:
+        return ""
+    since = _since(status.since)
+    reason = f" ({status.reason})" if status.reason else ""
+    if status.known:
+        return f"The numbers are as of {since} and may have changed{reason}. You can start all the same."
+    return f"What is free is unknown since {since}{reason}. You can start all the same."
+
+
+def _since(moment: datetime | None) -> str:
+    return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
+
+
+def _island(spawner: Any, offer: Offer, refused: Refused | None) -> Markup:
+    """What the page's module has to know, as JSON that nothing in it can break out of."""
+    data = {
+        "base": spawner.hub.base_url,
+        "user": spawner.user.name,
+        "server": refused.server if refused else spawner.name,
+        "status": spawner.service.status.as_json(),
+        "resources": list(offer.gpu_resources),
+        "gpu_most": offer.gpu_most,
+        "cpu": _limits(offer.cpu),
+        "memory": _limits(offer.memory),
+    }
+    text = json.dumps(data, ensure_ascii=True)
+    for letter in "<>&":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text)  # noqa: S704 - the three letters that HTML could read are escaped
+
+
+def _limits(bounds: Bounds) -> dict[str, Any]:
+    return {"least": bounds.least, "most": bounds.most, "choices": list(bounds.choices)}

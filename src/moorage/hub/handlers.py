@@ -1,0 +1,169 @@
+"""Our pages under `/hub/moorage/`: the stream of changes, the verdict on a choice, and static files.
+
+They join the hub by themselves. JupyterHub loads the spawner class while it reads its configuration, before it makes
+its list of handlers, so `install` waits for that list and puts ours in front. Where the class comes later (a hub
+assembled by hand), they are added to the running application instead, which Tornado provides for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakSet
+
+from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.app import JupyterHub
+from jupyterhub.handlers.static import CacheControlStaticFilesHandler
+from jupyterhub.scopes import needs_scope
+from jupyterhub.utils import url_path_join
+from tornado import web
+from tornado.iostream import StreamClosedError
+
+from moorage.hub import verdict
+
+STATIC = Path(__file__).parent / "static"
+_LARGEST_BODY = 16 << 10
+_MOST_PAGES = 5000
+
+_joined: WeakSet[JupyterHub] = WeakSet()
+
+
+@cache
+def version() -> str:
+    """Changes with any static file, so that browsers may keep them for ever."""
+    digest = hashlib.sha256()
+    for file in sorted(STATIC.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def urls(prefix: str) -> list[tuple[Any, ...]]:
+    """Tornado's routes, under the hub's prefix."""
+    at = url_path_join(prefix, "moorage")
+    return [
+        (rf"{at}/stream", StreamHandler),
+        (rf"{at}/fit", FitHandler),
+        # The version is part of the path and not of the query, so that modules that import each other get it too.
+        (rf"{at}/static/[0-9a-f]+/(.*)", StaticHandler, {"path": str(STATIC)}),
+    ]
+
+
+def install() -> None:
+    """Add our handlers to the hub in this process, once."""
+    if not JupyterHub.initialized():
+        return
+    app = JupyterHub.instance()
+    if app in _joined:
+        return
+    _joined.add(app)
+    if app.tornado_application is not None:
+        app.tornado_application.add_handlers(".*", urls(app.hub_prefix))
+    else:
+        app.observe(_put_in_front, names="handlers")
+
+
+def _put_in_front(change: Any) -> None:
+    app = change.owner
+    app.unobserve(_put_in_front, names="handlers")
+    app.handlers[:0] = urls(app.hub_prefix)
+
+
+class StaticHandler(CacheControlStaticFilesHandler):
+    """Our modules and styles; they carry nothing secret."""
+
+    def set_extra_headers(self, path: str) -> None:
+        if self.request.path.split("/")[-len(Path(path).parts) - 1] == version():
+            self.set_header("Cache-Control", "public, max-age=31536000, immutable")
+        else:
+            self.set_header("Cache-Control", "no-cache")
+
+
+class StreamHandler(APIHandler):
+    """`GET /hub/moorage/stream`: what is free, as server-sent events, for whoever is logged in."""
+
+    broadcast: Any = None
+
+    def get_content_type(self) -> str:
+        return "text/event-stream"
+
+    @web.authenticated
+    async def get(self) -> None:
+        user = self.current_user
+        if getattr(user, "kind", "user") != "user" or not hasattr(user, "spawner"):
+            raise web.HTTPError(403, "only a person's log-in can follow this")
+        broadcast = user.spawner.broadcast
+        if len(broadcast) >= _MOST_PAGES:
+            raise web.HTTPError(503, "too many open pages")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")
+        self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.broadcast = broadcast
+        broadcast.join(self)
+        await self._left
+
+    def send(self, data: bytes) -> asyncio.Future[Any] | None:
+        """Part of `broadcast.Page`."""
+        if self._left.done():
+            return None
+        try:
+            self.write(data)
+            sent: asyncio.Future[Any] = asyncio.ensure_future(self.flush())
+        except (StreamClosedError, RuntimeError):
+            self.close()
+            return None
+        sent.add_done_callback(_read_failure)
+        return sent
+
+    def close(self) -> None:
+        """Part of `broadcast.Page`."""
+        if not self._left.done():
+            self._left.set_result(None)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        self._leave()
+
+    def on_finish(self) -> None:
+        super().on_finish()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.broadcast is not None:
+            self.broadcast.leave(self)
+            self.close()
+
+
+def _read_failure(sent: asyncio.Future[Any]) -> None:
+    if not sent.cancelled():
+        sent.exception()
+
+
+class FitHandler(APIHandler):
+    """`POST /hub/moorage/fit`: could this choice be had now? The body is the form, and whose server it is for."""
+
+    @web.authenticated
+    async def post(self) -> None:
+        if len(self.request.body) > _LARGEST_BODY:
+            raise web.HTTPError(413, "this body is too large")
+        body = self.get_json_body()
+        if not isinstance(body, dict):
+            raise web.HTTPError(400, "the body must be an object")
+        user_name = body.get("user") or self.current_user.name
+        server_name = body.get("server") or ""
+        if not isinstance(user_name, str) or not isinstance(server_name, str):
+            raise web.HTTPError(400, "user and server must be text")
+        answer = await self._fit(user_name=user_name, server_name=server_name, body=body)
+        self.finish(json.dumps(answer))
+
+    @needs_scope("servers")
+    async def _fit(self, user_name: str, server_name: str, body: dict[str, Any]) -> dict[str, Any]:
+        user = self.find_user(user_name)
+        if user is None:
+            raise web.HTTPError(404, "there is no such user")
+        spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
+        return await verdict.on(spawner, body)

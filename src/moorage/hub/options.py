@@ -1,0 +1,295 @@
+"""A person's choice: read from the form or from REST, held against what is offered, and either taken exactly or
+refused with a sentence.
+
+Pure: no spawner, no network. `Request` is what came in, `Offer` is what may be had, `decide` turns both into a
+`Choice` or raises `Refusal`. The same `decide` serves the form, REST, an administrator's start and a restart with
+saved options, so that none of them can differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+from moorage.errors import InvalidQuantity, MoorageError
+from moorage.hub import amounts
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, shown
+from moorage.hub.facts import ImageFacts, NodeFacts
+
+VERSION = 1
+FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")
+# Below this a bare number in the form's memory field can only mean GiB.
+_BARE_GIB = 4096
+
+
+class Refusal(MoorageError):
+    """A choice that can't be had; the message is for the person who made it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What an amount may be: between two ends in steps, or one of a list."""
+
+    least: int = 0
+    most: int | None = None
+    step: int | None = None
+    choices: tuple[int, ...] = ()
+
+    def offers(self, amount: int) -> bool:
+        if self.choices:
+            return amount in self.choices
+        return (
+            amount >= self.least
+            and (self.most is None or amount <= self.most)
+            and not (self.step and amount % self.step)
+        )
+
+    def nearest(self, amount: int) -> int:
+        """An offered amount close to this one."""
+        amount = max(self.least, amount if self.most is None else min(amount, self.most))
+        if not self.step or amount % self.step == 0:
+            return amount
+        down = amount - amount % self.step
+        return down if down >= self.least else down + self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a field is when nobody chose: values as they would be posted."""
+
+    node: str | None = None
+    cpu: int = 1000
+    memory: int = 2 << 30
+    gpu: int = 0
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
+
+    nodes: Mapping[str, NodeFacts] | None = None
+    images: tuple[ImageFacts, ...] | None = None
+    cpu: Bounds = field(default_factory=lambda: Bounds(least=1))
+    memory: Bounds = field(default_factory=lambda: Bounds(least=128 << 20))
+    gpu_most: int | None = None
+    gpu_resources: tuple[str, ...] = ("nvidia.com/gpu",)
+    cpu_guarantee_ratio: Fraction = Fraction(1, 2)
+    # Also refuse what no node of the cluster could ever give. Off where nodes are added on demand.
+    refuse_too_large: bool = True
+    defaults: Defaults = field(default_factory=Defaults)
+
+    def without_limits(self) -> Offer:
+        """For the administrator's defaults, which nobody chose: they are never too large."""
+        return replace(self, refuse_too_large=False)
+
+    def image(self, wanted: str) -> ImageFacts | None:
+        """By name first, by reference otherwise."""
+        images = self.images or ()
+        by_name = next((image for image in images if image.name == wanted), None)
+        return by_name or next((image for image in images if image.reference == wanted), None)
+
+    def default_image(self) -> ImageFacts | None:
+        """The image when nobody chose one; None is the administrator's own `image` setting."""
+        wanted = self.defaults.image
+        if wanted and (image := self.image(wanted)):
+            return image
+        if wanted and self.images is None and ("/" in wanted or ":" in wanted):
+            # A whole reference needs no catalogue.
+            return ImageFacts(wanted, wanted, wanted)
+        return next((image for image in self.images or () if image.default), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the pod will ask for, exactly."""
+
+    cpu_milli: int
+    memory_bytes: int
+    gpu: int = 0
+    gpu_resource: str | None = None
+    node: NodeFacts | None = None
+    image: ImageFacts | None = None
+    cpu_request_milli: int = 0
+
+    def as_options(self) -> dict[str, Any]:
+        """The versioned dictionary that is saved, and that REST accepts."""
+        return {
+            "moorage": VERSION,
+            "node": self.node.name if self.node else None,
+            "cpu": cpu_text(self.cpu_milli),
+            "memory": memory_text(self.memory_bytes),
+            "gpu": self.gpu,
+            "gpu_resource": self.gpu_resource,
+            "image": self.image.name if self.image else None,
+        }
+
+
+def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's lists of strings as the versioned dictionary, nothing judged but the shape."""
+    options: dict[str, Any] = {"moorage": VERSION}
+    for name in FIELDS:
+        values = form.get(name)
+        if values is None:
+            continue
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > 1:
+            raise Refusal(f"“{name}” was sent {'more than once' if isinstance(values, list) else 'in an unknown way'}.")
+        text = values[0].strip() if values else ""
+        options[name] = text or None
+    memory = options.get("memory")
+    if isinstance(memory, str) and memory.replace(".", "", 1).isascii() and memory.replace(".", "", 1).isdigit():
+        # A bare number is bytes to Kubernetes; in this field nobody means three bytes.
+        options["memory"] = f"{memory}Gi" if len(memory) <= 8 and float(memory) <= _BARE_GIB else memory
+    return options
+
+
+def is_ours(options: Any) -> bool:
+    """Whether these user options are for us; others (profiles, another spawner's, none) are left alone."""
+    return isinstance(options, Mapping) and "moorage" in options
+
+
+def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
+    """The choice that these options make, or `Refusal`. A field that is missing or null takes its default."""
+    if options.get("moorage") != VERSION or isinstance(options.get("moorage"), bool):
+        raise Refusal(
+            f"These options are of version {shown(options.get('moorage'))}, this hub reads version {VERSION}.",
+            hint="open the spawn page and choose again",
+        )
+    cpu = _amount(
+        "CPU", options.get("cpu"), default=offer.defaults.cpu, bounds=offer.cpu, read=amounts.read_cpu, words=cpu_words
+    )
+    memory = _amount(
+        "memory",
+        options.get("memory"),
+        default=offer.defaults.memory,
+        bounds=offer.memory,
+        read=amounts.read_memory,
+        words=memory_words,
+    )
+    gpu = _gpu_count(options.get("gpu"), offer)
+    resource = _gpu_resource(options.get("gpu_resource"), gpu, offer)
+    image = _image(options, offer)
+    node = _node(options, offer)
+    request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
+    choice = Choice(cpu, memory, gpu, resource, node, image, request)
+    if offer.refuse_too_large and offer.nodes:
+        _refuse_too_large(choice, offer.nodes)
+    if node is not None and node.closed:
+        raise Refusal(f"Node {node.name} is {node.closed}. Choose another node or Automatic.")
+    return choice
+
+
+def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any) -> int:
+    if value is None or value == "":
+        return default
+    try:
+        amount: int = read(value)
+    except InvalidQuantity as error:
+        raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.") from None
+    if bounds.choices and amount not in bounds.choices:
+        offered = ", ".join(words(choice) for choice in bounds.choices)
+        raise Refusal(f"{words(amount)} {what} is not offered. Choose one of {offered}.")
+    if bounds.choices:
+        return amount
+    if amount < bounds.least:
+        raise Refusal(f"{words(amount)} {what} is less than the smallest offer, {words(bounds.least)}.")
+    if bounds.most is not None and amount > bounds.most:
+        raise Refusal(f"{words(amount)} {what} is more than the largest offer, {words(bounds.most)}.")
+    if bounds.step and amount % bounds.step:
+        raise Refusal(f"{words(amount)} {what} is not offered. Choose a multiple of {words(bounds.step)}.")
+    return amount
+
+
+def _gpu_count(value: Any, offer: Offer) -> int:
+    if value is None or value == "":
+        return offer.defaults.gpu
+    try:
+        count = amounts.read_count(value)
+    except InvalidQuantity as error:
+        raise Refusal(f"GPU: {error.message}.") from None
+    if offer.gpu_most is not None and count > offer.gpu_most:
+        raise Refusal(f"{count} GPU is more than the largest offer, {offer.gpu_most}.")
+    return count
+
+
+def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
+    if value is not None and value != "" and not isinstance(value, str):
+        raise Refusal(f"The kind of GPU must be text, not {shown(value)}.")
+    if gpu == 0:
+        return None
+    if not value:
+        if not offer.gpu_resources:
+            raise Refusal("This hub offers no GPU. Choose 0.")
+        return offer.gpu_resources[0]
+    if value not in offer.gpu_resources:
+        offered = ", ".join(offer.gpu_resources) or "none"
+        raise Refusal(f"GPUs of kind {shown(value)} are not offered. Offered now: {offered}.")
+    return str(value)
+
+
+def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
+    wanted = options.get("image")
+    if wanted is None or wanted == "":
+        return offer.default_image()
+    if not isinstance(wanted, str):
+        raise Refusal(f"The image must be text, not {shown(wanted)}.")
+    if offer.images is None:
+        raise Refusal(
+            f"Image {shown(wanted)} can't be looked up: the list of images is not known right now. "
+            "Choose the default image, or try again in a minute."
+        )
+    found = offer.image(wanted)
+    if found is None:
+        raise Refusal(f"Image {shown(wanted)} is not offered, or no longer. Choose one from the list.")
+    return found
+
+
+def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
+    wanted = options.get("node", offer.defaults.node)
+    if wanted is None or wanted == "":
+        return None
+    if not isinstance(wanted, str):
+        raise Refusal(f"The node must be a name, not {shown(wanted)}.")
+    if offer.nodes is None:
+        raise Refusal(
+            f"Node {shown(wanted)} can't be looked up: the cluster's nodes are not known right now. "
+            "Choose Automatic, or try again in a minute."
+        )
+    found = offer.nodes.get(wanted)
+    if found is None:
+        raise Refusal(f"There is no node {shown(wanted)}, or no longer. Choose another node or Automatic.")
+    if found.hostname is None:
+        raise Refusal(f"Node {found.name} has no hostname label and can't be chosen. Choose Automatic or another node.")
+    return found
+
+
+def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
+    """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
+    candidates = [choice.node] if choice.node else list(nodes.values())
+    holder = f"node {choice.node.name} has" if choice.node else "the largest node has"
+    asks: list[tuple[str, int, list[int | None], Any]] = [
+        (f"{cpu_words(choice.cpu_milli)} CPU", choice.cpu_milli, [node.capacity.cpu for node in candidates], cpu_words),
+        (
+            f"{memory_words(choice.memory_bytes, up=True)} memory",
+            choice.memory_bytes,
+            [node.allocatable.memory for node in candidates],
+            memory_words,
+        ),
+    ]
+    if choice.gpu and choice.gpu_resource:
+        units = [node.units(choice.gpu_resource) for node in candidates]
+        asks.append((f"{choice.gpu} × {choice.gpu_resource}", choice.gpu, [u.capacity if u else 0 for u in units], str))
+    able = set(range(len(candidates)))
+    for what, amount, sizes, words in asks:
+        known = [size for size in sizes if size is not None]
+        if len(known) == len(sizes) and amount > max(known):
+            size = words(max(known)) if max(known) else "none"
+            raise Refusal(f"{what} is too much: {holder} {size}. Choose less or another node.")
+        able -= {position for position, size in enumerate(sizes) if size is not None and amount > size}
+    if not able:
+        together = ", ".join(what for what, *_ in asks)
+        raise Refusal(
+            f"No node is large enough for {together} together, even if it were empty. Choose less of one of them."
+        )

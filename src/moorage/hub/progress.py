@@ -1,0 +1,102 @@
+"""What Kubernetes says about a starting server, in words for the person who waits for it.
+
+Kubernetes' own text stays one click away. All of it comes from outside, so all of it is escaped.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9./_-]+)")
+_IMAGE = re.compile(r"image \"([^\"]+)\"")
+_NODES = re.compile(r"^(\d+)/(\d+) nodes are available")
+
+# (reason of the event, a pattern in its message or None, what it means)
+_WORDS: tuple[tuple[str, str | None, str], ...] = (
+    (
+        "FailedScheduling",
+        r"didn't match Pod's node affinity/selector",
+        "The chosen node can't take this server; it may be gone or renamed.",
+    ),
+    ("FailedScheduling", r"unbound immediate PersistentVolumeClaims", "Waiting for the home volume to be made."),
+    ("FailedScheduling", r"volume node affinity conflict", "The home volume can't be reached from the chosen node."),
+    ("FailedScheduling", None, "No node can take this server yet. It starts as soon as there is room."),
+    ("Scheduled", None, "A place was found."),
+    ("TriggeredScaleUp", None, "A new machine is being added for this server. This takes some minutes."),
+    ("NotTriggerScaleUp", None, "No new machine can be added for this server."),
+    ("Pulling", None, "Loading the image. The first time on a node this can take some minutes."),
+    ("Pulled", None, "The image is there."),
+    ("Created", None, "Everything is prepared."),
+    ("Started", None, "The server is starting."),
+    ("ErrImagePull", None, "The image can't be loaded."),
+    ("ImagePullBackOff", None, "The image can't be loaded; trying again."),
+    (
+        "Failed",
+        r"ErrImagePull|ImagePullBackOff|Failed to pull image",
+        "The image can't be loaded: it may not exist, or the node may not fetch it.",
+    ),
+    ("Failed", None, "The server can't be started on its node."),
+    ("InspectFailed", None, "The name of the image is not valid."),
+    ("BackOff", r"pulling image", "The image can't be loaded; trying again."),
+    ("BackOff", None, "The server ends right after its start; trying again."),
+    ("OOMKilling", None, "The server used more memory than was chosen for it and was ended. Choose more memory."),
+    ("OOMKilled", None, "The server used more memory than was chosen for it and was ended. Choose more memory."),
+    ("FailedMount", None, "A volume can't be connected yet; trying again."),
+    ("FailedAttachVolume", None, "The home volume can't be connected yet; it may still be held by another node."),
+    ("FailedCreatePodSandBox", None, "The node can't prepare the server's network; trying again."),
+    ("Unhealthy", None, "The server does not answer yet."),
+    ("Evicted", None, "The node ran short and ended the server. Start again, best on another node."),
+    ("Preempted", None, "The server had to give way to a more important one."),
+    ("NodeNotReady", None, "The node no longer answers."),
+    ("Killing", None, "The server is being ended."),
+)
+_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "room for another pod"}
+
+
+async def told(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    """The same events with plain words; one that has none passes as it is."""
+    async for event in events:
+        try:
+            yield _told(event)
+        except Exception:  # a strange event is shown as it came rather than ending the page's progress
+            yield event
+
+
+def _told(event: dict[str, Any]) -> dict[str, Any]:
+    raw = event.get("raw_event")
+    if not isinstance(raw, dict):
+        return event
+    reason, message = str(raw.get("reason") or ""), str(raw.get("message") or "")
+    words = plain(reason, message)
+    if words is None:
+        return event
+    detail = f"{reason}: {message}"[:2000]
+    shown = f"{html.escape(words)} <details><summary>What Kubernetes says</summary>{html.escape(detail)}</details>"
+    return {**event, "message": words, "html_message": shown}
+
+
+def plain(reason: str, message: str) -> str | None:
+    """What an event means, or None when we don't know."""
+    if reason == "FailedScheduling" and (found := _SHORT.findall(message)):
+        return _waiting(found, message)
+    for known, pattern, words in _WORDS:
+        if reason == known and (pattern is None or re.search(pattern, message)):
+            if "image" in words and (image := _IMAGE.search(message)) and reason in ("Failed", "Pulling"):
+                return f"{words} ({image[1]})"
+            return words
+    if "OOMKilled" in message:
+        return "The server used more memory than was chosen for it and was ended. Choose more memory."
+    return None
+
+
+def _waiting(found: list[tuple[str, str]], message: str) -> str:
+    lacking = sorted({_RESOURCES.get(resource, resource) for _, resource in found})
+    listed = lacking[0] if len(lacking) == 1 else ", ".join(lacking[:-1]) + " or " + lacking[-1]
+    pinned = "didn't match Pod's node affinity/selector" in message
+    where = "the chosen node" if pinned else "any node"
+    return f"Waiting: not enough {listed} is free on {where} now. The server starts as soon as there is."

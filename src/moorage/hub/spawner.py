@@ -1,0 +1,340 @@
+"""KubeSpawner with a form that knows the cluster, and a choice that is applied exactly.
+
+The path of a choice: the form alone passes through `options_from_form`, where a refusal is shown on the page and
+counts as nothing. Every way to start a server (form, REST, an administrator, a restart with saved options) then
+passes through `_run_apply_user_options`, and through KubeSpawner's own `load_user_options`, after which the choice is
+applied again where profiles could have overruled it. Each step sets traits of this one spawner; no dictionary of the
+administrator's configuration is changed in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from kubernetes_asyncio.client.rest import ApiException
+from kubespawner import KubeSpawner
+from tornado import web
+from traitlets import Bool, Dict, Float, Integer, List, Unicode, default
+
+from moorage.hub import form, manifest, options, progress
+from moorage.hub.facts import HOSTNAME
+from moorage.hub.handlers import install
+from moorage.hub.offering import NVIDIA, offer_of
+from moorage.hub.options import Choice, Offer, Refusal
+from moorage.hub.refusals import refused
+from moorage.hub.state import Refused, hub_state
+
+# The settings of KubeSpawner that a choice sets.
+_CHOSEN = (
+    "cpu_limit",
+    "cpu_guarantee",
+    "mem_limit",
+    "mem_guarantee",
+    "extra_resource_limits",
+    "extra_resource_guarantees",
+    "node_selector",
+    "image",
+    "image_pull_policy",
+)
+# The same options are not tried on the API server twice within this time: the form did so just before the start does.
+_TRIED_SECONDS = 15.0
+
+
+class MoorageSpawner(KubeSpawner):
+    """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
+    go on working.
+    """
+
+    # KubeSpawner's traits, which carry no types.
+    node_selector: Any
+    user_options: Any
+
+    service_url = Unicode(
+        config=True,
+        help="Address of the moorage service. Default: $MOORAGE_SERVICE_URL, otherwise http://moorage:8000.",
+    )
+    service_token = Unicode(
+        config=True, help="Bearer token for the service, if it asks for one. Default: $MOORAGE_SERVICE_TOKEN."
+    )
+    cpu_guarantee_ratio = Float(
+        0.5,
+        min=0,
+        max=1,
+        config=True,
+        help="The part of the chosen CPU that the scheduler reserves; the whole is the limit.",
+    )
+    default_node = Unicode("", config=True, help="The node that the form has selected first; empty is Automatic.")
+    default_cpu = Unicode("", config=True, help="The CPU that the form offers first, for example 2 or 500m.")
+    default_memory = Unicode("", config=True, help="The memory that the form offers first, for example 4Gi.")
+    default_gpu = Integer(
+        -1, config=True, help="The GPUs that the form offers first; -1: what the service says, otherwise 0."
+    )
+    default_image = Unicode("", config=True, help="Name or reference of the image that the form has selected first.")
+    cpu_min = Unicode("100m", config=True, help="The least CPU that may be chosen.")
+    cpu_max = Unicode("", config=True, help="The most CPU that may be chosen; empty: as much as the largest node has.")
+    cpu_step = Unicode("", config=True, help="Only multiples of this much CPU may be chosen; empty: any amount.")
+    cpu_choices: Any = List(config=True, help="Only these amounts of CPU may be chosen, for example ['1', '2', '4'].")
+    memory_min = Unicode("128Mi", config=True, help="The least memory that may be chosen.")
+    memory_max = Unicode(
+        "", config=True, help="The most memory that may be chosen; empty: as much as the largest node has."
+    )
+    memory_step = Unicode("", config=True, help="Only multiples of this much memory may be chosen; empty: any amount.")
+    memory_choices: Any = List(
+        config=True, help="Only these amounts of memory may be chosen, for example ['2Gi', '8Gi']."
+    )
+    gpu_max = Integer(
+        -1,
+        config=True,
+        help="The most GPUs that may be chosen; -1: as many as the largest node has, 0: none are offered.",
+    )
+    gpu_resources = List(
+        Unicode(), config=True, help="The GPU resources that are offered; empty: those that the nodes have."
+    )
+    images = List(
+        Dict(),
+        config=True,
+        help="The offered images, instead of the service's: name, reference, display_name, description, default.",
+    )
+    refuse_too_large = Bool(
+        True,
+        config=True,
+        help="Refuse what no node could give even if it were empty. Switch off where nodes are added on demand.",
+    )
+    dry_run = Bool(
+        True,
+        config=True,
+        help="Let the API server try the pod (dryRun=All) first, so that quota and policies refuse it on the form.",
+    )
+    dry_run_timeout = Float(
+        2.0, min=0.1, config=True, help="How long to wait for that, in seconds; then start without it."
+    )
+
+    @default("service_url")
+    def _service_url_default(self) -> str:
+        return os.environ.get("MOORAGE_SERVICE_URL") or "http://moorage:8000"
+
+    @default("service_token")
+    def _service_token_default(self) -> str:
+        return os.environ.get("MOORAGE_SERVICE_TOKEN", "")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        install()
+        self._configured = {name: getattr(self, name) for name in _CHOSEN}
+        self._choice: Choice | None = None
+        self._tried: tuple[Any, float] | None = None
+        self._hub_state = hub_state()
+        self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
+
+    def offer(self) -> Offer:
+        """What may be chosen now."""
+        service = self.service
+        return offer_of(
+            self, nodes=service.nodes, images=service.images, said=service.defaults, configured=self._configured
+        )
+
+    # The form
+
+    @default("options_form")
+    def _options_form_default(self) -> Any:
+        return MoorageSpawner._render_form
+
+    async def _render_form(self) -> str:
+        return await form.render(self, refused=self._hub_state.take_refused(self.user.name))
+
+    async def profiles_form(self) -> str:
+        """KubeSpawner's own form, where the administrator has profiles."""
+        theirs = super()._options_form_default()
+        return str(await theirs(self)) if callable(theirs) else str(theirs)
+
+    @default("options_from_form")
+    def _options_from_form_default(self) -> Any:
+        return self._options_from_our_form
+
+    async def _options_from_our_form(self, formdata: Mapping[str, Any]) -> dict[str, Any]:
+        """The saved options of a submitted form. Here a refusal is free: the page stays and nothing counts as a
+        spawn.
+        """
+        profile: dict[str, Any] = {}
+        if self.profile_list:
+            profile = super()._options_from_form(
+                {key: value for key, value in formdata.items() if key not in options.FIELDS}
+            )
+        if not any(name in formdata for name in options.FIELDS):
+            return profile
+        posted: dict[str, Any] = {}
+        try:
+            posted = options.from_form(formdata)
+            saved = options.decide(posted, self.offer()).as_options()
+            if profile:
+                saved["profiles"] = profile
+            await self._try(saved)
+        except Refusal as refusal:
+            self._hub_state.remember_refused(self.user.name, Refused(server=self.name, options=posted))
+            raise refused(_sentence(refusal)) from None
+        return saved
+
+    def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
+        """Options in the address. JupyterHub 5 starts a server for any argument, even one that is not meant for it;
+        not here.
+        """
+        if not any(key in options.FIELDS or key.startswith("profile") for key in query_data):
+            raise refused("Nothing in this address says what to start. Choose below.")
+        return self.options_from_form(query_data)
+
+    # The choice
+
+    async def _run_apply_user_options(self, user_options: Any) -> None:
+        """Apply our part of the options, then the administrator's own hook."""
+        try:
+            await self._take(user_options)
+        except Refusal as refusal:
+            raise refused(_sentence(refusal)) from None
+        except web.HTTPError:
+            raise
+        except Exception:  # whatever a stranger's options set off, the hub answers 400 and runs on
+            self.log.exception("Options of %s could not be applied", self._log_name)
+            raise refused("These options could not be applied. Open the spawn page and choose again.") from None
+        if self.apply_user_options:
+            await super()._run_apply_user_options(user_options)
+
+    async def _take(self, user_options: Any) -> None:
+        for name, value in self._configured.items() if self._choice else ():
+            setattr(self, name, value)
+        self._choice = None
+        self.choose(user_options)
+        if options.is_ours(user_options):
+            await self._try(user_options)
+
+    def choose(self, user_options: Any) -> None:
+        """Set the traits that these options stand for. Raises `Refusal`."""
+        offer = self.offer()
+        if options.is_ours(user_options):
+            self._choice = options.decide(user_options, offer)
+        elif user_options and self.profile_list:
+            return
+        else:
+            if user_options:
+                self.log.info(
+                    "Options of %s are not moorage's (%s): taking the defaults", self._log_name, _keys(user_options)
+                )
+            self._choice = options.decide({"moorage": options.VERSION}, offer.without_limits())
+        self._apply(self._choice, offer)
+
+    def _apply(self, choice: Choice, offer: Offer) -> None:
+        self.cpu_limit = choice.cpu_milli / 1000
+        self.cpu_guarantee = choice.cpu_request_milli / 1000
+        self.mem_limit = self.mem_guarantee = choice.memory_bytes
+        if self.gpu_max:
+            ours = {NVIDIA, *offer.gpu_resources}
+            asked = {choice.gpu_resource: str(choice.gpu)} if choice.gpu else {}
+            for trait in ("extra_resource_limits", "extra_resource_guarantees"):
+                kept = {name: amount for name, amount in getattr(self, trait).items() if name not in ours}
+                setattr(self, trait, {**kept, **asked})
+        if choice.node is not None:
+            self.node_selector = {**self.node_selector, HOSTNAME: choice.node.hostname}
+        if choice.image is not None:
+            self.image = choice.image.reference
+            if not self._is_configured("image_pull_policy"):
+                self.image_pull_policy = manifest.pull_policy(self.image)
+
+    def _is_configured(self, trait: str) -> bool:
+        names = {cls.__name__ for cls in type(self).__mro__}
+        return any(trait in self.config[name] for name in names if name in self.config)
+
+    async def load_user_options(self) -> None:
+        """KubeSpawner's profiles; what was chosen by hand has the last word over them."""
+        saved = self.user_options
+        ours = options.is_ours(saved)
+        if ours:
+            profiles = saved.get("profiles")
+            self.user_options = profiles if isinstance(profiles, dict) else {}
+        try:
+            await super().load_user_options()
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
+            raise refused("A profile or one of its options is not offered, or no longer. Choose again.") from None
+        finally:
+            self.user_options = saved
+        if self._choice is not None and self.profile_list:
+            self._apply(self._choice, self.offer())
+
+    # The pod
+
+    async def get_pod_manifest(self) -> Any:
+        return manifest.canonical(await super().get_pod_manifest())
+
+    async def pod_for(self, user_options: Any) -> tuple[Any, str]:
+        """The pod that these options would make, and its namespace, on a spawner of its own that is thrown away.
+        Raises `Refusal`.
+        """
+        scratch = self.user._new_spawner(self.name, type(self))  # noqa: SLF001
+        scratch.user_options = user_options
+        await scratch.apply_group_overrides()
+        scratch.choose(user_options)
+        await scratch.load_user_options()
+        pod = await scratch.get_pod_manifest()
+        if scratch.modify_pod_hook:
+            changed = scratch.modify_pod_hook(scratch, pod)
+            pod = await changed if asyncio.iscoroutine(changed) else changed
+        return pod, scratch.namespace
+
+    async def _try(self, user_options: Any) -> None:
+        """Ask the API server whether it would take the pod at all. Raises `Refusal` with its own words."""
+        now = time.monotonic()
+        if not self.dry_run or (
+            self._tried and self._tried[0] == user_options and now - self._tried[1] < _TRIED_SECONDS
+        ):
+            return
+        try:
+            async with asyncio.timeout(self.dry_run_timeout + 1):
+                pod, namespace = await self.pod_for(user_options)
+                words = await manifest.refusal(self.api, pod, namespace=namespace, timeout=self.dry_run_timeout)
+        except (Refusal, web.HTTPError):
+            raise
+        except Exception:  # a hook that can't be run ahead of time, or too slow: the start itself will tell
+            self.log.debug("No trial of the pod of %s", self._log_name, exc_info=True)
+            return
+        if words:
+            raise Refusal(f"Kubernetes refuses this server: {words}")
+        self._tried = user_options, now
+
+    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
+        try:
+            return bool(await super()._make_create_pod_request(pod, request_timeout))
+        except ApiException as error:
+            raise self._in_words(error) from error
+
+    async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
+        try:
+            return bool(await super()._make_create_pvc_request(pvc, request_timeout))
+        except ApiException as error:
+            raise self._in_words(error) from error
+
+    def _in_words(self, error: ApiException) -> Exception:
+        words = manifest.words(error)
+        return refused(f"Kubernetes refuses this server: {words}") if words else error
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        async for event in progress.told(super().progress()):
+            yield event
+
+
+def _sentence(refusal: Refusal) -> str:
+    return f"{refusal.message} {refusal.hint[0].upper()}{refusal.hint[1:]}." if refusal.hint else refusal.message
+
+
+def _keys(user_options: Any) -> str:
+    return (
+        ", ".join(sorted(str(key)[:40] for key in list(user_options)[:10]))
+        if isinstance(user_options, Mapping)
+        else "?"
+    )
+
+
+# JupyterHub loads this module while it reads its configuration; see `handlers.install`.
+install()

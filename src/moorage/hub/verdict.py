@@ -1,0 +1,77 @@
+"""Could this choice be had now? The very pod that KubeSpawner would create goes to the service, and its verdict comes
+back in the page's terms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tornado import web
+
+from moorage.hub import manifest, options
+from moorage.hub.options import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TIMEOUT = 2.0
+# Verdicts being worked out at the same time; more wait their turn.
+_AT_ONCE = 4
+_MOST_REASONS = 5
+
+_turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+
+
+async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node."""
+    form = {name: [str(value)] for name in options.FIELDS if (value := body.get(name)) is not None}
+    try:
+        posted = options.from_form(form)
+        choice = options.decide(posted, spawner.offer())
+    except Refusal as refusal:
+        return {"refusal": refusal.message}
+    loop = asyncio.get_running_loop()
+    async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                pod, namespace = await spawner.pod_for(choice.as_options())
+        except Refusal as refusal:
+            return {"refusal": refusal.message}
+        except web.HTTPError as error:
+            return {"refusal": getattr(error, "jupyterhub_message", "This choice is refused.")}
+        except Exception:  # a hook of the administrator's that can't run ahead of time
+            spawner.log.debug("No pod for a verdict", exc_info=True)
+            return {"unknown": "Whether this fits can't be told: the server's pod can't be made ahead of time."}
+        plain = spawner.api.api_client.sanitize_for_serialization(pod)
+        answer = await spawner.service.fit(manifest.for_verdict(plain, namespace=namespace), timeout=_TIMEOUT)
+    if answer is None:
+        return {"unknown": "Whether this fits is unknown now. You can start all the same."}
+    return in_brief(answer)
+
+
+def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The service's verdict, checked field by field, as small as the page needs it."""
+    brief: dict[str, Any] = {"fits": answer.get("fits") is True, "nodes": {}, "reasons": [], "would_work": []}
+    nodes = answer.get("nodes")
+    for name, node in nodes.items() if isinstance(nodes, dict) else ():
+        if isinstance(name, str) and isinstance(node, dict):
+            fits = node.get("fits") is True
+            brief["nodes"][name] = {"fits": fits} if fits else {"fits": False, "reasons": _reasons(node.get("reasons"))}
+    prefilter = answer.get("prefilter")
+    if isinstance(prefilter, dict):
+        brief["reasons"] = _reasons(prefilter.get("reasons"))
+    return brief
+
+
+def _reasons(values: Any) -> list[dict[str, str]]:
+    found = []
+    for value in values[:_MOST_REASONS] if isinstance(values, list) else ():
+        if isinstance(value, str):
+            found.append({"text": value[:300], "message": value[:300]})
+        elif isinstance(value, dict):
+            message = value.get("message")
+            text = value.get("text") or message
+            if isinstance(text, str) and text:
+                found.append({"text": text[:300], "message": message[:300] if isinstance(message, str) else ""})
+    return found
