@@ -1,4 +1,10 @@
-from collections.abc import Callable
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,3 +43,120 @@ def one(objects: Callable[[str], list[dict[str, Any]]]) -> Callable[[str, str], 
         return found
 
     return read
+
+
+@dataclass
+class Played:
+    """What a run of the playbook did."""
+
+    rc: int
+    output: str
+
+    @property
+    def text(self) -> str:
+        """The output in one line, since Ansible breaks long messages."""
+        return " ".join(self.output.split())
+
+    @property
+    def changed(self) -> int:
+        return int(re.findall(r"changed=(\d+)", self.output)[-1])
+
+
+class Playbook:
+    """deploy/ansible/moorage.yml against fakes of kubectl and helm that keep their state in files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.state = folder / "state"
+        self.state.mkdir()
+        self._folder = folder
+        self._inventory = folder / "inventory.yml"
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "LANG": "C.UTF-8",
+            "ANSIBLE_CONFIG": str(ROOT / "deploy/ansible/ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
+            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
+            "FAKE_STATE": str(self.state),
+        }
+        for tool in ("kubectl", "helm"):
+            wrapper = folder / tool
+            wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/deploy/fakes/{tool}.py "$@"\n')
+            wrapper.chmod(0o755)
+
+    async def run(self, *arguments: str, environment: dict[str, str] | None = None, **variables: Any) -> Played:
+        variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "moorage_kubectl": str(self._folder / "kubectl"),
+            "moorage_helm": str(self._folder / "helm"),
+            "moorage_check_delay": 1,
+            "moorage_check_retries": 5,
+            **variables,
+        }
+        self._inventory.write_text(yaml.safe_dump({"moorage": {"hosts": {"localhost": variables}}}))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ansible", "playbook", "--inventory", str(self._inventory), *arguments),
+            str(ROOT / "deploy/ansible/moorage.yml"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            stdin=asyncio.subprocess.DEVNULL,
+            env={**self._environment, **(environment or {})},
+        )
+        output, _ = await process.communicate()
+        return Played(process.returncode or 0, output.decode())
+
+    def objects(self) -> dict[str, Any]:
+        found = self.state / "objects.json"
+        return json.loads(found.read_text()) if found.exists() else {}
+
+    def add(self, *found: dict[str, Any]) -> None:
+        """Objects that are in the cluster already."""
+        objects = self.objects() | {
+            f"{one['kind'].lower()}/{one['metadata'].get('namespace', '')}/{one['metadata']['name']}": one
+            for one in found
+        }
+        (self.state / "objects.json").write_text(json.dumps(objects))
+
+    def releases(self) -> dict[str, Any]:
+        found = self.state / "releases.json"
+        return json.loads(found.read_text()) if found.exists() else {}
+
+    def called(self, tool: str) -> list[str]:
+        log = self.state / f"{tool}.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+
+@pytest.fixture
+def playbook(tmp_path: Path) -> Playbook:
+    return Playbook(tmp_path)
+
+
+@pytest.fixture
+async def service(simulator: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Starts the real service on the simulated cluster, and says where: `await service(tokens)` is the environment for the fakes."""
+    import uvicorn
+
+    from moorage.service import Settings, create_app
+
+    running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
+
+    async def start(tokens: str | None = None, **settings: Any) -> dict[str, str]:
+        if tokens is not None:
+            settings["token_file"] = tmp_path / "tokens"
+            settings["token_file"].write_text(tokens)
+        app = create_app(Settings(server=simulator.url, **settings))
+        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
+        task = asyncio.create_task(server.serve())
+        running.append((server, task))
+        async with asyncio.timeout(20):
+            while not server.started:
+                await asyncio.sleep(0.02)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        return {"FAKE_PORT": str(port), "FAKE_API": simulator.url}
+
+    yield start
+    for server, task in running:
+        server.should_exit = True
+        await task
