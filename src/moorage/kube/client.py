@@ -86,7 +86,7 @@ class Client:
     async def stream(
         self, path: str, params: Mapping[str, str] | None = None, *, within: float = 10
     ) -> AsyncIterator[Chunks]:
-        """The chunks of an answer as they come. Its headers have to be there within so many seconds; its body may last."""
+        """The chunks of an answer as they come. Its headers have to be there in so many seconds; its body may last."""
         async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(within):

@@ -135,13 +135,18 @@ class Feed:
         self._quiet = False
         self._doubtful = False
         self._broken = 0
+        self._anew = False
+
+    def list_anew(self) -> None:
+        """Read everything again as soon as possible; what is known stays in use until then."""
+        self._anew = True
 
     async def step(self) -> float:
         """One list or one watch. Returns the pause before the next step; raises nothing but cancellation."""
         try:
             if self.revision is not None and self._doubtful:
                 await self._compare()
-            if self.revision is None:
+            if self.revision is None or self._anew:
                 await self._list()
             else:
                 await self._watch()
@@ -177,6 +182,7 @@ class Feed:
             reason = f"the list of {self.resource.name} is being read anew"
             late = asyncio.get_running_loop().call_later(_RELIST_UNSEEN, self._stale, reason)
         try:
+            self._anew = False
             self._sink.begin(self.resource)
             self.lists += 1
             token = ""
@@ -250,6 +256,8 @@ class Feed:
                         return
                     if not chunk:
                         break
+                    if self._anew:
+                        return
                     for line in lines.feed(chunk):
                         self._take(line)
                 if lines.rest.strip():

@@ -1,0 +1,256 @@
+"""A cluster that is followed: feeds at one end, snapshots and changes at the other.
+
+`run()` starts one feed for each kind and never ends by itself. Events mark nodes as changed; at most once per
+`coalesce` seconds the marked nodes are serialised anew, and if any of them reads differently there is one more
+revision, told to all followers. Whether the picture is current is told beside it: an API server that is away makes it
+stale, not empty.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from moorage.cluster.amounts import GpuNames
+from moorage.cluster.changes import Change, Follower
+from moorage.cluster.ledger import drift
+from moorage.cluster.node_json import DEFAULT_LABELS, NodeJson
+from moorage.cluster.snapshot import Snapshot, following
+from moorage.cluster.status import Status, status_of
+from moorage.cluster.store import Store
+from moorage.errors import MoorageError
+from moorage.kube.client import Client
+from moorage.kube.feed import Feed, Health, follow
+from moorage.kube.resources import FOLLOWED, Resource
+from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.nodeinfo import NodeInfo
+
+__all__ = ["Change", "LiveCluster", "Status"]
+
+log = logging.getLogger(__name__)
+
+# Nodes serialised in one go; a request that waits meanwhile has its turn after so many.
+_AT_ONCE = 100
+_RECOUNT_EVERY = 60.0
+
+
+class _Version(msgspec.Struct):
+    major: str = ""
+    minor: str = ""
+
+
+class LiveCluster:
+    """The cluster as it is now, and every change of it."""
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] = lambda _node: [],
+        label_allow_list: Sequence[str] = DEFAULT_LABELS,
+        gpu_resources: Sequence[str] = (),
+        coalesce: float = 0.05,
+        resources: Sequence[Resource] = FOLLOWED,
+        recount_every: float = _RECOUNT_EVERY,
+    ) -> None:
+        self._client = client
+        self._coalesce = coalesce
+        self._recount_every = recount_every
+        self._resources = tuple(resources)
+        self._started = datetime.now(UTC)
+        self._health = {resource.name: Health() for resource in self._resources}
+        self._store = Store(on_change=self._mark, on_health=self._heard)
+        self._json = NodeJson(
+            self._store.cluster, gpu_details=gpu_details, labels=label_allow_list, gpus=GpuNames(tuple(gpu_resources))
+        )
+        self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
+        self._marked: set[str] = set()
+        self._wake = asyncio.Event()
+        self._told: Status | None = None
+        self._followers: set[Follower] = set()
+        self._base = Snapshot(0, secrets.token_hex(4), self._started, {})
+        self._snapshot: Snapshot | None = None
+        self._was_ready = False
+        self._version_wanted = asyncio.Event()
+        self._drift = 0
+        self._recounts = 0
+        self.status = status_of(self._resources, self._health, started=self._started)
+
+    # --- what others read ---------------------------------------------------------------------------------------
+
+    @property
+    def cluster(self) -> Cluster:
+        """What verdicts are computed on."""
+        return self._store.cluster
+
+    @property
+    def ready(self) -> bool:
+        """Whether nodes and pods have been listed and a first snapshot is there."""
+        return self._snapshot is not None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The newest snapshot; None until the first lists are complete."""
+        return self._snapshot
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Numbers for metrics. All but `nodes`, `pods`, `unreadable` and `ledger_drift` only grow."""
+        return {
+            "events": sum(feed.events for feed in self._feeds),
+            "lists": sum(feed.lists for feed in self._feeds),
+            "watches": sum(feed.watches for feed in self._feeds),
+            "revision": self._base.revision,
+            "nodes": len(self.cluster.nodes),
+            "pods": len(self.cluster.pods),
+            "unreadable": len(self.cluster.unreadable_objects),
+            "recounts": self._recounts,
+            "ledger_drift": self._drift,
+        }
+
+    async def changes(self) -> AsyncIterator[Change]:
+        """Every change from now on. Who reads slowly gets several in one, never none."""
+        follower = Follower()
+        self._followers.add(follower)
+        try:
+            async for change in follower.read():
+                yield change
+        finally:
+            self._followers.discard(follower)
+
+    def touch(self, names: Iterable[str]) -> None:
+        """Facts from elsewhere (cards) have changed for these nodes."""
+        self._mark(names)
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Follow the cluster until cancelled."""
+        await self._ask_version(within=2)
+        async with asyncio.TaskGroup() as group:
+            for feed in self._feeds:
+                group.create_task(follow(feed), name=f"feed {feed.resource.name}")
+            group.create_task(self._flush_for_ever(), name="snapshots")
+            group.create_task(self._recount_for_ever(), name="recount")
+            group.create_task(self._ask_version_for_ever(), name="server version")
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(self._coalesce)
+            self._wake.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        """One more snapshot, if anything reads differently."""
+        if any(resource.required and not self._health[resource.name].listed for resource in self._resources):
+            self._tell(None)
+            return
+        marked, self._marked = self._marked, set()
+        fresh: dict[str, bytes | None] = {}
+        for number, name in enumerate(marked, start=1):
+            fresh[name] = self._json.of(name)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        taken_at = datetime.now(UTC)
+        step = following(self._base, fresh=fresh, taken_at=taken_at)
+        if step is not None:
+            self._base = step.snapshot
+        self._snapshot = self._base
+        self._tell(step)
+
+    async def _recount_for_ever(self) -> None:
+        """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""
+        while True:
+            await asyncio.sleep(self._recount_every)
+            found = 0
+            for number, name in enumerate(list(self.cluster.nodes), start=1):
+                node = self.cluster.nodes.get(name)
+                found += node is not None and drift(node)
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            self._recounts += 1
+            if found and not self._drift:
+                log.error("the ledger has drifted", extra={"event": "ledger_drift", "nodes": found})
+            self._drift = found
+
+    async def _ask_version_for_ever(self) -> None:
+        """Some rules differ between releases: ask again after each time that the server was away."""
+        while True:
+            await self._version_wanted.wait()
+            if await self._ask_version(within=5):
+                self._version_wanted.clear()
+            else:
+                await asyncio.sleep(2)
+
+    async def _ask_version(self, *, within: float) -> bool:
+        """Whether the server has told its version. What is wrong with it otherwise is for the feeds to tell."""
+        try:
+            told = msgspec.json.decode(await self._client.get("/version", within=within), type=_Version)
+            version = int(told.major), int("".join(c for c in told.minor if c.isdecimal()))
+        except (MoorageError, msgspec.MsgspecError, ValueError):
+            return False
+        if version != self.cluster.server_version:
+            self.cluster.server_version = version
+            # What a pod counts may follow another rule now: count all of them again.
+            for feed in self._feeds:
+                feed.list_anew()
+        return True
+
+    # --- what the store tells -----------------------------------------------------------------------------------
+
+    def _mark(self, names: Iterable[str]) -> None:
+        self._marked.update(names)
+        self._wake.set()
+
+    def _heard(self, resource: Resource, health: Health) -> None:
+        before = self._health[resource.name]
+        self._health[resource.name] = health
+        if health.missing_right != before.missing_right:
+            _log_right(resource, health)
+        status = status_of(self._resources, self._health, started=self._started)
+        if status != self.status:
+            before_all, self.status = self.status, status
+            self._log_status(before_all)
+            self._wake.set()
+
+    def _tell(self, step: Any) -> None:
+        if step is None and self.status == self._told:
+            return
+        self._told = self.status
+        change = Change(
+            self._base.revision,
+            step.changed if step is not None else {},
+            step.removed if step is not None else [],
+            self.status,
+        )
+        for follower in self._followers:
+            follower.tell(change)
+
+    def _log_status(self, before: Status) -> None:
+        """One line for each change of state."""
+        status = self.status
+        about = {"server": self._client.server}
+        if status.stale and not before.stale:
+            log.warning("stale: %s", status.reason, extra={"event": "stale", "reason": status.reason, **about})
+        elif status.stale and status.reason != before.reason and not self._was_ready:
+            log.warning(
+                "not connected: %s", status.reason, extra={"event": "waiting", "reason": status.reason, **about}
+            )
+        elif not status.stale and before.stale:
+            name = "resynced" if self._was_ready else "connected"
+            self._was_ready = True
+            self._version_wanted.set()
+            log.info("%s to %s", name, self._client.server, extra={"event": name, **about})
+
+
+def _log_right(resource: Resource, health: Health) -> None:
+    about = {"resource": resource.name}
+    if health.missing_right:
+        log.warning("right missing: %s", health.missing_right, extra={"event": "right_missing", **about})
+    else:
+        log.info("right granted: %s can be followed", resource.name, extra={"event": "right_granted", **about})

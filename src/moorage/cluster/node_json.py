@@ -1,0 +1,131 @@
+"""One node as JSON bytes: the shape of `GET /api/v1/cluster/resources`, which stays put."""
+
+import re
+from collections.abc import Callable, Sequence
+from fnmatch import translate
+from typing import Any
+
+import msgspec
+
+from moorage.cluster.amounts import Amounts, GpuNames, shown
+from moorage.cluster.ledger import Sums, is_ready, sums
+from moorage.objects import Node
+from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.nodeinfo import NodeInfo
+
+# Labels that help to choose a node and give nothing away; an administrator adds others.
+DEFAULT_LABELS = (
+    "kubernetes.io/*",
+    "node.kubernetes.io/*",
+    "node-role.kubernetes.io/*",
+    "topology.kubernetes.io/*",
+    "hub.jupyter.org/*",
+    "nvidia.com/*",
+    "amd.com/*",
+    "gpu.intel.com/*",
+)
+_ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
+_encode = msgspec.json.Encoder().encode
+
+
+class NodeJson:
+    """Serialises nodes of one cluster."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] = lambda _node: [],
+        labels: Sequence[str] = DEFAULT_LABELS,
+        gpus: GpuNames | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._gpu_details = gpu_details
+        self._gpus = gpus or GpuNames()
+        self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
+        self._allow: dict[str, bool] = {}
+
+    def of(self, name: str) -> bytes | None:
+        """The node's JSON; None where there is no such node, even if pods still name it."""
+        info = self._cluster.nodes.get(name)
+        if info is None or info.node is None:
+            return None
+        return _encode(self.describe(info))
+
+    def describe(self, info: NodeInfo) -> dict[str, Any]:
+        """The same before it is encoded."""
+        books = sums(info)
+        names = _names(books)
+        labels = info.labels
+
+        def block(amounts: Amounts, *, up: bool = False) -> dict[str, Any]:
+            return shown(amounts, names=names, gpus=self._gpus, up=up)
+
+        ready = is_ready(info)
+        status = info.node.status if info.node is not None else None
+        return {
+            "name": info.name,
+            "hostname_label": labels.get("kubernetes.io/hostname"),
+            "capacity": block(books.capacity),
+            "allocatable": block(books.allocatable),
+            "allocated": block(books.allocated, up=True),
+            "available": block(books.available),
+            "free": block(books.free),
+            "nominated": block(books.nominated, up=True),
+            "gpu_details": self._gpu_details(info),
+            "gpu_units": [self._units(name, books) for name in names if name in self._gpus],
+            "schedulable": ready and not info.unschedulable,
+            "ready": ready,
+            "cordoned": info.unschedulable,
+            "conditions": [
+                {"type": c.type, "status": c.status, "reason": c.reason}
+                for c in ((status.conditions or ()) if status is not None else ())
+            ],
+            "taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in info.taints],
+            "labels": {key: value for key, value in sorted(labels.items()) if self._is_allowed(key)},
+            "zone": next((labels[key] for key in _ZONES if key in labels), None),
+            "arch": labels.get("kubernetes.io/arch"),
+            "os": labels.get("kubernetes.io/os"),
+            "unreadable_pods": info.unreadable_pods,
+            # Why the facts of the node itself are those of before, where they are.
+            "unreadable": self._complaint(info.name),
+        }
+
+    def _units(self, name: str, books: Sums) -> dict[str, Any]:
+        capacity, allocatable = books.capacity.scalars.get(name, 0), books.allocatable.scalars.get(name, 0)
+        return {
+            "resource": name,
+            "capacity": capacity,
+            "allocatable": allocatable,
+            "allocated": books.allocated.scalars.get(name, 0),
+            "available": books.available.scalars.get(name, 0),
+            # Sick devices leave allocatable and stay in capacity.
+            "out_of_service": max(capacity - allocatable, 0),
+        }
+
+    def _complaint(self, name: str) -> str | None:
+        error = self._cluster.unreadable_objects.get((Node.KIND, name))
+        return error.message if error is not None else None
+
+    def _is_allowed(self, label: str) -> bool:
+        known = self._allow.get(label)
+        if known is None:
+            known = self._allow[label] = self._allowed.fullmatch(label) is not None
+        return known
+
+
+def _names(books: Sums) -> tuple[str, ...]:
+    """The extended resources that this node has or is asked for, without page sizes and volume limits that are 0."""
+    found = {
+        **books.capacity.scalars,
+        **books.allocatable.scalars,
+        **books.allocated.scalars,
+        **books.nominated.scalars,
+    }
+    return tuple(
+        sorted(
+            name
+            for name, amount in found.items()
+            if amount or not name.startswith(("hugepages-", "attachable-volumes-"))
+        )
+    )

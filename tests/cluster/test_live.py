@@ -1,0 +1,327 @@
+"""A followed cluster, seen through its snapshots and changes, over real HTTP."""
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+EXAMPLE_CARDS = [
+    {
+        "index": 0,
+        "model": "NVIDIA GeForce RTX 4090",
+        "memory_total": "24576 MiB",
+        "memory_used": "0 MiB",
+        "memory_free": "24576 MiB",
+        "utilization": 0,
+        "available": True,
+    }
+]
+
+
+async def test_a_node_reads_as_the_interface_promises(simulator, start, node, pod):
+    simulator.add(
+        node("vilanova1", cpu="16", memory="64Gi", gpu=1),
+        pod("a", on="vilanova1", cpu="4", memory="8Gi"),
+        pod("b", on="vilanova1", cpu="500m", memory="2Gi"),
+    )
+
+    watching = await start(gpu_details=lambda _node: EXAMPLE_CARDS)
+
+    (shown,) = json.loads(watching.live.snapshot.array())
+    promised = {
+        "name": "vilanova1",
+        "capacity": {"cpu": 16, "memory": "64Gi", "gpu": 1},
+        "allocated": {"cpu": 4.5, "memory": "10Gi", "gpu": 0},
+        "available": {"cpu": 11.5, "memory": "54Gi", "gpu": 1},
+        "gpu_details": EXAMPLE_CARDS,
+    }
+    for key, value in promised.items():
+        assert ({k: shown[key][k] for k in value} if isinstance(value, dict) else shown[key]) == value
+    assert isinstance(shown["capacity"]["cpu"], int)
+    assert shown["hostname_label"] == "vilanova1"
+
+
+async def test_a_change_is_seen_within_a_tenth_of_a_second(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="4"))
+    watching = await start()
+
+    simulator.add(pod("p", on="n1", cpu="3"))
+    took = await watching.until(lambda w: w.nodes["n1"]["available"]["cpu"] == 1)
+
+    assert took < 0.1
+
+
+async def test_changes_that_come_together_are_one_revision(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="64"), node("n2", cpu="64"))
+    watching = await start()
+    before = watching.live.snapshot.revision
+
+    for number in range(20):
+        simulator.add(pod(f"p{number}", on=f"n{1 + number % 2}", cpu="1"))
+    await watching.until(lambda w: w.nodes["n1"]["allocated"]["cpu"] == 10 and w.nodes["n2"]["allocated"]["cpu"] == 10)
+
+    assert watching.live.snapshot.revision <= before + 2
+
+
+async def test_a_heartbeat_that_changes_nothing_makes_no_revision(simulator, start, node):
+    simulator.add(node("n1"), node("n2"))
+    watching = await start()
+    before = watching.live.snapshot.revision
+    events = watching.live.counters["events"]
+
+    simulator.patch(
+        "nodes",
+        None,
+        "n1",
+        {
+            "status": {
+                "conditions": [
+                    {
+                        "type": "Ready",
+                        "status": "True",
+                        "reason": "KubeletReady",
+                        "message": "the simulator's kubelet is posting ready status",
+                        "lastHeartbeatTime": "2026-01-01T00:00:00Z",
+                    }
+                ]
+            }
+        },
+    )
+    await watching.until(lambda w: w.live.counters["events"] > events)
+    simulator.patch("nodes", None, "n2", {"spec": {"unschedulable": True}})
+    await watching.until(lambda w: w.nodes["n2"]["cordoned"])
+
+    assert watching.live.snapshot.revision == before + 1
+
+
+async def test_a_follower_is_told_what_changed_and_what_is_gone(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="4"), node("n2"))
+    watching = await start()
+    changes = watching.live.changes()
+    first = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+
+    simulator.add(pod("p", on="n1", cpu="3"))
+    simulator.delete("nodes", None, "n2")
+
+    change = await asyncio.wait_for(first, 2)
+    if not change.removed:
+        change = await asyncio.wait_for(anext(changes), 2)
+    assert change.removed == ["n2"]
+    assert change.revision == watching.live.snapshot.revision
+    assert not change.status.stale
+    await changes.aclose()
+
+
+async def test_a_slow_follower_gets_the_newest_word_on_each_node_once(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="64"))
+    watching = await start()
+    changes = watching.live.changes()
+    first = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+    simulator.add(pod("p0", on="n1", cpu="1"))
+    await asyncio.wait_for(first, 2)
+
+    for number in range(1, 5):
+        simulator.add(pod(f"p{number}", on="n1", cpu="1"))
+        await watching.until(lambda w, n=number: w.nodes["n1"]["allocated"]["cpu"] == n + 1)
+    change = await asyncio.wait_for(anext(changes), 2)
+
+    assert json.loads(change.changed["n1"])["allocated"]["cpu"] == 5
+    assert change.revision == watching.live.snapshot.revision
+    await changes.aclose()
+
+
+@pytest.mark.parametrize(
+    ("how", "cordoned", "ready"), [({"unschedulable": True}, True, True), ({"ready": False}, False, False)]
+)
+async def test_a_node_that_takes_no_pods_has_nothing_available(simulator, start, node, pod, how, cordoned, ready):
+    simulator.add(node("n1", cpu="4", gpu=2, **how), pod("p", on="n1", cpu="1"))
+
+    watching = await start()
+
+    shown = watching.nodes["n1"]
+    assert (shown["available"]["cpu"], shown["available"]["memory"], shown["available"]["gpu"]) == (0, "0Gi", 0)
+    assert shown["free"]["cpu"] == 3
+    assert (shown["cordoned"], shown["ready"], shown["schedulable"]) == (cordoned, ready, False)
+
+
+async def test_free_may_be_negative_and_available_never_is(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="2", memory="1Gi"), pod("p", on="n1", cpu="3", memory="2Gi"))
+
+    watching = await start()
+
+    shown = watching.nodes["n1"]
+    assert (shown["free"]["cpu"], shown["free"]["memory"]) == (-1, "-1Gi")
+    assert (shown["available"]["cpu"], shown["available"]["memory"]) == (0, "0Gi")
+
+
+async def test_a_terminating_pod_keeps_its_room_until_it_is_gone(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="4"), pod("p", on="n1", cpu="3"))
+    watching = await start()
+
+    simulator.delete("pods", "default", "p", grace_seconds=3600)
+    simulator.add(pod("q", on="n1", cpu="500m"))
+    await watching.until(lambda w: w.nodes["n1"]["allocated"]["cpu"] == 3.5)
+    simulator.delete("pods", "default", "p")
+
+    await watching.until(lambda w: w.nodes["n1"]["allocated"]["cpu"] == 0.5)
+
+
+async def test_a_nominated_pod_is_shown_apart_and_not_available(simulator, start, node, pod):
+    waiting = pod("p", cpu="3")
+    waiting["status"]["nominatedNodeName"] = "n1"
+    simulator.add(node("n1", cpu="4"), waiting)
+
+    watching = await start()
+
+    shown = watching.nodes["n1"]
+    assert (shown["allocated"]["cpu"], shown["nominated"]["cpu"]) == (0, 3)
+    assert (shown["free"]["cpu"], shown["available"]["cpu"]) == (4, 1)
+
+
+async def test_one_unreadable_pod_is_counted_on_its_node_and_hides_nothing(simulator, start, node, pod):
+    simulator.add(
+        node("n1", cpu="4"),
+        pod("good", on="n1", cpu="1"),
+        pod("garbage", on="n1", requests={"cpu": "many"}),
+        pod("other", on="n1", cpu="1"),
+    )
+    watching = await start()
+    assert watching.nodes["n1"]["allocated"]["cpu"] == 2
+    assert watching.nodes["n1"]["unreadable_pods"] == 1
+    assert watching.live.counters["unreadable"] == 1
+
+    simulator.delete("pods", "default", "garbage")
+
+    await watching.until(lambda w: w.nodes["n1"]["unreadable_pods"] == 0)
+
+
+async def test_an_unreadable_node_hides_no_other(simulator, start, node):
+    simulator.add(node("bad", cpu="some"), node("n1"))
+
+    watching = await start()
+
+    assert set(watching.nodes) == {"n1"}
+    assert watching.live.counters["unreadable"] == 1
+
+
+async def test_a_pod_before_its_node_counts_when_the_node_comes(simulator, start, node, pod):
+    simulator.add(pod("p", on="late", cpu="1"))
+    watching = await start()
+    assert watching.nodes == {}
+
+    simulator.add(node("late", cpu="4"))
+
+    await watching.until(lambda w: w.nodes.get("late", {}).get("allocated", {}).get("cpu") == 1)
+
+
+async def test_the_picture_stays_and_is_called_stale_while_the_server_is_away(simulator, start, node, pod, caplog):
+    simulator.add(node("n1", cpu="4"))
+    with caplog.at_level(logging.INFO, logger="moorage"):
+        watching = await start()
+        port = simulator.port
+
+        await simulator.stop()
+        await watching.until(lambda w: w.live.status.stale, within=4)
+        assert set(watching.nodes) == {"n1"}
+        assert watching.live.status.since is not None
+        simulator.add(pod("p", on="n1", cpu="1"))
+        await simulator.start(port)
+        await watching.until(lambda w: not w.live.status.stale and w.nodes["n1"]["allocated"]["cpu"] == 1)
+
+    told = [record.event for record in caplog.records if hasattr(record, "event")]
+    assert told == ["connected", "stale", "resynced"]
+
+
+async def test_status_changes_are_told_without_a_revision(simulator, start, node):
+    simulator.add(node("n1"))
+    watching = await start()
+    before = watching.live.snapshot.revision
+    changes = watching.live.changes()
+    first = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)
+
+    await simulator.stop()
+
+    change = await asyncio.wait_for(first, 5)
+    assert change.status.stale
+    assert (change.revision, change.changed) == (before, {})
+    await changes.aclose()
+
+
+async def test_a_missing_optional_right_degrades_and_names_itself(simulator, start, node, caplog):
+    simulator.add(node("n1"))
+    simulator.faults.revoke_right("persistentvolumes")
+
+    with caplog.at_level(logging.INFO, logger="moorage"):
+        watching = await start()
+        await watching.until(lambda w: w.live.status.missing_rights)
+
+    assert not watching.live.status.stale
+    assert watching.live.status.missing_rights == [
+        "may not list persistentvolumes cluster-wide: grant list and watch on persistentvolumes"
+    ]
+    assert [r.event for r in caplog.records if getattr(r, "event", "") == "right_missing"] == ["right_missing"]
+
+
+async def test_a_missing_required_right_is_the_reason_why_nothing_is_ready(simulator, start, node):
+    simulator.add(node("n1"))
+    fault = simulator.faults.revoke_right("pods")
+    watching = await start(ready=False)
+    await watching.until(lambda w: w.live.status.reason and "grant list and watch on pods" in w.live.status.reason)
+    assert not watching.live.ready
+    assert watching.live.snapshot is None
+
+    simulator.faults.remove(fault)
+
+    await watching.until(lambda w: w.live.ready and not w.live.status.stale)
+
+
+async def test_a_relist_takes_away_what_went_meanwhile(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="8"), node("n2"), pod("a", on="n1", cpu="1"), pod("b", on="n1", cpu="1"))
+    watching = await start()
+    port = simulator.port
+
+    await simulator.stop()
+    simulator.delete("pods", "default", "a")
+    simulator.delete("nodes", None, "n2")
+    simulator.add(pod("c", on="n1", cpu="2"))
+    simulator.compact()
+    await simulator.start(port)
+
+    await watching.until(lambda w: set(w.nodes) == {"n1"} and w.nodes["n1"]["allocated"]["cpu"] == 3, within=8)
+
+
+async def test_facts_from_elsewhere_make_a_revision(simulator, start, node):
+    simulator.add(node("n1"), node("n2"))
+    cards = []
+    watching = await start(gpu_details=lambda _node: list(cards))
+    before = watching.live.snapshot.revision
+
+    cards.append({"index": 0, "model": "A"})
+    watching.live.touch(["n1"])
+
+    await watching.until(lambda w: w.nodes["n1"]["gpu_details"] == [{"index": 0, "model": "A"}])
+    assert watching.live.snapshot.revision == before + 1
+
+
+async def test_the_servers_version_is_known(simulator, start, node):
+    simulator.add(node("n1"))
+
+    watching = await start()
+
+    assert watching.live.cluster.server_version == (1, 36)
+
+
+async def test_the_ledger_is_recounted(simulator, start, node, pod, caplog):
+    simulator.add(node("n1"), pod("p", on="n1", cpu="1"))
+    watching = await start(recount_every=0.02)
+    await watching.until(lambda w: w.live.counters["recounts"] > 0)
+    assert watching.live.counters["ledger_drift"] == 0
+
+    watching.live.cluster.nodes["n1"].requested.cpu_milli += 1
+
+    await watching.until(lambda w: w.live.counters["ledger_drift"] == 1)
+    assert [r.message for r in caplog.records if r.levelno >= logging.ERROR] == ["the ledger has drifted"]

@@ -1,0 +1,304 @@
+"""Lists and watches against an API server over HTTP, with everything that can go wrong on the way."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+from moorage.kube.resources import NODES, PODS
+
+
+async def test_what_is_there_is_listed_and_what_comes_is_told(simulator, make_feed, pod):
+    simulator.add(pod("old", on="n1"))
+
+    feed = await make_feed()
+    simulator.add(pod("new", on="n1"))
+
+    await feed.until(lambda f: f.names == {"old", "new"}, within=1)
+    assert feed.record.health.listed
+
+
+async def test_a_list_is_read_in_pages(simulator, make_feed, pod):
+    simulator.add(*[pod(f"p{number}", on="n1") for number in range(25)])
+
+    feed = await make_feed(replace(PODS, page=10))
+
+    assert len(feed.names) == 25
+    assert feed.record.events == ["begin", "page", "page", "page", "end"]
+
+
+async def test_a_pod_that_ends_is_gone_for_us(simulator, make_feed, pod):
+    simulator.add(pod("p", on="n1"), pod("done", on="n1", phase="Succeeded"))
+    feed = await make_feed()
+    assert feed.names == {"p"}
+
+    simulator.patch("pods", "default", "p", {"status": {"phase": "Failed"}})
+
+    await feed.until(lambda f: f.names == set(), within=1)
+
+
+async def test_a_watch_that_ends_goes_on_from_the_last_event_without_a_list(simulator, make_feed, pod):
+    feed = await make_feed()
+    simulator.add(pod("a", on="n1"))
+    await feed.until(lambda f: "a" in f.names)
+    watches = feed.feed.watches
+
+    simulator.faults.drop(path="/api/v1/pods", verb="watch", times=1)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: "b" in f.names and f.feed.watches > watches, within=2)
+    assert feed.feed.lists == 1
+
+
+async def test_the_revision_is_taken_from_deletions_too(simulator, make_feed, pod):
+    simulator.add(pod("p", on="n1"))
+    feed = await make_feed()
+
+    simulator.delete("pods", "default", "p")
+
+    await feed.until(lambda f: f.feed.revision == str(simulator.revision), within=1)
+
+
+async def test_a_quiet_watch_is_replaced_without_a_list_and_its_bookmark_moves_the_revision(simulator, make_feed, node):
+    feed = await make_feed(PODS)
+    simulator.add(node("other"))
+
+    await feed.until(lambda f: f.feed.watches >= 3 and f.feed.revision == str(simulator.revision), within=8)
+
+    assert feed.feed.lists == 1
+    assert not any(health.stale for health in feed.record.reports)
+
+
+@pytest.mark.parametrize("in_stream", [False, True])
+async def test_after_410_there_is_a_new_list_and_nothing_was_stale(simulator, make_feed, pod, in_stream):
+    simulator.add(pod("a", on="n1"))
+    feed = await make_feed()
+
+    simulator.faults.gone(in_stream=in_stream, path="/api/v1/pods", verb="watch", times=1)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: f.feed.lists == 2 and f.names == {"a", "b"})
+    assert not any(health.stale for health in feed.record.reports)
+
+
+async def test_a_list_whose_token_expires_starts_anew(simulator, make_feed, pod):
+    simulator.add(*[pod(f"p{number}", on="n1") for number in range(5)])
+    simulator.faults.gone(path="/api/v1/pods", verb="list", times=1)
+
+    feed = await make_feed(replace(PODS, page=2))
+
+    assert len(feed.names) == 5
+    assert feed.feed.lists == 2
+
+
+async def test_a_half_open_watch_is_replaced_within_three_seconds(simulator, make_feed, pod):
+    feed = await make_feed()
+    simulator.add(pod("a", on="n1"))
+    await feed.until(lambda f: "a" in f.names)
+
+    simulator.faults.half_open(new_requests=False, times=1)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: "b" in f.names, within=3)
+    assert feed.feed.lists == 1
+
+
+async def test_a_server_that_hangs_is_stale_within_four_seconds_and_recovers(simulator, make_feed, pod):
+    feed = await make_feed()
+
+    fault = simulator.faults.half_open()
+    await feed.until(lambda f: f.record.health.stale, within=4)
+    simulator.faults.remove(fault)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: "b" in f.names and not f.record.health.stale, within=8)
+    assert feed.record.health.reason is None
+
+
+async def test_a_slow_server_is_reached_in_the_end(simulator, make_feed, pod):
+    simulator.faults.delay(2.5, path="/api/v1/pods")
+
+    feed = await make_feed(listed=False)
+    await feed.until(lambda f: f.record.health.listed and not f.record.health.stale, within=10)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: "b" in f.names, within=6)
+
+
+async def test_429_waits_as_long_as_it_is_told(simulator, make_feed):
+    fault = simulator.faults.too_many_requests(retry_after=1, path="/api/v1/pods", verb="list", times=1)
+
+    feed = await make_feed(listed=False)
+    took = await feed.until(lambda f: f.record.health.listed)
+
+    assert fault.hits == 1
+    assert took >= 0.9
+
+
+async def test_a_later_page_is_tried_again_by_itself(simulator, make_feed, pod):
+    simulator.add(*[pod(f"p{number}", on="n1") for number in range(5)])
+    feed = await make_feed(replace(PODS, page=2), listed=False)
+    original = feed.feed._client.get
+    asked = []
+
+    async def failing(path, params=None, **more):
+        asked.append(params.get("continue"))
+        if len(asked) == 2:
+            simulator.faults.server_error(503, path="/api/v1/pods", verb="list", times=1)
+        return await original(path, params, **more)
+
+    feed.feed._client.get = failing
+    await feed.until(lambda f: f.record.health.listed)
+
+    assert len(feed.names) == 5
+    assert feed.feed.lists == 1
+    assert asked[1] == asked[2]
+
+
+async def test_500_again_and_again_is_stale_and_says_so(simulator, make_feed):
+    feed = await make_feed()
+
+    fault = simulator.faults.server_error(500, path="/api/v1/pods")
+    simulator.faults.drop(path="/api/v1/pods", new_requests=False)
+    await feed.until(lambda f: f.record.health.stale, within=4)
+
+    assert "500" in feed.record.health.reason
+    simulator.faults.clear()
+    await feed.until(lambda f: not f.record.health.stale, within=4)
+    assert fault.hits > 0
+
+
+async def test_a_truncated_list_is_read_again(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    simulator.faults.truncate(path="/api/v1/pods", verb="list", times=1)
+
+    feed = await make_feed()
+
+    assert feed.names == {"a"}
+
+
+async def test_garbage_in_a_watch_is_told_once_and_passed_by(simulator, make_feed, pod, caplog):
+    feed = await make_feed()
+
+    with caplog.at_level(logging.WARNING, logger="moorage.kube.feed"):
+        simulator.faults.garbage(path="/api/v1/pods", verb="watch", times=1)
+        simulator.add(pod("a", on="n1"))
+        await feed.until(lambda f: "a" in f.names, within=3)
+
+    assert len(caplog.records) == 1
+    assert feed.feed.lists == 1
+    assert not feed.record.health.stale
+
+
+async def test_a_missing_right_is_named_and_asked_for_again(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    fault = simulator.faults.revoke_right("pods")
+    feed = await make_feed(listed=False)
+    await feed.until(lambda f: f.record.health.stale)
+    assert feed.record.health.missing_right == "may not list pods cluster-wide: grant list and watch on pods"
+
+    simulator.faults.remove(fault)
+
+    await feed.until(lambda f: f.names == {"a"} and f.record.health.missing_right is None)
+
+
+async def test_a_right_that_is_revoked_while_watching_keeps_the_old_state_and_says_so(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    feed = await make_feed()
+
+    simulator.faults.revoke_right("pods")
+    await feed.until(lambda f: f.record.health.missing_right is not None, within=4)
+
+    assert feed.names == {"a"}
+    assert feed.record.health.stale
+    assert feed.record.health.listed
+
+
+async def test_one_unreadable_pod_hides_no_other(simulator, make_feed, pod):
+    bad = pod("bad", on="n1")
+    bad["spec"]["containers"] = "none"
+    simulator.add(pod("a", on="n1"), bad)
+
+    feed = await make_feed()
+    simulator.add(pod("b", on="n1"))
+    await feed.until(lambda f: f.names == {"a", "b"})
+
+    assert set(feed.record.unreadable) == {"bad"}
+    assert feed.record.unreadable["bad"].identity.node_name == "n1"
+
+
+async def test_a_pod_that_becomes_unreadable_and_readable_again_is_followed(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    feed = await make_feed()
+
+    simulator.patch("pods", "default", "a", {"spec": {"containers": 7}})
+    await feed.until(lambda f: set(f.record.unreadable) == {"a"})
+    simulator.replace(pod("a", on="n2"))
+
+    await feed.until(lambda f: f.names == {"a"} and not f.record.unreadable)
+    assert feed.feed.lists == 1
+
+
+async def test_a_stopped_server_is_stale_at_once_and_goes_on_when_it_is_back(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    feed = await make_feed()
+    port = simulator.port
+
+    await simulator.stop()
+    await feed.until(lambda f: f.record.health.stale, within=4)
+    simulator.add(pod("b", on="n1"))
+    await simulator.start(port)
+
+    await feed.until(lambda f: f.names == {"a", "b"} and not f.record.health.stale, within=4)
+    assert feed.feed.lists == 1
+
+
+async def test_a_server_that_comes_back_with_an_older_state_is_listed_anew(simulator, make_feed, pod, node):
+    simulator.add(*[pod(f"p{number}", on="n1") for number in range(20)])
+    feed = await make_feed()
+    port = simulator.port
+    await simulator.stop()
+
+    restored = type(simulator)()
+    restored.add(pod("only", on="n1"))
+    await restored.start(port)
+    try:
+        await feed.until(lambda f: f.names == {"only"}, within=5)
+    finally:
+        await restored.stop()
+
+
+async def test_a_watch_line_of_megabytes_is_read(simulator, make_feed, pod):
+    feed = await make_feed()
+
+    simulator.add(pod("big", on="n1", annotations={"note": "x" * 3_000_000}))
+
+    await feed.until(lambda f: f.names == {"big"})
+
+
+async def test_other_work_goes_on_while_a_long_list_is_read(simulator, make_feed, pod):
+    simulator.add(*[pod(f"p{number}", on="n1", annotations={"note": "x" * 8000}) for number in range(600)])
+    turns = 0
+
+    async def work():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(work())
+    feed = await make_feed(replace(PODS, page=50))
+    task.cancel()
+
+    assert len(feed.names) == 600
+    assert turns > 12
+
+
+async def test_nodes_are_followed_alike(simulator, make_feed, node):
+    simulator.add(node("n1"))
+    feed = await make_feed(NODES)
+
+    simulator.patch("nodes", None, "n1", {"spec": {"unschedulable": True}})
+
+    await feed.until(lambda f: f.record.objects["n1"].spec.unschedulable is True, within=1)
