@@ -1,9 +1,12 @@
 import base64
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 
@@ -155,3 +158,41 @@ async def test_the_port_forward_is_closed_after_the_check(playbook, service, sim
     assert not [line for line in listed if str(playbook.state.parent).encode() in line and b"port-forward" in line], (
         forward
     )
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+async def test_the_overlay_of_the_role_is_what_kustomize_understands(playbook):
+    played = await playbook.run(
+        *("--tags", "api", "--check"),
+        moorage_namespace="berths",
+        moorage_image="harbor.example.org/library/moorage",
+        moorage_image_tag="1.2",
+        moorage_replicas=3,
+        moorage_optional_manifests=["limits.yaml"],
+        moorage_settings={"harbor_url": "https://harbor.example.org", "label_allow_list": "a,b"},
+        moorage_images=[{"name": "a", "reference": "a:1"}],
+    )
+
+    assert played.rc == 0, played.output
+    assert playbook.objects() == {}
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(playbook.state / "kustomized")],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    ).stdout
+
+    found = {(one["kind"], one["metadata"]["name"].split("-settings")[0]): one for one in yaml.safe_load_all(built)}
+    deployment = found["Deployment", "moorage"]["spec"]
+    settings = found["ConfigMap", "moorage"]["data"]
+    assert deployment["replicas"] == 3
+    assert deployment["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage:1.2"
+    assert settings["MOORAGE_HARBOR_URL"] == "https://harbor.example.org"
+    assert json.loads(settings["MOORAGE_IMAGES"]) == [{"name": "a", "reference": "a:1"}]
+    assert settings["MOORAGE_TOKEN_FILE"] == "/etc/moorage/tokens/tokens"
+    assert {kind for kind, _ in found} >= {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service"}
+    assert ("Namespace", "berths") in found
+    for name in ("moorage", "moorage-limits"):
+        [subject] = found["ClusterRoleBinding", name]["subjects"]
+        assert subject["namespace"] == "berths"

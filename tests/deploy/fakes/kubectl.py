@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import os
+import shutil
 import sys
 import time
 import urllib.parse
@@ -37,8 +38,7 @@ def secret_data(found):
 
 def apply(create):
     objects = load()
-    for found in yaml.safe_load_all(sys.stdin.read()):
-        found = secret_data(found)
+    for found in map(secret_data, yaml.safe_load_all(sys.stdin.read())):
         former = objects.get(key(found))
         if former is not None and create:
             sys.exit(f"Error from server (AlreadyExists): {key(found)} already exists")
@@ -116,6 +116,7 @@ def main():
             objects[f"namespace//{name}"] = {"kind": "Namespace", "metadata": {"name": name}}
             save(objects)
         case ["kustomize", folder]:
+            shutil.copytree(folder, STATE.parent / "kustomized", dirs_exist_ok=True)
             print(yaml.safe_dump_all(kustomize(folder)))
         case ["get", kind, *rest]:
             get(kind, rest[0] if rest else "", args)
