@@ -29,3 +29,10 @@ def node():
 def pod():
     """`pod("p", on="n1", cpu="2", memory="3Gi", gpu=1, namespace="lab")` makes a Pod."""
     return builders.pod
+
+
+@pytest.fixture
+async def running_cluster() -> AsyncIterator[Simulator]:
+    """As `simulator`, with a scheduler that places pods and a kubelet that runs them as local processes."""
+    async with Simulator(scheduler=True, kubelet=True) as running:
+        yield running

@@ -15,40 +15,59 @@ from moorage.simulator.api import Api
 from moorage.simulator.apiserver import ApiServer
 from moorage.simulator.authorization import Authorizer
 from moorage.simulator.faults import Faults
+from moorage.simulator.kubelet import Kubelet
 from moorage.simulator.patching import merge
 from moorage.simulator.resources import Kind, kind_of, kind_of_object
+from moorage.simulator.scheduler import Scheduler
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 Json = dict[str, Any]
 
 
-class _NoLogs:
-    def read_log(self, uid: str, container: str) -> bytes:
-        return b""
-
-    async def follow_log(self, uid: str, container: str) -> Any:
-        yield b""
-
-
 class Simulator:
     """One simulated cluster; an asynchronous context manager."""
 
-    def __init__(self, *, host: str = "127.0.0.1", bookmark_seconds: float = 60.0) -> None:
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        scheduler: bool = False,
+        kubelet: bool = False,
+        has_image: Callable[[str], bool] | None = None,
+        folder: Path | None = None,
+        bookmark_seconds: float = 60.0,
+    ) -> None:
+        """With `scheduler` pending pods are placed, with `kubelet` placed pods are run; `has_image` says which images can be had,
+        `folder` keeps the homes of the pods beyond the simulator's end."""
         self.host = host
         self.port = 0
         self.api = Api()
         self.faults = Faults(self.api.storage.wake)
         self.authorizer = Authorizer()
-        self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=_NoLogs())
+        self.kubelet = Kubelet(self.api, has_image=has_image, folder=folder)
+        self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=self.kubelet)
         self.server.bookmark_seconds = bookmark_seconds
+        self._with = (scheduler, kubelet)
+        self._scheduler: Scheduler | None = None
 
     async def start(self, port: int = 0) -> Self:
+        scheduler, kubelet = self._with
+        self._scheduler = Scheduler(self.api) if scheduler else None
         self.port = await self.server.start(self.host, port)
+        if self._scheduler is not None:
+            await self._scheduler.start()
+        if kubelet:
+            await self.kubelet.start()
         return self
 
     async def stop(self) -> None:
+        """End every process of every pod and close the port."""
+        if self._scheduler is not None:
+            await self._scheduler.stop()
+        await self.kubelet.stop()
         await self.server.stop()
 
     async def __aenter__(self) -> Self:

@@ -1,0 +1,194 @@
+"""The kubelet: a bound pod's command becomes a local process, and nothing of it stays behind."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from moorage.simulator import Simulator
+
+
+async def until(check, *, seconds=15):
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.02)
+    return found
+
+
+def phase(cluster, name):
+    found = cluster.get("pods", "default", name)
+    return found and found["status"]["phase"]
+
+
+def text(cluster, name):
+    uid = cluster.get("pods", "default", name)["metadata"]["uid"]
+    return b"".join(line for _, line in cluster.kubelet.lines(uid, "main")).decode()
+
+
+def lives(number):
+    """Whether this process runs; one that has ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+async def cluster(node):
+    async with Simulator(kubelet=True) as running:
+        running.add(node("n1", cpu="8", gpu=2))
+        yield running
+
+
+async def test_a_bound_pod_runs_its_command_and_its_output_is_kept(cluster, pod):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo hello; exit 0"], restartPolicy="Never"))
+
+    await until(lambda: phase(cluster, "p") == "Succeeded")
+
+    assert text(cluster, "p") == "hello\n"
+
+
+async def test_a_command_that_fails_leaves_its_exit_code(cluster, pod):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "exit 3"], restartPolicy="Never"))
+
+    await until(lambda: phase(cluster, "p") == "Failed")
+
+    state = cluster.get("pods", "default", "p")["status"]["containerStatuses"][0]["state"]
+    assert (state["terminated"]["exitCode"], state["terminated"]["reason"]) == (3, "Error")
+
+
+async def test_a_pod_has_an_address_of_its_own_and_sees_it_in_its_environment(cluster, pod):
+    body = pod(
+        "p", on="n1", phase="Pending", command=["sh", "-c", "echo $ADDRESS $NAME $(GREETING)"], restartPolicy="Never"
+    )
+    body["spec"]["containers"][0]["env"] = [
+        {"name": "ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
+        {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "GREETING", "value": "echo hi"},
+    ]
+    cluster.add(body)
+
+    await until(lambda: phase(cluster, "p") == "Succeeded")
+
+    address = cluster.get("pods", "default", "p")["status"]["podIP"]
+    assert address.startswith("127.")
+    assert text(cluster, "p") == f"{address} p echo hi\n"
+
+
+async def test_a_running_pod_holds_devices_by_name(cluster, pod):
+    cluster.add(
+        pod("p", on="n1", gpu=1, phase="Pending", command=["sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES; sleep 60"])
+    )
+
+    await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
+
+    status = cluster.get("pods", "default", "p")["status"]["containerStatuses"][0]
+    held = status["allocatedResourcesStatus"][0]
+    assert held["name"] == "nvidia.com/gpu"
+    assert text(cluster, "p").strip() == held["resources"][0]["resourceID"]
+
+
+async def test_deleting_a_pod_ends_its_process_and_then_its_object(cluster, pod):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo $$$$; exec sleep 600"]))
+    await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
+    number = int(text(cluster, "p"))
+
+    cluster.delete("pods", "default", "p", grace_seconds=5)
+    await until(lambda: phase(cluster, "p") is None)
+
+    assert not lives(number)
+
+
+async def test_a_process_that_does_not_listen_to_sigterm_is_killed_after_the_grace(cluster, pod):
+    script = "import signal,time;signal.signal(signal.SIGTERM,signal.SIG_IGN);print('up',flush=True);time.sleep(600)"
+    cluster.add(pod("p", on="n1", phase="Pending", command=["python3", "-c", script]))
+    await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
+
+    cluster.delete("pods", "default", "p", grace_seconds=1)
+
+    await until(lambda: phase(cluster, "p") is None, seconds=5)
+
+
+async def test_what_left_the_process_group_ends_with_the_pod(cluster, pod):
+    script = "import subprocess,time;p=subprocess.Popen(['sleep','600'],start_new_session=True);print(p.pid,flush=True);time.sleep(600)"
+    cluster.add(pod("p", on="n1", phase="Pending", command=[sys.executable, "-c", script]))
+    await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
+    number = int(text(cluster, "p"))
+
+    cluster.delete("pods", "default", "p", grace_seconds=2)
+    await until(lambda: phase(cluster, "p") is None)
+
+    assert not lives(number)
+
+
+async def test_stopping_the_simulator_ends_every_process(node, pod):
+    async with Simulator(kubelet=True) as cluster:
+        cluster.add(node("n1"), pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo $$$$; exec sleep 600"]))
+        await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
+        number = int(text(cluster, "p"))
+
+    assert not lives(number)
+
+
+async def test_an_image_that_cannot_be_had_is_waited_for(node, pod):
+    async with Simulator(kubelet=True, has_image=lambda image: image != "missing:1") as cluster:
+        cluster.add(node("n1"), pod("p", on="n1", phase="Pending", image="missing:1"))
+
+        def reason():
+            statuses = cluster.get("pods", "default", "p")["status"].get("containerStatuses")
+            return statuses and statuses[0]["state"].get("waiting", {}).get("reason")
+
+        await until(lambda: reason() == "ImagePullBackOff")
+        said = {event["message"] for event in cluster.list("events", "default")}
+
+    assert "Error: ErrImagePull" in said
+    assert 'Back-off pulling image "missing:1"' in said
+
+
+async def test_a_failing_command_is_tried_again_where_the_policy_says_so(cluster, pod):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "exit 1"], restartPolicy="Always"))
+
+    def restarts():
+        statuses = cluster.get("pods", "default", "p")["status"].get("containerStatuses")
+        return statuses and statuses[0]["restartCount"]
+
+    await until(lambda: restarts() == 1)
+
+    assert phase(cluster, "p") == "Running"
+
+
+async def test_a_command_that_this_machine_has_not_got_is_told(cluster, pod):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["no-such-command"]))
+
+    def message():
+        statuses = cluster.get("pods", "default", "p")["status"].get("containerStatuses")
+        return statuses and statuses[0]["state"].get("waiting", {}).get("message", "")
+
+    said = await until(message)
+
+    assert 'exec: "no-such-command": executable file not found in $PATH' in said
+
+
+async def test_a_pod_of_others_runs_without_a_process_and_goes_when_it_is_deleted(cluster, pod):
+    cluster.add(pod("p", on="n1"))
+
+    cluster.delete("pods", "default", "p", grace_seconds=30)
+
+    await until(lambda: phase(cluster, "p") is None)
+
+
+async def test_readiness_waits_for_the_port(cluster, pod):
+    body = pod("p", on="n1", phase="Pending", command=["python3", "-m", "http.server", "--bind", "0.0.0.0", "8888"])
+    body["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"path": "/", "port": 8888}}
+    cluster.add(body)
+
+    def ready():
+        conditions = cluster.get("pods", "default", "p")["status"].get("conditions", [])
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    await until(ready)
+
+    assert phase(cluster, "p") == "Running"

@@ -1,0 +1,113 @@
+"""The scheduler: pods go where moorage's verdicts let them, and those that fit nowhere hear why in upstream's words."""
+
+import asyncio
+import time
+
+import pytest
+
+from moorage.simulator import Simulator
+
+
+@pytest.fixture
+async def cluster():
+    async with Simulator(scheduler=True) as running:
+        yield running
+
+
+async def until(check, *, seconds=5):
+    deadline = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        await asyncio.sleep(0.01)
+    return found
+
+
+def where(cluster, name):
+    return (cluster.get("pods", "default", name) or {}).get("spec", {}).get("nodeName")
+
+
+def refusal(cluster, name):
+    conditions = cluster.get("pods", "default", name)["status"].get("conditions", [])
+    return next((c["message"] for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False"), None)
+
+
+async def test_a_pod_goes_to_the_node_that_is_least_loaded(cluster, node, pod):
+    cluster.add(node("full", cpu=4), node("free", cpu=4), pod("other", on="full", cpu=3))
+
+    cluster.add(pod("p", cpu=1))
+
+    assert await until(lambda: where(cluster, "p")) == "free"
+
+
+async def test_a_pod_that_fits_nowhere_says_why(cluster, node, pod):
+    cluster.add(node("small", cpu=2), node("cordoned", cpu=32, unschedulable=True))
+
+    cluster.add(pod("p", cpu=8))
+
+    assert await until(lambda: refusal(cluster, "p")) == (
+        "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. no new claims to deallocate, "
+        "preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling."
+    )
+
+
+async def test_the_refusal_is_also_an_event(cluster, node, pod):
+    cluster.add(node("n1", gpu=1))
+
+    cluster.add(pod("p", gpu=2))
+    await until(lambda: refusal(cluster, "p"))
+
+    events = [event for event in cluster.list("events", "default") if event["reason"] == "FailedScheduling"]
+    assert events[0]["type"] == "Warning"
+    assert events[0]["message"].startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
+
+
+async def test_a_waiting_pod_is_placed_when_room_appears(cluster, node, pod):
+    cluster.add(node("n1", cpu=4), pod("other", on="n1", cpu=4), pod("p", cpu=2))
+    await until(lambda: refusal(cluster, "p"))
+
+    cluster.delete("pods", "default", "other")
+
+    assert await until(lambda: where(cluster, "p")) == "n1"
+
+
+async def test_without_any_node_the_pod_waits(cluster, pod):
+    cluster.add(pod("p"))
+
+    assert await until(lambda: refusal(cluster, "p")) == "no nodes available to schedule pods"
+
+
+async def test_two_pods_never_get_the_same_room(cluster, node, pod):
+    cluster.add(node("n1", cpu=4))
+
+    cluster.add(*(pod(f"p{number}", cpu=3) for number in range(4)))
+    await until(lambda: sum(refusal(cluster, f"p{n}") is not None for n in range(4)) == 3)
+
+    assert sum(where(cluster, f"p{n}") is not None for n in range(4)) == 1
+
+
+async def test_a_claim_of_a_class_that_waits_is_bound_with_its_pod(cluster, node, pod):
+    cluster.add(
+        node("n1"),
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {"name": "homes"},
+            "provisioner": "simulator.moorage/volumes",
+            "volumeBindingMode": "WaitForFirstConsumer",
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "home", "namespace": "default"},
+            "spec": {
+                "storageClassName": "homes",
+                "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        },
+    )
+
+    cluster.add(pod("p", volumes=[{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]))
+    await until(lambda: where(cluster, "p"))
+
+    assert cluster.get("pvc", "default", "home")["status"]["phase"] == "Bound"
