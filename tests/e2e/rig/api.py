@@ -63,6 +63,10 @@ class Api:
         self.server, self.token, self.ca = server, token, ca
         self._connection: http.client.HTTPConnection | None = None
 
+    def __del__(self) -> None:
+        # Tests make many of these in passing; an open socket left behind would be a warning, and so an error.
+        self.close()
+
     @classmethod
     def from_kubeconfig(cls, path: Path) -> "Api":
         config = yaml.safe_load(path.read_text())

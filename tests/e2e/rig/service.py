@@ -34,10 +34,14 @@ class Service:
 
     def start(self, *, ready: bool = True) -> "Service":
         self.program.start()
-        until(lambda: self.status("/livez") == 200, within=20, what="the service answers")
+        until(self._answers, within=20, what="the service answers")
         if ready:
             until(self.is_ready, within=20, what="the service knows the cluster")
         return self
+
+    def _answers(self) -> bool:
+        self.program.check()
+        return self.status("/livez") == 200
 
     def is_ready(self) -> bool:
         self.program.check()

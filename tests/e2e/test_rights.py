@@ -1,0 +1,232 @@
+"""Least rights, on a real API server with RBAC: the tree's own manifests are enough, and each of their lines is needed."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rig.api import Api, Obj, Refused
+from rig.controlplane import ControlPlane
+from rig.objects import add_node, node, pod
+from rig.processes import until
+from rig.service import service
+
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
+RIGHTS = ("namespace.yaml", "service-account.yaml", "cluster-role.yaml")
+ACCOUNT = ("moorage", "moorage")
+FOLLOWED = {
+    "": ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "namespaces"),
+    "storage.k8s.io": ("storageclasses", "csinodes", "volumeattachments"),
+}
+DOCUMENTED = {(group, kind, verb) for group, kinds in FOLLOWED.items() for kind in kinds for verb in ("list", "watch")}
+LINES = sorted((kind, verb) for _, kind, verb in DOCUMENTED)
+
+
+def _manifests(*names: str) -> list[Obj]:
+    """As `kubectl apply -k` sends them: with the kustomization's namespace."""
+    objects = []
+    for name in names:
+        for obj in yaml.safe_load_all((DEPLOY / name).read_text()):
+            if obj["kind"] == "ServiceAccount":
+                obj["metadata"].setdefault("namespace", ACCOUNT[0])
+            objects.append(obj)
+    return objects
+
+
+@pytest.fixture(scope="module")
+def deployed(shared: ControlPlane) -> Iterator[ControlPlane]:
+    for obj in _manifests(*RIGHTS):
+        shared.admin.apply(obj)
+    add_node(shared.admin, node("rights-1", cpu="4", gpu=1))
+    shared.admin.create(pod("rights-pod", on="rights-1", cpu="1500m", memory="3Gi"))
+    yield shared
+    shared.admin.delete("Pod", "rights-pod", namespace="default", grace=0)
+    shared.admin.delete("Node", "rights-1")
+    for obj in reversed(_manifests(*RIGHTS)):
+        shared.admin.delete(obj["kind"], obj["metadata"]["name"], namespace=obj["metadata"].get("namespace"))
+
+
+def _rules(api: Api, namespace: str) -> set[tuple[str, str, str]]:
+    """What this account may do in this namespace, as the API server tells it: group, kind (with its name), verb."""
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": namespace},
+    }
+    status = api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]
+    assert not status["incomplete"], status
+    return {
+        (group, "/".join([kind, *rule.get("resourceNames", [])]), verb)
+        for rule in status["resourceRules"]
+        for group in rule["apiGroups"]
+        for kind in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+@pytest.fixture
+def anybody(admin: Api, namespace: str) -> Api:
+    """An account without a single binding: what everybody may do."""
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "anybody", "namespace": namespace}}
+    admin.create(account)
+    return admin.acting_as(admin.token_for(namespace, "anybody"))
+
+
+def test_the_service_needs_nothing_but_the_trees_cluster_role(deployed: ControlPlane, tmp_path: Path) -> None:
+    kubeconfig = deployed.write_kubeconfig(tmp_path / "kubeconfig", token=deployed.admin.token_for(*ACCOUNT))
+    with service(kubeconfig, folder=tmp_path) as served:
+        found = served.nodes()["rights-1"]
+        verdict = served.fit({"ask": {"cpu": "2", "memory": "1Gi", "gpu": 1}})
+        log = served.log()
+
+    assert (found["available"]["cpu"], found["available"]["memory"], found["available"]["gpu"]) == (2.5, "29Gi", 1)
+    assert verdict["nodes"]["rights-1"]["fits"]
+    assert "right_missing" not in log
+
+
+def test_the_service_may_do_the_documented_and_nothing_else(deployed: ControlPlane, anybody: Api) -> None:
+    served = deployed.admin.acting_as(deployed.admin.token_for(*ACCOUNT))
+
+    assert _rules(served, "default") - _rules(anybody, "default") == DOCUMENTED
+
+
+def test_the_service_may_not_read_secrets_or_open_a_shell(deployed: ControlPlane) -> None:
+    served = deployed.admin.acting_as(deployed.admin.token_for(*ACCOUNT))
+
+    with pytest.raises(Refused, match=r"403.*secrets"):
+        served.list("Secret")
+    with pytest.raises(Refused, match=r"403.*pods/exec"):
+        served.call("POST", "/api/v1/namespaces/default/pods/rights-pod/exec", command="id")
+
+
+@pytest.fixture
+def hub(admin: Api, namespace: str, deployed: ControlPlane) -> Api:
+    """The account of a hub, with the rights that zero-to-jupyterhub's chart gives it in its own namespace."""
+    group = "rbac.authorization.k8s.io"
+    admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hub", "namespace": namespace}})
+    rules: list[Obj] = [
+        {
+            "apiGroups": [""],
+            "resources": ["pods", "persistentvolumeclaims", "secrets", "services"],
+            "verbs": ["get", "watch", "list", "create", "delete"],
+        },
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "watch", "list"]},
+    ]
+    admin.create(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "Role",
+            "metadata": {"name": "hub", "namespace": namespace},
+            "rules": rules,
+        }
+    )
+    admin.create(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "hub", "namespace": namespace},
+            "roleRef": {"apiGroup": group, "kind": "Role", "name": "hub"},
+            "subjects": [{"kind": "ServiceAccount", "name": "hub", "namespace": namespace}],
+        }
+    )
+    return admin.acting_as(admin.token_for(namespace, "hub"))
+
+
+def test_the_hub_may_do_nothing_outside_its_namespace(hub: Api, anybody: Api, namespace: str) -> None:
+    assert _rules(hub, "default") == _rules(anybody, "default")
+    assert _rules(hub, namespace) > _rules(anybody, namespace)
+
+
+def test_the_hub_may_not_read_nodes_or_all_pods(hub: Api) -> None:
+    for kind in ("Node", "Pod", "PersistentVolume", "StorageClass"):
+        with pytest.raises(Refused, match="403"):
+            hub.list(kind)
+
+
+@pytest.fixture
+def poorer(
+    deployed: ControlPlane, admin: Api, namespace: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Path]:
+    """A kubeconfig whose account has the tree's ClusterRole less one verb on one kind."""
+    kind, verb = request.param
+    group = "rbac.authorization.k8s.io"
+    role = next(obj for obj in _manifests("cluster-role.yaml") if obj["kind"] == "ClusterRole")
+    rules = []
+    for rule in role["rules"]:
+        others = [other for other in rule["resources"] if other != kind]
+        rules.append({**rule, "resources": others})
+        if len(others) < len(rule["resources"]):
+            rules.append({**rule, "resources": [kind], "verbs": [other for other in rule["verbs"] if other != verb]})
+    name = f"poorer-{namespace}"
+    admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "poorer", "namespace": namespace}})
+    admin.create({"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules})
+    admin.create(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": "poorer", "namespace": namespace}],
+        }
+    )
+    token = admin.token_for(namespace, "poorer")
+    until(lambda: _rules(admin.acting_as(token), "default") & DOCUMENTED, within=5, what="the role is in force")
+    yield deployed.write_kubeconfig(tmp_path / "kubeconfig", token=token)
+    admin.delete("ClusterRoleBinding", name)
+    admin.delete("ClusterRole", name)
+
+
+async def _live(kubeconfig: Path, ready: Any) -> Any:
+    """The service's own picture of the cluster, once it is as asked."""
+    from moorage.cluster.live import LiveCluster
+    from moorage.kube.connect import connect
+
+    client = await connect(kubeconfig=str(kubeconfig))
+    live = LiveCluster(client)
+    running = asyncio.create_task(live.run())
+    try:
+        async with asyncio.timeout(10):
+            while not ready(live):
+                await asyncio.sleep(0.02)
+        return live.status, live.snapshot
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await client.close()
+
+
+@pytest.mark.parametrize("poorer", LINES, indirect=True, ids=[f"{verb}-{kind}" for kind, verb in LINES])
+async def test_each_right_that_is_missing_is_named(poorer: Path, request: pytest.FixtureRequest) -> None:
+    kind, _ = request.node.callspec.params["poorer"]
+
+    status, _ = await _live(poorer, lambda live: live.status.missing_rights)
+
+    assert status.missing_rights == [f"may not list {kind} cluster-wide: grant list and watch on {kind}"]
+    assert status.stale == (kind in ("nodes", "pods"))
+    if status.stale:
+        assert f"grant list and watch on {kind}" in status.reason
+
+
+@pytest.mark.parametrize("poorer", [("persistentvolumes", "list")], indirect=True)
+async def test_numbers_are_right_without_a_right_that_only_verdicts_need(poorer: Path) -> None:
+    status, snapshot = await _live(poorer, lambda live: live.snapshot is not None and live.status.missing_rights)
+
+    assert not status.stale
+    assert b'"cpu":2.5' in snapshot.nodes["rights-1"]
+
+
+@pytest.mark.parametrize("poorer", [("pods", "list")], indirect=True)
+def test_a_service_that_may_not_list_pods_says_what_to_grant(poorer: Path, tmp_path: Path) -> None:
+    with service(poorer, folder=tmp_path, ready=False) as served:
+        until(
+            lambda: b"grant list and watch on pods" in served.request("/readyz")[2],
+            within=10,
+            what="/readyz names the right",
+        )
+        status, _, body = served.request("/api/v1/cluster/resources")
+
+    assert status == 503
+    assert b"grant list and watch on pods" in body
