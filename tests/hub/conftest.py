@@ -1,0 +1,107 @@
+"""The hub under test, started once for all tests of this folder; each test has a person of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from moorage.simulator import Simulator, builders
+
+
+def load(name: str):
+    """A module of this folder, which is no package."""
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(
+            name, Path(__file__).with_name(f"{name.removeprefix('moorage_test_')}.py")
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+    return sys.modules[name]
+
+
+@pytest.fixture(name="load")
+def load_fixture():
+    return load
+
+
+rig = load("moorage_test_rig")
+fake = load("moorage_test_fake_service")
+GI = fake.GI
+
+
+def usual_nodes():
+    """Facts of the fake service, to go with `usual_cluster`."""
+    return [
+        fake.node_json(
+            "atlas", cpu=16, memory=64 * GI, cpu_free=11.5, memory_free=54 * GI, gpus={"nvidia.com/gpu": (1, 1)}
+        ),
+        fake.node_json("borg", cpu=8, memory=32 * GI, gpus={}),
+        fake.node_json(
+            "cordoned", cpu=64, memory=256 * GI, cordoned=True, schedulable=False, gpus={"nvidia.com/gpu": (4, 0)}
+        ),
+        fake.node_json("renamed.example.org", hostname="renamed-label", cpu=4, memory=16 * GI),
+        fake.node_json("nameless", hostname=None, cpu=4, memory=16 * GI),
+    ]
+
+
+def usual_cluster():
+    return [
+        builders.namespace("jupyter"),
+        builders.node("atlas", cpu="16", memory="64Gi", gpu=1),
+        builders.node("borg", cpu="8", memory="32Gi"),
+        builders.node("cordoned", cpu="64", memory="256Gi", gpu=4, unschedulable=True),
+        builders.node(
+            "renamed.example.org", cpu="4", memory="16Gi", labels={"kubernetes.io/hostname": "renamed-label"}
+        ),
+        builders.node("nameless", cpu="4", memory="16Gi"),
+    ]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def cluster():
+    async with Simulator(scheduler=False, kubelet=True) as simulator:
+        simulator.add(*usual_cluster())
+        yield simulator
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def fake_service():
+    service = fake.FakeService()
+    service.nodes = {node["name"]: node for node in usual_nodes()}
+    await service.start()
+    yield service
+    await service.stop()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_hub(tmp_path_factory, cluster, fake_service):
+    folder = tmp_path_factory.mktemp("hub")
+    kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
+    hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig)
+    await hub.start()
+    yield hub
+    await hub.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hub(shared_hub, fake_service):
+    """The hub, with the service well and its answers as usual before and after."""
+    yield shared_hub
+    fake_service.verdict = None
+    fake_service.mode = "ok"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(hub, request):
+    name = "p" + str(abs(hash(request.node.name)))[:8]
+    person = await hub.log_in(name)
+    yield person
+    await hub.api("DELETE", f"/users/{name}/server")
+    await person.close()

@@ -1,0 +1,66 @@
+"""The hub's configuration in these tests. What a test varies comes as Python in $MOORAGE_TEST_CONFIG."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from jupyterhub.handlers.base import BaseHandler
+from tornado.ioloop import PeriodicCallback
+
+c = get_config()  # noqa: F821
+folder = Path(os.environ["MOORAGE_TEST_FOLDER"])
+
+c.JupyterHub.spawner_class = "moorage"
+c.MoorageSpawner.service_url = os.environ["MOORAGE_TEST_SERVICE"]
+
+c.JupyterHub.bind_url = f"http://127.0.0.1:{os.environ['MOORAGE_TEST_PORT']}"
+c.JupyterHub.hub_ip = "127.0.0.1"
+c.JupyterHub.hub_port = int(os.environ["MOORAGE_TEST_HUB_PORT"])
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{os.environ['MOORAGE_TEST_PROXY_PORT']}"
+c.ConfigurableHTTPProxy.command = [os.environ["MOORAGE_TEST_PROXY"]]
+c.ConfigurableHTTPProxy.pid_file = str(folder / "proxy.pid")
+c.JupyterHub.db_url = f"sqlite:///{folder / 'hub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(folder / "cookie_secret")
+c.JupyterHub.authenticator_class = "dummy"
+c.Authenticator.allow_all = True
+c.Authenticator.admin_users = {"boss"}
+c.JupyterHub.allow_named_servers = True
+c.JupyterHub.services = [{"name": "tests", "api_token": os.environ["MOORAGE_TEST_TOKEN"]}]
+c.JupyterHub.load_roles = [
+    {
+        "name": "tests",
+        "services": ["tests"],
+        "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "read:metrics"],
+    },
+]
+c.Spawner.consecutive_failure_limit = 5
+c.KubeSpawner.namespace = "jupyter"
+c.KubeSpawner.cmd = [sys.executable, str(Path(__file__).with_name("singleuser.py"))]
+c.KubeSpawner.image = "registry.example/jupyter/fallback:1"
+c.KubeSpawner.start_timeout = 60
+c.KubeSpawner.storage_pvc_ensure = False
+
+
+class Failures(BaseHandler):
+    def get(self):
+        self.finish({"failures": self.settings.get("failure_count", 0), "hold_ms": Hold.worst * 1000})
+        Hold.worst = 0.0
+
+
+class Hold:
+    """The longest time that the event loop was late."""
+
+    worst = 0.0
+    last = time.perf_counter()
+
+    @classmethod
+    def tick(cls):
+        now = time.perf_counter()
+        cls.worst = max(cls.worst, now - cls.last - 0.005)
+        cls.last = now
+
+
+c.JupyterHub.extra_handlers = [(r"/test/failures", Failures)]
+PeriodicCallback(Hold.tick, 5).start()
+exec(os.environ.get("MOORAGE_TEST_CONFIG", ""))
