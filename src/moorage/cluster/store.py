@@ -65,8 +65,9 @@ class Store:
             self._remove(resource, key)
         for value in lot.changed:
             self._set(value)
-        for error in [e for e in self.cluster.unreadable if e.identity.kind == resource.kind.KIND]:
-            if _uid_of(error) not in {_uid_of(found) for found in lot.unreadable}:
+        lot.seen.update(map(_key_of_unreadable, lot.unreadable))
+        for error in self.cluster.unreadable:
+            if error.identity.kind == resource.kind.KIND and _key_of_unreadable(error) not in lot.seen:
                 self._remove(resource, _key_of_unreadable(error))
         for error in lot.unreadable:
             self.put_unreadable(resource, error)
