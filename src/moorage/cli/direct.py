@@ -1,0 +1,73 @@
+"""A cluster that is asked by ourselves, with the rights of a kubeconfig."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from moorage.cli.local import fit_locally, images_by_node, images_locally
+from moorage.cluster.live import LiveCluster
+from moorage.errors import MoorageError
+from moorage.gpus.cards import Cards
+from moorage.kube.connect import connect
+
+# A first list of a large cluster takes seconds; an API server that is not there says so at once.
+WITHIN = 30
+PATIENCE = 4
+
+
+@contextlib.asynccontextmanager
+async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterator["Direct"]:
+    client = await connect(kubeconfig=kubeconfig, context=context)
+    cards = Cards()
+    live = LiveCluster(client, gpu_details=cards.details)
+    task = asyncio.create_task(live.run())
+    try:
+        await _until_ready(live)
+        yield Direct(live)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await client.close()
+
+
+class Direct:
+    def __init__(self, live: LiveCluster) -> None:
+        self._live = live
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        snapshot = self._live.snapshot
+        return msgspec.json.decode(snapshot.array(), type=list[dict[str, Any]]) if snapshot is not None else []
+
+    async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
+        yield await self.nodes()
+        async for change in self._live.changes():
+            if change.changed or change.removed:
+                yield await self.nodes()
+
+    async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        snapshot = self._live.snapshot
+        return fit_locally(self._live.cluster, request, revision=snapshot.revision if snapshot is not None else 0)
+
+    async def images(self) -> list[dict[str, Any]]:
+        return await images_locally(lambda: images_by_node(self._live.cluster))
+
+
+async def _until_ready(live: LiveCluster) -> None:
+    """Until every kind has been listed or has told why it can't be: verdicts need more than nodes and pods."""
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    while True:
+        feeds = live.status.feeds.values()
+        if live.ready and all(feed.listed or feed.stale or feed.missing_right for feed in feeds):
+            return
+        waited = loop.time() - started
+        failing = next((feed.missing_right or feed.reason for feed in feeds if feed.missing_right or feed.reason), None)
+        if waited > WITHIN or (waited > PATIENCE and failing is not None and not any(feed.listed for feed in feeds)):
+            raise MoorageError(
+                failing or f"the cluster was not read within {WITHIN} s",
+                hint="check the kubeconfig and its context with `kubectl get nodes`",
+            )
+        await asyncio.sleep(0.02)

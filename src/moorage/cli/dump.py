@@ -1,0 +1,99 @@
+"""A dump of a cluster as a source: what `kubectl get … -o json` (or yaml) wrote."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from moorage.cli.local import fit_locally, images_by_node, images_locally
+from moorage.cluster.node_json import NodeJson
+from moorage.errors import MoorageError
+from moorage.gpus.cards import Cards
+from moorage.scheduling.cluster import KINDS, Cluster
+from moorage.scheduling.requests import SERVER_VERSION
+
+_PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in KINDS}}
+HINT = "make one with: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json"
+
+
+class Dump:
+    def __init__(self, name: str) -> None:
+        self._name = "standard input" if name == "-" else name
+        found: dict[str, list[Any]] = {}
+        for item in _objects(_parsed(_read(name), name=self._name)):
+            plural = _PLURALS.get(str(item.get("kind")))
+            if plural is not None:
+                found.setdefault(plural, []).append(item)
+        if "nodes" not in found:
+            raise MoorageError(f"{self._name} holds no nodes", hint=HINT)
+        nodes, pods = found.pop("nodes"), found.pop("pods", [])
+        self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=SERVER_VERSION, **found)
+        unreadable = self.cluster.unreadable
+        for error in unreadable[:5]:
+            click.echo(f"moorage: left out: {' '.join(str(error).split())}", err=True)
+        if len(unreadable) > 5:
+            click.echo(f"moorage: left out: {len(unreadable) - 5} more objects", err=True)
+
+    async def nodes(self) -> list[dict[str, Any]]:
+        describe = NodeJson(self.cluster, gpu_details=Cards().details)
+        found = (describe.of(name) for name in sorted(self.cluster.nodes))
+        return [msgspec.json.decode(node) for node in found if node is not None]
+
+    async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
+        raise MoorageError("a dump does not change", hint="leave out --watch, or name a cluster or a service")
+        yield []
+
+    async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        return fit_locally(self.cluster, request, revision=0)
+
+    async def images(self) -> list[dict[str, Any]]:
+        return await images_locally(lambda: images_by_node(self.cluster))
+
+
+def read_object(name: str) -> dict[str, Any]:
+    """One object from a file, `-` for standard input; YAML or JSON."""
+    shown = "standard input" if name == "-" else name
+    parsed = _parsed(_read(name), name=shown)
+    if not isinstance(parsed, dict):
+        raise MoorageError(f"{shown} is not an object", hint="it is the YAML or JSON of one pod")
+    return parsed
+
+
+def _read(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as exc:
+        raise MoorageError(f"{name} can't be read: {exc.strerror}") from exc
+
+
+def _parsed(data: bytes, *, name: str) -> Any:
+    """JSON, several JSON documents one after the other (as `kubectl` prints for several commands), or YAML."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        documents = [document for document in yaml.load_all(data, Loader=loader) if document is not None]
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
+        raise MoorageError(f"{name} is neither JSON nor YAML", hint=HINT) from exc
+    if not documents:
+        raise MoorageError(f"{name} is empty", hint=HINT)
+    return documents[0] if len(documents) == 1 else documents
+
+
+def _objects(parsed: Any, *, kind: str | None = None) -> list[dict[str, Any]]:
+    """The objects of a List, or of a list by kind such as NodeList, whose items may leave out their kind."""
+    if isinstance(parsed, list):
+        return [found for part in parsed for found in _objects(part, kind=kind)]
+    if not isinstance(parsed, dict):
+        return []
+    name = str(parsed.get("kind") or kind or "")
+    if isinstance(parsed.get("items"), list) and name.endswith("List"):
+        return _objects(parsed["items"], kind=name.removesuffix("List") or None)
+    return [parsed if parsed.get("kind") else {**parsed, "kind": name}]

@@ -1,0 +1,45 @@
+"""Answers that this process works out by itself, the same as the service's."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from moorage.cluster.asks import pod_of
+from moorage.cluster.fit_json import fit_answer
+from moorage.errors import MoorageError
+from moorage.scheduling.cluster import Cluster
+
+
+def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int) -> dict[str, Any]:
+    pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
+    answer: dict[str, Any] = msgspec.json.decode(fit_answer(cluster, pod, revision=revision))
+    return answer
+
+
+async def images_locally(names_by_node: Callable[[], dict[str, Iterable[str]]]) -> list[dict[str, Any]]:
+    """The catalogue that a service with this environment would offer."""
+    try:
+        from moorage.service.settings import Settings
+        from moorage.service.sources import catalogue_of
+    except ModuleNotFoundError as exc:
+        raise MoorageError(
+            "the catalogue is read by the service's part, which is not installed",
+            hint="run `pip install 'moorage[server]'`, or ask a service with --server URL",
+        ) from exc
+    from moorage.images.presence import Presence
+
+    catalogue = catalogue_of(Settings())
+    await catalogue.once()
+    if catalogue.listing.reason is not None:
+        raise MoorageError(catalogue.listing.reason)
+    present = Presence(names_by_node).of(catalogue.listing.images)
+    shown: list[dict[str, Any]] = msgspec.json.decode(catalogue.listing.encoded(present=present))
+    return shown
+
+
+def images_by_node(cluster: Cluster) -> dict[str, Iterable[str]]:
+    found: dict[str, Iterable[str]] = {}
+    for name, info in cluster.nodes.items():
+        found[name] = [text for names in info.images for text in names]
+    return found

@@ -1,0 +1,67 @@
+"""Options that several commands share: where the answer comes from, and how it is shown."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from moorage.cli.source import Origin
+
+OUTPUTS = ("table", "json", "yaml")
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a source and hands the command an `origin` in their place."""
+
+    @click.option("--server", metavar="URL", envvar="MOORAGE_SERVER", help="A running moorage service.")
+    @click.option(
+        "--token", metavar="TOKEN", envvar="MOORAGE_TOKEN", help="Token for that service; better as MOORAGE_TOKEN."
+    )
+    @click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        envvar="MOORAGE_KUBECONFIG",
+        help="Ask the cluster of this kubeconfig. Without any source: $KUBECONFIG or ~/.kube/config.",
+    )
+    @click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
+    @click.option(
+        "--from",
+        "dump",
+        metavar="FILE",
+        help="A dump, - for standard input: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json",
+    )
+    @functools.wraps(command)
+    def with_origin(
+        *args: Any,
+        server: str | None,
+        token: str | None,
+        kubeconfig: str | None,
+        context: str | None,
+        dump: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        given = _from_command_line("server", "kubeconfig", "dump")
+        if len(given) > 1:
+            raise click.UsageError("Choose one of --server, --kubeconfig and --from.")
+        if given:  # an option on the command line stands before another source's environment variable
+            server = server if "server" in given else None
+            kubeconfig = kubeconfig if "kubeconfig" in given else None
+            dump = dump if "dump" in given else None
+        if context is not None and (dump or server) and "context" in _from_command_line("context"):
+            raise click.UsageError("--context belongs to a kubeconfig.")
+        origin = Origin(server=server, token=token, kubeconfig=kubeconfig, context=context, dump=dump)
+        return command(*args, origin=origin, **kwargs)
+
+    return with_origin
+
+
+def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True, help="How to show the answer."
+    )(command)
+
+
+def _from_command_line(*names: str) -> list[str]:
+    context = click.get_current_context()
+    return [name for name in names if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]

@@ -1,0 +1,15 @@
+"""`moorage simulate`"""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Run a small simulated cluster that speaks the Kubernetes API on 127.0.0.1.")
+@click.option("--from", "dump", metavar="FILE", help="Begin with the objects of a dump.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="0 takes a free one.")
+@click.option("--kubeconfig-out", type=click.Path(path_type=Path), metavar="FILE", help="Write a kubeconfig for it.")
+def simulate(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> None:
+    from moorage.simulator import run
+
+    run(dump=dump, port=port, kubeconfig_out=kubeconfig_out)

@@ -1,0 +1,49 @@
+"""Where the answers come from: a running service, a cluster that is asked by ourselves, or a dump."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the person named on the command line."""
+
+    server: str | None = None
+    token: str | None = None
+    kubeconfig: str | None = None
+    context: str | None = None
+    dump: str | None = None
+
+
+class Source(Protocol):
+    async def nodes(self) -> list[dict[str, Any]]:
+        """Every node as the API shows it."""
+
+    def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """The same, now and after each change."""
+
+    async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The API's answer to a pod or an ask."""
+
+    async def images(self) -> list[dict[str, Any]]:
+        """The catalogue."""
+
+
+@contextlib.asynccontextmanager
+async def opened(origin: Origin) -> AsyncIterator[Source]:
+    if origin.server is not None:
+        from moorage.cli.remote import remote
+
+        async with remote(origin.server, token=origin.token) as source:
+            yield source
+    elif origin.dump is not None:
+        from moorage.cli.dump import Dump
+
+        yield Dump(origin.dump)
+    else:
+        from moorage.cli.direct import direct
+
+        async with direct(kubeconfig=origin.kubeconfig, context=origin.context) as source:
+            yield source

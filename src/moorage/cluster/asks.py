@@ -1,0 +1,92 @@
+"""From what a person wants to the pod that asks for it.
+
+In flows a wish as the API and the command line take it (cpu, memory, GPU count, node, …); out flows the plain JSON of a
+pod whose verdict answers the wish. Nothing is guessed silently: a GPU resource that was not named is the one that the
+chosen node, or else most of the cluster, has.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from moorage.cluster.amounts import GpuNames
+from moorage.errors import InvalidQuantity, MoorageError
+from moorage.quantity import Quantity
+from moorage.scheduling.cluster import Cluster
+
+HOSTNAME = "kubernetes.io/hostname"
+USUAL_GPU = "nvidia.com/gpu"
+_LONGEST = 64
+
+
+class InvalidAsk(MoorageError):
+    """A wish that no pod could ask for."""
+
+
+def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
+    """A pod with one container whose requests and limits are the wish."""
+    amounts: dict[str, str] = {}
+    for name in ("cpu", "memory"):
+        if (value := ask.get(name)) is not None:
+            amounts[name] = _quantity(name, value)
+    node = ask.get("node") or None
+    if gpu := _count(ask.get("gpu")):
+        amounts[ask.get("gpu_resource") or usual_gpu(cluster, node=node)] = str(gpu)
+    selector = dict(ask.get("node_selector") or {})
+    if node is not None:
+        selector[HOSTNAME] = _hostname(cluster, node)
+    container = {"name": "notebook", "image": "notebook", "resources": {"requests": amounts, "limits": amounts}}
+    spec: dict[str, Any] = {"containers": [container]}
+    if selector:
+        spec["nodeSelector"] = selector
+    if tolerations := ask.get("tolerations"):
+        spec["tolerations"] = list(tolerations)
+    namespace = ask.get("namespace") or "default"
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "ask", "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def usual_gpu(cluster: Cluster, *, node: str | None = None) -> str:
+    """The GPU resource that is meant when none is named."""
+    names = GpuNames()
+    infos = [cluster.nodes[node]] if node in cluster.nodes else cluster.nodes.values()
+    units: Counter[str] = Counter()
+    for info in infos:
+        for name, amount in info.allocatable.scalars.items():
+            if name in names and amount > 0:
+                units[name] += 1
+    if not units or USUAL_GPU in units:
+        return USUAL_GPU
+    return min(units, key=lambda name: (-units[name], name))
+
+
+def _hostname(cluster: Cluster, node: str) -> str:
+    """The label's value, which need not be the node's name. An unknown node stays unknown, and every node says so."""
+    info = cluster.nodes.get(node)
+    return info.labels.get(HOSTNAME, node) if info is not None else node
+
+
+def _quantity(name: str, value: Any) -> str:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    text = format(Decimal(str(value)), "f") if plain and math.isfinite(value) and abs(value) < 1e18 else value
+    try:
+        quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= _LONGEST else "")
+    except InvalidQuantity as exc:
+        raise InvalidAsk(f"{name} is not a Kubernetes quantity", hint="write it as 4, 500m, 1.5Gi or 800M") from exc
+    if quantity.nanos < 0:
+        raise InvalidAsk(f"{name} is below 0", hint="ask for 0 or more")
+    return str(text)
+
+
+def _count(value: Any) -> int:
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidAsk("gpu is not a count", hint="ask for 0 or a whole number above it")
+    return value

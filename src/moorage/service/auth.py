@@ -1,0 +1,148 @@
+"""Who may ask: bearer tokens from a file, compared in constant time and read again whenever the file changes."""
+
+import hashlib
+import hmac
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fastapi import Request
+
+from moorage.errors import MoorageError
+from moorage.service.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+Role = Literal["reader", "admin"]
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class Person:
+    name: str
+    role: Role
+
+
+class TokenFileError(MoorageError):
+    """The token file can't be read or a line of it can't be understood. Its tokens are never part of the message."""
+
+
+class Tokens:
+    """The people of a token file. A file that turns bad keeps the people that were known; the log says so once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen = _fingerprint(path)
+        self._people = _read(path)
+
+    def person(self, token: str) -> Person | None:
+        self._refresh()
+        given = _digest(token)
+        found = None
+        for known, person in self._people:  # no early end: the time must not tell which line matched
+            if hmac.compare_digest(known, given):
+                found = person
+        return found
+
+    def _refresh(self) -> None:
+        seen = _fingerprint(self._path)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._people = _read(self._path)
+        except TokenFileError as exc:
+            log.warning("token file refused, the former tokens stay", extra={"reason": str(exc)})
+            return
+        log.info("token file read", extra={"people": len(self._people)})
+
+
+def _fingerprint(path: Path) -> tuple[int, int, int] | None:
+    """Changes when the file does, also where a mounted Secret is replaced through a link."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _read(path: Path) -> list[tuple[bytes, Person]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise TokenFileError(
+            f"the token file {path} can't be read: {type(exc).__name__}", hint="Check the path and its permissions."
+        ) from exc
+    people: list[tuple[bytes, Person]] = []
+    for number, raw in enumerate(text.splitlines(), start=1):
+        line = raw.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, _, rest = line.partition(":")
+        role, _, token = rest.partition(":")
+        name, role, token = name.strip(), role.strip(), token.strip()
+        if not name or role not in ("reader", "admin"):
+            raise TokenFileError(
+                f"line {number} of the token file {path} is not `name:reader:token` or `name:admin:token`",
+                hint="One person a line; empty lines and lines that start with # are left out.",
+            )
+        if len(token) < SHORTEST_TOKEN:
+            raise TokenFileError(
+                f"line {number} of the token file {path} has a token of less than {SHORTEST_TOKEN} characters",
+                hint="Make one with `openssl rand -hex 32`.",
+            )
+        people.append((_digest(token), Person(name, "admin" if role == "admin" else "reader")))
+    if not people:
+        raise TokenFileError(f"the token file {path} names nobody", hint="Add a line such as `hub:reader:<token>`.")
+    return people
+
+
+def _digest(token: str) -> bytes:
+    """Of one length, so that the comparison tells nothing about the token's own."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def identify(request: Request, *, tokens: Tokens | None) -> Person:
+    """Who asks. Without a token file everybody reads; what changes something is decided by `require_admin`."""
+    if tokens is None:
+        return Person("anonymous", "reader")
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    # JupyterHub's own clients say `token`; the words mean the same.
+    person = tokens.person(token.strip()) if scheme.lower() in ("bearer", "token") and token.strip() else None
+    if person is None:
+        raise ApiError(
+            401,
+            "unauthorized",
+            "This service answers only to people that it knows."
+            if not token
+            else "This token is not known to the service.",
+            hint="Send the header `Authorization: Bearer <token>` with a token from the service's token file.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    return person
+
+
+def require_admin(request: Request, *, tokens: Tokens | None, loopback_only: bool) -> Person:
+    person = identify(request, tokens=tokens)
+    if person.role == "admin":
+        return person
+    if tokens is None and loopback_only and _names_loopback(request):
+        return Person("local", "admin")
+    raise ApiError(
+        403,
+        "forbidden",
+        "Changing the form's defaults needs the admin right.",
+        hint="Use a token whose line in the service's token file says `admin`."
+        if tokens is not None
+        else "Start the service with a token file (MOORAGE_TOKEN_FILE) that names an admin.",
+    )
+
+
+def _names_loopback(request: Request) -> bool:
+    """Keeps a web page elsewhere, whose name was made to point here, from changing anything."""
+    host = request.headers.get("host", "")
+    name = host if host.endswith("]") else host.rpartition(":")[0] or host
+    client = request.client.host if request.client else ""
+    return name.lower() in LOOPBACK_NAMES and (client in ("::1", "testclient") or client.startswith("127."))

@@ -1,0 +1,40 @@
+"""`/livez`, `/readyz` and `/metrics`: for Kubernetes and Prometheus."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from moorage.service.errors import ApiError
+from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.schemas import Health
+
+router = APIRouter(route_class=MoorageRoute, tags=["operation"])
+
+
+@router.get("/livez", summary="Whether the process answers")
+async def livez() -> Health:
+    return Health(status="ok")
+
+
+@router.get("/readyz", responses=error_responses(), summary="Whether the cluster is known")
+async def readyz(parts: Running) -> Health:
+    if not parts.live.ready:
+        raise ApiError(
+            503,
+            "not_ready",
+            parts.why_not_ready(),
+            hint="The service goes on trying; its log says what it waits for.",
+            headers={"Retry-After": "1"},
+        )
+    return Health(status="ok")
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **error_responses()},
+    dependencies=[READS],
+    summary="For Prometheus",
+)
+async def metrics(parts: Running) -> Response:
+    return Response(parts.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,54 @@
+"""`GET|PUT /jupyterhub/config`: the defaults of the form."""
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from moorage.service.bodies import json_body, read
+from moorage.service.form_defaults import Values
+from moorage.service.parts import Parts
+from moorage.service.routing import CHANGES, READS, MoorageRoute, Running, error_responses
+from moorage.service.schemas import FormDefaultsAnswer, FormDefaultsChange
+
+router = APIRouter(route_class=MoorageRoute, tags=["form"])
+
+
+@router.get(
+    "/jupyterhub/config",
+    response_model=FormDefaultsAnswer,
+    responses=error_responses(),
+    dependencies=[READS],
+    summary="What the form offers first",
+)
+async def get_config(parts: Running) -> Response:
+    return _answer(parts, parts.form_defaults.current())
+
+
+@router.put(
+    "/jupyterhub/config",
+    response_model=FormDefaultsAnswer,
+    responses=error_responses(400, 403, 413, 422),
+    openapi_extra=json_body(FormDefaultsChange),
+    dependencies=[CHANGES],
+    summary="Change what the form offers first (admins)",
+)
+async def put_config(request: Request, parts: Running) -> Response:
+    change = await read(request, FormDefaultsChange)
+    return _answer(parts, parts.form_defaults.change(change))
+
+
+def _answer(parts: Parts, values: Values) -> Response:
+    warnings = []
+    snapshot = parts.live.snapshot
+    if values.default_node is not None and snapshot is not None and values.default_node not in snapshot.nodes:
+        warnings.append(f"The cluster has no node named {values.default_node} now.")
+    images = parts.catalogue.listing.images
+    if values.default_image is not None and images and not any(i.answers_to(values.default_image) for i in images):
+        warnings.append(f"The image {values.default_image} is not in the catalogue now.")
+    if not parts.form_defaults.kept:
+        warnings.append("A change lasts until the service restarts: no MOORAGE_STATE_FILE is set.")
+    return Response(
+        msgspec.json.encode({**msgspec.structs.asdict(values), "warnings": warnings}),
+        media_type="application/json",
+        headers={"Cache-Control": "no-cache"},
+    )

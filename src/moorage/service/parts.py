@@ -1,0 +1,136 @@
+"""What a running service is made of, and its start and end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fastapi import Request
+
+from moorage.cluster.live import LiveCluster
+from moorage.cluster.node_json import DEFAULT_LABELS
+from moorage.cluster.snapshot import Snapshot
+from moorage.gpus.cards import Cards
+from moorage.images.catalogue import Catalogue
+from moorage.images.presence import Presence
+from moorage.kube.connect import connect
+from moorage.service.auth import Tokens
+from moorage.service.errors import ApiError
+from moorage.service.form_defaults import FormDefaults
+from moorage.service.metrics import Metrics
+from moorage.service.settings import Settings
+from moorage.service.sources import catalogue_of
+from moorage.service.stream import Broadcast
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Parts:
+    settings: Settings
+    live: LiveCluster
+    catalogue: Catalogue
+    presence: Presence
+    tokens: Tokens | None
+    form_defaults: FormDefaults
+    broadcast: Broadcast
+    metrics: Metrics
+
+    def snapshot(self) -> Snapshot:
+        """The cluster as it is known now; 503 until it is known at all."""
+        snapshot = self.live.snapshot
+        if snapshot is None:
+            raise ApiError(
+                503,
+                "not_ready",
+                self.why_not_ready(),
+                hint="Ask again in a moment; /readyz says when the first list is complete.",
+                headers={"Retry-After": "1"},
+            )
+        return snapshot
+
+    def why_not_ready(self) -> str:
+        reason = self.live.status.reason
+        return "The cluster has not been read yet" + (f": {reason}" if reason else ".")
+
+    def age_seconds(self) -> float:
+        """How old the picture may be: 0 while the feeds are live."""
+        status = self.live.status
+        if not status.stale or status.since is None:
+            return 0.0
+        return max(0.0, (datetime.now(UTC) - status.since).total_seconds())
+
+
+def parts_of(request: Request) -> Parts:
+    """The running service of this request; a dependency of every route."""
+    parts = getattr(request.state, "moorage", None)
+    if not isinstance(parts, Parts):
+        raise ApiError(
+            503,
+            "not_started",
+            "moorage was mounted into this application, but not started with it.",
+            hint="Run the application with its lifespan, as uvicorn and FastAPI's TestClient (in a with block) do.",
+        )
+    return parts
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Parts]:
+    """Start every part, and end all of them with the block."""
+    tokens = Tokens(settings.token_file) if settings.token_file is not None else None
+    form_defaults = FormDefaults(settings)
+    catalogue = catalogue_of(settings)
+    client = await connect(
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        server=settings.api_server,
+        token_file=settings.api_token_file,
+        certificate_authority=settings.api_ca_file,
+    )
+    cards = Cards()
+    live = LiveCluster(
+        client,
+        gpu_details=cards.details,
+        label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
+        coalesce=settings.coalesce_seconds,
+    )
+    broadcast = Broadcast(live, replay_bytes=settings.replay_megabytes * 1024 * 1024, max_streams=settings.max_streams)
+    parts = Parts(
+        settings=settings,
+        live=live,
+        catalogue=catalogue,
+        presence=Presence(lambda: _images_by_node(live)),
+        tokens=tokens,
+        form_defaults=form_defaults,
+        broadcast=broadcast,
+        metrics=Metrics(live, broadcast, catalogue),
+    )
+    tasks = [
+        asyncio.create_task(live.run(), name="cluster"),
+        asyncio.create_task(cards.run(live.touch), name="cards"),
+        asyncio.create_task(broadcast.run(), name="stream"),
+        asyncio.create_task(catalogue.run(), name="images"),
+    ]
+    for task in tasks:
+        task.add_done_callback(_tell)
+    try:
+        yield parts
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await client.close()
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (exc := task.exception()) is not None:
+        log.error("a part of the service ended", extra={"part": task.get_name()}, exc_info=exc)
+
+
+def _images_by_node(live: LiveCluster) -> dict[str, list[str]]:
+    found = {}
+    for name, info in live.cluster.nodes.items():
+        found[name] = [text for names in info.images for text in names]
+    return found

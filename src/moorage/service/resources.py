@@ -1,0 +1,68 @@
+"""`GET /cluster/resources`: what is free on each node now, served from bytes that were encoded once for each change."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from moorage.service.errors import ApiError, shorten
+from moorage.service.parts import Parts
+from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.schemas import Node
+
+router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
+
+HEADERS: dict[str, Any] = {
+    "ETag": {"schema": {"type": "string"}, "description": "Changes with every change of the cluster."},
+    "Moorage-Revision": {"schema": {"type": "integer"}, "description": "Grows with every change of the cluster."},
+    "Moorage-Taken-At": {"schema": {"type": "string", "format": "date-time"}, "description": "When it last changed."},
+    "Moorage-Stale": {"schema": {"type": "boolean"}, "description": "Whether the API server is out of reach."},
+    "Moorage-Age-Seconds": {"schema": {"type": "number"}, "description": "How old the picture may be; 0 while live."},
+}
+
+
+@router.get(
+    "/cluster/resources",
+    response_model=list[Node],
+    responses={200: {"headers": HEADERS}, 304: {"description": "Not changed"}, **error_responses()},
+    dependencies=[READS],
+    summary="Every node, sorted by name",
+)
+async def list_resources(request: Request, parts: Running) -> Response:
+    snapshot = parts.snapshot()
+    headers = picture_headers(parts)
+    etag = f'"{snapshot.epoch}-{snapshot.revision}"'
+    headers["ETag"] = etag
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(snapshot.array(), headers=headers, media_type="application/json")
+
+
+@router.get(
+    "/cluster/resources/{name}",
+    response_model=Node,
+    responses={200: {"headers": HEADERS}, **error_responses(404, 422)},
+    dependencies=[READS],
+    summary="One node",
+)
+async def one_resource(parts: Running, name: Annotated[str, Path(max_length=253)]) -> Response:
+    node = parts.snapshot().nodes.get(name)
+    if node is None:
+        raise ApiError(
+            404,
+            "unknown_node",
+            shorten(f"There is no node named {name!r} in the cluster."),
+            hint="The names are listed at /api/v1/cluster/resources.",
+        )
+    return Response(node, headers=picture_headers(parts), media_type="application/json")
+
+
+def picture_headers(parts: Parts) -> dict[str, str]:
+    snapshot = parts.snapshot()
+    return {
+        "Moorage-Revision": str(snapshot.revision),
+        "Moorage-Taken-At": snapshot.taken_at.isoformat(),
+        "Moorage-Stale": "true" if parts.live.status.stale else "false",
+        "Moorage-Age-Seconds": f"{parts.age_seconds():.1f}",
+        "Cache-Control": "no-cache",
+    }

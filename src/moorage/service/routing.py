@@ -1,0 +1,70 @@
+"""The manner of all our routes: our error shape, also inside somebody else's application, and a count of requests."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+from starlette.responses import Response
+
+from moorage.service import auth
+from moorage.service.auth import Person
+from moorage.service.errors import as_api_error
+from moorage.service.parts import Parts, parts_of
+from moorage.service.schemas import ErrorAnswer
+
+_bearer = HTTPBearer(auto_error=False, description="A token of the service's token file.")
+
+
+class MoorageRoute(APIRoute):
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        path = self.path
+
+        async def answer(request: Request) -> Response:
+            started = time.perf_counter()
+            try:
+                response = await handle(request)
+            except (
+                Exception
+            ) as exc:  # whatever it is, the caller gets our shape, and a host application is left in peace
+                response = as_api_error(exc, request=request).response()
+            parts = getattr(request.state, "moorage", None)
+            if isinstance(parts, Parts):
+                parts.metrics.count(path, request.method, response.status_code, time.perf_counter() - started)
+            return response
+
+        return answer
+
+
+Running = Annotated[Parts, Depends(parts_of)]
+
+
+def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
+    return auth.identify(request, tokens=parts.tokens)
+
+
+def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
+    return auth.require_admin(request, tokens=parts.tokens, loopback_only=parts.settings.loopback_only)
+
+
+READS = Depends(_reader)
+CHANGES = Depends(_admin)
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For OpenAPI: the errors that a route may answer, all of one shape."""
+    return {status: {"model": ErrorAnswer, "description": _DESCRIPTIONS[status]} for status in (401, 503, *statuses)}
+
+
+_DESCRIPTIONS = {
+    400: "The body is not JSON",
+    401: "No token, or one that is not known",
+    403: "The token lacks the admin right",
+    404: "Unknown",
+    413: "The body is too large",
+    422: "The body or a parameter is not valid",
+    503: "Not ready yet",
+}

@@ -1,0 +1,152 @@
+"""What the API says in OpenAPI. The cluster is served from bytes: these models describe them, and tests compare."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    hint: str
+
+
+class ErrorAnswer(BaseModel):
+    error: ErrorBody
+
+
+class Amounts(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    cpu: float = Field(description="Cores, exact to the milli-core.")
+    memory: str = Field(description="Ki, Mi or Gi; rounded down for what is free and up for what is taken.")
+    gpu: int = Field(description="Units of every known GPU resource.")
+    cpu_millicores: int
+    memory_bytes: int
+    ephemeral_storage_bytes: int
+    pods: int
+    extended: dict[str, int]
+
+
+class Card(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    index: int | None
+    model: str
+    memory_total: str
+    memory_used: str
+    memory_free: str
+    utilization: float | None
+    available: bool
+
+
+class Node(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    name: str
+    capacity: Amounts
+    allocatable: Amounts
+    allocated: Amounts
+    available: Amounts = Field(description="What a new pod could get now; 0 on a node that takes no pods.")
+    free: Amounts = Field(
+        description="Allocatable less allocated, whatever the node's state; below 0 when overcommitted."
+    )
+    gpu_details: list[Card]
+    schedulable: bool
+
+
+class Ask(BaseModel):
+    """What a person wants, from which a pod is made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    cpu: str | int | float | None = Field(None, description="A quantity of cores, such as 4 or 500m.")
+    memory: str | int | None = Field(None, description="A quantity of bytes, such as 16Gi.")
+    gpu: int | None = Field(None, ge=0, le=1_000_000, description="A count of GPU units.")
+    gpu_resource: str | None = Field(None, max_length=317, description="Their resource name.")
+    node: str | None = Field(None, max_length=253, description="A node's name; empty is any.")
+    node_selector: dict[str, str] | None = None
+    tolerations: list[dict[str, Any]] | None = None
+    namespace: str | None = Field(None, max_length=63)
+
+
+class FitRequest(BaseModel):
+    """One of the two."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    pod: dict[str, Any] | None = Field(None, description="A v1.Pod, or a pod template.")
+    ask: Ask | None = None
+
+
+class Reason(BaseModel):
+    code: str
+    message: str = Field(description="The scheduler's own words.")
+    text: str = Field(description="Plain words.")
+    short_by: dict[str, Any] | None = Field(description="How much is missing, for each resource that is.")
+
+
+class NodeVerdict(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    fits: bool
+    plugin: str | None
+    reasons: list[Reason]
+    unresolvable: bool = Field(description="Whether no eviction of other pods would help.")
+
+
+class Prefilter(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    plugin: str
+    reasons: list[Reason]
+
+
+class FitAnswer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    fits: bool
+    revision: int
+    prefilter: Prefilter | None = Field(description="Why every node is refused at once.")
+    nodes: dict[str, NodeVerdict]
+    would_work: dict[str, Any]
+    undecided: list[Any] = Field(description="What only the cluster itself can decide.")
+
+
+class Image(BaseModel):
+    name: str
+    display_name: str
+    description: str | None
+    default: bool
+    reference: str
+    tag: str | None
+    digest: str | None
+    size_bytes: int | None
+    arch: list[str]
+    pushed_at: str | None
+    nodes_present: list[str] | None = Field(description="Nodes that hold the image already; null when unknown.")
+
+
+class FormDefaultsAnswer(BaseModel):
+    default_node: str | None
+    default_cpu: str | None
+    default_memory: str | None
+    default_gpu: int
+    default_image: str | None
+    warnings: list[str] = Field(description="What is odd about these values now.")
+
+
+class FormDefaultsChange(BaseModel):
+    """Fields that are left out keep their value; null clears one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    default_node: str | None = Field(None, max_length=253)
+    default_cpu: str | int | float | None = None
+    default_memory: str | int | None = None
+    default_gpu: int | None = Field(None, ge=0, le=1_000_000)
+    default_image: str | None = Field(None, max_length=1024)
+
+
+class Health(BaseModel):
+    status: Literal["ok"]

@@ -1,0 +1,133 @@
+"""Every setting of the service: an option of `moorage serve`, or an environment variable `MOORAGE_…`."""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="MOORAGE_", extra="ignore", validate_default=True)
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    root_path: str = Field(
+        default="", description="Path under which a proxy shows this service, such as /services/moorage."
+    )
+    token_file: Path | None = Field(
+        default=None,
+        description="File with one `name:reader:token` or `name:admin:token` a line; read again when it changes.",
+    )
+    allow_anonymous_access_from_everywhere: bool = Field(
+        default=False,
+        description="Listen beyond loopback without a token file: everybody who reaches the port reads everything.",
+    )
+
+    kubeconfig: Path | None = Field(
+        default=None, description="Kubeconfig file; without one, the pod's service account."
+    )
+    context: str | None = Field(
+        default=None, description="Context of the kubeconfig; without one, its current context."
+    )
+    api_server: str | None = Field(
+        default=None, description="URL of an API server, or of a kubectl proxy, instead of a kubeconfig."
+    )
+    api_token_file: Path | None = Field(default=None, description="File with a token for that API server.")
+    api_ca_file: Path | None = Field(default=None, description="Certificates that this API server is checked against.")
+    coalesce_seconds: float = Field(
+        default=0.05, ge=0, le=5, description="How long changes are collected into one message."
+    )
+    label_allow_list: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Further node labels to show, separated by commas; a * matches any text."
+    )
+    replay_megabytes: int = Field(
+        default=16, ge=1, description="Memory for messages from which a stream can be resumed."
+    )
+    max_streams: int = Field(default=5000, ge=1, description="Open streams at most; more are asked to come back later.")
+
+    images: Annotated[list[Any], NoDecode] = Field(
+        default_factory=list, description="Images to offer, as a JSON list of references or objects."
+    )
+    images_file: Path | None = Field(default=None, description="YAML or JSON file with the same list.")
+    images_refresh_seconds: float = Field(default=60, gt=0, description="How often the registry is asked.")
+    images_timeout_seconds: float = Field(default=10, gt=0, description="How long one answer of the registry may take.")
+    harbor_url: str | None = Field(default=None, description="Harbor registry to read images from.")
+    harbor_project: str | None = Field(default=None, description="The registry's project.")
+    oci_url: str | None = Field(default=None, description="Any other registry that speaks the OCI distribution API.")
+    oci_repositories: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="That registry's repositories to offer, separated by commas."
+    )
+    registry_username: str | None = Field(default=None, description="User or robot account of the registry.")
+    registry_password: SecretStr | None = Field(default=None, description="Its password.")
+    registry_password_file: Path | None = Field(default=None, description="File with its password.")
+    registry_ca_file: Path | None = Field(
+        default=None, description="Certificates that the registry is checked against."
+    )
+    image_tags: str = Field(default="*", description="Tags to offer; a * matches any text.")
+    image_prefix: str | None = Field(
+        default=None, description="How nodes name the registry in references, where that differs from its URL."
+    )
+
+    state_file: Path | None = Field(default=None, description="File that keeps the form's defaults over a restart.")
+    default_node: str | None = Field(default=None, description="Node that the form offers first; empty is automatic.")
+    default_cpu: str | None = Field(default="1", description="CPU that the form offers first.")
+    default_memory: str | None = Field(default="2Gi", description="Memory that the form offers first.")
+    default_gpu: int = Field(default=0, ge=0, description="GPU count that the form offers first.")
+    default_image: str | None = Field(default=None, description="Image that the form offers first.")
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text.")
+
+    @field_validator("images", mode="before")
+    @classmethod
+    def _json_list(cls, value: Any) -> Any:
+        import json
+
+        if not isinstance(value, str):
+            return value
+        if not value.strip():
+            return []
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("label_allow_list", "oci_repositories", mode="before")
+    @classmethod
+    def _comma_list(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("root_path")
+    @classmethod
+    def _no_slash_at_the_end(cls, value: str) -> str:
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _never_open_by_accident(self) -> "Settings":
+        if self.token_file is None and not self.allow_anonymous_access_from_everywhere and not self.loopback_only:
+            raise ValueError(
+                f"listening on {self.host} without a token file would let everybody in: set MOORAGE_TOKEN_FILE, "
+                "listen on 127.0.0.1, or set --allow-anonymous-access-from-everywhere if that is what you want"
+            )
+        if bool(self.harbor_url) != bool(self.harbor_project):
+            raise ValueError("a Harbor registry needs both MOORAGE_HARBOR_URL and MOORAGE_HARBOR_PROJECT")
+        return self
+
+    @property
+    def loopback_only(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def password(self) -> str | None:
+        """The registry's password; a file is read at each use, so that a rotated one is taken up."""
+        if self.registry_password_file is not None:
+            return self.registry_password_file.read_text(encoding="utf-8").strip()
+        return self.registry_password.get_secret_value() if self.registry_password is not None else None

@@ -1,0 +1,42 @@
+"""The route of the stream; how it works is in `stream`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.responses import Response
+
+from moorage.service import stream
+from moorage.service.errors import ApiError
+from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+
+router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
+
+
+@router.get(
+    "/cluster/stream",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Events `snapshot`, `nodes` and `status`; their `id` resumes the stream as `Last-Event-ID`.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        **error_responses(422),
+    },
+    dependencies=[READS],
+    summary="Every change as it happens",
+)
+async def follow(
+    parts: Running,
+    last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+) -> Response:
+    parts.snapshot()
+    broadcast = parts.broadcast
+    if len(broadcast.readers) >= broadcast.max_streams:
+        raise ApiError(
+            503,
+            "too_many_streams",
+            f"{broadcast.max_streams} streams are open already.",
+            hint="Come back in a few seconds, or raise MOORAGE_MAX_STREAMS.",
+            headers={"Retry-After": "5"},
+        )
+    return stream.Reader(broadcast, last_event_id=last_event_id)
