@@ -10,7 +10,6 @@ Source of the field names: kubernetes v1.36 staging/src/k8s.io/api (core/v1, sto
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, ClassVar, Generic, TypeVar
 
 import msgspec
@@ -563,6 +562,9 @@ class DeviceClass(Object):
 
 T = TypeVar("T")
 
+# What msgspec raises on JSON of another shape, on numbers and nesting beyond its bounds, and on lone surrogates.
+UNREADABLE = (msgspec.MsgspecError, OverflowError, RecursionError, TypeError, ValueError)
+
 
 class ListMeta(_Part):
     resource_version: str | None = None
@@ -581,70 +583,99 @@ class _Named(_Part):
     metadata: ObjectMeta | None = None
 
 
-@lru_cache(maxsize=256)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+    if kind not in _decoders:
+        _decoders[kind] = msgspec.json.Decoder(kind)
+    return _decoders[kind]
+
+
+class Identity(_Value, frozen=True):
+    """Which object it is, as far as a text tells that can't be read otherwise."""
+
+    kind: str = ""
+    namespace: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    node_name: str | None = None
+
+    def __str__(self) -> str:
+        name = "/".join(part for part in (self.namespace, self.name) if part)
+        return f"{self.kind} {repr(name)[1:-1][:300]}".rstrip()
+
+
+class Unreadable(InvalidObject):
+    """An `InvalidObject` that knows which object it was, so that it can be counted where it runs."""
+
+    def __init__(self, identity: Identity, complaint: str) -> None:
+        super().__init__(f"{identity} can't be read: {complaint}")
+        self.identity = identity
+
+
+def identify(kind: Any, data: Any) -> Identity:
+    """What can still be said about an object that does not decode."""
+    if not isinstance(data, dict):
+        try:
+            data = msgspec.json.decode(data)
+        except UNREADABLE:
+            data = None
+
+    def text(part: str, key: str) -> str | None:
+        found = data.get(part) if isinstance(data, dict) else None
+        value = found.get(key) if isinstance(found, dict) else None
+        return value if isinstance(value, str) else None
+
+    return Identity(
+        kind=str(getattr(kind, "KIND", "") or kind.__name__),
+        namespace=text("metadata", "namespace"),
+        name=text("metadata", "name"),
+        uid=text("metadata", "uid"),
+        node_name=text("spec", "nodeName"),
+    )
 
 
 def decode(kind: type[T], data: Any) -> T:
     """Read one object from JSON text or from the plain dict of its JSON.
 
-    Raises `InvalidObject` naming the object and the field.
+    Raises `Unreadable`, an `InvalidObject` naming the object and the field.
     """
     try:
         text = data if isinstance(data, bytes | bytearray | memoryview | Raw) else msgspec.json.encode(data)
         decoded: T = _decoder(kind).decode(text)
-    except _UNREADABLE as error:
-        raise InvalidObject(f"{_title(kind, data)} can't be read: {_complaint(error)}") from error
+    except UNREADABLE as error:
+        raise Unreadable(identify(kind, data), _complaint(error)) from error
     return decoded
 
 
-# What msgspec raises on JSON of another shape, on numbers and nesting beyond its bounds, and on lone surrogates.
-_UNREADABLE = (msgspec.MsgspecError, OverflowError, RecursionError, TypeError, ValueError)
-
-
-def decode_list(kind: type[T], data: bytes) -> tuple[ListMeta, list[T], list[InvalidObject]]:
+def decode_list(kind: type[T], data: bytes) -> tuple[ListMeta, list[T], list[Unreadable]]:
     """Read a whole List: its metadata, the objects that can be read, and what is wrong with each of the others.
 
     Raises `InvalidObject` only where the List itself can't be read.
     """
     try:
         page = _decoder(Page[kind]).decode(data)  # type: ignore[valid-type]
-    except _UNREADABLE:
+    except UNREADABLE:
         return _decode_one_by_one(kind, data)
     return page.metadata, page.items or [], []
 
 
-def _decode_one_by_one(kind: type[T], data: bytes) -> tuple[ListMeta, list[T], list[InvalidObject]]:
+def _decode_one_by_one(kind: type[T], data: bytes) -> tuple[ListMeta, list[T], list[Unreadable]]:
     try:
         page = _decoder(Page[Raw]).decode(data)
-    except _UNREADABLE as error:
-        raise InvalidObject(f"a list of {_kind_name(kind)} objects can't be read: {_complaint(error)}") from error
+    except UNREADABLE as error:
+        raise InvalidObject(
+            f"a list of {identify(kind, None).kind} objects can't be read: {_complaint(error)}"
+        ) from error
     readable: list[T] = []
-    unreadable: list[InvalidObject] = []
+    unreadable: list[Unreadable] = []
     for item in page.items or []:
         try:
             readable.append(decode(kind, item))
-        except InvalidObject as error:
+        except Unreadable as error:
             unreadable.append(error)
     return page.metadata, readable, unreadable
-
-
-def _kind_name(kind: Any) -> str:
-    return str(getattr(kind, "KIND", "") or kind.__name__)
-
-
-def _title(kind: Any, data: Any) -> str:
-    """`Pod ns/name` as far as the text tells it."""
-    if not isinstance(data, dict):
-        try:
-            data = msgspec.json.decode(data)
-        except _UNREADABLE:
-            data = None
-    meta = data.get("metadata") if isinstance(data, dict) else None
-    known = [meta.get("namespace"), meta.get("name")] if isinstance(meta, dict) else []
-    name = "/".join(repr(part)[1:-1] for part in known if part and isinstance(part, str))
-    return f"{_kind_name(kind)} {name[:300]}".rstrip()
 
 
 def _complaint(error: Exception) -> str:

@@ -1,0 +1,1 @@
+"""What kube-scheduler would answer: pure functions and values, no I/O."""

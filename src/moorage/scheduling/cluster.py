@@ -1,0 +1,275 @@
+"""The cluster that verdicts are computed on.
+
+Each update costs the same whatever the size of the cluster, and the order of updates does not matter: a pod may come
+before its node and outlive it. What can't be read is kept apart, under its own name, and hides nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from moorage.objects import (
+    CSIDriver,
+    CSINode,
+    CSIStorageCapacity,
+    DeviceClass,
+    Namespace,
+    Node,
+    Object,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    Pod,
+    StorageClass,
+    Unreadable,
+    VolumeAttachment,
+    decode,
+)
+from moorage.scheduling.fit import fit
+from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest
+from moorage.scheduling.requests import SERVER_VERSION, Version
+from moorage.scheduling.volumes import class_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moorage.scheduling.verdict import Verdict
+
+Key = tuple[str, str]
+T = TypeVar("T", bound=Object)
+# The kinds beside nodes and pods that verdicts depend on.
+KINDS: tuple[type[Object], ...] = (
+    PersistentVolumeClaim,
+    PersistentVolume,
+    StorageClass,
+    CSINode,
+    CSIDriver,
+    CSIStorageCapacity,
+    Namespace,
+    VolumeAttachment,
+    DeviceClass,
+)
+
+
+class Cluster:
+    """Nodes with their pods, and the other objects that decide where a pod may go."""
+
+    def __init__(self, *, server_version: Version = SERVER_VERSION) -> None:
+        self.server_version = server_version
+        self.nodes: dict[str, NodeInfo] = {}
+        self.pods: dict[str, PodInfo] = {}
+        self.unreadable_objects: dict[tuple[str, str], Unreadable] = {}
+        self.claim_users: dict[Key, set[str]] = {}
+        self.anti_affine: dict[str, PodInfo] = {}
+        self._strangers: dict[str, NodeInfo] = {}
+        self._objects: dict[type[Object], dict[Key, Any]] = {kind: {} for kind in KINDS}
+        self._volumes_of_class: dict[str, dict[str, PersistentVolume]] = {}
+        self._attachments_on: dict[str, dict[str, VolumeAttachment]] = {}
+
+    @classmethod
+    def from_objects(
+        cls,
+        *,
+        nodes: Iterable[Any] | None = None,
+        pods: Iterable[Any] | None = None,
+        server_version: Version = SERVER_VERSION,
+        **others: Iterable[Any] | None,
+    ) -> Cluster:
+        """A cluster from plain objects, as the API server writes them. `others` are named by their plurals.
+
+        Objects that can't be read are listed in `unreadable` and counted on their node; the rest stands.
+        """
+        cluster = cls(server_version=server_version)
+        kinds = {kind.PLURAL: kind for kind in KINDS}
+        unknown = sorted(set(others) - set(kinds))
+        if unknown:
+            raise TypeError(f"no verdict depends on {', '.join(unknown)}; known are nodes, pods, {', '.join(kinds)}")
+        for node in nodes or ():
+            cluster._read(Node, node)
+        for pod in pods or ():
+            cluster._read(Pod, pod)
+        for plural, objects in others.items():
+            for item in objects or ():
+                cluster._read(kinds[plural], item)
+        return cluster
+
+    @property
+    def unreadable(self) -> list[Unreadable]:
+        """What is wrong with each object that can't be read."""
+        return list(self.unreadable_objects.values())
+
+    def fit(self, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
+        """What the scheduler would answer for this very pod, on all nodes or on those named.
+
+        Raises `InvalidObject` where the pod itself can't be read.
+        """
+        return fit(self, pod, nodes=nodes)
+
+    # --- updates ------------------------------------------------------------------------------------------------
+
+    def set_node(self, node: Node) -> None:
+        """Add or replace a node. Raises `Unreadable` where its amounts are garbage; the former facts then stand."""
+        name = node.metadata.name
+        info = self.nodes.get(name)
+        if info is None:
+            info = self._strangers.get(name) or NodeInfo(name)
+        try:
+            info.set_node(node)
+        except Unreadable as error:
+            self.set_unreadable(error)
+            raise
+        self._strangers.pop(name, None)
+        self.nodes[name] = info
+        self.unreadable_objects.pop(("Node", name), None)
+
+    def remove_node(self, name: str) -> None:
+        """Take a node away; pods that still name it wait for it or for their own end."""
+        self.unreadable_objects.pop(("Node", name), None)
+        info = self.nodes.pop(name, None)
+        if info is not None:
+            info.forget_node()
+            if not info.is_empty:
+                self._strangers[name] = info
+
+    def set_pod(self, pod: Pod | PodInfo) -> PodInfo:
+        """Add or replace a pod; a terminal one no longer counts.
+
+        Raises `Unreadable` where it can't be digested; it is then counted among its node's unreadable pods.
+        """
+        if not isinstance(pod, PodInfo):
+            try:
+                pod = digest(pod, server_version=self.server_version)
+            except Unreadable as error:
+                self.set_unreadable(error)
+                raise
+        self.remove_pod(pod.uid)
+        if pod.terminal:
+            return pod
+        uid, extra = pod.uid, pod.extra
+        self.pods[uid] = pod
+        if pod.node_name is not None:
+            self._place(pod.node_name).add(pod)
+            if extra.anti_affinity:
+                self.anti_affine[uid] = pod
+            for claim in extra.claims:
+                self.claim_users.setdefault((pod.namespace, claim), set()).add(uid)
+        elif extra.nominated_node_name is not None:
+            self._place(extra.nominated_node_name).nominated[uid] = pod
+        return pod
+
+    def remove_pod(self, uid: str) -> None:
+        """Take a pod away; an unknown uid changes nothing."""
+        if self.unreadable_objects:
+            self._forget_unreadable_pod(uid)
+        pod = self.pods.pop(uid, None)
+        if pod is None:
+            return
+        name = pod.node_name
+        if name is not None:
+            info = self.nodes.get(name) or self._strangers[name]
+            info.remove(uid)
+            self.anti_affine.pop(uid, None)
+            for claim in set(pod.extra.claims):
+                users = self.claim_users[pod.namespace, claim]
+                users.discard(uid)
+                if not users:
+                    del self.claim_users[pod.namespace, claim]
+        elif pod.extra.nominated_node_name is not None:
+            name = pod.extra.nominated_node_name
+            info = self.nodes.get(name) or self._strangers[name]
+            del info.nominated[uid]
+        else:
+            return
+        if info.is_empty:
+            self._strangers.pop(name, None)
+
+    def set_unreadable(self, error: Unreadable) -> None:
+        """Note an object that can't be read; a pod among them counts as unreadable on its node."""
+        identity = error.identity
+        if identity.kind == "Pod":
+            uid = identity.uid or f"{identity.namespace or 'default'}/{identity.name}"
+            self.remove_pod(uid)
+            self.unreadable_objects["Pod", uid] = error
+            if identity.node_name:
+                self._place(identity.node_name).unreadable[uid] = error
+        else:
+            name = "/".join(part for part in (identity.namespace, identity.name) if part)
+            self.unreadable_objects[identity.kind, name] = error
+
+    def set_object(self, item: Object) -> None:
+        """Add or replace an object of `KINDS`."""
+        kind, meta = type(item), item.metadata
+        self.remove_object(kind, meta.namespace, meta.name)
+        self._objects[kind][meta.namespace or "", meta.name] = item
+        if isinstance(item, PersistentVolume):
+            self._volumes_of_class.setdefault(class_of(item), {})[meta.name] = item
+        elif isinstance(item, VolumeAttachment) and item.spec is not None:
+            self._attachments_on.setdefault(item.spec.node_name, {})[meta.name] = item
+
+    def remove_object(self, kind: type[Object] | str, namespace: str | None, name: str) -> None:
+        """Take an object away; an unknown one changes nothing. `kind` is the class or its name, as `"Namespace"`."""
+        if isinstance(kind, str):
+            kind = next(known for known in KINDS if kind in (known.KIND, known.PLURAL))
+        self.unreadable_objects.pop((kind.KIND, "/".join(part for part in (namespace, name) if part)), None)
+        item = self._objects[kind].pop((namespace or "", name), None)
+        if isinstance(item, PersistentVolume):
+            _discard(self._volumes_of_class, class_of(item), name)
+        elif isinstance(item, VolumeAttachment) and item.spec is not None:
+            _discard(self._attachments_on, item.spec.node_name, name)
+
+    # --- what the plugins ask -----------------------------------------------------------------------------------
+
+    def get(self, kind: type[T], name: str, *, namespace: str = "") -> T | None:
+        found: T | None = self._objects[kind].get((namespace, name))
+        return found
+
+    def all(self, kind: type[T]) -> Iterable[T]:
+        return self._objects[kind].values()
+
+    def volumes_of_class(self, name: str) -> Iterable[PersistentVolume]:
+        return self._volumes_of_class.get(name, {}).values()
+
+    def attachments_on(self, node_name: str) -> Iterable[VolumeAttachment]:
+        return self._attachments_on.get(node_name, {}).values()
+
+    def is_claim_used(self, namespace: str, claim: str) -> bool:
+        """Whether a pod on a known node mounts this claim."""
+        return any(self.pods[uid].node_name in self.nodes for uid in self.claim_users.get((namespace, claim), ()))
+
+    # --- inner --------------------------------------------------------------------------------------------------
+
+    def _place(self, name: str) -> NodeInfo:
+        info = self.nodes.get(name) or self._strangers.get(name)
+        if info is None:
+            info = self._strangers[name] = NodeInfo(name)
+        return info
+
+    def _forget_unreadable_pod(self, uid: str) -> None:
+        error = self.unreadable_objects.pop(("Pod", uid), None)
+        if error is not None and (name := error.identity.node_name):
+            info = self._place(name)
+            info.unreadable.pop(uid, None)
+            if info.is_empty:
+                self._strangers.pop(name, None)
+
+    def _read(self, kind: type[Any], item: Any) -> None:
+        try:
+            decoded = item if isinstance(item, kind) else decode(kind, item)
+        except Unreadable as error:
+            self.set_unreadable(error)
+            return
+        try:
+            if isinstance(decoded, Pod):
+                self.set_pod(decoded)
+            elif isinstance(decoded, Node):
+                self.set_node(decoded)
+            else:
+                self.set_object(decoded)
+        except Unreadable:
+            return  # it noted itself
+
+
+def _discard(index: dict[str, dict[str, Any]], key: str, name: str) -> None:
+    entries = index.get(key, {})
+    entries.pop(name, None)
+    if not entries:
+        index.pop(key, None)

@@ -1,0 +1,29 @@
+"""One module for each plugin of the scheduler's default profile that can refuse a node, under its upstream name.
+
+Each has `prepare(ask, cluster)`, which is upstream's PreFilter: None where the plugin has nothing to do with this pod,
+a refusal that holds for every node, or the check to run on each node, which is upstream's Filter. A check is given the
+node and the nominated pods that the node was extended by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+from moorage.scheduling.verdict import NodeVerdict
+
+if TYPE_CHECKING:
+    from moorage.scheduling.ask import Ask
+    from moorage.scheduling.cluster import Cluster
+
+Check = Callable[[NodeInfo, Sequence[PodInfo]], NodeVerdict | None]
+Prepared = Check | NodeVerdict | None
+
+
+class Plugin(Protocol):
+    """What `fit` needs of a module of this package."""
+
+    NAME: str
+
+    def prepare(self, ask: Ask, cluster: Cluster, /) -> Prepared: ...

@@ -1,0 +1,139 @@
+"""NodeVolumeLimits: a storage driver attaches only so many volumes to one node.
+
+Counted are the distinct volumes of the node's pods and of its VolumeAttachments, in-tree kinds under the CSI driver
+that took over from them. A node without CSINode, or a driver without a count, has no limit.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/nodevolumelimits/csi.go and utils.go, staging/src/k8s.io/
+csi-translation-lib
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from moorage.objects import CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass, Volume, VolumeSpec
+from moorage.scheduling.verdict import NodeVerdict, refuse
+from moorage.scheduling.volumes import claim_name, class_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moorage.scheduling.ask import Ask
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.filters import Prepared
+    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+
+NAME = "NodeVolumeLimits"
+REASON = "node(s) exceed max volume count"
+
+# The driver and its id of a volume, as far as they can be known.
+Handle = tuple[str, str]
+_MIGRATED = "storage.alpha.kubernetes.io/migrated-plugins"
+_DRIVERS = {
+    "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
+    "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
+    "kubernetes.io/cinder": "cinder.csi.openstack.org",
+    "kubernetes.io/azure-disk": "disk.csi.azure.com",
+    "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
+    "kubernetes.io/portworx-volume": "pxd.portworx.com",
+}
+
+
+def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+    if not any(claim_name(volume, ask.name) is not None or _in_tree(volume) for volume in ask.volumes):
+        return None
+    refusal = refuse(NAME, REASON)
+
+    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+        csi_node = cluster.get(CSINode, node.name)
+        limits = _limits(csi_node)
+        if not limits:
+            return None
+        migrated = _migrated(csi_node)
+        new = _of_pod(ask.info, cluster, migrated)
+        if not any(driver in limits for driver, _ in new):
+            return None
+        attached: set[Handle] = set()
+        for pod in node.special.values():
+            attached |= _of_pod(pod, cluster, migrated)
+        attached |= _of_attachments(node, cluster, migrated)
+        there = Counter(driver for driver, _ in attached)
+        more = Counter(driver for driver, _ in new - attached)
+        return refusal if any(there[d] + count > limits[d] for d, count in more.items() if d in limits) else None
+
+    return check
+
+
+def _limits(csi_node: CSINode | None) -> dict[str, int]:
+    drivers = (csi_node.spec.drivers if csi_node and csi_node.spec else None) or ()
+    return {d.name: d.allocatable.count for d in drivers if d.allocatable and d.allocatable.count is not None}
+
+
+def _migrated(csi_node: CSINode | None) -> frozenset[str]:
+    """The in-tree plugins whose volumes this node's kubelet leaves to CSI drivers."""
+    named = ((csi_node.metadata.annotations or {}) if csi_node else {}).get(_MIGRATED) or ""
+    return frozenset(named.split(",")) & _DRIVERS.keys()
+
+
+def _of_pod(pod: PodInfo, cluster: Cluster, migrated: frozenset[str]) -> set[Handle]:
+    handles = set()
+    for name in (*pod.extra.claims, *pod.extra.ephemeral_claims):
+        claim = cluster.get(PersistentVolumeClaim, name, namespace=pod.namespace)
+        if claim is not None and (handle := _of_claim(claim, cluster, migrated)) is not None:
+            handles.add(handle)
+    for disk in pod.extra.disks:
+        found = _in_tree(disk)
+        if found is not None and found[0] in migrated:
+            handles.add((_DRIVERS[found[0]], found[1]))
+    return handles
+
+
+def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster, migrated: frozenset[str]) -> Handle | None:
+    volume = cluster.get(PersistentVolume, (claim.spec.volume_name if claim.spec else None) or "")
+    if volume is not None:
+        return _of_volume(volume, migrated)
+    storage_class = cluster.get(StorageClass, class_of(claim))
+    if storage_class is None or not storage_class.provisioner:
+        return None
+    # An unbound claim has no volume id yet, but it is one volume for all pods that mount it.
+    provisioner = storage_class.provisioner
+    driver = _DRIVERS[provisioner] if provisioner in migrated else provisioner
+    return driver, f"unbound {claim.metadata.namespace or ''}/{claim.metadata.name}"
+
+
+def _of_volume(volume: PersistentVolume, migrated: frozenset[str]) -> Handle | None:
+    spec = volume.spec
+    if spec is None:
+        return None
+    if spec.csi is not None:
+        return (spec.csi.driver, spec.csi.volume_handle) if spec.csi.driver and spec.csi.volume_handle else None
+    found = _in_tree(spec)
+    return (_DRIVERS[found[0]], found[1]) if found is not None and found[0] in migrated else None
+
+
+def _of_attachments(node: NodeInfo, cluster: Cluster, migrated: frozenset[str]) -> set[Handle]:
+    handles = set()
+    for attachment in cluster.attachments_on(node.name):
+        source = attachment.spec.source if attachment.spec else None
+        volume = cluster.get(PersistentVolume, (source.persistent_volume_name if source else None) or "")
+        if volume is not None and (handle := _of_volume(volume, migrated)) is not None:
+            handles.add(handle)
+    return handles
+
+
+def _in_tree(source: Volume | VolumeSpec) -> tuple[str, str] | None:
+    """The in-tree plugin and the id of a disk that a CSI driver serves nowadays."""
+    if source.aws_elastic_block_store is not None:
+        return "kubernetes.io/aws-ebs", source.aws_elastic_block_store.volume_id.rpartition("/")[2]
+    if source.gce_persistent_disk is not None:
+        return "kubernetes.io/gce-pd", source.gce_persistent_disk.pd_name
+    if source.cinder is not None:
+        return "kubernetes.io/cinder", source.cinder.volume_id
+    if source.azure_disk is not None:
+        return "kubernetes.io/azure-disk", source.azure_disk.disk_uri
+    if source.vsphere_volume is not None:
+        return "kubernetes.io/vsphere-volume", source.vsphere_volume.volume_path
+    if source.portworx_volume is not None:
+        return "kubernetes.io/portworx-volume", source.portworx_volume.volume_id
+    return None

@@ -1,0 +1,279 @@
+"""VolumeBinding: the pod's claims must be bound to volumes that the node reaches, or be able to become so there.
+
+An unbound claim of a class that waits for its first consumer takes the smallest free volume that matches, or is
+provisioned where the class's topologies and the driver's capacity allow it.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/volumebinding/volume_binding.go, binder.go and
+component-helpers storage/volume/pv_helpers.go (FindMatchingVolume)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moorage.errors import InvalidQuantity
+from moorage.objects import (
+    CSIDriver,
+    CSIStorageCapacity,
+    PersistentVolume,
+    PersistentVolumeClaim,
+    StorageClass,
+)
+from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
+from moorage.scheduling.verdict import NodeVerdict, refuse
+from moorage.scheduling.volumes import (
+    BIND_COMPLETED,
+    NO_PROVISIONER,
+    SELECTED_NODE,
+    WAIT,
+    claim_name,
+    class_of,
+    is_made_for,
+    is_reachable,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moorage.objects import Amount, ClaimSpec, TopologyTerm, VolumeSpec
+    from moorage.scheduling.ask import Ask
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.filters import Prepared
+    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+
+NAME = "VolumeBinding"
+REASON_AFFINITY = "node(s) didn't match PersistentVolume's node affinity"
+REASON_NO_VOLUMES = "node(s) didn't find available persistent volumes to bind"
+REASON_NO_SPACE = "node(s) did not have enough free storage"
+REASON_VOLUME_GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+REASON_UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
+REASON_NO_CLAIM = 'persistentvolumeclaim "{claim}" not found'
+REASON_LOST = 'persistentvolumeclaim "{claim}" bound to non-existent persistentvolume "{volume}"'
+REASON_DELETED = 'persistentvolumeclaim "{claim}" is being deleted'
+REASON_EPHEMERAL = 'waiting for ephemeral volume controller to create the persistentvolumeclaim "{claim}"'
+REASON_NOT_OWNER = "PVC {namespace}/{claim} was not created for pod {namespace}/{pod} (pod is not owner)"
+
+
+def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+    claims: list[PersistentVolumeClaim] = []
+    for volume in ask.volumes:
+        name = claim_name(volume, ask.name)
+        if name is None:
+            continue
+        claim = cluster.get(PersistentVolumeClaim, name, namespace=ask.namespace)
+        wrong = _wrong(claim, name, ask, is_ephemeral=volume.persistent_volume_claim is None)
+        if wrong is not None or claim is None:
+            return refuse(NAME, wrong or "", unresolvable=True)
+        claims.append(claim)
+    if not claims:
+        return None
+    bound: list[PersistentVolumeClaim] = []
+    waiting: list[PersistentVolumeClaim] = []
+    for claim in claims:
+        volume_name = _spec(claim).volume_name
+        if volume_name and BIND_COMPLETED in (claim.metadata.annotations or {}):
+            bound.append(claim)
+        elif not volume_name and _waits(claim, cluster):
+            waiting.append(claim)
+        else:
+            return refuse(NAME, REASON_UNBOUND, unresolvable=True)
+    binder = _Binder(cluster, bound, waiting)
+
+    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+        reasons = binder.reasons(node)
+        return refuse(NAME, *sorted(reasons), unresolvable=True) if reasons else None
+
+    return check
+
+
+def _wrong(claim: PersistentVolumeClaim | None, name: str, ask: Ask, *, is_ephemeral: bool) -> str | None:
+    """Why no node can take a pod with this claim."""
+    if claim is None:
+        return (REASON_EPHEMERAL if is_ephemeral else REASON_NO_CLAIM).format(claim=name)
+    if claim.status is not None and claim.status.phase == "Lost":
+        return REASON_LOST.format(claim=name, volume=_spec(claim).volume_name or "")
+    if claim.metadata.deletion_timestamp is not None:
+        return REASON_DELETED.format(claim=name)
+    if is_ephemeral and not is_made_for(claim, ask):
+        return REASON_NOT_OWNER.format(namespace=ask.namespace, claim=name, pod=ask.name)
+    return None
+
+
+def _waits(claim: PersistentVolumeClaim, cluster: Cluster) -> bool:
+    storage_class = cluster.get(StorageClass, class_of(claim))
+    return storage_class is not None and storage_class.volume_binding_mode == WAIT
+
+
+class _Binder:
+    """Finds volumes for one pod's claims, node by node."""
+
+    def __init__(
+        self, cluster: Cluster, bound: list[PersistentVolumeClaim], waiting: list[PersistentVolumeClaim]
+    ) -> None:
+        self.cluster = cluster
+        self.volumes = [cluster.get(PersistentVolume, _spec(claim).volume_name or "") for claim in bound]
+        self.decided = [claim for claim in waiting if SELECTED_NODE in (claim.metadata.annotations or {})]
+        open_claims = [claim for claim in waiting if SELECTED_NODE not in (claim.metadata.annotations or {})]
+        self.claims = sorted(open_claims, key=lambda claim: _size(_spec(claim)))
+        self.candidates = {claim.metadata.name: self._candidates(claim) for claim in self.claims}
+
+    def reasons(self, node: NodeInfo) -> list[str]:
+        reasons = []
+        for volume in self.volumes:
+            if volume is None:
+                reasons.append(REASON_VOLUME_GONE)
+                break
+            if not is_reachable(volume, node.labels):
+                reasons.append(REASON_AFFINITY)
+                break
+        reason = self._bind(node)
+        return reasons if reason is None else [*reasons, reason]
+
+    def _bind(self, node: NodeInfo) -> str | None:
+        """Why the waiting claims can't be bound on this node."""
+        for claim in self.decided:
+            if (claim.metadata.annotations or {})[SELECTED_NODE] != node.name:
+                return REASON_NO_VOLUMES
+        to_provision = list(self.decided)
+        taken: set[str] = set()
+        for claim in self.claims:
+            chosen = self._choose(claim, node, taken)
+            if chosen is None:
+                to_provision.append(claim)
+            else:
+                taken.add(chosen)
+        for claim in to_provision:
+            reason = self._cannot_provision(claim, node)
+            if reason is not None:
+                return reason
+        return None
+
+    def _candidates(self, claim: PersistentVolumeClaim) -> list[tuple[PersistentVolume, bool, int]]:
+        """The volumes that may be bound to this claim on some node: (volume, promised to this claim, size)."""
+        wanted, asked = _spec(claim), _size(_spec(claim))
+        try:
+            selector = compile_labels(wanted.selector) if wanted.selector is not None else None
+        except InvalidSelector:
+            return []
+        found = []
+        for volume in self.cluster.volumes_of_class(class_of(claim)):
+            spec = volume.spec
+            if spec is None or volume.metadata.deletion_timestamp is not None:
+                continue
+            promised = spec.claim_ref is not None and _is_for(volume, claim)
+            size = _capacity(spec)
+            if (spec.claim_ref is not None and not promised) or size < asked or not _same_kind(wanted, spec):
+                continue
+            if promised or _is_free(volume, wanted, selector):
+                found.append((volume, promised, size))
+        return found
+
+    def _choose(self, claim: PersistentVolumeClaim, node: NodeInfo, taken: set[str]) -> str | None:
+        best: tuple[int, str] | None = None
+        for volume, promised, size in self.candidates[claim.metadata.name]:
+            name = volume.metadata.name
+            if name in taken:
+                continue
+            reachable = is_reachable(volume, node.labels)
+            if promised:
+                return name if reachable else None
+            if reachable and (best is None or size < best[0]):
+                best = (size, name)
+        return best[1] if best else None
+
+    def _cannot_provision(self, claim: PersistentVolumeClaim, node: NodeInfo) -> str | None:
+        storage_class = self.cluster.get(StorageClass, class_of(claim))
+        if storage_class is None or (storage_class.provisioner or "") in ("", NO_PROVISIONER):
+            return REASON_NO_VOLUMES
+        if not _is_allowed(storage_class.allowed_topologies, node):
+            return REASON_NO_VOLUMES
+        return None if self._has_space(claim, storage_class, node) else REASON_NO_SPACE
+
+    def _has_space(self, claim: PersistentVolumeClaim, storage_class: StorageClass, node: NodeInfo) -> bool:
+        resources = _spec(claim).resources
+        if resources is None or "storage" not in (resources.requests or {}):
+            return True
+        driver = self.cluster.get(CSIDriver, storage_class.provisioner or "")
+        if driver is None or driver.spec is None or not driver.spec.storage_capacity:
+            return True
+        asked = ceil_div(_size(_spec(claim)), NANO)
+        return any(
+            capacity.storage_class_name == storage_class.metadata.name
+            and _limit(capacity) >= asked
+            and _selects(capacity, node)
+            for capacity in self.cluster.all(CSIStorageCapacity)
+        )
+
+
+def _spec(claim: PersistentVolumeClaim) -> ClaimSpec:
+    from moorage.objects import ClaimSpec
+
+    return claim.spec or ClaimSpec()
+
+
+def _size(spec: ClaimSpec) -> int:
+    return _nanos((spec.resources.requests or {}).get("storage") if spec.resources else None)
+
+
+def _capacity(spec: VolumeSpec) -> int:
+    return _nanos((spec.capacity or {}).get("storage"))
+
+
+def _nanos(amount: Amount) -> int:
+    try:
+        return parse_nanos(amount)
+    except InvalidQuantity:
+        return 0
+
+
+def _is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
+    """Whether the volume is promised to this very claim."""
+    promised = volume.spec.claim_ref if volume.spec else None
+    if promised is None:
+        return False
+    meta = claim.metadata
+    if promised.name != meta.name or (promised.namespace or "") != (meta.namespace or ""):
+        return False
+    return not promised.uid or promised.uid == meta.uid
+
+
+def _same_kind(wanted: ClaimSpec, spec: VolumeSpec) -> bool:
+    if (wanted.volume_mode or "Filesystem") != (spec.volume_mode or "Filesystem"):
+        return False
+    return (wanted.volume_attributes_class_name or "") == (spec.volume_attributes_class_name or "")
+
+
+def _is_free(volume: PersistentVolume, wanted: ClaimSpec, selector: Selector | None) -> bool:
+    if volume.status is None or volume.status.phase != "Available":
+        return False
+    labels = {key: value or "" for key, value in (volume.metadata.labels or {}).items()}
+    if selector is not None and not selector.matches(labels):
+        return False
+    modes = (volume.spec.access_modes if volume.spec else None) or ()
+    return all(mode in modes for mode in wanted.access_modes or ())
+
+
+def _is_allowed(topologies: list[TopologyTerm] | None, node: NodeInfo) -> bool:
+    if not topologies:
+        return True
+    return any(
+        all(
+            node.labels.get(e.key, "") in (e.values or ()) and e.key in node.labels
+            for e in term.match_label_expressions
+        )
+        for term in topologies
+        if term.match_label_expressions
+    )
+
+
+def _limit(capacity: CSIStorageCapacity) -> int:
+    limit = capacity.maximum_volume_size if capacity.maximum_volume_size is not None else capacity.capacity
+    return -1 if limit is None else ceil_div(_nanos(limit), NANO)
+
+
+def _selects(capacity: CSIStorageCapacity, node: NodeInfo) -> bool:
+    try:
+        return compile_labels(capacity.node_topology).matches(node.labels)
+    except InvalidSelector:
+        return False

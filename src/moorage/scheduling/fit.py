@@ -1,0 +1,118 @@
+"""One pod against the cluster: the scheduler's plugins in the scheduler's order.
+
+A node shows the first plugin that refuses it and no other. Pods that are nominated to a node, with a priority at least
+as high as the incoming pod's, count there as if they ran already; the pod must then fit with and without them.
+
+Source: kubernetes v1.36 pkg/scheduler/apis/config/v1/default_plugins.go, pkg/scheduler/framework/runtime/framework.go
+(RunPreFilterPlugins, RunFilterPluginsWithNominatedPods) and pkg/scheduler/schedule_one.go
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moorage.objects import DeviceClass, Pod
+from moorage.scheduling.ask import Ask
+from moorage.scheduling.filters import (
+    interpodaffinity,
+    nodeaffinity,
+    nodename,
+    nodeports,
+    noderesourcesfit,
+    nodeunschedulable,
+    nodevolumelimits,
+    podtopologyspread,
+    schedulinggates,
+    tainttoleration,
+    volumebinding,
+    volumerestrictions,
+    volumezone,
+)
+from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.filters import Check, Plugin
+    from moorage.scheduling.nodeinfo import NodeInfo
+
+PLUGINS: tuple[Plugin, ...] = (
+    schedulinggates,
+    nodeunschedulable,
+    nodename,
+    tainttoleration,
+    nodeaffinity,
+    nodeports,
+    noderesourcesfit,
+    volumerestrictions,
+    nodevolumelimits,
+    volumebinding,
+    volumezone,
+    podtopologyspread,
+    interpodaffinity,
+)
+
+
+def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
+    """What the scheduler would answer for this pod on every node, or on those named.
+
+    Raises `InvalidObject` where the pod can't be read.
+    """
+    ask = Ask(pod)
+    undecided = _undecided(ask, cluster)
+    checks: list[Check] = []
+    for plugin in PLUGINS:
+        prepared = plugin.prepare(ask, cluster)
+        if isinstance(prepared, NodeVerdict):
+            return Verdict(prefilter=prepared, undecided=undecided)
+        if prepared is not None:
+            checks.append(prepared)
+    infos = cluster.nodes.values() if nodes is None else [cluster.nodes[n] for n in nodes if n in cluster.nodes]
+    named = nodeaffinity.names(ask)
+    verdicts: dict[str, NodeVerdict] = {}
+    for info in infos:
+        if named is not None and info.name not in named:
+            verdicts[info.name] = refuse(nodeaffinity.NAME, nodeaffinity.REASON_NOT_NAMED, unresolvable=True)
+        elif info.nominated:
+            verdicts[info.name] = _with_nominated(ask, info, checks)
+        else:
+            for check in checks:
+                refusal = check(info, ())
+                if refusal is not None:
+                    verdicts[info.name] = refusal
+                    break
+            else:
+                verdicts[info.name] = FITS
+    return Verdict(nodes=verdicts, undecided=undecided)
+
+
+def _with_nominated(ask: Ask, info: NodeInfo, checks: list[Check]) -> NodeVerdict:
+    added = [p for p in info.nominated.values() if p.priority >= ask.info.priority and p.uid != ask.info.uid]
+    if added:
+        crowded = info.with_pods(added)
+        for check in checks:
+            if (refusal := check(crowded, added)) is not None:
+                return refusal
+    for check in checks:
+        if (refusal := check(info, ())) is not None:
+            return refusal
+    return FITS
+
+
+def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:
+    """What the real scheduler also looks at and this answer can't."""
+    told = []
+    if ask.pod.spec.resource_claims:
+        told.append(
+            "the pod asks for devices through resource claims, which only the cluster's own scheduler can match"
+        )
+    for name, amount in ask.info.requests.scalars.items():
+        if amount and any(_names(device_class) == name for device_class in cluster.all(DeviceClass)):
+            told.append(f"{name} may be given through a device class, which only the cluster's own scheduler can match")
+    return tuple(told)
+
+
+def _names(device_class: DeviceClass) -> str:
+    own = device_class.spec.extended_resource_name if device_class.spec else None
+    return own or f"deviceclass.resource.kubernetes.io/{device_class.metadata.name}"

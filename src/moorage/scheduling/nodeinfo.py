@@ -1,0 +1,369 @@
+"""A node as the scheduler sees it: what it can give, and the sum of what its pods count.
+
+A pod is kept as a digest of all that later steps need. There may be 150,000 of them, so what pods share (requests,
+labels, names of nodes and namespaces) is kept once, and what few pods have sits in `extra`. Adding and removing a pod
+cost the same on an empty and on a full node.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/types.go (NodeInfo, PodInfo) and pkg/scheduler/util/utils.go.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from sys import intern
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from moorage.errors import InvalidQuantity
+from moorage.objects import (
+    UNREADABLE,
+    Amounts,
+    Container,
+    Identity,
+    Node,
+    Pod,
+    PodAffinityTerm,
+    PodAnnotations,
+    Taint,
+    Unreadable,
+    Volume,
+    decode,
+)
+from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, is_scalar, pod_requests
+
+HostPort = tuple[str, str, int]
+Labels = dict[str, str]
+TERMINAL = ("Succeeded", "Failed")
+DEFAULT_SCHEDULER = "default-scheduler"
+
+_SHARED = 200_000
+_shared_labels: dict[bytes, bytes] = {b"": b"", b"null": b""}
+_labels = msgspec.json.Decoder(dict[str, str | None])
+
+
+class PodExtra(msgspec.Struct, gc=False, frozen=True):
+    """What only some pods have."""
+
+    nominated_node_name: str | None = None
+    host_ports: tuple[HostPort, ...] = ()
+    claims: tuple[str, ...] = ()
+    ephemeral_claims: tuple[str, ...] = ()
+    disks: tuple[Volume, ...] = ()
+    anti_affinity: tuple[PodAffinityTerm, ...] = ()
+    devices: tuple[tuple[str, str, str], ...] = ()
+    resource_claims: bool = False
+    annotations: PodAnnotations | None = None
+
+
+NO_EXTRA = PodExtra()
+
+
+class PodInfo(msgspec.Struct, gc=False, frozen=True):
+    """One pod, digested. `devices` of its extra are (container, resource, device id)."""
+
+    uid: str
+    namespace: str
+    name: str
+    node_name: str | None
+    priority: int
+    requests: Requests
+    raw_labels: bytes
+    phase: str
+    terminating: bool
+    extra: PodExtra
+
+    @property
+    def labels(self) -> Labels:
+        return read_labels(self.raw_labels)
+
+    @property
+    def terminal(self) -> bool:
+        return self.phase in TERMINAL
+
+    @property
+    def nominated_node_name(self) -> str | None:
+        return self.extra.nominated_node_name
+
+
+def digest(pod: Pod | dict[str, Any], *, server_version: Version = SERVER_VERSION) -> PodInfo:
+    """All that the later steps need of a pod.
+
+    Raises `Unreadable`, naming the pod and the field, where a quantity or a label is garbage.
+    """
+    if not isinstance(pod, Pod):
+        pod = decode(Pod, pod)
+    meta, spec, status = pod.metadata, pod.spec, pod.status
+    raw = bytes(meta.labels)
+    labels = _shared_labels.get(raw)
+    if labels is None:
+        labels = _check_labels(raw, pod)
+    namespace = intern(meta.namespace or "default")
+    return PodInfo(
+        meta.uid or f"{namespace}/{meta.name}",
+        namespace,
+        meta.name,
+        intern(spec.node_name) if spec.node_name else None,
+        spec.priority or 0,
+        pod_requests(pod, server_version=server_version),
+        labels,
+        intern((status.phase if status else None) or ""),
+        meta.deletion_timestamp is not None,
+        _extra(pod),
+    )
+
+
+def _check_labels(raw: bytes, pod: Pod) -> bytes:
+    try:
+        read_labels(raw)
+    except UNREADABLE as error:
+        meta = pod.metadata
+        identity = Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name)
+        raise Unreadable(identity, f"metadata.labels: {error}") from error
+    if len(_shared_labels) >= _SHARED:
+        _shared_labels.clear()
+        _shared_labels.update({b"": b"", b"null": b""})
+    _shared_labels[raw] = raw
+    return raw
+
+
+@lru_cache(maxsize=65_536)
+def read_labels(raw: bytes) -> Labels:
+    """The labels of a pod; the same text gives the same dict, which nobody may change."""
+    return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
+
+
+def _extra(pod: Pod) -> PodExtra:
+    spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
+    nominated = status.nominated_node_name if status else None
+    if nominated and (spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER):
+        nominated = None
+    ports = _host_ports(spec.containers, spec.init_containers)
+    claims: list[str] = []
+    ephemeral: list[str] = []
+    disks: list[Volume] = []
+    for volume in spec.volumes or ():
+        if volume.persistent_volume_claim is not None:
+            claims.append(volume.persistent_volume_claim.claim_name)
+        elif volume.ephemeral is not None:
+            ephemeral.append(f"{pod.metadata.name}-{volume.name}")
+        elif is_disk(volume):
+            disks.append(volume)
+    affinity = spec.affinity
+    anti = affinity.pod_anti_affinity if affinity else None
+    terms = tuple(anti.required or ()) if anti else ()
+    devices = tuple(
+        (intern(state.name), intern(kind.name), unit.resource_id)
+        for state in ((status.container_statuses or ()) if status else ())
+        for kind in state.allocated_resources_status or ()
+        for unit in kind.resources or ()
+    )
+    if annotations is not None and annotations.extended_resource_claim is None and annotations.hami_allocated is None:
+        annotations = None
+    if not (
+        nominated or ports or claims or ephemeral or disks or terms or devices or spec.resource_claims or annotations
+    ):
+        return NO_EXTRA
+    return PodExtra(
+        nominated or None,
+        ports,
+        tuple(claims),
+        tuple(ephemeral),
+        tuple(disks),
+        terms,
+        devices,
+        bool(spec.resource_claims),
+        annotations,
+    )
+
+
+def is_disk(volume: Volume) -> bool:
+    """A disk named in the pod itself, which may clash with another pod's or count towards a driver's limit."""
+    return (
+        volume.gce_persistent_disk is not None
+        or volume.aws_elastic_block_store is not None
+        or volume.iscsi is not None
+        or volume.rbd is not None
+        or volume.azure_disk is not None
+        or volume.cinder is not None
+        or volume.vsphere_volume is not None
+        or volume.portworx_volume is not None
+    )
+
+
+def _host_ports(containers: list[Container] | None, init_containers: list[Container] | None) -> tuple[HostPort, ...]:
+    ports = [port for container in containers or () if container.ports for port in container.ports if port.host_port]
+    for container in init_containers or ():
+        if container.restart_policy == "Always":
+            ports += [port for port in container.ports or () if port.host_port]
+    if not ports:
+        return ()
+    return tuple(
+        (p.host_ip or "0.0.0.0", p.protocol or "TCP", p.host_port or 0) for p in ports if (p.host_port or 0) > 0
+    )
+
+
+class Totals:
+    """Sums of whole units by resource. They may go below zero: nothing is clamped."""
+
+    __slots__ = ("cpu_milli", "ephemeral_storage", "memory", "pods", "scalars")
+
+    def __init__(self) -> None:
+        self.cpu_milli = 0
+        self.memory = 0
+        self.ephemeral_storage = 0
+        self.pods = 0
+        self.scalars: dict[str, int] = {}
+
+    def add(self, requests: Requests, sign: int = 1) -> None:
+        """Count one pod's requests, or take them back."""
+        self.cpu_milli += sign * requests.cpu_milli
+        self.memory += sign * requests.memory
+        self.ephemeral_storage += sign * requests.ephemeral_storage
+        self.pods += sign
+        if requests.scalars:
+            scalars = self.scalars
+            for name, amount in requests.scalars.items():
+                left = scalars.get(name, 0) + sign * amount
+                if left:
+                    scalars[name] = left
+                else:
+                    scalars.pop(name, None)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Totals) and self.as_tuple() == other.as_tuple()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Totals{self.as_tuple()}"
+
+    def as_tuple(self) -> tuple[int, int, int, int, dict[str, int]]:
+        return self.cpu_milli, self.memory, self.ephemeral_storage, self.pods, self.scalars
+
+
+def read_totals(amounts: Amounts | None, *, node: Node, at: str) -> Totals:
+    """A node's capacity or allocatable in whole units."""
+    totals = Totals()
+    for name, amount in (amounts or {}).items():
+        try:
+            nanos = parse_nanos(amount)
+        except InvalidQuantity as error:
+            identity = Identity("Node", None, node.metadata.name, node.metadata.uid)
+            raise Unreadable(identity, f"status.{at}.{name}: {error}") from error
+        if name == "cpu":
+            totals.cpu_milli = ceil_div(nanos, 10**6)
+        elif name == "memory":
+            totals.memory = ceil_div(nanos, NANO)
+        elif name == "ephemeral-storage":
+            totals.ephemeral_storage = ceil_div(nanos, NANO)
+        elif name == "pods":
+            totals.pods = ceil_div(nanos, NANO)
+        elif is_scalar(name):
+            totals.scalars[intern(name)] = ceil_div(nanos, NANO)
+    return totals
+
+
+class NodeInfo:
+    """A node with its pods. `node` is None while pods name a node that the cluster doesn't know."""
+
+    __slots__ = (
+        "allocatable",
+        "blocking_taints",
+        "capacity",
+        "images",
+        "labels",
+        "name",
+        "node",
+        "nominated",
+        "pods",
+        "requested",
+        "special",
+        "taints",
+        "unreadable",
+        "unschedulable",
+    )
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.node: Node | None = None
+        self.labels: Labels = {}
+        self.taints: tuple[Taint, ...] = ()
+        self.blocking_taints: tuple[Taint, ...] = ()
+        self.unschedulable = False
+        self.allocatable = Totals()
+        self.capacity = Totals()
+        self.images: tuple[tuple[str, ...], ...] = ()
+        self.requested = Totals()
+        self.pods: dict[str, PodInfo] = {}
+        self.special: dict[str, PodInfo] = {}
+        self.nominated: dict[str, PodInfo] = {}
+        self.unreadable: dict[str, Unreadable] = {}
+
+    @property
+    def unreadable_pods(self) -> int:
+        return len(self.unreadable)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known about this name any more."""
+        return self.node is None and not (self.pods or self.nominated or self.unreadable)
+
+    def set_node(self, node: Node) -> None:
+        """Take over the node's own facts; its pods stay.
+
+        Raises `Unreadable` where one of its amounts is garbage, and then changes nothing.
+        """
+        status, spec = node.status, node.spec
+        allocatable = read_totals(status.allocatable if status else None, node=node, at="allocatable")
+        capacity = read_totals(status.capacity if status else None, node=node, at="capacity")
+        # The API server copies capacity where allocatable is absent.
+        if status is not None and status.allocatable is None:
+            allocatable = capacity
+        self.allocatable, self.capacity = allocatable, capacity
+        self.labels = {intern(name): intern(value or "") for name, value in (node.metadata.labels or {}).items()}
+        self.unschedulable = bool(spec and spec.unschedulable)
+        self.taints = (spec.taints or ()) if spec else ()
+        self.blocking_taints = tuple(taint for taint in self.taints if taint.effect in ("NoSchedule", "NoExecute"))
+        images = (status.images if status else None) or ()
+        self.images = tuple(tuple(intern(name) for name in image.names or ()) for image in images)
+        # A node may list thousands of names of images: the shared ones above are enough.
+        self.node = replace(node, status=replace(status, images=None)) if status is not None else node
+
+    def forget_node(self) -> None:
+        """The node is gone; pods that still name it stay counted until they go themselves."""
+        self.node = None
+        self.labels, self.taints, self.blocking_taints, self.unschedulable = {}, (), (), False
+        self.allocatable, self.capacity, self.images = Totals(), Totals(), ()
+
+    def add(self, pod: PodInfo) -> None:
+        """Count a pod here; the same uid counts once."""
+        if pod.uid in self.pods:
+            self.remove(pod.uid)
+        self.pods[pod.uid] = pod
+        if pod.extra is not NO_EXTRA:
+            self.special[pod.uid] = pod
+        self.requested.add(pod.requests)
+
+    def remove(self, uid: str) -> None:
+        """Stop counting a pod; an unknown uid changes nothing."""
+        pod = self.pods.pop(uid, None)
+        if pod is not None:
+            self.special.pop(uid, None)
+            self.requested.add(pod.requests, -1)
+
+    def with_pods(self, extra: list[PodInfo]) -> NodeInfo:
+        """A copy on which these pods run too."""
+        copy = NodeInfo(self.name)
+        for slot in NodeInfo.__slots__:
+            setattr(copy, slot, getattr(self, slot))
+        copy.pods, copy.special = dict(self.pods), dict(self.special)
+        copy.requested = Totals()
+        for slot in ("cpu_milli", "memory", "ephemeral_storage", "pods"):
+            setattr(copy.requested, slot, getattr(self.requested, slot))
+        copy.requested.scalars = dict(self.requested.scalars)
+        for pod in extra:
+            copy.add(pod)
+        return copy
