@@ -11,23 +11,26 @@ from starlette.exceptions import HTTPException
 import moorage
 from moorage.service import dashboard, health, hub_config, images, resources, streaming
 from moorage.service.errors import answer_error
-from moorage.service.parts import running
+from moorage.service.parts import Parts, running
 from moorage.service.settings import Settings
 
 PREFIX = "/api/v1"
 DESCRIPTION = "What is really free on each Kubernetes node, whether a pod fits, and what would fit instead."
 
 
-def create_router(settings: Settings | None = None) -> APIRouter:
+def create_router(settings: Settings | None = None, *, parts: Parts | None = None) -> APIRouter:
     """Every path of the API, without its prefix. Its lifespan starts the service.
 
-    Settings that are not given come from the environment when it starts.
+    Settings that are not given come from the environment when it starts. `parts`: a service that runs already.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
-        async with running(settings if settings is not None else Settings()) as parts:
+        if parts is not None:
             yield {"moorage": parts}
+            return
+        async with running(settings if settings is not None else Settings()) as started:
+            yield {"moorage": started}
 
     router = APIRouter(lifespan=lifespan)
     for resource in (resources, streaming, images, hub_config):
@@ -35,7 +38,7 @@ def create_router(settings: Settings | None = None) -> APIRouter:
     return router
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, *, parts: Parts | None = None) -> FastAPI:
     settings = settings if settings is not None else Settings()
     app = FastAPI(
         title="moorage",
@@ -48,7 +51,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             Exception: answer_error,
         },
     )
-    app.include_router(create_router(settings), prefix=PREFIX)
+    app.include_router(create_router(settings, parts=parts), prefix=PREFIX)
     app.include_router(health.router)
     dashboard.add_to(app)
     return app

@@ -3,55 +3,102 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
 
 import uvicorn
 
 from moorage.errors import MoorageError
 from moorage.service import logs
 from moorage.service.app import create_app
+from moorage.service.parts import Parts, running
 from moorage.service.settings import Settings
 
 log = logging.getLogger(__name__)
+
+# Streams end at once when they are told; this is for a request that hangs.
+GRACE_SECONDS = 2
 
 
 class CannotListen(MoorageError):
     """The address is taken or not ours."""
 
 
-def run(settings: Settings) -> None:
-    logs.configure(settings)
-    with contextlib.closing(_bound(settings)) as listener:
-        server = Server(settings)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(server.serve(sockets=[listener]))
-        if not server.started:
-            raise server.failure or MoorageError("the service did not start", hint="its log says why")
-
-
 class Server(uvicorn.Server):
-    """uvicorn, with streams that end when it is told to stop, and a start that tells what stopped it."""
+    """uvicorn, with streams that end when it is told to stop, so that the others behind them are closed in order."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.failure: MoorageError | None = None
+    def __init__(self, parts: Parts, *, signals: bool) -> None:
+        self._parts = parts
+        self._signals = signals
         super().__init__(
             uvicorn.Config(
-                create_app(settings),
+                create_app(parts.settings, parts=parts),
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 date_header=False,
-                # Streams never end by themselves: they are cut after this long.
-                timeout_graceful_shutdown=1,
+                timeout_graceful_shutdown=GRACE_SECONDS,
                 timeout_keep_alive=75,
                 ws="none",
                 lifespan="on",
             )
         )
 
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Our own, since uvicorn raises the signal again at the end and so cuts off the rest of our own end."""
+        if not self._signals:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
-def _bound(settings: Settings) -> socket.socket:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's signature)
+        log.info("ending", extra={"event": "ending", "signal": signal.Signals(sig).name})
+        self.stop()
+
+    def stop(self) -> None:
+        self._parts.broadcast.end()
+        self.should_exit = True
+
+
+def run(settings: Settings) -> None:
+    logs.configure(settings)
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    with contextlib.closing(bound(settings)) as listener:
+        async with running(settings) as parts:
+            log.info("listening", extra={"event": "listening", "address": address(listener)})
+            await Server(parts, signals=True).serve(sockets=[listener])
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[str, Parts]]:
+    """The same within a program that goes on: its URL and its parts while the block lasts."""
+    with contextlib.closing(bound(settings)) as listener:
+        async with running(settings) as parts:
+            server = Server(parts, signals=False)
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn tells only by its flag)
+                await asyncio.sleep(0.005)
+            try:
+                yield f"http://{address(listener)}", parts
+            finally:
+                server.stop()
+                await task
+
+
+def bound(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -63,6 +110,9 @@ def _bound(settings: Settings) -> socket.socket:
             f"can't listen on {settings.host} port {settings.port}: {exc.strerror}",
             hint="choose another with --host and --port",
         ) from exc
-    listener.set_inheritable(True)
-    log.info("listening", extra={"address": settings.host, "port": listener.getsockname()[1]})
     return listener
+
+
+def address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

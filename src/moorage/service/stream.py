@@ -56,6 +56,7 @@ class Broadcast:
         self._base = -1  # the ring holds all that happened after this revision
         self._epoch = ""
         self._arrived = asyncio.Event()
+        self._ended = False
         self._snapshot: tuple[tuple[str, int, str], bytes] | None = None
         self.readers: set[Reader] = set()
         self.dropped = 0
@@ -114,6 +115,11 @@ class Broadcast:
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()
 
+    def end(self) -> None:
+        """Let every reader go at once; a browser comes back by itself."""
+        self._ended = True
+        self._arrived.set()
+
     def opening(self, last_event_id: str | None) -> tuple[list[bytes], int, int]:
         """What a new reader is sent first, the sequence that it reads on from, and the revision that it then knows."""
         known = self._known_revision(last_event_id)
@@ -152,6 +158,8 @@ class Broadcast:
         while True:
             if sequence == self._next:
                 await self._arrived.wait()
+            if self._ended:
+                return
             first = self._ring[0].sequence if self._ring else self._next
             if sequence < first:
                 return

@@ -1,0 +1,158 @@
+"""`GET /api/v1/cluster/stream`."""
+
+import asyncio
+import socket
+
+import pytest
+
+from moorage.service import stream
+
+
+async def test_a_stream_begins_with_a_snapshot(service, simulator, node) -> None:
+    simulator.add(node("a"))
+    await service.until(lambda nodes: "a" in nodes)
+
+    async with service.stream() as events:
+        event, data, identity = await events.next()
+
+    assert event == "snapshot"
+    assert events.response.headers["content-type"].startswith("text/event-stream")
+    assert [found["name"] for found in data["nodes"]] == ["a"]
+    assert data["status"] == {"stale": False, "since": None, "reason": None}
+    assert data["taken_at"]
+    assert identity.rpartition("-")[2] == str(data["revision"])
+
+
+async def test_a_change_tells_only_what_changed(service, simulator, node, pod) -> None:
+    simulator.add(node("a"), node("b"))
+    await service.until(lambda nodes: len(nodes) == 2)
+
+    async with service.stream() as events:
+        await events.until("snapshot")
+        simulator.add(pod("p", on="b", cpu="1"))
+        data, identity = await events.until("nodes")
+
+    assert [found["name"] for found in data["changed"]] == ["b"]
+    assert data["changed"][0]["allocated"]["cpu"] == 1
+    assert data["removed"] == []
+    assert identity.endswith(f"-{data['revision']}")
+
+
+async def test_a_removed_node_is_named(service, simulator, node) -> None:
+    simulator.add(node("a"), node("b"))
+    await service.until(lambda nodes: len(nodes) == 2)
+
+    async with service.stream() as events:
+        await events.until("snapshot")
+        simulator.delete("nodes", None, "a")
+        data, _ = await events.until("nodes")
+
+    assert data["removed"] == ["a"]
+
+
+async def test_a_stream_goes_on_from_where_it_was(service, simulator, node, pod) -> None:
+    simulator.add(node("a"), node("b"))
+    await service.until(lambda nodes: len(nodes) == 2)
+    async with service.stream() as events:
+        _, identity = await events.until("snapshot")
+    simulator.add(pod("p", on="a", cpu="1"))
+    await service.until(lambda nodes: nodes["a"]["allocated"]["cpu"] == 1)
+
+    async with service.stream(**{"Last-Event-ID": identity}) as events:
+        event, data, _ = await events.next()
+
+    assert event == "nodes"
+    assert [found["name"] for found in data["changed"]] == ["a"]
+
+
+@pytest.mark.parametrize("last", ["", "x", "0-0", "ffffffff-3", "-", "a-99999999999999999999", "-5", "é-1"])
+async def test_a_foreign_or_broken_id_gets_a_snapshot(service, simulator, node, last) -> None:
+    simulator.add(node("a"))
+    await service.until(lambda nodes: "a" in nodes)
+
+    async with service.stream(**{"Last-Event-ID": last.encode()}) as events:
+        event, _, _ = await events.next()
+
+    assert event == "snapshot"
+
+
+async def test_an_id_from_before_the_ring_gets_a_snapshot(service, simulator, node, pod) -> None:
+    simulator.add(node("a"))
+    await service.until(lambda nodes: "a" in nodes)
+    async with service.stream() as events:
+        _, identity = await events.until("snapshot")
+    service.parts.broadcast._replay_bytes = 10
+    for number in range(3):
+        simulator.add(pod(f"p{number}", on="a", cpu="1"))
+        await service.until(lambda nodes, wanted=number + 1: nodes["a"]["allocated"]["cpu"] == wanted)
+
+    async with service.stream(**{"Last-Event-ID": identity}) as events:
+        event, data, _ = await events.next()
+
+    assert event == "snapshot"
+    assert data["nodes"][0]["allocated"]["cpu"] == 3
+
+
+async def test_a_quiet_stream_still_says_something_each_second(service) -> None:
+    async with service.stream() as events, asyncio.timeout(5):
+        async for chunk in events.response.aiter_bytes():
+            if stream.PING in chunk:
+                break
+
+
+async def test_a_reader_that_takes_nothing_is_let_go(service, simulator, node, monkeypatch) -> None:
+    monkeypatch.setattr(stream, "STALLED_SECONDS", 0.5)
+    simulator.add(*(node(f"node-{number:03}") for number in range(100)))
+    await service.until(lambda nodes: len(nodes) == 100)
+    broadcast = service.parts.broadcast
+    reader = socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])))
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.sendall(b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    async with asyncio.timeout(20):
+        while not broadcast.dropped:
+            broadcast._publish(b": " + b"x" * 500_000 + b"\n\n", 0, kind="ping")
+            await asyncio.sleep(0.05)
+        while broadcast.readers:
+            await asyncio.sleep(0.05)
+
+    reader.close()
+    assert broadcast.dropped == 1
+
+
+async def test_a_closed_page_is_forgotten(service) -> None:
+    async with service.stream() as events:
+        await events.until("snapshot")
+        assert len(service.parts.broadcast.readers) == 1
+
+    async with asyncio.timeout(5):
+        while service.parts.broadcast.readers:
+            await asyncio.sleep(0.02)
+
+
+async def test_too_many_streams_are_asked_to_come_back(serve, simulator) -> None:
+    service = await serve(api_server=simulator.url, max_streams=1)
+    await service.ready()
+
+    async with service.stream() as first:
+        await first.until("snapshot")
+        answer = await service.get("/api/v1/cluster/stream")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "too_many_streams"
+    assert answer.headers["retry-after"]
+
+
+async def test_a_message_is_encoded_once_for_all(service, simulator, node, pod) -> None:
+    simulator.add(node("a"))
+    await service.until(lambda nodes: "a" in nodes)
+
+    async with service.stream() as one, service.stream() as other:
+        await one.until("snapshot")
+        await other.until("snapshot")
+        before = service.parts.broadcast.messages
+        simulator.add(pod("p", on="a", cpu="1"))
+        first, second = await one.until("nodes"), await other.until("nodes")
+
+    assert first == second
+    assert service.parts.broadcast.messages == before + 1
