@@ -63,7 +63,9 @@ def pool(units: Sequence[Units], *, cards: int, slots: int | None = None) -> Poo
     )
 
 
-def standings(cards: Sequence[Card], pool: Pool, *, ready: bool, readable: bool = True) -> list[Standing]:
+def standings(
+    cards: Sequence[Card], pool: Pool, *, ready: bool, readable: bool = True, of: str | None = None
+) -> list[Standing]:
     """The standing of each card of a pool, in the cards' order; availability is dealt out by `deal`."""
     if not ready:
         return [
@@ -72,18 +74,21 @@ def standings(cards: Sequence[Card], pool: Pool, *, ready: bool, readable: bool 
     if not readable:
         text = "not allowed to list pods, so what is held is not known"
         return [Standing(state="unknown", text=text, slots=pool.slots or 1) for _ in cards]
-    sick = {at for at, card in enumerate(cards) if _is_sick(card, pool)}
+    lost = sum(card.missing for card in cards) * (pool.slots or 1)
+    sick = {at for at, card in enumerate(cards) if _is_sick(card, pool) or (card.missing and card.problem)}
     unplaced_sick = max(0, pool.out_of_service - len(sick) * (pool.slots or 1))
     named = sum(card.held for card in cards)
     everything_named = named >= pool.held
     found = []
     for at, card in enumerate(cards):
-        if card.missing:
+        if card.missing and not (card.problem and lost <= pool.out_of_service):
             found.append(_missing(card))
-        elif at in sick or (pool.capacity and not pool.allocatable):
+        elif card.missing or at in sick or (pool.capacity and not pool.allocatable):
             found.append(_out_of_service(card, pool))
         else:
-            found.append(_standing(card, pool, cards=len(cards), unplaced_sick=unplaced_sick, sure=everything_named))
+            found.append(
+                _standing(card, pool, cards=len(cards), unplaced_sick=unplaced_sick, sure=everything_named, of=of)
+            )
     return found
 
 
@@ -96,7 +101,7 @@ def deal(standings: Sequence[Standing], *, available: int) -> None:
         standings[at].available = True
 
 
-def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: bool) -> Standing:
+def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: bool, of: str | None) -> Standing:
     slots = pool.slots or 1
     if pool.slots is None:
         if pool.held == 0 and not unplaced_sick:
@@ -110,7 +115,7 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
     if pool.held >= pool.capacity or card.held >= slots:
         return _held(slots)
     if unplaced_sick:
-        text = _sick_text(pool, cards=cards)
+        text = _sick_text(pool, cards=cards, of=of)
         return Standing(state="unknown", text=text, slots=slots, held=card.held if sure else None)
     if sure and card.held == 0:
         return Standing(
@@ -119,7 +124,7 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
     held = card.held if sure else pool.held if cards == 1 else None
     if held is not None:
         return Standing(state="shared", text=f"shared: {held} of {slots} slots held", slots=slots, held=held)
-    what = "cards" if slots == 1 else "slots"
+    what = of or ("cards" if slots == 1 else "slots")
     held_of = f"{pool.held} of {pool.allocatable} {what} of this node {_are(pool.held)} held"
     text = f"{held_of}; {_which(pool.held)} is not known"
     return Standing(state="unknown", text=text, slots=slots)
@@ -156,8 +161,8 @@ def _out_of_service(card: Card, pool: Pool) -> Standing:
     return Standing(state="out_of_service", text=text, slots=pool.slots or 1)
 
 
-def _sick_text(pool: Pool, *, cards: int) -> str:
+def _sick_text(pool: Pool, *, cards: int, of: str | None) -> str:
     out = pool.out_of_service
-    what = "units" if cards == 1 else "cards" if pool.slots == 1 else "slots"
+    what = of or ("units" if cards == 1 else "cards" if pool.slots == 1 else "slots")
     text = f"{out} of {pool.capacity} {what} {_are(out)} out of service"
     return text if cards == 1 else f"{text}; {_which(out)} is not known"

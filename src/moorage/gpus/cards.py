@@ -212,8 +212,8 @@ class _Entries:
         deal(found, available=together.available)
         return found, [], units[0].resource if units else None
 
-    def _standings(self, cards: Sequence[Card], together: Pool) -> list[Standing]:
-        return standings(cards, together, ready=self.view.ready, readable=self.view.pods_readable)
+    def _standings(self, cards: Sequence[Card], together: Pool, *, of: str | None = None) -> list[Standing]:
+        return standings(cards, together, ready=self.view.ready, readable=self.view.pods_readable, of=of)
 
     def _compare(self, cards: Sequence[Card], together: Pool) -> None:
         """Counts and names that contradict each other are both shown."""
@@ -273,11 +273,12 @@ class _Entries:
                 for at, number in places
             ]
             one = pool([unit], cards=len(alike))
-            found_parts = self._standings(alike, one)
+            found_parts = self._standings(alike, one, of=f"{unit.family.profile or self.labels.slice_profile} slices")
             deal(found_parts, available=one.available)
             for (at, number), standing in zip(places, found_parts, strict=True):
                 parts[at][number] = standing
-        found = [_whole(part_standings) for part_standings in parts]
+        counted = together.held if len(cards) == 1 and not together.out_of_service else None
+        found = [_whole(part_standings, counted=counted) for part_standings in parts]
         free = [at for at, standing in enumerate(found) if standing.available]
         for at in free[max(0, together.available) :]:
             found[at].available = False
@@ -304,19 +305,24 @@ def _near(size: str, other: str) -> bool:
     return first.isdigit() and second.isdigit() and abs(int(first) - int(second)) <= 2
 
 
-def _whole(parts: Sequence[Standing]) -> Standing:
-    """A card's standing out of its slices'."""
+def _whole(parts: Sequence[Standing], *, counted: int | None) -> Standing:
+    """A card's standing out of its slices'; of a node's only card the count is known even where the names are not."""
     total = len(parts)
     available = any(part.available for part in parts)
     states = {part.state for part in parts}
-    if len(states) == 1 and "shared" not in states:
+    if states in ({"free"}, {"held"}) or (len(states) == 1 and not states & {"shared", "unknown"}):
         only = parts[0]
         texts = {"free": f"free: 0 of {total} slices held", "held": f"held: {total} of {total} slices"}
-        held = {"free": 0, "held": total}.get(only.state)
         return Standing(
-            state=only.state, text=texts.get(only.state, only.text), slots=total, held=held, available=available
+            state=only.state,
+            text=texts.get(only.state, only.text),
+            slots=total,
+            held={"free": 0, "held": total}.get(only.state),
+            available=available,
         )
     held = sum(part.state == "held" for part in parts)
+    if counted is not None and states <= {"free", "held", "unknown"} and 0 < counted < total:
+        held, states = counted, {"free", "held"}
     if states <= {"free", "held"}:
         return Standing(
             state="shared", text=f"shared: {held} of {total} slices held", slots=total, held=held, available=available

@@ -35,7 +35,7 @@ def take(facts: Sequence[CardFact], units: Sequence[Units], labels: LabelFacts, 
     slices = [fact for fact in facts if fact.uuid and fact.uuid.startswith("MIG-")]
     if slices:
         facts = [fact for fact in facts if fact not in slices]
-    cards = merge(facts, now=now)
+    cards = _paired(merge(facts, now=now))
     census = Census(cards=cards, notes=list(labels.notes))
     plain = [unit for unit in units if unit.family.kind in ("card", "shared", "partition")]
     sliced = [unit for unit in units if unit.family.kind == "slice" and unit.capacity]
@@ -55,6 +55,20 @@ def take(facts: Sequence[CardFact], units: Sequence[Units], labels: LabelFacts, 
         _name_slice(census, fact, default=labels.slice_profile)
     _number(cards)
     return census
+
+
+def _paired(cards: list[Card]) -> list[Card]:
+    """A lost card tells no UUID. If one other record has one that no driver shows, it is that card."""
+    lost = [card for card in cards if card.missing and card.uuid is None]
+    named = [card for card in cards if card.uuid and card.pci is None and card.index is None and not card.missing]
+    if len(lost) != 1 or len(named) != 1 or len(cards) < 2 or set(named[0].seen_by) - {"podstatus", "hami", "dra"}:
+        return cards
+    card, other = lost[0], named[0]
+    card.uuid, card.holders, card.held, card.resource = other.uuid, other.holders, other.held, other.resource
+    card.model, card.memory_total = card.model or other.model, card.memory_total or other.memory_total
+    card.sources = {**other.sources, **card.sources}
+    card.seen_by += other.seen_by
+    return [one for one in cards if one is not other]
 
 
 def _expected(

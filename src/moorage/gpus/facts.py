@@ -36,6 +36,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     memory_free: int | None = None
     utilization: int | None = None
     holders: tuple[Holder, ...] = ()
+    allocated: bool | None = None  # by a claim (DRA)
 
 
 class CardFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +56,7 @@ class CardFact(msgspec.Struct, frozen=True, kw_only=True):
     temperature: int | None = None
     health: Health | None = None
     problem: str | None = None  # plain words
+    lost: bool = False  # the driver knows of the card and can't reach it
     xid: int | None = None
     mig: bool | None = None
     processes: int | None = None  # how many programs use the card, where the source sees all of them

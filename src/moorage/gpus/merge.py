@@ -140,6 +140,7 @@ def _card(group: list[CardFact], *, now: float) -> Card:
             card.health, card.problem = fact.health, fact.problem or card.problem
         elif card.problem is None and fact.problem is not None:
             card.problem = fact.problem
+        card.missing = card.missing or fact.lost
         if fact.why:
             for field, reason in fact.why.items():
                 card.why.setdefault(field, reason)

@@ -6,7 +6,9 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
-from moorage.gpus.facts import CardFact
+import msgspec
+
+from moorage.gpus.facts import CardFact, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +35,16 @@ class Hami:
 
     def facts(self, node: NodeView) -> Sequence[CardFact]:
         text = node.annotations.get(REGISTER)
-        return parse(text) if text else ()
+        if not text:
+            return ()
+        holders: dict[str, list[Holder]] = {}
+        for holder, allocated in node.allocations:
+            for uuid in _allocated(allocated):
+                holders.setdefault(uuid, []).append(holder)
+        return [
+            msgspec.structs.replace(fact, holders=tuple(holders[fact.uuid])) if fact.uuid in holders else fact
+            for fact in parse(text)
+        ]
 
 
 def parse(text: str) -> list[CardFact]:
@@ -59,6 +70,16 @@ def parse(text: str) -> list[CardFact]:
             )
         )
     return facts
+
+
+def _allocated(text: str) -> list[str]:
+    """The cards of a pod: `UUID,NVIDIA,MiB,cores:` for each, `;` after each container."""
+    return [
+        uuid
+        for container in text.split(";")
+        for piece in container.split(":")
+        if (uuid := piece.split(",")[0].strip()) and "," in piece
+    ]
 
 
 def _json(text: str) -> list[dict[str, Any]]:

@@ -1,0 +1,143 @@
+"""The optional agent on a GPU node: `nvidia-smi` behind one HTTP GET, read-only, one program and nothing but the
+standard library.
+
+It runs `nvidia-smi` at most once at a time. A call that hangs (a broken driver leaves it in a state where it can't
+even be killed) is waited for, and no second one is started before it has ended; meanwhile the last answer is served
+with its age.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger("moorage.gpus.agent")
+
+_LARGEST = 4 << 20
+
+
+class Driver:
+    """The newest words of the driver."""
+
+    def __init__(self, command: str = "nvidia-smi", *, meminfo: Path = Path("/proc/meminfo")) -> None:
+        self._command = command
+        self._meminfo = meminfo
+        self._lock = threading.Lock()
+        self._running_since: float | None = None
+        self._taken_at: float | None = None
+        self._answer: dict[str, Any] = {}
+
+    def refresh(self) -> bool:
+        """Ask the driver in this thread, unless it is being asked already."""
+        with self._lock:
+            if self._running_since is not None:
+                return False
+            self._running_since = time.monotonic()
+        try:
+            xml, code = self._run("-q", "-x")
+            listed, _ = self._run("-L")
+            answer = {"xml": xml, "list": listed, "exit_code": code}
+        finally:
+            with self._lock:
+                self._running_since = None
+        with self._lock:
+            self._answer, self._taken_at = answer, time.monotonic()
+        return True
+
+    def answer(self) -> dict[str, Any]:
+        """What is known now."""
+        now = time.monotonic()
+        with self._lock:
+            told = dict(self._answer)
+            told["age_seconds"] = None if self._taken_at is None else round(now - self._taken_at, 3)
+            running = self._running_since
+            told["running_seconds"] = None if running is None else round(now - running, 3)
+        return told | self._memory()
+
+    def _run(self, *arguments: str) -> tuple[str, int]:
+        try:
+            # No time limit: a kill does not end a hung nvidia-smi, and its end says that the driver answers again.
+            done = subprocess.run(  # noqa: S603 # the command is the operator's own argument
+                [self._command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+        except OSError as error:
+            return f"{self._command}: {error.strerror or error}: no such file or directory", 127
+        return done.stdout[:_LARGEST].decode("utf-8", errors="replace"), done.returncode
+
+    def _memory(self) -> dict[str, int | None]:
+        found: dict[str, int] = {}
+        try:
+            lines = self._meminfo.read_text(encoding="ascii", errors="replace").splitlines()
+        except OSError:
+            lines = []
+        for line in lines:
+            name, _, rest = line.partition(":")
+            amount = rest.strip().partition(" ")[0]
+            if amount.isascii() and amount.isdigit():
+                found[name] = int(amount)
+        return {"memory_total_kib": found.get("MemTotal"), "memory_available_kib": found.get("MemAvailable")}
+
+
+def serve(driver: Driver, *, host: str, port: int) -> ThreadingHTTPServer:
+    """A server that answers `/v1/cards` and `/livez`; the caller lets it run."""
+
+    class Handler(BaseHTTPRequestHandler):
+        server_version = "moorage-gpu-agent"
+        sys_version = ""
+        timeout = 10
+
+        def do_GET(self) -> None:
+            if self.path == "/livez":
+                self._send(200, {"ok": True})
+            elif self.path == "/v1/cards":
+                self._send(200, driver.answer())
+            else:
+                self._send(404, {"error": {"code": "not_found", "message": "only /v1/cards and /livez are here"}})
+
+        def _send(self, status: int, body: dict[str, Any]) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            log.debug(format, *args)
+
+    server = ThreadingHTTPServer((host, port), Handler)
+    server.daemon_threads = True
+    return server
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the agent until it is ended."""
+    parser = argparse.ArgumentParser(prog="python -m moorage.gpus.agent", description="Tell what this node's cards do.")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
+    parser.add_argument("--port", type=int, default=9837, help="port to listen on (default: 9837)")
+    parser.add_argument(
+        "--every", type=float, default=10.0, help="seconds between two looks at the driver (default: 10)"
+    )
+    parser.add_argument("--nvidia-smi", default="nvidia-smi", help="the program to run (default: nvidia-smi)")
+    chosen = parser.parse_args(arguments)
+    driver = Driver(chosen.nvidia_smi)
+    server = serve(driver, host=chosen.host, port=chosen.port)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    log.info("listening on port %s", server.server_port)
+    try:
+        while True:
+            driver.refresh()
+            time.sleep(max(1.0, chosen.every))
+    except KeyboardInterrupt:
+        server.shutdown()
+
+
+if __name__ == "__main__":
+    main()

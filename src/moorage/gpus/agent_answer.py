@@ -1,0 +1,55 @@
+"""What the agent on a node answers, read by the service: the driver's own words are parsed here and not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from moorage.gpus.sources import smi
+from moorage.gpus.sources.sweep import NoAnswer
+
+if TYPE_CHECKING:
+    from moorage.gpus.facts import CardFact
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """One answer of the agent."""
+
+    age_seconds: float | None = None  # of the text; None: nvidia-smi has not answered yet
+    running_seconds: float | None = None  # how long the call that has not ended yet has been running
+    exit_code: int | None = None
+    xml: str = ""
+    list: str = ""
+    memory_total_kib: int | None = None  # /proc/meminfo
+    memory_available_kib: int | None = None
+
+
+_answer = msgspec.json.Decoder(Answer)
+
+
+def cards(body: bytes, *, now: float) -> list[CardFact]:
+    """The cards of one answer. Raises `NoAnswer` where the driver told of none, `MsgspecError` on garbage."""
+    answer = _answer.decode(body)
+    if answer.age_seconds is None:
+        raise NoAnswer("nvidia-smi has not answered yet")
+    taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
+    output = smi.parse_xml(answer.xml, source="agent", taken_at=taken_at)
+    if not output.cards:
+        raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card")
+    found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)
+    return [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]
+
+
+def _shared(card: CardFact, answer: Answer) -> CardFact:
+    """A card without memory of its own: what the system has left is what the card has left."""
+    total, free = answer.memory_total_kib, answer.memory_available_kib
+    if total is None or free is None or not 0 < free <= total:
+        return card
+    return msgspec.structs.replace(
+        card,
+        memory_total=total >> 10,
+        memory_used=(total - free) >> 10,
+        memory_free=free >> 10,
+        why={field: words for field, words in card.why.items() if not field.startswith("memory_")},
+    )
