@@ -10,6 +10,7 @@ Everything in it lives on one event loop and ends with it.
 """
 
 from moorage.simulator.builders import namespace, node, pod
+from moorage.simulator.run import run
 from moorage.simulator.simulator import Simulator
 
-__all__ = ["Simulator", "namespace", "node", "pod"]
+__all__ = ["Simulator", "namespace", "node", "pod", "run"]

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -24,8 +26,6 @@ from moorage.simulator.status import Refusal, bad_request, expired, internal, to
 from moorage.simulator.watching import Watch, error_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from moorage.simulator.api import Api
     from moorage.simulator.authorization import Authorizer
     from moorage.simulator.faults import Fault, Faults
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GZIP_FROM = 128 * 1024
 _GARBAGE = b'{"type":"ADDED","object":{"kind":"Pod","metadata":{"name":"\x00\xff\n'
 _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
@@ -54,6 +55,7 @@ class ApiServer:
         self.authorizer = authorizer
         self.logs = logs
         self.bookmark_seconds = 60.0
+        self.prefix = ""
         self._runner: web.AppRunner | None = None
 
     @property
@@ -61,9 +63,11 @@ class ApiServer:
         return self.api.storage
 
     async def start(self, host: str, port: int) -> int:
-        app = web.Application(client_max_size=16 * 1024 * 1024)
+        app = web.Application(client_max_size=16 * 1024 * 1024, middlewares=[_only_programs])
         control.add_routes(app, self)
-        app.router.add_route("*", "/{path:.*}", self._handle)
+        if self.prefix:
+            app.router.add_get("/{check:livez|readyz|healthz}", discovery.health)
+        app.router.add_route("*", self.prefix + "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.05)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
@@ -76,18 +80,19 @@ class ApiServer:
             self._runner = None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        path = request.path[len(self.prefix) :]
         try:
-            target: Target | Refusal = read_target(request.method, request.path, request.query)
+            target: Target | Refusal = read_target(request.method, path, request.query)
         except Refusal as refusal:
             target = refusal
         known = None if isinstance(target, Refusal) else target
         try:
-            for fault in self.faults.take(request.path, known):
+            for fault in self.faults.take(path, known):
                 if (answer := await self._misbehave(fault, request, known)) is not None:
                     return answer
             user = self.authorizer.user(request.headers.get("Authorization"))
             if known is None:
-                found = await discovery.answer(self, user, request)
+                found = await discovery.answer(self, user, request, path)
                 if found is None:
                     raise target if isinstance(target, Refusal) else Refusal(404, "NotFound", "not found")
                 return found
@@ -289,6 +294,15 @@ class ApiServer:
     @staticmethod
     def _json(request: web.Request, body: bytes, *, status: int = 200) -> web.Response:
         return web.Response(body=body, content_type="application/json", status=status)
+
+
+@web.middleware
+async def _only_programs(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep web pages out: whoever can reach this port may have commands executed, and a browser on this machine can reach it."""
+    host = urlsplit(f"//{request.host}").hostname or ""
+    if "Origin" in request.headers or not (host == "localhost" or host == "::1" or host.startswith("127.")):
+        return web.Response(status=403, text="The simulator answers programs on this machine, not web pages.\n")
+    return await handler(request)
 
 
 def _refuse(refusal: Refusal) -> web.Response:

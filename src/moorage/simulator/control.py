@@ -39,8 +39,8 @@ def add_routes(app: web.Application, server: ApiServer) -> None:
     async def compact(_: web.Request) -> web.Response:
         return web.json_response({"revision": server.storage.compact()})
 
-    app.router.add_post("/simulator/faults", add_fault)
-    app.router.add_get("/simulator/faults", list_faults)
-    app.router.add_delete("/simulator/faults", clear_faults)
-    app.router.add_delete(r"/simulator/faults/{number:\d+}", remove_fault)
-    app.router.add_post("/simulator/compact", compact)
+    app.router.add_post(server.prefix + "/simulator/faults", add_fault)
+    app.router.add_get(server.prefix + "/simulator/faults", list_faults)
+    app.router.add_delete(server.prefix + "/simulator/faults", clear_faults)
+    app.router.add_delete(server.prefix + r"/simulator/faults/{number:\d+}", remove_fault)
+    app.router.add_post(server.prefix + "/simulator/compact", compact)

@@ -32,13 +32,13 @@ VERSION = {
 _GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
 
 
-async def answer(server: ApiServer, user: User, request: web.Request) -> web.StreamResponse | None:
+async def answer(server: ApiServer, user: User, request: web.Request, path: str) -> web.StreamResponse | None:
     """None where this path is unknown here."""
-    match [part for part in request.path.split("/") if part]:
+    match [part for part in path.split("/") if part]:
         case ["version"]:
             return web.json_response(VERSION)
         case ["livez" | "readyz" | "healthz", *_]:
-            return web.Response(text="ok")
+            return await health(request)
         case []:
             return web.json_response(
                 {"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/readyz", "/version"]}
@@ -58,6 +58,10 @@ async def answer(server: ApiServer, user: User, request: web.Request) -> web.Str
             return web.json_response(_resources(group, version))
         case _:
             return None
+
+
+async def health(_: web.Request) -> web.Response:
+    return web.Response(text="ok")
 
 
 def _group(group: str, version: str) -> Json:

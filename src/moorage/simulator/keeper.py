@@ -43,7 +43,10 @@ class Keeper:
         self._uid = str(pod["metadata"]["uid"])
         self._node = pod["spec"]["nodeName"]
         self._spec: Json = pod["spec"]
-        self._fake = (pod["metadata"].get("annotations") or {}).get(NO_PROCESS) == "none"
+        annotations = pod["metadata"].get("annotations") or {}
+        self._fake = (
+            annotations.get(NO_PROCESS) == "none" or not kubelet.processes or self._uid in kubelet.without_process
+        )
         self._others = (pod.get("status") or {}).get("phase") != "Pending"
         self._address: str | None = None
         self._process: Process | None = None

@@ -34,12 +34,21 @@ Json = dict[str, Any]
 class Kubelet:
     """Runs what is bound to the nodes of this cluster."""
 
-    def __init__(self, api: Api, *, has_image: Callable[[str], bool] | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        api: Api,
+        *,
+        has_image: Callable[[str], bool] | None = None,
+        folder: Path | None = None,
+        processes: bool = True,
+    ) -> None:
         self.api = api
         self.has_image = has_image or (lambda _: True)
         self.addresses = Addresses()
         self.devices = Devices()
         self.events = Recorder(api, "kubelet")
+        self.processes = processes
+        self.without_process: set[str] = set()
         self._given = folder
         self.folder = folder or Path()
         self._keepers: dict[str, Keeper] = {}

@@ -21,7 +21,7 @@ from moorage.simulator.resources import Kind, kind_of, kind_of_object
 from moorage.simulator.scheduler import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 Json = dict[str, Any]
@@ -38,18 +38,24 @@ class Simulator:
         kubelet: bool = False,
         has_image: Callable[[str], bool] | None = None,
         folder: Path | None = None,
+        processes: bool = True,
+        prefix: str = "",
         bookmark_seconds: float = 60.0,
     ) -> None:
-        """With `scheduler` pending pods are placed, with `kubelet` placed pods are run; `has_image` says which images can be had,
-        `folder` keeps the homes of the pods beyond the simulator's end."""
+        """With `scheduler` pending pods are placed, with `kubelet` placed pods are run, as local processes unless `processes` is off.
+
+        `has_image` says which images can be had, `folder` keeps the homes of the pods beyond the simulator's end, and with `prefix` the API
+        answers only under that path.
+        """
         self.host = host
         self.port = 0
         self.api = Api()
         self.faults = Faults(self.api.storage.wake)
         self.authorizer = Authorizer()
-        self.kubelet = Kubelet(self.api, has_image=has_image, folder=folder)
+        self.kubelet = Kubelet(self.api, has_image=has_image, folder=folder, processes=processes)
         self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=self.kubelet)
         self.server.bookmark_seconds = bookmark_seconds
+        self.server.prefix = self._prefix = prefix
         self._with = (scheduler, kubelet)
         self._scheduler: Scheduler | None = None
 
@@ -80,7 +86,7 @@ class Simulator:
 
     @property
     def url(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"http://{self.host}:{self.port}{self._prefix}"
 
     @property
     def revision(self) -> int:
@@ -99,6 +105,24 @@ class Simulator:
                 self.replace(body)
             else:
                 self.api.create(kind, None, body, trusted=True)
+
+    def load(self, bodies: Iterable[Json]) -> list[str]:
+        """Add the objects of a dump or a scenario; pods among them run without processes. The answer says what could not be added, and why."""
+        skipped = []
+        for body in bodies:
+            metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
+            name = (metadata or {}).get("name")
+            if not name:
+                skipped.append(f"an object of kind {body.get('kind')} without a name was left out")
+                continue
+            try:
+                self.add(body)
+            except KeyError as error:
+                skipped.append(f"{body.get('kind')} {name} was left out: {error.args[0]}")
+                continue
+            if body.get("kind") == "Pod" and (pod := self.get("pods", (metadata or {}).get("namespace") or "default", name)):
+                self.kubelet.without_process.add(pod["metadata"]["uid"])
+        return skipped
 
     def replace(self, body: Json) -> None:
         """Put this body, status and all, in the place of the object of that name."""

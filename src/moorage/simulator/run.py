@@ -1,0 +1,65 @@
+"""`moorage simulate`: the simulator alone, until it is told to end.
+
+With `kubeconfig_out` the API is closed: only who has read that file knows the path under which it answers, and pods run as local processes. Without it the
+API is open to everybody on this machine, as `kubectl proxy` is, and pods run without processes: nobody else's command is executed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from moorage.errors import MoorageError
+from moorage.simulator import scenario
+from moorage.simulator.dump import read_dump
+from moorage.simulator.simulator import Simulator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(*, dump: str | None = None, port: int = 0, kubeconfig_out: Path | None = None) -> None:
+    """Simulate a cluster on 127.0.0.1 until SIGINT or SIGTERM; the scenario, or the objects of a dump."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(dump=dump, port=port, kubeconfig_out=kubeconfig_out))
+
+
+async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> None:
+    simulator = Simulator(
+        scheduler=True,
+        kubelet=True,
+        processes=kubeconfig_out is not None,
+        has_image=scenario.has_image,
+        prefix=f"/{secrets.token_urlsafe(24)}" if kubeconfig_out is not None else "",
+    )
+    skipped = simulator.load(read_dump(dump) if dump else scenario.objects())
+    for sentence in skipped:
+        print(sentence, file=sys.stderr)  # noqa: T201 (for the person who ran the command)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        await simulator.start(port)
+    except OSError as error:
+        raise MoorageError(
+            f"port {port} can't be had: {error.strerror}", hint="give another --port, or 0 for a free one"
+        ) from error
+    traffic = None if dump else asyncio.create_task(scenario.Traffic(simulator).run())
+    try:
+        if kubeconfig_out is not None:
+            simulator.kubeconfig(kubeconfig_out)
+            print(
+                f"The simulated cluster is up. Use it with: kubectl --kubeconfig {kubeconfig_out} get nodes", flush=True
+            )  # noqa: T201
+        else:
+            print(f"The simulated cluster is up. Use it with: kubectl --server {simulator.url} get nodes", flush=True)  # noqa: T201
+        await stopped.wait()
+    finally:
+        if traffic is not None:
+            traffic.cancel()
+        await simulator.stop()
