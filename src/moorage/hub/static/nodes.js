@@ -1,0 +1,145 @@
+// The list of nodes: what is free on each, kept up to date in place so that nothing jumps and focus stays where it is.
+
+import { cpuWords, memoryWords, shortResource } from "./amounts.js";
+
+const MOST_ROWS = 100;
+const SEARCH_FROM = 9;
+
+/** A node as an option of the Node field: its name and what can be had on it now. */
+export function optionWords(node) {
+  if (node.closed) return `${node.name} (${node.closed})`;
+  const parts = [];
+  if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
+  if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
+  for (const units of node.gpus) if (units.allocatable) parts.push(`${units.available} ${shortResource(units.resource)}`);
+  return `${node.name} (${parts.length ? `${parts.join(", ")} free` : "free: unknown"})`;
+}
+
+export class NodeList {
+  /** `choose(name)` is called when somebody picks a node from the list. */
+  constructor({ list, search, more, choose }) {
+    this.list = list;
+    this.search = search;
+    this.more = more;
+    this.choose = choose;
+    this.rows = new Map();
+    this.nodes = new Map();
+    this.verdicts = {};
+    this.chosen = "";
+    search.addEventListener("input", () => this.arrange());
+    search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+  }
+
+  replace(nodes) {
+    this.nodes = new Map(nodes.map((node) => [node.name, node]));
+    this.arrange();
+  }
+
+  change(changed, removed) {
+    let moved = false;
+    for (const node of changed) {
+      moved ||= !this.nodes.has(node.name);
+      this.nodes.set(node.name, node);
+      this.rows.get(node.name)?.show(node);
+    }
+    for (const name of removed) moved = this.nodes.delete(name) || moved;
+    if (moved) this.arrange();
+  }
+
+  /** Which rows are there, and in which order. */
+  arrange() {
+    const wanted = this.search.value.trim().toLowerCase();
+    const all = [...this.nodes.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
+    const found = all.filter((node) => this.matches(node, wanted));
+    const shown = found.slice(0, MOST_ROWS);
+    this.search.hidden = all.length < SEARCH_FROM;
+    const kept = new Map();
+    for (const node of shown) {
+      const row = this.rows.get(node.name) ?? new Row(node.name, this.choose);
+      row.show(node);
+      row.judge(this.verdicts[node.name], node.name === this.chosen);
+      kept.set(node.name, row);
+    }
+    this.rows = kept;
+    const items = [...kept.values()].map((row) => row.item);
+    if (items.length !== this.list.children.length || items.some((item, at) => this.list.children[at] !== item)) {
+      this.list.replaceChildren(...items);
+    }
+    const hidden = found.length - shown.length;
+    this.more.textContent = hidden > 0 ? `and ${hidden} more; type to narrow the list` : wanted && !found.length ? "none has this name or card" : "";
+  }
+
+  matches(node, wanted) {
+    return !wanted || [node.name, ...node.cards, ...node.gpus.map((units) => units.resource)].some((text) => text.toLowerCase().includes(wanted));
+  }
+
+  /** Mark the chosen node, and what was said of each. */
+  judge(verdicts, chosen) {
+    this.verdicts = verdicts;
+    this.chosen = chosen;
+    for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
+  }
+}
+
+class Row {
+  constructor(name, choose) {
+    this.item = document.createElement("li");
+    this.item.innerHTML =
+      '<div class="moorage-head"><button type="button" class="moorage-name" aria-pressed="false"></button>' +
+      '<span class="moorage-state"></span></div><div class="moorage-bars"></div><div class="moorage-cards"></div>';
+    [this.name, this.state, this.bars, this.cards] = this.item.querySelectorAll(".moorage-name, .moorage-state, .moorage-bars, .moorage-cards");
+    this.name.textContent = name;
+    this.item.addEventListener("click", () => !this.name.disabled && getSelection().isCollapsed && choose(name));
+    this.shown = "";
+    this.closed = null;
+    this.verdict = undefined;
+  }
+
+  show(node) {
+    const fresh = JSON.stringify(node);
+    if (fresh === this.shown) return;
+    this.shown = fresh;
+    this.closed = node.closed;
+    this.name.disabled = Boolean(node.closed);
+    this.item.classList.toggle("moorage-closed", Boolean(node.closed));
+    const bars = [
+      ["CPU", node.cpu.available, node.cpu.allocatable, cpuWords],
+      ["memory", node.memory.available, node.memory.allocatable, memoryWords],
+      ...node.gpus.map((units) => [shortResource(units.resource), units.available, units.allocatable, String]),
+    ];
+    while (this.bars.children.length > bars.length) this.bars.lastChild.remove();
+    bars.forEach((bar, at) => showBar(this.bars.children[at] ?? this.bars.appendChild(newBar()), ...bar));
+    this.cards.textContent = node.cards.join("; ");
+    this.cards.hidden = !node.cards.length;
+    this.tell();
+  }
+
+  judge(verdict, chosen) {
+    this.verdict = verdict;
+    this.name.setAttribute("aria-pressed", String(chosen));
+    this.item.classList.toggle("moorage-chosen", chosen);
+    this.tell();
+  }
+
+  tell() {
+    const reason = this.verdict?.fits === false ? (this.verdict.reasons[0]?.text ?? "does not fit") : "";
+    const words = this.closed ?? (this.verdict?.fits ? "fits" : reason);
+    if (this.state.textContent !== words) this.state.textContent = words;
+    this.state.classList.toggle("moorage-fits", !this.closed && this.verdict?.fits === true);
+  }
+}
+
+function newBar() {
+  const bar = document.createElement("div");
+  bar.className = "moorage-bar";
+  bar.innerHTML = '<meter min="0" max="100" aria-hidden="true"></meter><span></span>';
+  return bar;
+}
+
+function showBar(bar, what, available, whole, words) {
+  const [meter, text] = bar.children;
+  const known = available !== null && whole !== null;
+  meter.hidden = !known;
+  if (known) meter.value = whole > 0 ? (100 * available) / whole : 0;
+  text.textContent = known ? `${words(available)} of ${words(whole)} ${what} free` : `${what}: unknown`;
+}

@@ -1,0 +1,51 @@
+// One stream from the hub to this page. It says something every second; silence means that the connection is gone, whatever the browser believes.
+
+const SILENCE = 3500;
+const PAUSES = [500, 1000, 2000, 4000];
+
+/** Follow `url` for ever; `on` has snapshot, nodes, status (each with the message's data), and lost(reason). */
+export function follow(url, on) {
+  let source = null;
+  let watchdog = null;
+  let failures = 0;
+
+  function heard(handle) {
+    return (event) => {
+      failures = 0;
+      watch();
+      if (!handle) return;
+      try {
+        handle(JSON.parse(event.data));
+      } catch (error) {
+        console.error("moorage: a message could not be used", error);
+      }
+    };
+  }
+
+  function watch() {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => again("the hub has been silent"), SILENCE);
+  }
+
+  function again(reason) {
+    clearTimeout(watchdog);
+    source?.close();
+    source = null;
+    on.lost(reason);
+    setTimeout(open, PAUSES[Math.min(failures++, PAUSES.length - 1)]);
+  }
+
+  function open() {
+    source = new EventSource(url);
+    source.addEventListener("snapshot", heard(on.snapshot));
+    source.addEventListener("nodes", heard(on.nodes));
+    source.addEventListener("status", heard(on.status));
+    source.addEventListener("ping", heard(null));
+    source.onerror = () => again("the hub can't be reached");
+    watch();
+  }
+
+  open();
+  addEventListener("pagehide", () => source?.close());
+  addEventListener("pageshow", (event) => event.persisted && again("the page was away"));
+}

@@ -1,0 +1,56 @@
+// Asks the hub whether the choice fits, a moment after the last change and again as the cluster changes; only the newest answer counts.
+
+const AFTER_TYPING = 250;
+const AFTER_CHANGE = 2000;
+const TIMEOUT = 6000;
+
+export class Verdict {
+  /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had. */
+  constructor({ url, xsrf, body, show }) {
+    Object.assign(this, { url, xsrf, body, show });
+    this.timer = null;
+    this.due = Infinity;
+    this.running = null;
+    this.asked = 0;
+  }
+
+  /** Somebody changed the form. */
+  soon() {
+    this.plan(AFTER_TYPING);
+  }
+
+  /** The cluster changed. */
+  later() {
+    this.plan(Math.max(AFTER_TYPING, this.asked + AFTER_CHANGE - Date.now()), true);
+  }
+
+  plan(wait, keep = false) {
+    const due = Date.now() + wait;
+    if (keep && this.due <= due) return;
+    clearTimeout(this.timer);
+    this.due = due;
+    this.timer = setTimeout(() => this.ask(), wait);
+  }
+
+  async ask() {
+    this.due = Infinity;
+    this.asked = Date.now();
+    this.running?.abort();
+    const running = (this.running = new AbortController());
+    const limit = setTimeout(() => running.abort(), TIMEOUT);
+    let answer = null;
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-XSRFToken": this.xsrf },
+        body: JSON.stringify(this.body()),
+        signal: running.signal,
+      });
+      if (response.ok) answer = await response.json();
+    } catch {
+      // Nothing is known then, which is what null says.
+    }
+    clearTimeout(limit);
+    if (this.running === running) this.show(answer);
+  }
+}
