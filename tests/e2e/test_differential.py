@@ -30,7 +30,7 @@ def _compare(stage: Stage, pod: Obj, objects: dict[str, list[Obj]], journal: Jou
             return None, {}
         verdict = verdict_of(objects, stored)
         answer = stage.ask(pod)
-        difference = disagreement(verdict, answer)
+        difference = disagreement(verdict, answer, nodes=len(objects["nodes"]))
         case = {**objects, "ask": stored, "answer": vars(answer), "difference": difference}
         if difference is None:
             journal.note(verdict, answer)

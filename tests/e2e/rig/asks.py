@@ -54,7 +54,7 @@ def gpus(pod: Obj, chance: random.Random, made: Scene) -> None:
 def limits_alone(pod: Obj, chance: random.Random, made: Scene) -> None:
     resources = _resources(pod)
     resources["limits"] = {**resources.get("limits", {}), "cpu": "3", "memory": "3Gi"}
-    resources.pop("requests")
+    resources.pop("requests", None)
 
 
 def ephemeral_storage(pod: Obj, chance: random.Random, made: Scene) -> None:

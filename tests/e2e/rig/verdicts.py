@@ -42,19 +42,18 @@ def answer_of(pod: Obj, *, claims: list[Obj]) -> Answer | None:
     return None
 
 
-def sentence(verdict: Any) -> str:
-    """How the scheduler's message begins where no node fits."""
-    if not verdict.nodes and verdict.prefilter is None:
+def sentence(verdict: Any, *, nodes: int) -> str:
+    """How the scheduler's message begins where none of so many nodes fits."""
+    if not nodes:
         return NO_NODES
-    count = len(verdict.nodes)
-    start = f"0/{count} nodes are available: "
+    start = f"0/{nodes} nodes are available: "
     if verdict.prefilter is not None:
         return start + ", ".join(verdict.prefilter.reasons) + "."
     reasons = Counter(reason for node in verdict.nodes.values() for reason in node.reasons)
     return start + ", ".join(sorted(f"{many} {reason}" for reason, many in reasons.items())) + "."
 
 
-def disagreement(verdict: Any, answer: Answer) -> str | None:
+def disagreement(verdict: Any, answer: Answer, *, nodes: int) -> str | None:
     """What is not the same, in a sentence; None where they agree."""
     fitting = {} if verdict.prefilter is not None else {name for name, node in verdict.nodes.items() if node.fits}
     if answer.node is not None:
@@ -71,7 +70,7 @@ def disagreement(verdict: Any, answer: Answer) -> str | None:
         )
     if fitting:
         return f"moorage said that it fits on {sorted(fitting)}; the scheduler: {answer.message}"
-    expected = sentence(verdict)
+    expected = sentence(verdict, nodes=nodes)
     if answer.message == expected or answer.message.startswith(tuple(expected + tail for tail in TAILS)):
         return None
     return f"moorage: {expected} the scheduler: {answer.message}"
