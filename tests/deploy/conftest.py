@@ -146,7 +146,7 @@ async def service(simulator: Any, tmp_path: Path) -> AsyncIterator[Callable[...,
         if tokens is not None:
             settings["token_file"] = tmp_path / "tokens"
             settings["token_file"].write_text(tokens)
-        app = create_app(Settings(server=simulator.url, **settings))
+        app = create_app(Settings(api_server=simulator.url, **settings))
         server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
         task = asyncio.create_task(server.serve())
         running.append((server, task))
