@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from moorage.objects import (
+    CountedPod,
     CSIDriver,
     CSINode,
     CSIStorageCapacity,
@@ -130,7 +131,7 @@ class Cluster:
             if not info.is_empty:
                 self._strangers[name] = info
 
-    def set_pod(self, pod: Pod | PodInfo) -> PodInfo:
+    def set_pod(self, pod: Pod | CountedPod | PodInfo) -> PodInfo:
         """Add or replace a pod; a terminal one no longer counts.
 
         Raises `Unreadable` where it can't be digested; it is then counted among its node's unreadable pods.
@@ -141,10 +142,11 @@ class Cluster:
             except Unreadable as error:
                 self.set_unreadable(error)
                 raise
-        self.remove_pod(pod.uid)
+        uid, extra = pod.uid, pod.extra
+        if uid in self.pods or self.unreadable_objects:
+            self.remove_pod(uid)
         if pod.terminal:
             return pod
-        uid, extra = pod.uid, pod.extra
         self.pods[uid] = pod
         if pod.node_name is not None:
             self._place(pod.node_name).add(pod)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +20,8 @@ from moorage.errors import InvalidQuantity
 from moorage.objects import (
     UNREADABLE,
     Amounts,
-    Container,
+    CountedContainer,
+    CountedPod,
     Identity,
     Node,
     Pod,
@@ -33,6 +34,9 @@ from moorage.objects import (
 )
 from moorage.quantity import NANO, ceil_div, parse_nanos
 from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, is_scalar, pod_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 HostPort = tuple[str, str, int]
 Labels = dict[str, str]
@@ -88,12 +92,12 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
         return self.extra.nominated_node_name
 
 
-def digest(pod: Pod | dict[str, Any], *, server_version: Version = SERVER_VERSION) -> PodInfo:
+def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = SERVER_VERSION) -> PodInfo:
     """All that the later steps need of a pod.
 
     Raises `Unreadable`, naming the pod and the field, where a quantity or a label is garbage.
     """
-    if not isinstance(pod, Pod):
+    if isinstance(pod, dict):
         pod = decode(Pod, pod)
     meta, spec, status = pod.metadata, pod.spec, pod.status
     raw = bytes(meta.labels)
@@ -115,7 +119,7 @@ def digest(pod: Pod | dict[str, Any], *, server_version: Version = SERVER_VERSIO
     )
 
 
-def _check_labels(raw: bytes, pod: Pod) -> bytes:
+def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
     try:
         read_labels(raw)
     except UNREADABLE as error:
@@ -135,7 +139,7 @@ def read_labels(raw: bytes) -> Labels:
     return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
 
 
-def _extra(pod: Pod) -> PodExtra:
+def _extra(pod: Pod | CountedPod) -> PodExtra:
     spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
     nominated = status.nominated_node_name if status else None
     if nominated and (spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER):
@@ -154,12 +158,11 @@ def _extra(pod: Pod) -> PodExtra:
     affinity = spec.affinity
     anti = affinity.pod_anti_affinity if affinity else None
     terms = tuple(anti.required or ()) if anti else ()
-    devices = tuple(
-        (intern(state.name), intern(kind.name), unit.resource_id)
-        for state in ((status.container_statuses or ()) if status else ())
-        for kind in state.allocated_resources_status or ()
-        for unit in kind.resources or ()
-    )
+    devices: list[tuple[str, str, str]] = []
+    if status is not None:
+        for state in status.container_statuses or ():
+            for kind in state.allocated_resources_status or ():
+                devices += ((intern(state.name), intern(kind.name), unit.resource_id) for unit in kind.resources or ())
     if annotations is not None and annotations.extended_resource_claim is None and annotations.hami_allocated is None:
         annotations = None
     if not (
@@ -173,7 +176,7 @@ def _extra(pod: Pod) -> PodExtra:
         tuple(ephemeral),
         tuple(disks),
         terms,
-        devices,
+        tuple(devices),
         bool(spec.resource_claims),
         annotations,
     )
@@ -193,16 +196,20 @@ def is_disk(volume: Volume) -> bool:
     )
 
 
-def _host_ports(containers: list[Container] | None, init_containers: list[Container] | None) -> tuple[HostPort, ...]:
-    ports = [port for container in containers or () if container.ports for port in container.ports if port.host_port]
-    for container in init_containers or ():
-        if container.restart_policy == "Always":
-            ports += [port for port in container.ports or () if port.host_port]
-    if not ports:
-        return ()
-    return tuple(
-        (p.host_ip or "0.0.0.0", p.protocol or "TCP", p.host_port or 0) for p in ports if (p.host_port or 0) > 0
-    )
+def _host_ports(
+    containers: Sequence[CountedContainer] | None,
+    init_containers: Sequence[CountedContainer] | None,
+) -> tuple[HostPort, ...]:
+    ports: list[HostPort] = []
+    for is_init, group in ((False, containers), (True, init_containers)):
+        for container in group or ():
+            if container.ports and (not is_init or container.restart_policy == "Always"):
+                ports += [
+                    (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+                    for port in container.ports
+                    if port.host_port is not None and port.host_port > 0
+                ]
+    return tuple(ports)
 
 
 class Totals:

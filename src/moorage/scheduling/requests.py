@@ -22,10 +22,13 @@ from moorage.errors import InvalidQuantity
 from moorage.objects import (
     UNREADABLE,
     Amounts,
-    Container,
     ContainerStatus,
+    CountedContainer,
+    CountedPod,
+    CountedStatus,
     Identity,
     Pod,
+    PodCondition,
     PodStatus,
     Resources,
     Unreadable,
@@ -53,6 +56,8 @@ class Requests(msgspec.Struct, frozen=True, gc=False):
 
 NOTHING = Requests()
 _known: dict[tuple[Any, ...], Requests] = {}
+_conditions = msgspec.json.Decoder(list[PodCondition] | None)
+_RESIZE_PENDING = b"PodResizePending"
 
 
 def effective_requests(pod: dict[str, Any] | Pod, *, server_version: Version = SERVER_VERSION) -> Requests:
@@ -63,7 +68,9 @@ def effective_requests(pod: dict[str, Any] | Pod, *, server_version: Version = S
     return pod_requests(pod if isinstance(pod, Pod) else decode(Pod, pod), server_version=server_version)
 
 
-def pod_requests(pod: Pod, *, with_status: bool = True, server_version: Version = SERVER_VERSION) -> Requests:
+def pod_requests(
+    pod: Pod | CountedPod, *, with_status: bool = True, server_version: Version = SERVER_VERSION
+) -> Requests:
     """As `effective_requests`; a pod that still asks for a place is measured `with_status=False`, by its spec alone."""
     spec = pod.spec
     key: list[Any] = [bytes(container.resources) for container in spec.containers or ()]
@@ -73,15 +80,18 @@ def pod_requests(pod: Pod, *, with_status: bool = True, server_version: Version 
     if spec.resources or spec.overhead:
         key += (None, bytes(spec.resources), bytes(spec.overhead))
     if with_status and (status := pod.status) is not None:
-        resized = [
-            s for s in (*(status.container_statuses or ()), *(status.init_container_statuses or ())) if s.resources
-        ]
-        if resized or status.resources:
-            key += (1, server_version >= MAX_OF_SUMS, _is_infeasible(status), *_names(spec.containers))
-            key += _names(spec.init_containers)
-            key += (bytes(status.resources), bytes(status.allocated_resources))
-            for state in resized:
-                key += (state.name, bytes(state.resources), bytes(state.allocated_resources))
+        told = len(key)
+        for states in (status.container_statuses, status.init_container_statuses):
+            for state in states or ():
+                if state.resources:
+                    key += (state.name, bytes(state.resources), bytes(state.allocated_resources))
+        if len(key) > told or status.resources:
+            key += (1, server_version >= MAX_OF_SUMS, _is_infeasible(status))
+            key += [container.name for container in spec.containers or ()]
+            if spec.init_containers:
+                key += (2, *[container.name for container in spec.init_containers])
+            if status.resources:
+                key += (3, bytes(status.resources), bytes(status.allocated_resources))
     known = _known.get(found := tuple(key))
     if known is None:
         known = _compute(pod, with_status=with_status, server_version=server_version)
@@ -91,18 +101,20 @@ def pod_requests(pod: Pod, *, with_status: bool = True, server_version: Version 
     return known
 
 
-def _names(containers: list[Container] | None) -> tuple[Any, ...]:
-    return (2, *[container.name for container in containers or ()])
-
-
-def _is_infeasible(status: PodStatus) -> bool:
-    return any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in status.conditions or ())
+def _is_infeasible(status: PodStatus | CountedStatus) -> bool:
+    conditions = status.conditions
+    if isinstance(conditions, Raw):
+        # Hardly any pod is being resized, so the conditions of the others are not worth decoding.
+        if _RESIZE_PENDING not in bytes(conditions):
+            return False
+        conditions = _conditions.decode(conditions)
+    return any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in conditions or ())
 
 
 # --- the rule ---------------------------------------------------------------------------------------------------
 
 
-def _compute(pod: Pod, *, with_status: bool, server_version: Version) -> Requests:
+def _compute(pod: Pod | CountedPod, *, with_status: bool, server_version: Version) -> Requests:
     reader = _Reader(pod)
     status = pod.status if with_status else None
     states = (
@@ -115,7 +127,7 @@ def _compute(pod: Pod, *, with_status: bool, server_version: Version) -> Request
         total = _largest_of_sums(reader, states=states, infeasible=infeasible)
     else:
 
-        def counted(container: Container, at: str) -> Nanos:
+        def counted(container: CountedContainer, at: str) -> Nanos:
             asked = reader.requests(container.resources, at=at)
             state = states.get(container.name)
             if state is None or not state.resources or not _is_set(state.resources):
@@ -160,10 +172,10 @@ def _sum(reader: _Reader, counted: Any) -> Nanos:
 def _largest_of_sums(reader: _Reader, *, states: dict[str, ContainerStatus], infeasible: bool) -> Nanos:
     """From v1.37: asked, allocated and actual amounts are each summed over the pod before they are compared."""
 
-    def asked(container: Container, at: str) -> Nanos:
+    def asked(container: CountedContainer, at: str) -> Nanos:
         return reader.requests(container.resources, at=at)
 
-    def allocated(container: Container, at: str) -> Nanos:
+    def allocated(container: CountedContainer, at: str) -> Nanos:
         state = states.get(container.name)
         if state is None or not _is_set(state.allocated_resources):
             return asked(container, at)
@@ -171,7 +183,7 @@ def _largest_of_sums(reader: _Reader, *, states: dict[str, ContainerStatus], inf
             state.allocated_resources, at=f"status of container {container.name!r}: allocatedResources"
         )
 
-    def actual(container: Container, at: str) -> Nanos:
+    def actual(container: CountedContainer, at: str) -> Nanos:
         state = states.get(container.name)
         if state is None or not _is_set(state.resources):
             return allocated(container, at)
@@ -183,7 +195,9 @@ def _largest_of_sums(reader: _Reader, *, states: dict[str, ContainerStatus], inf
     return _largest(*sums)
 
 
-def _apply_pod_level(total: Nanos, reader: _Reader, *, status: PodStatus | None, infeasible: bool) -> None:
+def _apply_pod_level(
+    total: Nanos, reader: _Reader, *, status: PodStatus | CountedStatus | None, infeasible: bool
+) -> None:
     """The pod's own cpu, memory and huge pages stand in place of its containers' sum, even where they are smaller."""
     asked = reader.requests(reader.pod.spec.resources, at="spec.resources")
     names = [name for name in asked if name in ("cpu", "memory") or name.startswith("hugepages-")]
@@ -272,7 +286,7 @@ _amounts = msgspec.json.Decoder(Amounts | None)
 class _Reader:
     """Reads the raw amounts of one pod and names the pod and the field where they are wrong."""
 
-    def __init__(self, pod: Pod) -> None:
+    def __init__(self, pod: Pod | CountedPod) -> None:
         self.pod = pod
 
     def requests(self, raw: Raw, *, at: str) -> Nanos:
