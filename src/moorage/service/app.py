@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 import moorage
-from moorage.service import dashboard, health, hub_config, images, resources, streaming
+from moorage.service import dashboard, fit, health, hub_config, images, resources, streaming
 from moorage.service.errors import answer_error
 from moorage.service.parts import Parts, running
 from moorage.service.settings import Settings
@@ -33,7 +33,7 @@ def create_router(settings: Settings | None = None, *, parts: Parts | None = Non
             yield {"moorage": started}
 
     router = APIRouter(lifespan=lifespan)
-    for resource in (resources, streaming, images, hub_config):
+    for resource in (resources, streaming, fit, images, hub_config):
         router.include_router(resource.router)
     return router
 

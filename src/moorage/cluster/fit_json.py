@@ -1,0 +1,81 @@
+"""One verdict as JSON bytes: the shape of `POST /api/v1/cluster/fit`, which stays put.
+
+Nodes that are refused for the same reasons share one verdict, and so share its bytes here: the answer for 5,000 nodes
+encodes a handful of texts.
+"""
+
+from typing import Any
+
+import msgspec
+
+from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
+
+_encode = msgspec.json.Encoder().encode
+
+
+def fit_answer(cluster: Cluster, pod: dict[str, Any], *, revision: int) -> bytes:
+    """The verdict for this very pod, and what would work instead."""
+    verdict = cluster.fit(pod)
+    return _answer(verdict, advice={}, revision=revision)
+
+
+def _answer(verdict: Verdict, *, advice: Any, revision: int) -> bytes:
+    known: dict[int, bytes] = {}
+    nodes = []
+    for name, node in verdict.nodes.items():
+        data = known.get(id(node))
+        if data is None:
+            data = known[id(node)] = _encode(_node(node))
+        nodes.append(_encode(name) + b":" + data)
+    return b'{"fits":%s,"revision":%d,"prefilter":%s,"nodes":{%s},"would_work":%s,"undecided":%s}' % (
+        b"true" if verdict.fits else b"false",
+        revision,
+        _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
+        b",".join(nodes),
+        _encode(advice),
+        _encode(verdict.undecided),
+    )
+
+
+def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
+    return {"plugin": verdict.plugin, "reasons": _reasons(verdict)}
+
+
+def _node(verdict: NodeVerdict) -> dict[str, Any]:
+    return {
+        "fits": verdict.fits,
+        "plugin": verdict.plugin,
+        "reasons": _reasons(verdict),
+        "unresolvable": verdict.unresolvable,
+    }
+
+
+def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
+    """Each of upstream's reasons; a shortage stands beside the reason that names its resource."""
+    found = []
+    for message in verdict.reasons:
+        short = _shortage(message, verdict.details)
+        found.append(
+            {
+                "code": verdict.plugin,
+                "message": message,
+                "text": message,
+                "short_by": _short_by(short) if short is not None else None,
+            }
+        )
+    return found
+
+
+def _shortage(message: str, details: tuple[Shortage, ...]) -> Shortage | None:
+    return next((short for short in details if message in (f"Insufficient {short.resource}", "Too many pods")), None)
+
+
+def _short_by(short: Shortage) -> dict[str, Any]:
+    return {
+        "resource": short.resource,
+        "asked": short.asked,
+        "free": short.free,
+        "allocatable": short.allocatable,
+        "short_by": short.short_by,
+    }

@@ -1,0 +1,41 @@
+"""`POST /cluster/fit`: would this very pod find a place, where not and why not, and what would work instead."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from moorage.cluster.asks import pod_of
+from moorage.cluster.fit_json import fit_answer
+from moorage.service.bodies import json_body, read
+from moorage.service.errors import ApiError
+from moorage.service.resources import picture_headers
+from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.schemas import FitAnswer, FitRequest
+
+router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
+
+
+@router.post(
+    "/cluster/fit",
+    response_model=FitAnswer,
+    responses=error_responses(400, 413, 422),
+    openapi_extra=json_body(FitRequest),
+    dependencies=[READS],
+    summary="Would this pod find a place",
+)
+async def fit(request: Request, parts: Running) -> Response:
+    question = await read(request, FitRequest)
+    if (question.pod is None) == (question.ask is None):
+        raise ApiError(
+            422,
+            "invalid",
+            "The body names both a pod and an ask, or neither.",
+            hint='Send {"pod": …} with a v1.Pod, or {"ask": {"cpu": "4", "memory": "16Gi", "gpu": 1}}.',
+        )
+    snapshot = parts.snapshot()
+    cluster = parts.live.cluster
+    if question.pod is not None:
+        pod = question.pod
+    else:
+        pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
+    answer = fit_answer(cluster, pod, revision=snapshot.revision)
+    return Response(answer, headers=picture_headers(parts), media_type="application/json")

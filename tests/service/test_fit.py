@@ -1,0 +1,164 @@
+"""`POST /api/v1/cluster/fit`."""
+
+import pytest
+
+from moorage.service.schemas import FitAnswer
+
+FIT = "/api/v1/cluster/fit"
+
+
+@pytest.fixture
+async def unlike(service, simulator, node, pod):
+    """A cluster of unlike nodes."""
+    simulator.add(
+        node("big", cpu="16", memory="64Gi"),
+        node("gpu", cpu="8", memory="32Gi", gpu=2),
+        node("small", cpu="2", memory="4Gi"),
+        pod("p", on="gpu", cpu="1", memory="1Gi", gpu=1),
+    )
+    await service.until(lambda nodes: len(nodes) == 3 and nodes["gpu"]["allocated"]["gpu"] == 1)
+    return service
+
+
+async def ask(service, **wish):
+    answer = await service.client.post(FIT, json={"ask": wish})
+    assert answer.status_code == 200, answer.text
+    FitAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+async def test_an_ask_is_answered_for_each_node(unlike) -> None:
+    answer = await ask(unlike, cpu="4", memory="8Gi")
+
+    assert answer["fits"]
+    assert {name: verdict["fits"] for name, verdict in answer["nodes"].items()} == {
+        "big": True,
+        "gpu": True,
+        "small": False,
+    }
+    refused = answer["nodes"]["small"]
+    assert refused["plugin"] == "NodeResourcesFit"
+    assert [reason["message"] for reason in refused["reasons"]] == ["Insufficient cpu", "Insufficient memory"]
+    assert all(reason["text"] for reason in refused["reasons"])
+
+
+async def test_a_shortage_is_told_in_numbers(unlike) -> None:
+    answer = await ask(unlike, gpu=2, node="gpu")
+
+    [reason] = answer["nodes"]["gpu"]["reasons"]
+    assert reason["message"] == "Insufficient nvidia.com/gpu"
+    assert reason["short_by"]["short_by"] == 1
+    assert not answer["fits"]
+
+
+async def test_a_named_node_is_the_only_one_that_may_fit(unlike) -> None:
+    answer = await ask(unlike, cpu="1", node="small")
+
+    assert [name for name, verdict in answer["nodes"].items() if verdict["fits"]] == ["small"]
+
+
+async def test_an_unknown_node_fits_nowhere(unlike) -> None:
+    answer = await ask(unlike, cpu="1", node="gone")
+
+    assert not answer["fits"]
+
+
+async def test_the_very_pod_is_answered(unlike, pod) -> None:
+    body = pod("q", cpu="12", memory="1Gi")
+
+    answer = (await unlike.client.post(FIT, json={"pod": body})).json()
+
+    assert [name for name, verdict in answer["nodes"].items() if verdict["fits"]] == ["big"]
+
+
+async def test_a_gated_pod_is_refused_everywhere_at_once(unlike, pod) -> None:
+    body = pod("q", cpu="1")
+    body["spec"]["schedulingGates"] = [{"name": "example.com/wait"}]
+
+    answer = (await unlike.client.post(FIT, json={"pod": body})).json()
+
+    assert not answer["fits"]
+    assert answer["prefilter"]["plugin"] == "SchedulingGates"
+    assert answer["prefilter"]["reasons"]
+
+
+async def test_the_gpu_resource_is_the_one_that_the_cluster_has(service, simulator, node) -> None:
+    simulator.add(node("a", extended={"amd.com/gpu": 4}))
+    await service.until(lambda nodes: nodes.get("a", {}).get("capacity", {}).get("gpu") == 4)
+
+    answer = await ask(service, gpu=3)
+
+    assert answer["fits"]
+
+
+BAD_ASKS = [
+    {"cpu": "four"},
+    {"cpu": "-1"},
+    {"cpu": True},
+    {"cpu": {}},
+    {"cpu": "9" * 1000},
+    {"memory": "16GiB"},
+    {"memory": 1.5},
+    {"gpu": -1},
+    {"gpu": 1.5},
+    {"gpu": "1"},
+    {"gpu": 10**40},
+    {"node": 5},
+    {"node": "x" * 300},
+    {"node_selector": {"a": 1}},
+    {"node_selector": ["a"]},
+    {"tolerations": {"key": "a"}},
+    {"tolerations": ["a"]},
+    {"tolerations": [{"key": 1}]},
+    {"gpus": 1},
+]
+
+
+async def test_an_ask_that_no_pod_could_make_is_refused_in_a_sentence(unlike) -> None:
+    for wish in BAD_ASKS:
+        answer = await unlike.client.post(FIT, json={"ask": wish})
+
+        assert answer.status_code == 422, (wish, answer.text)
+        assert answer.json()["error"]["message"]
+
+
+BAD_PODS = [
+    {},
+    {"spec": None},
+    {"spec": []},
+    {"spec": {"containers": None}},
+    {"spec": {"containers": [None]}},
+    {"spec": {"containers": "x"}},
+    {"spec": {"containers": [{"resources": {"requests": {"cpu": "lots"}}}]}},
+    {"spec": {"containers": [{"resources": {"requests": {"cpu": []}}}]}},
+    {"spec": {"containers": [{"resources": {"requests": {"cpu": {"a": "b"}}}}]}},
+    {"metadata": 5, "spec": {"containers": []}},
+    {"metadata": {"labels": {"a": 1}}, "spec": {"containers": []}},
+    {"spec": {"containers": [], "nodeSelector": 5}},
+    {"spec": {"containers": [], "affinity": {"nodeAffinity": "x"}}},
+    {"spec": {"containers": [], "tolerations": [{"operator": 5}]}},
+]
+
+
+async def test_a_pod_that_cannot_be_read_is_refused_in_a_sentence(unlike) -> None:
+    for body in BAD_PODS:
+        answer = await unlike.client.post(FIT, json={"pod": body})
+
+        assert answer.status_code in (200, 400, 422), (body, answer.text)
+        if answer.status_code != 200:
+            assert answer.json()["error"]["message"], body
+
+
+async def test_a_pod_and_an_ask_at_once_are_refused(unlike, pod) -> None:
+    both = await unlike.client.post(FIT, json={"pod": pod("q"), "ask": {"cpu": "1"}})
+    neither = await unlike.client.post(FIT, json={})
+
+    assert (both.status_code, neither.status_code) == (422, 422)
+
+
+async def test_before_the_first_list_it_says_so(serve) -> None:
+    service = await serve(api_server="http://127.0.0.1:1")
+
+    answer = await service.client.post(FIT, json={"ask": {"cpu": "1"}})
+
+    assert answer.status_code == 503
