@@ -26,7 +26,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.fit import fit
-from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest
+from moorage.scheduling.nodeinfo import NO_EXTRA, NodeInfo, PodInfo, digest
 from moorage.scheduling.requests import SERVER_VERSION, Version
 from moorage.scheduling.volumes import class_of
 
@@ -142,18 +142,21 @@ class Cluster:
             except Unreadable as error:
                 self.set_unreadable(error)
                 raise
-        uid, extra = pod.uid, pod.extra
-        if uid in self.pods or self.unreadable_objects:
+        uid, extra, name = pod.uid, pod.extra, pod.node_name
+        former = self.pods.get(uid)
+        if former is not None or self.unreadable_objects:
+            if former is not None and former.node_name == name and former.extra == extra and not pod.terminal:
+                # Only amounts, labels or marks changed, as in most events: the indexes stand.
+                self._replace(pod)
+                return pod
             self.remove_pod(uid)
         if pod.terminal:
             return pod
         self.pods[uid] = pod
-        if pod.node_name is not None:
-            self._place(pod.node_name).add(pod)
-            if extra.anti_affinity:
-                self.anti_affine[uid] = pod
-            for claim in extra.claims:
-                self.claim_users.setdefault((pod.namespace, claim), set()).add(uid)
+        if name is not None:
+            (self.nodes.get(name) or self._place(name)).add(pod)
+            if extra is not NO_EXTRA:
+                self._index(pod)
         elif extra.nominated_node_name is not None:
             self._place(extra.nominated_node_name).nominated[uid] = pod
         return pod
@@ -244,6 +247,22 @@ class Cluster:
         if info is None:
             info = self._strangers[name] = NodeInfo(name)
         return info
+
+    def _index(self, pod: PodInfo) -> None:
+        if pod.extra.anti_affinity:
+            self.anti_affine[pod.uid] = pod
+        for claim in pod.extra.claims:
+            self.claim_users.setdefault((pod.namespace, claim), set()).add(pod.uid)
+
+    def _replace(self, pod: PodInfo) -> None:
+        uid, name = pod.uid, pod.node_name
+        self.pods[uid] = pod
+        if name is not None:
+            (self.nodes.get(name) or self._place(name)).add(pod)
+            if pod.extra.anti_affinity:
+                self.anti_affine[uid] = pod
+        elif pod.extra.nominated_node_name is not None:
+            self._place(pod.extra.nominated_node_name).nominated[uid] = pod
 
     def _forget_unreadable_pod(self, uid: str) -> None:
         error = self.unreadable_objects.pop(("Pod", uid), None)

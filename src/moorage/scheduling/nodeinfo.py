@@ -63,6 +63,7 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
 
 
 NO_EXTRA = PodExtra()
+_NO_ANNOTATIONS = PodAnnotations()
 
 
 class PodInfo(msgspec.Struct, gc=False, frozen=True):
@@ -105,17 +106,18 @@ def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = 
     if labels is None:
         labels = _check_labels(raw, pod)
     namespace = intern(meta.namespace or "default")
+    node_name = spec.node_name
     return PodInfo(
         meta.uid or f"{namespace}/{meta.name}",
         namespace,
         meta.name,
-        intern(spec.node_name) if spec.node_name else None,
+        intern(node_name) if node_name else None,
         spec.priority or 0,
         pod_requests(pod, server_version=server_version),
         labels,
-        intern((status.phase if status else None) or ""),
+        intern((status.phase if status is not None else None) or ""),
         meta.deletion_timestamp is not None,
-        _extra(pod),
+        NO_EXTRA if _is_plain(pod) else _read_extra(pod),
     )
 
 
@@ -139,12 +141,34 @@ def read_labels(raw: bytes) -> Labels:
     return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
 
 
-def _extra(pod: Pod | CountedPod) -> PodExtra:
+def _is_plain(pod: Pod | CountedPod) -> bool:
+    """Whether this is one of the many pods that have nothing extra, told as cheaply as can be."""
+    spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
+    if spec.init_containers or spec.affinity is not None or spec.resource_claims:
+        return False
+    if annotations is not None and (annotations.extended_resource_claim or annotations.hami_allocated):
+        return False
+    if status is not None:
+        if status.nominated_node_name:
+            return False
+        for state in status.container_statuses or ():
+            if state.allocated_resources_status is not None:
+                return False
+    for container in spec.containers or ():
+        for port in container.ports or ():
+            if port.host_port:
+                return False
+    for volume in spec.volumes or ():
+        if volume.persistent_volume_claim is not None or volume.ephemeral is not None or is_disk(volume):
+            return False
+    return True
+
+
+def _read_extra(pod: Pod | CountedPod) -> PodExtra:
     spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
     nominated = status.nominated_node_name if status else None
-    if nominated and (spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER):
+    if spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER:
         nominated = None
-    ports = _host_ports(spec.containers, spec.init_containers)
     claims: list[str] = []
     ephemeral: list[str] = []
     disks: list[Volume] = []
@@ -155,45 +179,43 @@ def _extra(pod: Pod | CountedPod) -> PodExtra:
             ephemeral.append(f"{pod.metadata.name}-{volume.name}")
         elif is_disk(volume):
             disks.append(volume)
-    affinity = spec.affinity
-    anti = affinity.pod_anti_affinity if affinity else None
-    terms = tuple(anti.required or ()) if anti else ()
-    devices: list[tuple[str, str, str]] = []
-    if status is not None:
-        for state in status.container_statuses or ():
-            for kind in state.allocated_resources_status or ():
-                devices += ((intern(state.name), intern(kind.name), unit.resource_id) for unit in kind.resources or ())
-    if annotations is not None and annotations.extended_resource_claim is None and annotations.hami_allocated is None:
-        annotations = None
-    if not (
-        nominated or ports or claims or ephemeral or disks or terms or devices or spec.resource_claims or annotations
-    ):
-        return NO_EXTRA
-    return PodExtra(
-        nominated or None,
-        ports,
-        tuple(claims),
-        tuple(ephemeral),
-        tuple(disks),
-        terms,
-        tuple(devices),
-        bool(spec.resource_claims),
-        annotations,
+    anti = spec.affinity.pod_anti_affinity if spec.affinity else None
+    extra = PodExtra(
+        nominated_node_name=nominated or None,
+        host_ports=_host_ports(spec.containers, spec.init_containers),
+        claims=tuple(claims),
+        ephemeral_claims=tuple(ephemeral),
+        disks=tuple(disks),
+        anti_affinity=tuple(anti.required or ()) if anti else (),
+        devices=_devices(pod),
+        resource_claims=bool(spec.resource_claims),
+        annotations=annotations if annotations != _NO_ANNOTATIONS else None,
+    )
+    return NO_EXTRA if extra == NO_EXTRA else extra
+
+
+def _devices(pod: Pod | CountedPod) -> tuple[tuple[str, str, str], ...]:
+    """(container, resource, device id) of the devices that the kubelet gave."""
+    return tuple(
+        (intern(state.name), intern(kind.name), unit.resource_id)
+        for state in ((pod.status.container_statuses or ()) if pod.status else ())
+        for kind in state.allocated_resources_status or ()
+        for unit in kind.resources or ()
     )
 
 
 def is_disk(volume: Volume) -> bool:
     """A disk named in the pod itself, which may clash with another pod's or count towards a driver's limit."""
     return (
-        volume.gce_persistent_disk is not None
-        or volume.aws_elastic_block_store is not None
-        or volume.iscsi is not None
-        or volume.rbd is not None
-        or volume.azure_disk is not None
-        or volume.cinder is not None
-        or volume.vsphere_volume is not None
-        or volume.portworx_volume is not None
-    )
+        volume.gce_persistent_disk
+        or volume.aws_elastic_block_store
+        or volume.iscsi
+        or volume.rbd
+        or volume.azure_disk
+        or volume.cinder
+        or volume.vsphere_volume
+        or volume.portworx_volume
+    ) is not None
 
 
 def _host_ports(
@@ -347,12 +369,18 @@ class NodeInfo:
 
     def add(self, pod: PodInfo) -> None:
         """Count a pod here; the same uid counts once."""
-        if pod.uid in self.pods:
-            self.remove(pod.uid)
-        self.pods[pod.uid] = pod
+        uid, pods = pod.uid, self.pods
+        former = pods.get(uid)
+        pods[uid] = pod
         if pod.extra is not NO_EXTRA:
-            self.special[pod.uid] = pod
-        self.requested.add(pod.requests)
+            self.special[uid] = pod
+        elif former is not None:
+            self.special.pop(uid, None)
+        if former is None:
+            self.requested.add(pod.requests)
+        elif former.requests is not pod.requests:
+            self.requested.add(former.requests, -1)
+            self.requested.add(pod.requests)
 
     def remove(self, uid: str) -> None:
         """Stop counting a pod; an unknown uid changes nothing."""

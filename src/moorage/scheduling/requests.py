@@ -13,13 +13,14 @@ pkg/scheduler/framework/types.go (Resource.Add); from v1.37 the maxima of a resi
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Raw
 
 from moorage.errors import InvalidQuantity
 from moorage.objects import (
+    EMPTY,
     UNREADABLE,
     Amounts,
     ContainerStatus,
@@ -35,6 +36,9 @@ from moorage.objects import (
     decode,
 )
 from moorage.quantity import NANO, ceil_div, parse_nanos
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Version = tuple[int, int]
 Nanos = dict[str, int]
@@ -55,6 +59,18 @@ class Requests(msgspec.Struct, frozen=True, gc=False):
 
 
 NOTHING = Requests()
+
+
+class _Repeated(msgspec.Struct, gc=False, eq=False):
+    """One container's `resources` as many pods repeat it, and how `allocatedResources` repeats its requests."""
+
+    nanos: Nanos
+    requests: Requests
+    allocated: Raw
+
+
+_repeated: dict[bytes, _Repeated] = {}
+_together: dict[tuple[_Repeated, ...], Requests] = {}
 _known: dict[tuple[Any, ...], Requests] = {}
 _conditions = msgspec.json.Decoder(list[PodCondition] | None)
 _RESIZE_PENDING = b"PodResizePending"
@@ -72,26 +88,27 @@ def pod_requests(
     pod: Pod | CountedPod, *, with_status: bool = True, server_version: Version = SERVER_VERSION
 ) -> Requests:
     """As `effective_requests`; a pod that still asks for a place is measured `with_status=False`, by its spec alone."""
-    spec = pod.spec
+    spec, status = pod.spec, pod.status if with_status else None
+    if not spec.init_containers and spec.overhead is EMPTY and spec.resources is EMPTY:
+        plain = _of_repeated(pod, status)
+        if plain is not None:
+            return plain
     key: list[Any] = [bytes(container.resources) for container in spec.containers or ()]
-    if spec.init_containers:
-        for container in spec.init_containers:
-            key += (container.restart_policy, bytes(container.resources))
-    if spec.resources or spec.overhead:
-        key += (None, bytes(spec.resources), bytes(spec.overhead))
-    if with_status and (status := pod.status) is not None:
-        told = len(key)
+    for container in spec.init_containers or ():
+        key += (container.restart_policy, bytes(container.resources))
+    key += (None, bytes(spec.resources), bytes(spec.overhead))
+    if status is not None:
+        key += (
+            server_version >= MAX_OF_SUMS,
+            _is_infeasible(pod),
+            _names(spec.containers),
+            _names(spec.init_containers),
+        )
+        key += (bytes(status.resources), bytes(status.allocated_resources))
         for states in (status.container_statuses, status.init_container_statuses):
             for state in states or ():
                 if state.resources:
                     key += (state.name, bytes(state.resources), bytes(state.allocated_resources))
-        if len(key) > told or status.resources:
-            key += (1, server_version >= MAX_OF_SUMS, _is_infeasible(status))
-            key += [container.name for container in spec.containers or ()]
-            if spec.init_containers:
-                key += (2, *[container.name for container in spec.init_containers])
-            if status.resources:
-                key += (3, bytes(status.resources), bytes(status.allocated_resources))
     known = _known.get(found := tuple(key))
     if known is None:
         known = _compute(pod, with_status=with_status, server_version=server_version)
@@ -101,13 +118,70 @@ def pod_requests(
     return known
 
 
-def _is_infeasible(status: PodStatus | CountedStatus) -> bool:
-    conditions = status.conditions
+def _names(containers: Sequence[CountedContainer] | None) -> tuple[str, ...]:
+    return tuple([container.name for container in containers or ()])
+
+
+def _of_repeated(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None) -> Requests | None:
+    """The answer for most pods: containers only, whose status repeats their spec to the letter. None for any other."""
+    parts: list[_Repeated] = []
+    containers = pod.spec.containers or ()
+    for container in containers:
+        raw = bytes(container.resources)
+        part = _repeated.get(raw) or _repeat(raw, pod)
+        if part is None:
+            return None
+        parts.append(part)
+    if status is not None:
+        if status.resources is not EMPTY:
+            return None
+        for place, state in enumerate(status.container_statuses or ()):
+            if state.resources is EMPTY:
+                continue
+            if place >= len(parts) or containers[place].name != state.name:
+                named = [index for index, container in enumerate(containers) if container.name == state.name]
+                if not named:
+                    continue
+                place = named[0]  # noqa: PLW2901 - the statuses' order is by name, and most often the spec's too
+            if state.resources != containers[place].resources:
+                return None
+            if state.allocated_resources is not EMPTY and state.allocated_resources != parts[place].allocated:
+                return None
+    if len(parts) == 1:
+        return parts[0].requests
+    together = _together.get(found := tuple(parts))
+    if together is None:
+        total: Nanos = {}
+        for part in parts:
+            _add(total, part.nanos)
+        if len(_together) >= _KEPT:
+            _together.clear()
+        together = _together[found] = rounded(total)
+    return together
+
+
+def _repeat(raw: bytes, pod: Pod | CountedPod) -> _Repeated | None:
+    try:
+        nanos = _Reader(pod).requests(Raw(raw), at="resources")
+        requests = (_raw_requests.decode(raw) if raw else None) or _RawRequests()
+    except (Unreadable, *UNREADABLE):
+        return None  # the long way round tells which field is wrong
+    if len(_repeated) >= _KEPT:
+        _repeated.clear()
+    part = _repeated[raw] = _Repeated(nanos, rounded(nanos), Raw(bytes(requests.requests)))
+    return part
+
+
+def _is_infeasible(pod: Pod | CountedPod) -> bool:
+    conditions = pod.status.conditions if pod.status else None
     if isinstance(conditions, Raw):
         # Hardly any pod is being resized, so the conditions of the others are not worth decoding.
         if _RESIZE_PENDING not in bytes(conditions):
             return False
-        conditions = _conditions.decode(conditions)
+        try:
+            conditions = _conditions.decode(conditions)
+        except UNREADABLE as error:
+            raise _unreadable(pod, f"status.conditions: {error}") from error
     return any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in conditions or ())
 
 
@@ -122,7 +196,7 @@ def _compute(pod: Pod | CountedPod, *, with_status: bool, server_version: Versio
         if status
         else {}
     )
-    infeasible = status is not None and _is_infeasible(status)
+    infeasible = status is not None and _is_infeasible(pod)
     if server_version >= MAX_OF_SUMS:
         total = _largest_of_sums(reader, states=states, infeasible=infeasible)
     else:
@@ -283,6 +357,13 @@ _resources = msgspec.json.Decoder(Resources | None)
 _amounts = msgspec.json.Decoder(Amounts | None)
 
 
+class _RawRequests(msgspec.Struct, gc=False):
+    requests: Raw = EMPTY
+
+
+_raw_requests = msgspec.json.Decoder(_RawRequests | None)
+
+
 class _Reader:
     """Reads the raw amounts of one pod and names the pod and the field where they are wrong."""
 
@@ -314,6 +395,9 @@ class _Reader:
         return nanos
 
     def _unreadable(self, at: str, error: Exception) -> Unreadable:
-        meta = self.pod.metadata
-        identity = Identity("Pod", meta.namespace, meta.name, meta.uid, self.pod.spec.node_name)
-        return Unreadable(identity, f"{at}: {error}")
+        return _unreadable(self.pod, f"{at}: {error}")
+
+
+def _unreadable(pod: Pod | CountedPod, complaint: str) -> Unreadable:
+    meta = pod.metadata
+    return Unreadable(Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name), complaint)
