@@ -123,7 +123,7 @@ def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = 
 
 def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
     try:
-        read_labels(raw)
+        _labels.decode(raw)
     except UNREADABLE as error:
         meta = pod.metadata
         identity = Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name)
@@ -135,7 +135,7 @@ def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
     return raw
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8192)
 def read_labels(raw: bytes) -> Labels:
     """The labels of a pod; the same text gives the same dict, which nobody may change."""
     return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
@@ -246,20 +246,32 @@ class Totals:
         self.pods = 0
         self.scalars: dict[str, int] = {}
 
-    def add(self, requests: Requests, sign: int = 1) -> None:
-        """Count one pod's requests, or take them back."""
-        self.cpu_milli += sign * requests.cpu_milli
-        self.memory += sign * requests.memory
-        self.ephemeral_storage += sign * requests.ephemeral_storage
-        self.pods += sign
+    def add(self, requests: Requests) -> None:
+        """Count one pod's requests."""
+        self.cpu_milli += requests.cpu_milli
+        self.memory += requests.memory
+        self.ephemeral_storage += requests.ephemeral_storage
+        self.pods += 1
         if requests.scalars:
-            scalars = self.scalars
-            for name, amount in requests.scalars.items():
-                left = scalars.get(name, 0) + sign * amount
-                if left:
-                    scalars[name] = left
-                else:
-                    scalars.pop(name, None)
+            self._add_scalars(requests.scalars, sign=1)
+
+    def subtract(self, requests: Requests) -> None:
+        """Take one pod's requests back."""
+        self.cpu_milli -= requests.cpu_milli
+        self.memory -= requests.memory
+        self.ephemeral_storage -= requests.ephemeral_storage
+        self.pods -= 1
+        if requests.scalars:
+            self._add_scalars(requests.scalars, sign=-1)
+
+    def _add_scalars(self, amounts: dict[str, int], *, sign: int) -> None:
+        scalars = self.scalars
+        for name, amount in amounts.items():
+            left = scalars.get(name, 0) + sign * amount
+            if left:
+                scalars[name] = left
+            else:
+                scalars.pop(name, None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Totals) and self.as_tuple() == other.as_tuple()
@@ -271,6 +283,17 @@ class Totals:
 
     def as_tuple(self) -> tuple[int, int, int, int, dict[str, int]]:
         return self.cpu_milli, self.memory, self.ephemeral_storage, self.pods, self.scalars
+
+
+_shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+def _share_names(names: list[str] | None) -> tuple[str, ...]:
+    """One copy of an image's names, which hundreds of nodes tell alike."""
+    key = tuple(names or ())
+    if len(_shared_names) >= _SHARED:
+        _shared_names.clear()
+    return _shared_names.setdefault(key, key)
 
 
 def read_totals(amounts: Amounts | None, *, node: Node, at: str) -> Totals:
@@ -357,7 +380,7 @@ class NodeInfo:
         self.taints = (spec.taints or ()) if spec else ()
         self.blocking_taints = tuple(taint for taint in self.taints if taint.effect in ("NoSchedule", "NoExecute"))
         images = (status.images if status else None) or ()
-        self.images = tuple(tuple(intern(name) for name in image.names or ()) for image in images)
+        self.images = tuple(_share_names(image.names) for image in images)
         # A node may list thousands of names of images: the shared ones above are enough.
         self.node = replace(node, status=replace(status, images=None)) if status is not None else node
 
@@ -379,7 +402,7 @@ class NodeInfo:
         if former is None:
             self.requested.add(pod.requests)
         elif former.requests is not pod.requests:
-            self.requested.add(former.requests, -1)
+            self.requested.subtract(former.requests)
             self.requested.add(pod.requests)
 
     def remove(self, uid: str) -> None:
@@ -387,7 +410,7 @@ class NodeInfo:
         pod = self.pods.pop(uid, None)
         if pod is not None:
             self.special.pop(uid, None)
-            self.requested.add(pod.requests, -1)
+            self.requested.subtract(pod.requests)
 
     def with_pods(self, extra: list[PodInfo]) -> NodeInfo:
         """A copy on which these pods run too."""
