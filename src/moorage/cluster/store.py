@@ -15,7 +15,7 @@ from typing import Any
 from moorage.kube.feed import Health
 from moorage.kube.pages import Page
 from moorage.kube.resources import Resource
-from moorage.objects import Node, Object, Pod, Unreadable
+from moorage.objects import CountedPod, Node, Object, Pod, Unreadable
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest
 
@@ -98,7 +98,7 @@ class Store:
 
     def _read(self, item: Any) -> Any:
         """A pod as its digest, anything else as it is."""
-        if not isinstance(item, Pod):
+        if not isinstance(item, CountedPod | Pod):
             return item
         try:
             return digest(item, server_version=self.cluster.server_version)
@@ -106,9 +106,9 @@ class Store:
             return error
 
     def _known(self, resource: Resource) -> Iterable[Key]:
-        if resource.kind is Pod:
+        if resource.name == Pod.PLURAL:
             return self.cluster.pods
-        if resource.kind is Node:
+        if resource.name == Node.PLURAL:
             return self.cluster.nodes
         return [key_of(item) for item in self.cluster.all(resource.kind)]
 
@@ -147,7 +147,7 @@ class Store:
         cluster = self.cluster
         if isinstance(key, tuple):
             cluster.remove_object(resource.kind, *key)
-        elif resource.kind is Node:
+        elif resource.name == Node.PLURAL:
             cluster.remove_node(key)
             self._on_change((key,))
         else:
@@ -186,7 +186,7 @@ def key_of(value: Any) -> Key:
     if isinstance(value, PodInfo):
         return value.uid
     meta = value.metadata
-    if isinstance(value, Pod):
+    if isinstance(value, CountedPod | Pod):
         return str(meta.uid or f"{meta.namespace or 'default'}/{meta.name}")
     return str(meta.name) if isinstance(value, Node) else (meta.namespace or "", meta.name)
 

@@ -35,7 +35,7 @@ NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=
 PODS = Resource(
     "pods",
     "/api/v1/pods",
-    objects.Pod,
+    objects.CountedPod,
     selector="status.phase!=Succeeded,status.phase!=Failed",
     required=True,
     silence=1.8,
