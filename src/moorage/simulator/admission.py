@@ -1,10 +1,14 @@
-"""Who may create what where: namespaces, service accounts, priority classes, limit ranges and quotas."""
+"""Who may create what where, and what admission plugins add: namespaces, service accounts, priority and runtime classes, limit ranges and quotas.
+
+Source of the sentences: the plugins of that name in kubernetes v1.36 plugin/pkg/admission.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.resources import NAMESPACES, Kind
+from moorage.simulator import limitranges, quotas
+from moorage.simulator.resources import BY_PLURAL, NAMESPACES, PODS, Kind
 from moorage.simulator.status import forbidden, not_found
 
 if TYPE_CHECKING:
@@ -12,11 +16,32 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_ACCOUNTS = BY_PLURAL["serviceaccounts"]
+_PRIORITIES = BY_PLURAL["priorityclasses"]
+_RUNTIMES = BY_PLURAL["runtimeclasses"]
+_COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
+
 
 def admit(api: Api, kind: Kind, body: Json) -> None:
     """Refuse this new object, or change it, as the API server's admission plugins would."""
     if not kind.namespaced:
         return
+    _namespace(api, kind, body)
+    if kind is PODS:
+        _account(api, body)
+        _priority(api, body)
+        _runtime(api, body)
+    if kind is PODS or kind.plural == "persistentvolumeclaims":
+        limitranges.admit(api, kind, body)
+
+
+def admit_counted(api: Api, kind: Kind, body: Json) -> None:
+    """Quotas come last, when everything else has let the object through."""
+    if kind.plural in _COUNTED:
+        quotas.admit(api, kind, body)
+
+
+def _namespace(api: Api, kind: Kind, body: Json) -> None:
     name = body["metadata"]["namespace"]
     namespace = api.find(NAMESPACES, None, name)
     if namespace is None:
@@ -24,3 +49,62 @@ def admit(api: Api, kind: Kind, body: Json) -> None:
     if namespace["metadata"].get("deletionTimestamp"):
         why = f"unable to create new content in namespace {name} because it is being terminated"
         raise forbidden(kind, body["metadata"].get("name"), why)
+
+
+def _account(api: Api, pod: Json) -> None:
+    namespace, name = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName") or "default"
+    if api.find(_ACCOUNTS, namespace, name) is None:
+        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        raise forbidden(PODS, pod["metadata"].get("name"), why)
+
+
+def _priority(api: Api, pod: Json) -> None:
+    spec, name = pod["spec"], pod["metadata"].get("name")
+    wanted = spec.get("priorityClassName")
+    if wanted:
+        held = api.find(_PRIORITIES, None, wanted)
+        if held is None:
+            raise forbidden(PODS, name, f"no PriorityClass with name {wanted} was found")
+    else:
+        held = next((found for found in api.all(_PRIORITIES) if found.get("globalDefault")), None)
+        if held is not None:
+            spec["priorityClassName"] = held["metadata"]["name"]
+    value = int(held.get("value", 0)) if held else 0
+    if spec.get("priority") not in (None, 0, value):
+        why = (
+            f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
+            f"priority admission controller computed {value} from the given PriorityClass name"
+        )
+        raise forbidden(PODS, name, why)
+    spec["priority"] = value
+    if held is not None:
+        spec["preemptionPolicy"] = held.get("preemptionPolicy") or "PreemptLowerPriority"
+
+
+def _runtime(api: Api, pod: Json) -> None:
+    spec, name = pod["spec"], pod["metadata"].get("name")
+    wanted = spec.get("runtimeClassName")
+    if not wanted:
+        if spec.get("overhead"):
+            why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+            raise forbidden(PODS, name, why)
+        return
+    held = api.find(_RUNTIMES, None, wanted)
+    if held is None:
+        raise forbidden(PODS, name, f'pod rejected: RuntimeClass "{wanted}" not found')
+    overhead = (held.get("overhead") or {}).get("podFixed")
+    if overhead:
+        if spec.get("overhead") not in (None, overhead):
+            raise forbidden(PODS, name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
+        spec["overhead"] = dict(overhead)
+    scheduling = held.get("scheduling") or {}
+    selector, own = scheduling.get("nodeSelector") or {}, spec.get("nodeSelector") or {}
+    for key, value in selector.items():
+        if own.get(key, value) != value:
+            why = f"pod rejected: conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {own[key]}"
+            raise forbidden(PODS, name, why)
+    if selector:
+        spec["nodeSelector"] = {**own, **selector}
+    for toleration in scheduling.get("tolerations") or ():
+        if toleration not in spec.setdefault("tolerations", []):
+            spec["tolerations"].append(toleration)

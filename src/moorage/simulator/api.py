@@ -14,7 +14,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator import admission, defaulting, validation
+from moorage.simulator import admission, defaulting, quotas, validation
 from moorage.simulator.resources import KINDS, NAMESPACES, PODS, Kind
 from moorage.simulator.status import MODIFIED, Refusal, already_exists, bad_request, conflict, forbidden, not_found
 from moorage.simulator.storage import Storage, Stored, at_revision
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps", "resourcequotas")
+_QUOTAS = ("", "resourcequotas")
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 _BY_KEY = {kind.key: kind for kind in reversed(KINDS) if kind.stored_as is None}
 
@@ -95,10 +97,13 @@ class Api:
             metadata["creationTimestamp"] = now()
         if not trusted:
             metadata.pop("deletionTimestamp", None)
-        body = defaulting.prepare(kind, body, keep_status=trusted)
+        if not trusted:
+            validation.readable(kind, body)
+        body = defaulting.prepare(kind, body, keep_status=trusted or kind.plural == "nodes")
         if not trusted:
             admission.admit(self, kind, body)
             validation.check(kind, body)
+            admission.admit_counted(self, kind, body)
         key = key_of(metadata.get("namespace"), name)
         if self.storage.read(kind.key, key) is not None:
             raise already_exists(kind, name)
@@ -108,7 +113,13 @@ class Api:
         self._note_owners(kind, key, body)
         if kind is NAMESPACES:
             self._furnish(name)
+        self._after(kind, metadata.get("namespace"))
         return stored
+
+    def _after(self, kind: Kind, namespace: str | None) -> None:
+        """What follows from a write: the counts of the quotas, where there are any."""
+        if namespace is not None and kind.plural in _COUNTED and self.storage.shelf(_QUOTAS).items:
+            quotas.refresh(self, namespace)
 
     def _furnish(self, namespace: str) -> None:
         """What the controller manager puts into every namespace, and pods need."""
@@ -159,7 +170,9 @@ class Api:
         if body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers") and kind is not PODS:
             return self._remove(kind, key)
         self._note_owners(kind, key, body)
-        return self.storage.write(kind.key, key, body)
+        stored = self.storage.write(kind.key, key, body)
+        self._after(kind, old["metadata"].get("namespace"))
+        return stored
 
     @staticmethod
     def _merge_for_update(kind: Kind, old: Json, body: Json, *, subresource: str | None, trusted: bool) -> Json:
@@ -229,6 +242,7 @@ class Api:
 
     def _remove(self, kind: Kind, key: str) -> Stored:
         gone = self.storage.remove(kind.key, key)
+        self._after(kind, gone.body["metadata"].get("namespace"))
         for shelf, dependent in self._owned.pop(gone.body["metadata"]["uid"], set()):
             self._collect(shelf, dependent, gone.body["metadata"]["uid"])
         return gone

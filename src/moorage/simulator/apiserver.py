@@ -174,13 +174,25 @@ class ApiServer:
 
     def _one(self, request: web.Request, kind: Kind, stored: Stored, *, status: int = 200) -> web.Response:
         if table.wanted(request):
-            return self._json(request, _encode(table.of(kind, [stored], revision=stored.revision)), status=status)
+            return self._json(
+                request,
+                _encode(table.of(kind, [stored], revision=stored.revision, include=table.included(request))),
+                status=status,
+            )
         return self._json(request, outgoing(kind, stored), status=status)
 
     async def _list(self, request: web.Request, target: Target) -> web.StreamResponse:
         page = list_page(self.storage, target.kind, target.namespace, request.query)
         if table.wanted(request):
-            body = _encode(table.of(target.kind, page.items, revision=page.revision, meta=page.meta()))
+            body = _encode(
+                table.of(
+                    target.kind,
+                    page.items,
+                    revision=page.revision,
+                    meta=page.meta(),
+                    include=table.included(request),
+                )
+            )
         else:
             body = encode_list(target.kind, page)
         if len(body) >= _GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -254,7 +266,7 @@ class ApiServer:
             content_type = request.content_type
             apply = _PATCHES.get(content_type)
             if apply is None:
-                raise unsupported_media(content_type, sorted(_PATCHES))
+                raise unsupported_media(sorted(_PATCHES))
             patch = parse(await request.read(), content_type)
             if content_type == "application/apply-patch+yaml" and self.api.find(kind, target.namespace, name) is None:
                 return self._one(
@@ -317,7 +329,9 @@ def _cut(request: web.Request) -> None:
 
 
 def parse(data: bytes, content_type: str) -> Any:
-    """The body of a request as plain data; 400 when it can't be read."""
+    """The body of a request as plain data; 400 when it can't be read, 415 for protobuf, which some kubectl commands send."""
+    if "protobuf" in content_type:
+        raise unsupported_media(["application/json", "application/yaml"])
     try:
         return yaml.safe_load(data) if content_type.endswith("yaml") else msgspec.json.decode(data)
     except (yaml.YAMLError, msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.simulator.limitranges import complete
+
 if TYPE_CHECKING:
     from moorage.simulator.resources import Kind
 
@@ -22,7 +24,7 @@ def prepare(kind: Kind, body: Json, *, keep_status: bool) -> Json:
     """Fill in this object; a status sent by a creator is dropped, as the API server drops it."""
     if kind.has_status:
         body["metadata"].setdefault("generation", 1)
-        if not keep_status:
+        if not keep_status or body.get("status") is None:
             body.pop("status", None)
     match kind.plural:
         case "pods":
@@ -48,6 +50,9 @@ def prepare(kind: Kind, body: Json, *, keep_status: bool) -> Json:
             body.setdefault("volumeBindingMode", "Immediate")
         case "services":
             _service(body)
+        case "limitranges":
+            for item in (body.get("spec") or {}).get("limits") or ():
+                complete(item)
         case "secrets":
             body.setdefault("type", "Opaque")
             _string_data(body)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from moorage.simulator import reviews
 from moorage.simulator.resources import ALL_VERBS, KINDS, Kind
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ VERSION = {
     "platform": "linux/amd64",
 }
 _GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
+_PLACES = ["api/v1", *(f"apis/{group}/{version}" for group, version in _GROUPS)]
 
 
 async def answer(server: ApiServer, user: User, request: web.Request, path: str) -> web.StreamResponse | None:
@@ -37,6 +39,18 @@ async def answer(server: ApiServer, user: User, request: web.Request, path: str)
     match [part for part in path.split("/") if part]:
         case ["version"]:
             return web.json_response(VERSION)
+        case ["openapi", "v3"]:
+            return web.json_response(
+                {"paths": {place: {"serverRelativeURL": f"/openapi/v3/{place}"} for place in _PLACES}}
+            )
+        case ["openapi", "v3", *rest] if "/".join(rest) in _PLACES:
+            return web.json_response(_openapi("/".join(rest)))
+        case ["apis", "authorization.k8s.io"]:
+            return web.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group("authorization.k8s.io", "v1")})
+        case ["apis", "authorization.k8s.io", "v1"]:
+            return web.json_response(reviews.RESOURCES)
+        case ["apis", "authorization.k8s.io", "v1", plural] if request.method == "POST":
+            return await reviews.answer(user, request, plural)
         case ["livez" | "readyz" | "healthz", *_]:
             return await health(request)
         case []:
@@ -47,7 +61,11 @@ async def answer(server: ApiServer, user: User, request: web.Request, path: str)
             return web.json_response({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
         case ["apis"]:
             return web.json_response(
-                {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*g) for g in _GROUPS]}
+                {
+                    "kind": "APIGroupList",
+                    "apiVersion": "v1",
+                    "groups": [_group(*g) for g in [*_GROUPS, ("authorization.k8s.io", "v1")]],
+                }
             )
         case ["apis", group] if any(group == name for name, _ in _GROUPS):
             version = next(version for name, version in _GROUPS if name == group)
@@ -58,6 +76,33 @@ async def answer(server: ApiServer, user: User, request: web.Request, path: str)
             return web.json_response(_resources(group, version))
         case _:
             return None
+
+
+def _openapi(place: str) -> Json:
+    """As little as kubectl needs to leave the validation of fields to the server."""
+    group, version = ("", "v1") if place == "api/v1" else tuple(place.split("/")[1:])
+    paths: Json = {}
+    schemas: Json = {}
+    for kind in KINDS:
+        if (kind.group, kind.version) != (group, version):
+            continue
+        named = {"group": group, "version": version, "kind": kind.name}
+        template = kind.path(namespace="{namespace}", name="{name}")
+        paths[template] = {
+            "patch": {
+                "parameters": [{"name": "fieldValidation", "in": "query", "schema": {"type": "string"}}],
+                "responses": {"200": {"description": "OK"}},
+                "x-kubernetes-action": "patch",
+                "x-kubernetes-group-version-kind": named,
+            }
+        }
+        schemas[f"io.k8s.simulated.{group or 'core'}.{version}.{kind.name}"] = {
+            "type": "object",
+            "description": "The simulator publishes no fields.",
+            "x-kubernetes-group-version-kind": [named],
+        }
+    info = {"title": "Kubernetes", "version": "v1.36.3"}
+    return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
 
 
 async def health(_: web.Request) -> web.Response:

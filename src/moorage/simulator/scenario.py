@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moorage.simulator.api import now
@@ -52,7 +53,35 @@ def objects() -> list[Json]:
         *_nodes(),
         *_system_pods(),
         *_pods_of_others(),
+        *_leases(),
     ]
+
+
+def _leases() -> list[Json]:
+    return [
+        {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": body["metadata"]["name"], "namespace": "kube-node-lease"},
+            "spec": {"holderIdentity": body["metadata"]["name"], "leaseDurationSeconds": 40, "renewTime": _micro()},
+        }
+        for body in _nodes()
+    ]
+
+
+def _micro() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _other(name: str, *, on: str, days: int = 9, **asked: Any) -> Json:
+    """A pod of someone else, bound some days ago; the kubelet says that it runs."""
+    body = pod(name, on=on, phase="Pending", annotations=_FAKE, **asked)
+    body["metadata"]["creationTimestamp"] = _ago(days)
+    return body
+
+
+def _ago(days: int) -> str:
+    return (datetime.now(UTC) - timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _classes() -> list[Json]:
@@ -169,6 +198,7 @@ def _slices(profile: str, count: int, memory: int) -> dict[str, str]:
 def _furnish(body: Json, *, address: str) -> None:
     """What a kubelet reports beside the amounts."""
     moment, status = now(), body["status"]
+    body["metadata"]["creationTimestamp"] = since = _ago(90)
     healthy = (
         ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
@@ -179,7 +209,7 @@ def _furnish(body: Json, *, address: str) -> None:
         *status["conditions"],
     ]
     for condition in status["conditions"]:
-        condition |= {"lastHeartbeatTime": moment, "lastTransitionTime": moment}
+        condition |= {"lastHeartbeatTime": moment, "lastTransitionTime": since}
     status["addresses"] = [
         {"type": "InternalIP", "address": address},
         {"type": "Hostname", "address": body["metadata"]["name"]},
@@ -200,23 +230,21 @@ def _system_pods() -> list[Json]:
     bodies = []
     for body in _nodes():
         name, tolerate_all = body["metadata"]["name"], [{"operator": "Exists"}]
-        bodies.append(
-            pod(f"kube-proxy-{name}", on=name, namespace="kube-system", tolerations=tolerate_all, annotations=_FAKE)
-        )
+        bodies.append(_other(f"kube-proxy-{name}", on=name, days=90, namespace="kube-system", tolerations=tolerate_all))
         if "nvidia.com/gpu.present" in body["metadata"]["labels"]:
             labels = {"app": "nvidia-device-plugin-daemonset"}
             bodies.append(
-                pod(
+                _other(
                     f"nvidia-device-plugin-{name}",
                     on=name,
+                    days=90,
                     namespace="gpu-operator",
                     labels=labels,
                     tolerations=tolerate_all,
-                    annotations=_FAKE,
                 )
             )
-    bodies.append(pod("coredns-0", on="ribes1", cpu="100m", memory="70Mi", namespace="kube-system", annotations=_FAKE))
-    bodies.append(pod("coredns-1", on="garraf1", cpu="100m", memory="70Mi", namespace="kube-system", annotations=_FAKE))
+    bodies.append(_other("coredns-0", on="ribes1", cpu="100m", memory="70Mi", namespace="kube-system"))
+    bodies.append(_other("coredns-1", on="garraf1", cpu="100m", memory="70Mi", namespace="kube-system"))
     return bodies
 
 
@@ -235,7 +263,7 @@ def _pods_of_others() -> list[Json]:
         ("renderer-0", "render", "olivella1", "16", "96Gi", {"nvidia.com/gpu": 1}),
     )
     return [
-        pod(
+        _other(
             name,
             on=where,
             namespace=space,
@@ -243,7 +271,6 @@ def _pods_of_others() -> list[Json]:
             memory=memory,
             requests=cards,
             limits=cards,
-            annotations=_FAKE,
             tolerations=[{"key": "farm", "operator": "Exists"}] if space == "render" else (),
         )
         for name, space, where, cpu, memory, cards in rows

@@ -120,7 +120,9 @@ class Simulator:
             except KeyError as error:
                 skipped.append(f"{body.get('kind')} {name} was left out: {error.args[0]}")
                 continue
-            if body.get("kind") == "Pod" and (pod := self.get("pods", (metadata or {}).get("namespace") or "default", name)):
+            if body.get("kind") == "Pod" and (
+                pod := self.get("pods", (metadata or {}).get("namespace") or "default", name)
+            ):
                 self.kubelet.without_process.add(pod["metadata"]["uid"])
         return skipped
 

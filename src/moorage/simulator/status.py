@@ -133,10 +133,10 @@ def not_allowed(verb: str) -> Refusal:
     return Refusal(405, "MethodNotAllowed", f"{verb} is not supported on resources of this kind", details={})
 
 
-def unsupported_media(asked: str, known: list[str]) -> Refusal:
+def unsupported_media(known: list[str]) -> Refusal:
     allowed = ", ".join(known)
     message = f"the body of the request was in an unknown format - accepted media types include: {allowed}"
-    return Refusal(415, "UnsupportedMediaType", message if asked else message)
+    return Refusal(415, "UnsupportedMediaType", message, details={})
 
 
 def internal(message: str) -> Refusal:

@@ -14,7 +14,7 @@ from aiohttp import web
 from moorage.simulator.podstatus import with_condition
 from moorage.simulator.request import Target, is_true
 from moorage.simulator.resources import NODES, PODS
-from moorage.simulator.status import Refusal, bad_request, conflict, no_such_path
+from moorage.simulator.status import Refusal, bad_request, conflict, no_such_path, unsupported_media
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -56,6 +56,8 @@ async def answer(server: ApiServer, request: web.Request, target: Target) -> web
 
 
 async def _body(request: web.Request) -> Json:
+    if "protobuf" in request.content_type:
+        raise unsupported_media(["application/json"])
     try:
         body = msgspec.json.decode(await request.read())
     except msgspec.DecodeError as error:

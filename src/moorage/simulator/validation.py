@@ -1,11 +1,16 @@
-"""What the API server calls invalid (422), for the kinds that moorage writes."""
+"""What the API server calls invalid (422) or can't read at all (400), for the kinds that moorage has to do with.
+
+Source of the sentences: kubernetes v1.36 pkg/apis/core/validation/validation.go, apimachinery pkg/util/validation/validation.go.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.status import invalid
+from moorage.errors import InvalidQuantity
+from moorage.quantity import NANO, parse_nanos
+from moorage.simulator.status import bad_request, invalid
 
 if TYPE_CHECKING:
     from moorage.simulator.resources import Kind
@@ -13,19 +18,210 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Cause = tuple[str, str, str]
 
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+_VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
+_NOT_SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
+    f"an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
+)
+_NOT_LABEL = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+    f"alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
+)
+_NOT_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    f"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '{_VALUE}')"
+)
+_NOT_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+_SHORT_NAMES = ("namespaces", "services")
+
+
+def readable(kind: Kind, body: Json) -> None:
+    """Raise 400 where a pod, a claim or a node has a shape that the API server can't decode."""
+    spec = body.get("spec")
+    start = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: json: cannot unmarshal'
+    if spec is not None and not isinstance(spec, dict):
+        raise bad_request(f"{start} the spec")
+    if kind.plural == "pods":
+        for field in ("containers", "initContainers", "volumes", "tolerations"):
+            held = (spec or {}).get(field)
+            if held is not None and not (isinstance(held, list) and all(isinstance(item, dict) for item in held)):
+                raise bad_request(f"{start} spec.{field}")
+        for container in [*((spec or {}).get("containers") or ()), *((spec or {}).get("initContainers") or ())]:
+            resources = container.get("resources") or {}
+            for section in ("limits", "requests"):
+                _quantities(kind, resources.get(section))
 
 
 def check(kind: Kind, body: Json) -> None:
-    """Raise 422 with every cause, as the API server lists them."""
-    name = str(body["metadata"].get("name") or "")
-    causes: list[Cause] = []
-    if not name:
-        causes.append(("FieldValueRequired", "metadata.name", "Required value: name or generateName is required"))
+    """Raise 422 with every cause, as the API server lists them, or 400 where the object can't even be decoded."""
+    metadata = body["metadata"]
+    name = str(metadata.get("name") or "")
+    causes = [*_names(kind, name), *_labels(metadata.get("labels"), "metadata.labels")]
+    match kind.plural:
+        case "pods":
+            causes += _pod(kind, body)
+        case "persistentvolumeclaims":
+            causes += _claim(kind, body)
+        case "nodes":
+            for field in ("capacity", "allocatable"):
+                _quantities(kind, (body.get("status") or {}).get(field))
+        case _:
+            pass
     if causes:
         raise invalid(kind, name, causes)
 
 
+def _names(kind: Kind, name: str) -> list[Cause]:
+    if not name:
+        return [("FieldValueRequired", "metadata.name", "Required value: name or generateName is required")]
+    short = kind.plural in _SHORT_NAMES
+    longest, pattern, words = (63, _LABEL, _NOT_LABEL) if short else (253, _SUBDOMAIN, _NOT_SUBDOMAIN)
+    if kind.group == "rbac.authorization.k8s.io":
+        return []
+    found: list[Cause] = []
+    if len(name) > longest:
+        found.append(_invalid("metadata.name", name, f"must be no more than {longest} bytes"))
+    if re.fullmatch(pattern, name) is None:
+        found.append(_invalid("metadata.name", name, words))
+    return found
+
+
+def _invalid(field: str, value: str, why: str) -> Cause:
+    return ("FieldValueInvalid", field, f'Invalid value: "{value}": {why}')
+
+
+def _labels(labels: Any, field: str) -> list[Cause]:
+    found: list[Cause] = []
+    for value in (labels or {}).values():
+        if not isinstance(value, str):
+            raise bad_request(f"the object can't be decoded: {field} holds a value that is no text")
+        if len(value) > 63:
+            found.append(_invalid(field, value, "must be no more than 63 bytes"))
+        if re.fullmatch(_VALUE, value) is None:
+            found.append(_invalid(field, value, _NOT_VALUE))
+    return found
+
+
+def _quantities(kind: Kind, amounts: Any) -> dict[str, int]:
+    """The amounts in nano-units; 400 where one is no quantity, since that already fails when the body is decoded."""
+    if amounts is None:
+        return {}
+    if not isinstance(amounts, dict):
+        raise bad_request(
+            f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: json: cannot unmarshal'
+        )
+    try:
+        return {str(name): parse_nanos(amount) for name, amount in amounts.items()}
+    except InvalidQuantity as error:
+        start = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
+        raise bad_request(f"{start}: {_NOT_QUANTITY}") from error
+
+
+def _pod(kind: Kind, pod: Json) -> list[Cause]:
+    spec = pod.get("spec")
+    if not isinstance(spec, dict):
+        raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal the spec')
+    containers = spec.get("containers")
+    if not containers:
+        return [("FieldValueRequired", "spec.containers", "Required value")]
+    found: list[Cause] = []
+    for field in ("initContainers", "containers"):
+        seen: set[str] = set()
+        for index, container in enumerate(spec.get(field) or ()):
+            found += _container(kind, container, f"spec.{field}[{index}]", seen)
+    found += _labels(spec.get("nodeSelector"), "spec.nodeSelector")
+    return found
+
+
+def _container(kind: Kind, container: Any, field: str, seen: set[str]) -> list[Cause]:
+    if not isinstance(container, dict):
+        raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal a container')
+    found: list[Cause] = []
+    name = str(container.get("name") or "")
+    if not name:
+        found.append(("FieldValueRequired", f"{field}.name", "Required value"))
+    elif len(name) > 63 or re.fullmatch(_LABEL, name) is None:
+        found.append(_invalid(f"{field}.name", name, _NOT_LABEL))
+    elif name in seen:
+        found.append(("FieldValueDuplicate", f"{field}.name", f'Duplicate value: "{name}"'))
+    seen.add(name)
+    if not container.get("image"):
+        found.append(("FieldValueRequired", f"{field}.image", "Required value"))
+    resources = container.get("resources") or {}
+    limits, requests = _quantities(kind, resources.get("limits")), _quantities(kind, resources.get("requests"))
+    for section, amounts in (("limits", limits), ("requests", requests)):
+        for resource, amount in amounts.items():
+            place = f"{field}.resources.{section}[{resource}]"
+            text = str(resources[section][resource])
+            if amount < 0:
+                found.append(_invalid(place, text, "must be greater than or equal to 0"))
+            elif _is_extended(resource) and amount % NANO:
+                found.append(_invalid(place, text, "must be an integer"))
+    for resource, amount in requests.items():
+        found += _against_limit(f"{field}.resources", resource, amount, limits, resources)
+    return found
+
+
+def _is_extended(resource: str) -> bool:
+    return "/" in resource and "kubernetes.io/" not in resource
+
+
+def _against_limit(field: str, resource: str, amount: int, limits: dict[str, int], resources: Json) -> list[Cause]:
+    text = str(resources["requests"][resource])
+    place = f"{field}.requests"
+    if resource not in limits:
+        if _is_extended(resource):
+            why = "Limit must be set for non overcommitable resources"
+            return [("FieldValueRequired", f"{field}.limits", f"Required value: {why}")]
+        return []
+    limit = resources["limits"][resource]
+    if _is_extended(resource) and amount != limits[resource]:
+        return [_invalid(place, text, f"must be equal to {resource} limit of {limit}")]
+    if amount > limits[resource]:
+        return [_invalid(place, text, f"must be less than or equal to {resource} limit of {limit}")]
+    return []
+
+
+def _claim(kind: Kind, claim: Json) -> list[Cause]:
+    spec = claim.get("spec") or {}
+    found: list[Cause] = []
+    if not spec.get("accessModes"):
+        found.append(("FieldValueRequired", "spec.accessModes", "Required value: at least 1 access mode is required"))
+    storage = _quantities(kind, (spec.get("resources") or {}).get("requests")).get("storage")
+    if storage is None:
+        found.append(("FieldValueRequired", "spec.resources[storage]", "Required value"))
+    elif storage <= 0:
+        text = str(spec["resources"]["requests"]["storage"])
+        found.append(_invalid("spec.resources[storage]", text, "must be greater than zero"))
+    return found
+
+
+_MUTABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
+_FIXED = (
+    "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
+)
+
+
 def check_update(kind: Kind, old: Json, body: Json, *, subresource: str | None) -> None:
     """As `check`, and that nothing changed which must not."""
+    if subresource == "status":
+        return
     check(kind, body)
+    name = str(old["metadata"]["name"])
+    if kind.plural == "pods" and _fixed(old) != _fixed(body):
+        raise invalid(kind, name, [("FieldValueForbidden", "spec", _FIXED)])
+    if kind.plural in ("secrets", "configmaps") and old.get("immutable") and old.get("data") != body.get("data"):
+        why = "Forbidden: field is immutable when `immutable` is set"
+        raise invalid(kind, name, [("FieldValueForbidden", "data", why)])
+
+
+def _fixed(pod: Json) -> Json:
+    spec = {name: value for name, value in (pod.get("spec") or {}).items() if name not in _MUTABLE}
+    for field in ("containers", "initContainers"):
+        if field in spec:
+            spec[field] = [{k: v for k, v in container.items() if k != "image"} for container in spec[field] or ()]
+    return spec
