@@ -72,10 +72,9 @@ def view_of(node: NodeLike, *, pods_readable: bool = True) -> NodeView | None:
     allocations: list[tuple[Holder, str]] = []
     for pod in node.special.values():
         for device in pod.extra.devices:
-            container, resource, name = device[:3]
-            health = _HEALTH.get(device[3] or "") if len(device) > 3 else None
+            container, resource, name, health = device
             holder = Holder(namespace=pod.namespace, pod=pod.name, container=container)
-            holdings.append(Holding(resource=resource, device=name, holder=holder, health=health))
+            holdings.append(Holding(resource=resource, device=name, holder=holder, health=_HEALTH.get(health)))
         annotations = pod.extra.annotations
         if annotations is not None and annotations.hami_allocated:
             allocations.append((Holder(namespace=pod.namespace, pod=pod.name), annotations.hami_allocated))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HostPort = tuple[str, str, int]
+Device = tuple[str, str, str, str]
 Labels = dict[str, str]
 TERMINAL = ("Succeeded", "Failed")
 DEFAULT_SCHEDULER = "default-scheduler"
@@ -57,7 +58,7 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
     ephemeral_claims: tuple[str, ...] = ()
     disks: tuple[Volume, ...] = ()
     anti_affinity: tuple[PodAffinityTerm, ...] = ()
-    devices: tuple[tuple[str, str, str], ...] = ()
+    devices: tuple[Device, ...] = ()
     resource_claims: bool = False
     annotations: PodAnnotations | None = None
 
@@ -67,7 +68,7 @@ _NO_ANNOTATIONS = PodAnnotations()
 
 
 class PodInfo(msgspec.Struct, gc=False, frozen=True):
-    """One pod, digested. `devices` of its extra are (container, resource, device id)."""
+    """One pod, digested. `devices` of its extra are (container, resource, device id, health)."""
 
     uid: str
     namespace: str
@@ -194,10 +195,10 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
     return NO_EXTRA if extra == NO_EXTRA else extra
 
 
-def _devices(pod: Pod | CountedPod) -> tuple[tuple[str, str, str], ...]:
-    """(container, resource, device id) of the devices that the kubelet gave."""
+def _devices(pod: Pod | CountedPod) -> tuple[Device, ...]:
+    """(container, resource, device id, health) of the devices that the kubelet gave."""
     return tuple(
-        (intern(state.name), intern(kind.name), unit.resource_id)
+        (intern(state.name), intern(kind.name), unit.resource_id, intern(unit.health or ""))
         for state in ((pod.status.container_statuses or ()) if pod.status else ())
         for kind in state.allocated_resources_status or ()
         for unit in kind.resources or ()

@@ -53,8 +53,8 @@ def sources(settings: Mapping[str, Any], *, client: Client, directory: Directory
     url = settings.get("gpu_prometheus_url")
     if url:
         token_file = settings.get("gpu_prometheus_token_file")
-        token = Path(token_file).read_text(encoding="utf-8").strip() if token_file else None
-        found.append(Prometheus(str(url), directory=directory, token=token, every=every))
+        token = Path(token_file) if token_file else None
+        found.append(Prometheus(str(url), directory=directory, token_file=token, every=every))
     makers: tuple[tuple[str, _Make], ...] = (
         ("gpu_dcgm", exporters.dcgm),
         ("gpu_amd", exporters.amd),

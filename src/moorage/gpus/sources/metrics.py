@@ -141,7 +141,8 @@ def _dcgm_card(reading: _Reading, slices: Mapping[str, _Reading], *, source: str
     labels, values = reading.labels, reading.values
     uuid = labels.get("UUID") or labels.get("uuid") or None
     memory = _memory(values)
-    busy = _busy(values)
+    # Exporters that print a utilization of a card in MIG mode print 0.
+    busy = _busy(values) if not slices else _busy(values) or None
     why = {}
     if memory[1] is None:
         why["memory_used"] = "dcgm-exporter has no memory figures of this card"
@@ -157,7 +158,7 @@ def _dcgm_card(reading: _Reading, slices: Mapping[str, _Reading], *, source: str
         memory_total=memory[0],
         memory_used=memory[1],
         memory_free=memory[2],
-        utilization=None if slices and not busy else busy,
+        utilization=busy,
         temperature=_int(values.get("temp")),
         xid=_int(values.get("xid")),
         mig=True if slices else None,

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -64,13 +65,13 @@ class Prometheus:
         url: str,
         *,
         directory: Directory,
-        token: str | None = None,
+        token_file: Path | None = None,
         every: float = 15.0,
         deadline: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url.rstrip("/") + "/api/v1/query"
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token_file = token_file
         self._directory = directory
         self._every = every
         self._deadline = deadline
@@ -165,13 +166,18 @@ class Prometheus:
     async def _query(self, query: str) -> list[Sample]:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                headers=self._headers,
                 timeout=aiohttp.ClientTimeout(total=self._deadline),
                 trust_env=True,
                 cookie_jar=aiohttp.DummyCookieJar(),
             )
         try:
-            async with self._session.post(self._url, data={"query": query}, allow_redirects=False) as answer:
+            headers = {}
+            if self._token_file is not None:
+                # Read each time: tokens of service accounts are renewed in place.
+                headers["Authorization"] = f"Bearer {self._token_file.read_text(encoding='ascii').strip()}"
+            async with self._session.post(
+                self._url, data={"query": query}, headers=headers, allow_redirects=False
+            ) as answer:
                 body = await answer.content.read(_LARGEST)
                 while not answer.content.at_eof() and len(body) < _LARGEST:
                     body += await answer.content.read(_LARGEST)
