@@ -1,7 +1,6 @@
 """Who may read, who may change, and how the token file is followed."""
 
 import asyncio
-import os
 
 import pytest
 from pydantic import ValidationError
@@ -104,7 +103,7 @@ async def test_a_file_that_is_replaced_through_a_link_counts(tmp_path) -> None:
     tokens = Tokens(link)
     (tmp_path / "new").symlink_to("two")
 
-    os.replace(tmp_path / "new", link)
+    (tmp_path / "new").replace(link)
 
     assert tokens.person("2" * 20) is not None
     assert tokens.person("1" * 20) is None

@@ -28,6 +28,10 @@ class RefusedDefault(MoorageError):
     """A value that the form could never offer."""
 
 
+class NotKept(MoorageError):
+    """The file can't be written."""
+
+
 class Values(msgspec.Struct, frozen=True):
     default_node: str | None = None
     default_cpu: str | None = None
@@ -163,7 +167,7 @@ def _write(file: Path, data: bytes) -> None:
                 raise
     except OSError as exc:
         log.warning("form defaults can't be written", extra={"file": str(file), "reason": exc.strerror})
-        raise RefusedDefault(
+        raise NotKept(
             f"The new values can't be kept: {exc.strerror or type(exc).__name__}.",
             hint="Check MOORAGE_STATE_FILE and its folder's permissions; nothing was changed.",
         ) from exc

@@ -5,7 +5,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from moorage.service.bodies import json_body, read
-from moorage.service.form_defaults import Values
+from moorage.service.errors import ApiError
+from moorage.service.form_defaults import NotKept, Values
 from moorage.service.parts import Parts
 from moorage.service.routing import CHANGES, READS, MoorageRoute, Running, error_responses
 from moorage.service.schemas import FormDefaultsAnswer, FormDefaultsChange
@@ -34,7 +35,10 @@ async def get_config(parts: Running) -> Response:
 )
 async def put_config(request: Request, parts: Running) -> Response:
     change = await read(request, FormDefaultsChange)
-    return _answer(parts, parts.form_defaults.change(change))
+    try:
+        return _answer(parts, parts.form_defaults.change(change))
+    except NotKept as exc:
+        raise ApiError(503, "not_kept", str(exc), hint=exc.hint or "") from exc
 
 
 def _answer(parts: Parts, values: Values) -> Response:
