@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check, Plugin
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
 
 PLUGINS: tuple[Plugin, ...] = (
     schedulinggates,
@@ -54,50 +54,76 @@ PLUGINS: tuple[Plugin, ...] = (
 )
 
 
+class Trial:
+    """One pod, prepared to be tried on any node of the cluster as it is now."""
+
+    __slots__ = ("_checks", "_named", "ask", "prefilter", "undecided")
+
+    def __init__(self, cluster: Cluster, pod: Pod | dict[str, Any]) -> None:
+        self.ask = Ask(pod)
+        self.undecided = _undecided(self.ask, cluster)
+        self.prefilter: NodeVerdict | None = None
+        self._named = nodeaffinity.names(self.ask)
+        self._checks: list[tuple[str, Check]] = []
+        for plugin in PLUGINS:
+            prepared = plugin.prepare(self.ask, cluster)
+            if isinstance(prepared, NodeVerdict):
+                self.prefilter = prepared
+                return
+            if prepared is not None:
+                self._checks.append((plugin.NAME, prepared))
+
+    def on(self, infos: Iterable[NodeInfo], *, without: str | None = None) -> dict[str, NodeVerdict]:
+        """The verdict of each of these nodes, as if the plugin `without` were switched off."""
+        checks = [check for name, check in self._checks if name != without]
+        named = self._named
+        verdicts: dict[str, NodeVerdict] = {}
+        for info in infos:
+            if named is not None and info.name not in named:
+                verdicts[info.name] = _NOT_NAMED
+            elif info.nominated:
+                verdicts[info.name] = self._with_nominated(info, checks)
+            else:
+                for check in checks:
+                    refusal = check(info, ())
+                    if refusal is not None:
+                        verdicts[info.name] = refusal
+                        break
+                else:
+                    verdicts[info.name] = FITS
+        return verdicts
+
+    def nominated_on(self, info: NodeInfo) -> list[PodInfo]:
+        """The pods that wait for room on this node and that the incoming one may not overtake."""
+        own = self.ask.info
+        return [pod for pod in info.nominated.values() if pod.priority >= own.priority and pod.uid != own.uid]
+
+    def _with_nominated(self, info: NodeInfo, checks: list[Check]) -> NodeVerdict:
+        added = self.nominated_on(info)
+        if added:
+            crowded = info.with_pods(added)
+            for check in checks:
+                if (refusal := check(crowded, added)) is not None:
+                    return refusal
+        for check in checks:
+            if (refusal := check(info, ())) is not None:
+                return refusal
+        return FITS
+
+
+_NOT_NAMED = refuse(nodeaffinity.NAME, nodeaffinity.REASON_NOT_NAMED, unresolvable=True)
+
+
 def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
     """What the scheduler would answer for this pod on every node, or on those named.
 
     Raises `InvalidObject` where the pod can't be read.
     """
-    ask = Ask(pod)
-    undecided = _undecided(ask, cluster)
-    checks: list[Check] = []
-    for plugin in PLUGINS:
-        prepared = plugin.prepare(ask, cluster)
-        if isinstance(prepared, NodeVerdict):
-            return Verdict(prefilter=prepared, undecided=undecided)
-        if prepared is not None:
-            checks.append(prepared)
+    trial = Trial(cluster, pod)
+    if trial.prefilter is not None:
+        return Verdict(prefilter=trial.prefilter, undecided=trial.undecided)
     infos = cluster.nodes.values() if nodes is None else [cluster.nodes[n] for n in nodes if n in cluster.nodes]
-    named = nodeaffinity.names(ask)
-    verdicts: dict[str, NodeVerdict] = {}
-    for info in infos:
-        if named is not None and info.name not in named:
-            verdicts[info.name] = refuse(nodeaffinity.NAME, nodeaffinity.REASON_NOT_NAMED, unresolvable=True)
-        elif info.nominated:
-            verdicts[info.name] = _with_nominated(ask, info, checks)
-        else:
-            for check in checks:
-                refusal = check(info, ())
-                if refusal is not None:
-                    verdicts[info.name] = refusal
-                    break
-            else:
-                verdicts[info.name] = FITS
-    return Verdict(nodes=verdicts, undecided=undecided)
-
-
-def _with_nominated(ask: Ask, info: NodeInfo, checks: list[Check]) -> NodeVerdict:
-    added = [p for p in info.nominated.values() if p.priority >= ask.info.priority and p.uid != ask.info.uid]
-    if added:
-        crowded = info.with_pods(added)
-        for check in checks:
-            if (refusal := check(crowded, added)) is not None:
-                return refusal
-    for check in checks:
-        if (refusal := check(info, ())) is not None:
-            return refusal
-    return FITS
+    return Verdict(nodes=trial.on(infos), undecided=trial.undecided)
 
 
 def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:

@@ -1,0 +1,199 @@
+"""What would work: how much room an ask has on each node, by the scheduler's own filters.
+
+A node that only lacks room says how much it has; one that refuses for any other reason can't be helped by asking less,
+and is left out. Pods that wait for room on a node and may not be overtaken take their share first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from moorage.scheduling.filters import noderesourcesfit
+from moorage.scheduling.fit import Trial
+from moorage.scheduling.words import amount_words
+
+if TYPE_CHECKING:
+    from moorage.objects import Pod
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.requests import Requests
+    from moorage.scheduling.verdict import Verdict
+
+NAMED = 20
+
+
+class Room(msgspec.Struct, frozen=True, gc=False):
+    """The largest effective requests that a pod like this one could have on a node."""
+
+    cpu_millicores: int
+    memory_bytes: int
+    ephemeral_storage_bytes: int
+    extended: dict[str, int]
+
+
+class Most(msgspec.Struct, frozen=True, gc=False):
+    """The most of one resource that a single node could give, everything else being as asked."""
+
+    amount: int
+    node: str
+
+
+class Closest(msgspec.Struct, frozen=True, gc=False):
+    """The ask cut down to what the best of the refusing nodes has."""
+
+    node: str
+    room: Room
+    cpu_millicores: int
+    memory_bytes: int
+    ephemeral_storage_bytes: int
+    extended: dict[str, int]
+
+
+class Advice(msgspec.Struct, frozen=True, gc=False):
+    """`nodes` holds the room of each node that refuses for want of room alone; `fits_on` names at most 20 nodes."""
+
+    fits_on: tuple[str, ...] = ()
+    fits_on_count: int = 0
+    closest: Closest | None = None
+    largest: dict[str, Most] = {}
+    nodes: dict[str, Room] = {}
+    sentences: tuple[str, ...] = ()
+
+
+class Holder(msgspec.Struct, frozen=True, gc=False):
+    """A pod that holds some of a resource on a node."""
+
+    namespace: str
+    name: str
+    amount: int
+
+
+def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Advice:
+    """What this pod could have instead, given its verdict on this very cluster."""
+    if verdict.prefilter is not None:
+        return Advice()
+    trial = Trial(cluster, pod)
+    asked = _asked(trial.ask.info.requests)
+    fitting = verdict.fitting
+    lacking = [
+        cluster.nodes[name]
+        for name, found in verdict.nodes.items()
+        if found.plugin == noderesourcesfit.NAME and name in cluster.nodes
+    ]
+    otherwise = trial.on(lacking, without=noderesourcesfit.NAME)
+    helped = [info for info in lacking if otherwise[info.name].fits]
+    rooms = {info.name: room for info in helped if (room := room_on(info, trial)) is not None}
+    largest: dict[str, Most] = {}
+    for name in fitting:
+        room = room_on(cluster.nodes[name], trial) if name in cluster.nodes else None
+        if room is not None:
+            _raise_most(largest, name, room, asked)
+    for name, room in rooms.items():
+        _raise_most(largest, name, room, asked)
+    closest = _closest(rooms, asked) if not fitting else None
+    return Advice(
+        fits_on=tuple(fitting[:NAMED]),
+        fits_on_count=len(fitting),
+        closest=closest,
+        largest=largest,
+        nodes=rooms,
+        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes)),
+    )
+
+
+def room_on(info: NodeInfo, trial: Trial) -> Room | None:
+    """What is free on a node for this pod, or None where not even an empty pod has a slot."""
+    waiting = trial.nominated_on(info) if info.nominated else []
+    used = (info.with_pods(waiting) if waiting else info).requested
+    there = info.allocatable
+    if used.pods + 1 > there.pods:
+        return None
+    names = there.scalars
+    return Room(
+        max(there.cpu_milli - used.cpu_milli, 0),
+        max(there.memory - used.memory, 0),
+        max(there.ephemeral_storage - used.ephemeral_storage, 0),
+        {name: max(amount - used.scalars.get(name, 0), 0) for name, amount in names.items()} if names else {},
+    )
+
+
+def holders(cluster: Cluster, node_name: str, resource: str, *, most: int = 10) -> list[Holder]:
+    """The pods that hold most of a resource on a node. Whoever shows them asks first whether policy allows it."""
+    info = cluster.nodes.get(node_name)
+    found = []
+    for pod in info.pods.values() if info else ():
+        amount = 1 if resource == "pods" else _asked(pod.requests).get(resource, 0)
+        if amount > 0:
+            found.append(Holder(pod.namespace, pod.name, amount))
+    return sorted(found, key=lambda holder: (-holder.amount, holder.namespace, holder.name))[:most]
+
+
+def _asked(requests: Requests) -> dict[str, int]:
+    plain = {
+        "cpu": requests.cpu_milli,
+        "memory": requests.memory,
+        "ephemeral-storage": requests.ephemeral_storage,
+        **requests.scalars,
+    }
+    return {name: amount for name, amount in plain.items() if amount > 0}
+
+
+def _in(room: Room, resource: str) -> int:
+    if resource == "cpu":
+        return room.cpu_millicores
+    if resource == "memory":
+        return room.memory_bytes
+    return room.ephemeral_storage_bytes if resource == "ephemeral-storage" else room.extended.get(resource, 0)
+
+
+def _raise_most(largest: dict[str, Most], node: str, room: Room, asked: dict[str, int]) -> None:
+    """A node counts for one resource only if it has room for all the others as they are asked."""
+    short = [name for name, amount in asked.items() if amount > _in(room, name)]
+    if len(short) > 1:
+        return
+    for name in short or asked:
+        amount = _in(room, name)
+        if amount > 0 and (name not in largest or amount > largest[name].amount):
+            largest[name] = Most(amount, node)
+
+
+def _closest(rooms: dict[str, Room], asked: dict[str, int]) -> Closest | None:
+    """The node that has the largest part of what it has least of, then of everything."""
+    best: tuple[tuple[float, float], str] | None = None
+    for node, room in rooms.items():
+        parts = [min(1.0, _in(room, name) / amount) for name, amount in asked.items()]
+        score = (min(parts, default=1.0), sum(parts))
+        if best is None or score > best[0]:
+            best = (score, node)
+    if best is None:
+        return None
+    room = rooms[best[1]]
+    cut = {name: min(amount, _in(room, name)) for name, amount in asked.items()}
+    return Closest(
+        node=best[1],
+        room=room,
+        cpu_millicores=cut.pop("cpu", 0),
+        memory_bytes=cut.pop("memory", 0),
+        ephemeral_storage_bytes=cut.pop("ephemeral-storage", 0),
+        extended=cut,
+    )
+
+
+def _sentences(fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int) -> tuple[str, ...]:
+    if fitting:
+        if len(fitting) == nodes:
+            return ("It fits on every node.",) if nodes > 1 else ()
+        more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
+        return (f"It fits as it is on {', '.join(fitting[:3])}{more}.",)
+    if closest is None:
+        return ("Asking for less would not help: every node refuses for another reason.",) if nodes else ()
+    have = {
+        "cpu": closest.cpu_millicores,
+        "memory": closest.memory_bytes,
+        "ephemeral-storage": closest.ephemeral_storage_bytes,
+        **closest.extended,
+    }
+    offer = ", ".join(amount_words(name, have.get(name, 0)) for name in asked)
+    return (f"It would fit on {closest.node} with {offer}.",)

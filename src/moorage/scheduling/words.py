@@ -1,0 +1,276 @@
+"""The scheduler's reasons in plain words.
+
+A table from (plugin, reason) to a sentence that says what is wrong and what to do about it. A reason that is not in the
+table is passed on as it is: better the scheduler's words than none.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from moorage.scheduling.filters import (
+    interpodaffinity,
+    nodeaffinity,
+    nodename,
+    nodeports,
+    noderesourcesfit,
+    nodeunschedulable,
+    nodevolumelimits,
+    podtopologyspread,
+    schedulinggates,
+    tainttoleration,
+    volumebinding,
+    volumerestrictions,
+    volumezone,
+)
+
+if TYPE_CHECKING:
+    from moorage.scheduling.verdict import Shortage
+
+_NO_CLAIM = "The storage claim {claim} does not exist. Create it, or ask for another one."
+_NO_CLASS = "The storage claim names no storage class, and there is none by default. Set one on the claim."
+_DRA, _FEATURES = "DynamicResources", "NodeDeclaredFeatures"
+
+# (plugin, upstream's reason with its variable parts in braces, the sentence)
+TABLE: tuple[tuple[str, str, str], ...] = (
+    (schedulinggates.NAME, schedulinggates.REASON, "The pod waits until its scheduling gates are lifted: {gates}."),
+    (nodeunschedulable.NAME, nodeunschedulable.REASON, "This node is cordoned: it takes no new pods for now."),
+    (nodename.NAME, nodename.REASON, "The pod is bound by name to another node."),
+    (
+        tainttoleration.NAME,
+        tainttoleration.REASON,
+        "This node is reserved or unwell: it has a taint that the pod does not tolerate.",
+    ),
+    (
+        tainttoleration.NAME,
+        "node(s) had untolerated taint {{{taint}}}",
+        "This node is reserved or unwell: it has the taint {taint}, which the pod does not tolerate.",
+    ),
+    (nodeaffinity.NAME, nodeaffinity.REASON, "This node is not among those that the choice allows."),
+    (nodeaffinity.NAME, nodeaffinity.REASON_NOT_NAMED, "The pod asks for other nodes by name."),
+    (
+        nodeaffinity.NAME,
+        nodeaffinity.REASON_CONFLICT,
+        "The pod asks for a node by names that contradict each other, so no node can match.",
+    ),
+    (
+        nodeaffinity.NAME,
+        "node(s) didn't match scheduler-enforced node affinity",
+        "The cluster's scheduler is set up to keep such pods off this node.",
+    ),
+    (nodeports.NAME, nodeports.REASON, "A port that the pod needs on the node itself is taken there."),
+    (noderesourcesfit.NAME, noderesourcesfit.REASON_PODS, "This node runs as many pods as it may."),
+    (noderesourcesfit.NAME, noderesourcesfit.REASON, "Not enough {resource} is free on this node."),
+    (volumerestrictions.NAME, volumerestrictions.REASON_DISK, "A disk that the pod needs is in use on this node."),
+    (
+        volumerestrictions.NAME,
+        volumerestrictions.REASON_IN_USE,
+        "The storage may be used by one pod at a time, and another pod has it now. Stop that one first.",
+    ),
+    (volumerestrictions.NAME, volumerestrictions.REASON_NOT_FOUND, _NO_CLAIM),
+    (nodevolumelimits.NAME, nodevolumelimits.REASON, "No more volumes can be attached to this node."),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_AFFINITY,
+        "The storage lives where this node can't reach it, for instance on another node or in another zone.",
+    ),
+    (
+        volumebinding.NAME,
+        "node(s) had volume node affinity conflict",
+        "The storage lives where this node can't reach it, for instance on another node or in another zone.",
+    ),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_NO_VOLUMES,
+        "No volume for the storage claim can be had on this node: none is free, and none can be made there.",
+    ),
+    (volumebinding.NAME, volumebinding.REASON_NO_SPACE, "The storage behind this node has too little space left."),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_VOLUME_GONE,
+        "The volume behind the storage claim is gone. An administrator has to restore it or remove the claim.",
+    ),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_UNBOUND,
+        "A storage claim has no volume yet. It may take a moment; if it stays so, look at the claim's events.",
+    ),
+    (volumebinding.NAME, volumebinding.REASON_NO_CLAIM, _NO_CLAIM),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_LOST,
+        "The storage claim {claim} lost its volume {volume}. An administrator has to restore it or remove the claim.",
+    ),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_DELETED,
+        "The storage claim {claim} is being deleted. Wait until it is gone and make it anew.",
+    ),
+    (volumebinding.NAME, volumebinding.REASON_EPHEMERAL, "The storage claim {claim} is still being made for the pod."),
+    (
+        volumebinding.NAME,
+        volumebinding.REASON_NOT_OWNER,
+        "A storage claim named {claim} exists already and belongs to something else. Remove it or rename the pod.",
+    ),
+    (volumezone.NAME, volumezone.REASON, "The storage is in another zone than this node."),
+    (volumezone.NAME, volumezone.REASON_NO_CLAIM, "The storage claim {name} does not exist. Create it first."),
+    (
+        volumezone.NAME,
+        volumezone.REASON_NO_VOLUME,
+        "The volume {name} behind the storage claim is gone. An administrator has to restore it or remove the claim.",
+    ),
+    (
+        volumezone.NAME,
+        volumezone.REASON_CLASS_NOT_FOUND,
+        "The storage class {name} does not exist. Name another one on the claim.",
+    ),
+    (volumezone.NAME, volumezone.REASON_CLAIM_NAMELESS, "The pod mounts a storage claim without saying which."),
+    (volumezone.NAME, volumezone.REASON_NO_CLASS, _NO_CLASS),
+    (volumezone.NAME, volumezone.REASON_VOLUME_NAMELESS, "A storage claim has no volume yet."),
+    (
+        volumezone.NAME,
+        volumezone.REASON_NO_MODE,
+        "The storage class {name} does not say when it binds volumes. An administrator has to repair it.",
+    ),
+    (
+        podtopologyspread.NAME,
+        podtopologyspread.REASON,
+        "Pods of this kind must be spread evenly, and this node's part of the cluster has too many of them already.",
+    ),
+    (
+        podtopologyspread.NAME,
+        podtopologyspread.REASON_LABEL,
+        "Pods of this kind are spread by a label that this node does not have.",
+    ),
+    (
+        interpodaffinity.NAME,
+        interpodaffinity.REASON_AFFINITY,
+        "The pod must run near certain other pods, and none of them runs near this node.",
+    ),
+    (
+        interpodaffinity.NAME,
+        interpodaffinity.REASON_ANTI_AFFINITY,
+        "The pod must not run near certain other pods, and one of them runs near this node.",
+    ),
+    (
+        interpodaffinity.NAME,
+        interpodaffinity.REASON_EXISTING,
+        "A pod that runs near this node does not tolerate such pods beside it.",
+    ),
+    (interpodaffinity.NAME, "parsing pod: {problem}", "The pod's rules on other pods can't be read: {problem}."),
+    (_DRA, "cannot allocate all claims", "The devices that the pod claims are not all free on this node."),
+    (_DRA, "resourceclaim not available on the node", "The claimed device is not on this node."),
+    (_DRA, "resourceclaim in use", "The claimed device is in use by other pods."),
+    (_DRA, "cannot fit resource", "The device that the pod asks for is not free on this node."),
+    (
+        _DRA,
+        "request {request}: device class {name} does not exist",
+        "The pod asks for devices of the class {name}, which does not exist.",
+    ),
+    (_DRA, "timed out trying to allocate devices", "The scheduler gave up searching for free devices on this node."),
+    (_DRA, 'resourceclaim "{claim}" not found', "The device claim {claim} does not exist."),
+    (_DRA, "waiting for resource driver", "The driver of the claimed device has not answered yet."),
+    (
+        _DRA,
+        "waiting for resource claim controller to create the resourceclaim {claim}",
+        "A device claim is being made.",
+    ),
+    (
+        _FEATURES,
+        "node declared features check failed - unsatisfied requirements: {features}",
+        "This node lacks features that the pod needs: {features}.",
+    ),
+    ("", "node(s) didn't satisfy plugin(s) [{plugins}]", "The pod asks for other nodes by name."),
+    ("", "node(s) didn't satisfy plugin {plugins}", "The pod asks for other nodes by name."),
+    ("", "no nodes available to schedule pods", "The cluster has no nodes that could take pods."),
+    ("", "no new claims to deallocate", "No device could be freed for the pod."),
+    ("", "Preemption is not helpful for scheduling", "Removing other pods would not help."),
+    ("", "No preemption victims found for incoming pod", "There are no less important pods that could make room."),
+)
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{\{|\}\}|\{\w+\})", template)
+    names = {"{{": r"\{", "}}": r"\}"}
+    return re.compile(
+        "".join(names.get(p) or (f"(?P<{p[1:-1]}>.+)" if p[:1] == "{" else re.escape(p)) for p in _once(parts)),
+        re.DOTALL,
+    )
+
+
+def _once(parts: list[str]) -> list[str]:
+    """A part that comes twice (a namespace, say) is named once and then only matched."""
+    seen: set[str] = set()
+    once: list[str] = []
+    for part in parts:
+        repeated = part in seen and part not in ("{{", "}}") and part[:1] == "{"
+        once.append("{_" + str(len(once)) + "}" if repeated else part)
+        seen.add(part)
+    return once
+
+
+_EXACT = {(plugin, reason): words for plugin, reason, words in TABLE if "{" not in reason}
+_VARIABLE = [(plugin, _pattern(reason), words) for plugin, reason, words in TABLE if "{" in reason]
+
+
+def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = None) -> str:
+    """What a reason means, in plain words; by how much, where `shortage` tells it."""
+    if shortage is not None:
+        return _short(shortage)
+    for known in (plugin or "", ""):
+        if (known, reason) in _EXACT:
+            return _EXACT[known, reason]
+    for known, pattern, words in _VARIABLE:
+        if known in (plugin, "") or not plugin:
+            found = pattern.fullmatch(reason)
+            if found is not None:
+                return words.format(**{key: _RESOURCES.get(value, value) for key, value in found.groupdict().items()})
+    if not plugin:
+        return next((words for _, known_reason, words in TABLE if known_reason == reason), reason)
+    return reason
+
+
+def _short(shortage: Shortage) -> str:
+    name = shortage.resource
+    if name == "pods":
+        return f"This node runs as many pods as it may: {shortage.allocatable}."
+    asked, free = amount_words(name, shortage.asked, up=True), amount_words(name, max(shortage.free, 0))
+    if shortage.allocatable <= 0:
+        return f"This node has no {resource_words(name)}."
+    if shortage.asked > shortage.allocatable:
+        return f"This node is too small: {asked} asked, and it has {amount_words(name, shortage.allocatable)} in all."
+    return f"{amount_words(name, shortage.short_by, up=True)} too little: {asked} asked, {free} free."
+
+
+# --- amounts ----------------------------------------------------------------------------------------------------
+
+_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk space"}
+_UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
+
+
+def resource_words(name: str) -> str:
+    """What people call a resource."""
+    return _RESOURCES.get(name, name)
+
+
+def amount_words(resource: str, amount: int, *, up: bool = False) -> str:
+    """`1.5 CPU`, `3.25 GiB of memory`, `2 nvidia.com/gpu`.
+
+    Rounded down, so that nobody is promised more than there is; `up` is for what is asked or missing.
+    """
+    if resource == "cpu":
+        return f"{_decimal(amount, 1000, places=3, up=up)} CPU"
+    if resource not in ("memory", "ephemeral-storage"):
+        return f"{amount} {resource}"
+    for unit, size in _UNITS:
+        if abs(amount) >= size:
+            return f"{_decimal(amount, size, places=2, up=up)} {unit} of {resource_words(resource)}"
+    return f"{amount} bytes of {resource_words(resource)}"
+
+
+def _decimal(amount: int, size: int, *, places: int, up: bool) -> str:
+    scaled = -(-abs(amount) * 10**places // size) if up else abs(amount) * 10**places // size
+    whole, rest = divmod(scaled, 10**places)
+    fraction = f"{rest:0{places}d}".rstrip("0")
+    return ("-" if amount < 0 else "") + (f"{whole}.{fraction}" if fraction else str(whole))
