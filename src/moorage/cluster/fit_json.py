@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from moorage.scheduling.advice import advise
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
+from moorage.scheduling.words import sentence
 
 _encode = msgspec.json.Encoder().encode
 
@@ -17,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 def fit_answer(cluster: Cluster, pod: dict[str, Any], *, revision: int) -> bytes:
     """The verdict for this very pod, and what would work instead."""
     verdict = cluster.fit(pod)
-    return _answer(verdict, advice={}, revision=revision)
+    return _answer(verdict, advice=advise(cluster, pod, verdict), revision=revision)
 
 
 def _answer(verdict: Verdict, *, advice: Any, revision: int) -> bytes:
@@ -60,7 +62,7 @@ def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
             {
                 "code": verdict.plugin,
                 "message": message,
-                "text": message,
+                "text": sentence(verdict.plugin, message, shortage=short),
                 "short_by": _short_by(short) if short is not None else None,
             }
         )
@@ -68,7 +70,8 @@ def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
 
 
 def _shortage(message: str, details: tuple[Shortage, ...]) -> Shortage | None:
-    return next((short for short in details if message in (f"Insufficient {short.resource}", "Too many pods")), None)
+    resource = "pods" if message == "Too many pods" else message.removeprefix("Insufficient ")
+    return next((short for short in details if short.resource == resource), None)
 
 
 def _short_by(short: Shortage) -> dict[str, Any]:
