@@ -63,13 +63,12 @@ class LiveCluster:
         self._resources = tuple(resources)
         self._started = datetime.now(UTC)
         self._health = {resource.name: Health() for resource in self._resources}
-        self._store = Store(on_change=self._mark, on_health=self._heard)
+        self._wake = asyncio.Event()
+        self._store = Store(on_change=self._wake.set, on_health=self._heard)
         self._json = NodeJson(
             self._store.cluster, gpu_details=gpu_details, labels=label_allow_list, gpus=GpuNames(tuple(gpu_resources))
         )
         self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
-        self._marked: set[str] = set()
-        self._wake = asyncio.Event()
         self._told: Status | None = None
         self._followers: set[Follower] = set()
         self._base = Snapshot(0, secrets.token_hex(4), self._started, {})
@@ -124,7 +123,8 @@ class LiveCluster:
 
     def touch(self, names: Iterable[str]) -> None:
         """Facts from elsewhere (cards) have changed for these nodes."""
-        self._mark(names)
+        self._store.changed.update(names)
+        self._wake.set()
 
     # --- running ------------------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class LiveCluster:
         if any(resource.required and not self._health[resource.name].listed for resource in self._resources):
             self._tell(None)
             return
-        marked, self._marked = self._marked, set()
+        marked, self._store.changed = self._store.changed, set()
         fresh: dict[str, bytes | None] = {}
         for number, name in enumerate(marked, start=1):
             fresh[name] = self._json.of(name)
@@ -202,10 +202,6 @@ class LiveCluster:
         return True
 
     # --- what the store tells -----------------------------------------------------------------------------------
-
-    def _mark(self, names: Iterable[str]) -> None:
-        self._marked.update(names)
-        self._wake.set()
 
     def _heard(self, resource: Resource, health: Health) -> None:
         before = self._health[resource.name]

@@ -9,6 +9,7 @@ The first list is taken in page by page, since there is nothing yet that it coul
 place at once, when it is whole: until then only what differs is kept aside, so that it costs little memory.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -20,6 +21,7 @@ from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest
 
 Key = str | tuple[str, str]
+_PODS = (CountedPod, Pod)
 
 
 class Store:
@@ -28,11 +30,13 @@ class Store:
     def __init__(
         self,
         *,
-        on_change: Callable[[Iterable[str]], None] = lambda _nodes: None,
+        on_change: Callable[[], None] = lambda: None,
         on_health: Callable[[Resource, Health], None] = lambda _resource, _health: None,
         cluster: Cluster | None = None,
     ) -> None:
         self.cluster = cluster if cluster is not None else Cluster()
+        # Nodes that may read differently since someone last took this set away.
+        self.changed: set[str] = set()
         self._lists: dict[str, _List] = {}
         self._listed: set[str] = set()
         self._on_change = on_change
@@ -45,6 +49,7 @@ class Store:
 
     def page(self, resource: Resource, page: Page) -> None:
         lot = self._lists[resource.name]
+        lot.unreadable += page.unreadable
         in_place = resource.name not in self._listed
         for item in page.objects:
             value = self._read(item)
@@ -57,7 +62,6 @@ class Store:
                     self._set(value)
                 else:
                     lot.changed.append(value)
-        lot.unreadable += page.unreadable
 
     def end(self, resource: Resource) -> None:
         lot = self._lists.pop(resource.name)
@@ -72,6 +76,7 @@ class Store:
         for error in lot.unreadable:
             self.put_unreadable(resource, error)
         self._listed.add(resource.name)
+        self._on_change()
 
     def put(self, resource: Resource, item: Any) -> None:
         value = self._read(item)
@@ -79,17 +84,20 @@ class Store:
             self.put_unreadable(resource, value)
         elif not self._is_known(value):
             self._set(value)
+            self._on_change()
 
     def put_unreadable(self, _resource: Resource, item: Unreadable) -> None:
         # What a pod was before no longer holds, and what it is now can't be read: it counts as unreadable and as
         # nothing else. A node keeps its former facts, and says so.
         if item.identity.kind == Pod.KIND:
-            self._mark(self.cluster.pods.get(_uid_of(item)))
+            self._mark_pod(_uid_of(item))
         self.cluster.set_unreadable(item)
         self._mark_unreadable(item)
+        self._on_change()
 
     def drop(self, resource: Resource, item: Any) -> None:
         self._remove(resource, _key_of_unreadable(item) if isinstance(item, Unreadable) else key_of(item))
+        self._on_change()
 
     def report(self, resource: Resource, health: Health) -> None:
         self._on_health(resource, health)
@@ -98,7 +106,7 @@ class Store:
 
     def _read(self, item: Any) -> Any:
         """A pod as its digest, anything else as it is."""
-        if not isinstance(item, CountedPod | Pod):
+        if not isinstance(item, _PODS):
             return item
         try:
             return digest(item, server_version=self.cluster.server_version)
@@ -128,18 +136,13 @@ class Store:
     def _set(self, value: Any) -> None:
         cluster = self.cluster
         if isinstance(value, PodInfo):
-            broken = cluster.unreadable_objects.get((Pod.KIND, value.uid)) if cluster.unreadable_objects else None
-            if broken is not None:
-                self._mark_unreadable(broken)
-            self._mark(cluster.pods.get(value.uid))
+            self._mark_pod(value.uid)
             cluster.set_pod(value)
-            self._mark(value)
+            self._mark_pod(value.uid)
         elif isinstance(value, Node):
-            try:
+            self.changed.add(value.metadata.name)
+            with contextlib.suppress(Unreadable):  # it is noted in the cluster
                 cluster.set_node(value)
-            except Unreadable as error:
-                self._mark_unreadable(error)
-            self._on_change((value.metadata.name,))
         else:
             cluster.set_object(value)
 
@@ -149,27 +152,30 @@ class Store:
             cluster.remove_object(resource.kind, *key)
         elif resource.name == Node.PLURAL:
             cluster.remove_node(key)
-            self._on_change((key,))
+            self.changed.add(key)
         else:
-            broken = cluster.unreadable_objects.get((Pod.KIND, key)) if cluster.unreadable_objects else None
-            if broken is not None:
-                self._mark_unreadable(broken)
-            self._mark(cluster.pods.get(key))
+            self._mark_pod(key)
             cluster.remove_pod(key)
 
     # --- which nodes read differently now -----------------------------------------------------------------------
 
-    def _mark(self, pod: PodInfo | None) -> None:
+    def _mark_pod(self, uid: str) -> None:
+        """The node whose sums this pod is part of, as far as it is known now."""
+        pod = self.cluster.pods.get(uid)
         if pod is not None:
             name = pod.node_name or pod.nominated_node_name
             if name is not None:
-                self._on_change((name,))
+                self.changed.add(name)
+        elif self.cluster.unreadable_objects:
+            error = self.cluster.unreadable_objects.get((Pod.KIND, uid))
+            if error is not None:
+                self._mark_unreadable(error)
 
     def _mark_unreadable(self, error: Unreadable) -> None:
         identity = error.identity
         name = identity.name if identity.kind == Node.KIND else identity.node_name
         if name:
-            self._on_change((name,))
+            self.changed.add(name)
 
 
 class _List:
@@ -186,7 +192,7 @@ def key_of(value: Any) -> Key:
     if isinstance(value, PodInfo):
         return value.uid
     meta = value.metadata
-    if isinstance(value, CountedPod | Pod):
+    if isinstance(value, _PODS):
         return str(meta.uid or f"{meta.namespace or 'default'}/{meta.name}")
     return str(meta.name) if isinstance(value, Node) else (meta.namespace or "", meta.name)
 
