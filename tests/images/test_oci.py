@@ -63,7 +63,7 @@ class RegistryStub:
     async def _tags(self, request):
         last = request.query.get("last")
         if last is None:
-            link = f"<{request.path}?n=2&last=2>; rel=\"next\""
+            link = f'<{request.path}?n=2&last=2>; rel="next"'
             return web.json_response({"tags": self.tags[:2]}, headers={"Link": link})
         return web.json_response({"tags": self.tags[2:]})
 

@@ -1,5 +1,6 @@
 """A dump of a cluster as a source: what `kubectl get … -o json` (or yaml) wrote."""
 
+import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -75,6 +76,8 @@ def _parsed(data: bytes, *, name: str) -> Any:
         return msgspec.json.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass
+    if (several := _several(data)) is not None:
+        return several
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -85,6 +88,20 @@ def _parsed(data: bytes, *, name: str) -> Any:
     if not documents:
         raise MoorageError(f"{name} is empty", hint=HINT)
     return documents[0] if len(documents) == 1 else documents
+
+
+def _several(data: bytes) -> list[Any] | None:
+    """JSON documents one after the other; None where it is something else."""
+    decoder, documents = json.JSONDecoder(), []
+    try:
+        text = data.decode().strip()
+        while text:
+            document, end = decoder.raw_decode(text)
+            documents.append(document)
+            text = text[end:].lstrip()
+    except (ValueError, RecursionError):
+        return None
+    return documents or None
 
 
 def _objects(parsed: Any, *, kind: str | None = None) -> list[dict[str, Any]]:

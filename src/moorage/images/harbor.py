@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from moorage.images.http import Registry, RegistryError, next_page
 from moorage.images.image import Image
@@ -142,8 +142,7 @@ class Harbor:
         """By `Link` where it is given, by `X-Total-Count` otherwise, and by a full page where neither is."""
         total = headers.get("x-total-count", "")
         if "link" in headers and (link := next_page(headers)) is not None:
-            parts = urlsplit(link)  # Harbor gives a path; behind a proxy it may name a host that we can't reach
-            return f"{parts.path}?{parts.query}"
+            return link
         more = seen < int(total) if total.isdigit() else full
         if "link" in headers and not total.isdigit():
             more = False

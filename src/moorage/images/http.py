@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
@@ -84,7 +85,7 @@ class Registry:
             headers["Authorization"] = f"Bearer {self._tokens[scope]}"
         elif (basic := self._basic()) is not None:
             headers["Authorization"] = basic
-        return await self._fetch(path if "://" in path else self.url + path, headers=headers)
+        return await self._fetch(self.url + path, headers=headers)
 
     def _basic(self) -> str | None:
         password = self._password()
@@ -147,9 +148,13 @@ class Registry:
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:
-    """The path behind `Link: <…>; rel="next"` (RFC 8288), or None on the last page."""
+    """The path behind `Link: <…>; rel="next"` (RFC 8288), or None on the last page.
+
+    Its host is left out: behind a proxy it may be one that can't be reached, and no other one may get our log-in.
+    """
     for part in headers.get("link", "").split(","):
         target, _, parameters = part.strip().partition(">")
         if 'rel="next"' in parameters.replace(" ", "") and target.startswith("<"):
-            return target[1:]
+            parts = urlsplit(target[1:])
+            return f"{parts.path}?{parts.query}"
     return None

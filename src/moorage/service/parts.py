@@ -13,6 +13,7 @@ from moorage.cluster.live import LiveCluster
 from moorage.cluster.node_json import DEFAULT_LABELS
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
+from moorage.gpus.sources import from_settings
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
@@ -89,10 +90,15 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         token_file=settings.api_token_file,
         certificate_authority=settings.api_ca_file,
     )
-    cards = Cards()
+    cards = Cards(
+        from_settings(settings.model_dump(), client=client, directory=lambda: live.cluster.nodes),
+        holders=settings.gpu_holders,
+        extra_resources=settings.gpu_resources,
+    )
     live = LiveCluster(
         client,
         gpu_details=cards.details,
+        gpu_resources=settings.gpu_resources,
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
     )

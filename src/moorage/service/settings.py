@@ -47,6 +47,45 @@ class Settings(BaseSettings):
     )
     max_streams: int = Field(default=5000, ge=1, description="Open streams at most; more are asked to come back later.")
 
+    gpu_resources: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Further resource names that count as GPUs, separated by commas."
+    )
+    gpu_holders: Literal["hidden", "namespace", "pod"] = Field(
+        default="hidden", description="What everybody may see of who holds a card: nothing, the namespace, or the pod."
+    )
+    gpu_prometheus_url: str | None = Field(
+        default=None, description="Prometheus that scrapes the cards' exporters, such as http://prometheus:9090."
+    )
+    gpu_prometheus_token_file: Path | None = Field(default=None, description="File with a token for it.")
+    gpu_dcgm: bool = Field(default=False, description="Ask the dcgm-exporter of each node, by its pod's address.")
+    gpu_dcgm_namespace: str | None = Field(default=None, description="Its namespace; without one, all are searched.")
+    gpu_dcgm_port: int = Field(default=9400, ge=1, le=65535, description="Its port.")
+    gpu_amd: bool = Field(default=False, description="Ask AMD's device-metrics-exporter of each node.")
+    gpu_amd_namespace: str | None = Field(default=None, description="Its namespace; without one, all are searched.")
+    gpu_amd_port: int = Field(default=5000, ge=1, le=65535, description="Its port.")
+    gpu_dra: bool = Field(
+        default=False, description="Follow ResourceSlices and ResourceClaims; needs the rights of optional/dra.yaml."
+    )
+    gpu_agent: bool = Field(
+        default=False, description="Ask moorage's own agent on each node; needs optional/gpu-agent.yaml."
+    )
+    gpu_agent_namespace: str | None = Field(
+        default=None, description="The agent's namespace; without one, all are searched."
+    )
+    gpu_agent_port: int = Field(default=9837, ge=1, le=65535, description="The agent's port.")
+    gpu_exec_namespace: str | None = Field(
+        default=None,
+        description="Run nvidia-smi by exec in pods of this namespace: a right that is root on the nodes.",
+    )
+    gpu_exec_selector: str | None = Field(
+        default=None, description="Label selector of those pods; without one, the known ones of NVIDIA's charts."
+    )
+    gpu_exec_command: str = Field(default="nvidia-smi", description="The program there, with its path if it needs one.")
+    gpu_poll_seconds: float = Field(
+        default=15, ge=1, description="How often exporters, agent and Prometheus are asked."
+    )
+    gpu_node_deadline_seconds: float = Field(default=4, gt=0, description="How long one node may take to answer.")
+
     images: Annotated[list[Any], NoDecode] = Field(
         default_factory=list, description="Images to offer, as a JSON list of references or objects."
     )
@@ -96,7 +135,7 @@ class Settings(BaseSettings):
         except json.JSONDecodeError:
             return [part.strip() for part in value.split(",") if part.strip()]
 
-    @field_validator("label_allow_list", "oci_repositories", mode="before")
+    @field_validator("label_allow_list", "oci_repositories", "gpu_resources", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -1,0 +1,201 @@
+"""`moorage nodes`, `fit` and `images` on a dump, a cluster and a service."""
+
+import asyncio
+import json
+import sys
+
+import yaml
+
+from moorage.service.run import serving
+from moorage.service.settings import Settings
+
+
+async def test_nodes_of_a_dump_as_a_table_of_80_columns(moorage, dump) -> None:
+    ended = await moorage("nodes", "--from", "-", stdin=dump)
+
+    assert (ended.status, ended.err) == (0, "")
+    lines = ended.out.splitlines()
+    assert [line.split()[0] for line in lines] == ["NODE", "big", "gpu", "small"]
+    assert all(len(line) <= 80 for line in lines)
+    assert "7/8" in ended.out
+    assert "1/2" in ended.out
+    assert "cordoned" in ended.out
+
+
+async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
+    as_json = await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)
+    as_yaml = await moorage("nodes", "--from", "-", "-o", "yaml", stdin=dump)
+
+    assert as_json.json() == yaml.safe_load(as_yaml.out)
+    assert as_json.json()[1]["available"]["gpu"] == 1
+
+
+async def test_a_dump_may_be_lists_by_kind_or_yaml(moorage, dump, tmp_path) -> None:
+    objects = json.loads(dump)["items"]
+    lists = []
+    for kind in ("Node", "Pod"):
+        items = [{k: v for k, v in o.items() if k not in ("kind", "apiVersion")} for o in objects if o["kind"] == kind]
+        lists.append({"kind": f"{kind}List", "apiVersion": "v1", "items": items})
+    forms = {
+        "one after the other": "\n".join(json.dumps(part, indent=1) for part in lists),
+        "yaml": yaml.safe_dump_all(lists),
+        "array": json.dumps(lists),
+    }
+    wanted = (await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)).json()
+
+    for name, text in forms.items():
+        path = tmp_path / "dump"
+        path.write_text(text)
+        assert (await moorage("nodes", "--from", str(path), "-o", "json")).json() == wanted, name
+
+
+async def test_an_unreadable_object_is_named_and_hides_no_other(moorage, dump, pod) -> None:
+    objects = json.loads(dump)
+    objects["items"].append(pod("bad", on="big", cpu="lots"))
+
+    ended = await moorage("nodes", "--from", "-", "-o", "json", stdin=json.dumps(objects))
+
+    assert ended.status == 0
+    assert "bad" in ended.err
+    assert len(ended.json()) == 3
+    assert ended.json()[0]["unreadable_pods"] == 1
+
+
+async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
+    fits = await moorage("fit", "--cpu", "4", "--from", "-", stdin=dump)
+    nowhere = await moorage("fit", "--gpu", "2", "--from", "-", stdin=dump)
+
+    assert (fits.status, nowhere.status) == (0, 1)
+    assert "It fits on 2 of 3 nodes." in fits.out
+    assert "It fits on none of 3 nodes." in nowhere.out
+    assert "What would work" in nowhere.out
+    assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
+
+
+async def test_fit_of_a_pod_from_a_file(moorage, dump, pod, tmp_path) -> None:
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod("q", cpu="12")))
+
+    ended = await moorage("fit", "--pod", str(tmp_path / "pod.yaml"), "--from", "-", "-o", "json", stdin=dump)
+
+    assert ended.status == 0
+    assert [name for name, verdict in ended.json()["nodes"].items() if verdict["fits"]] == ["big"]
+
+
+async def test_a_cluster_by_kubeconfig(moorage, simulator, node, tmp_path) -> None:
+    simulator.add(node("a", cpu="4"), node("b", cpu="8"))
+    simulator.kubeconfig(tmp_path / "kubeconfig")
+
+    named = await moorage("nodes", "-o", "json", "--kubeconfig", str(tmp_path / "kubeconfig"))
+    usual = await moorage("fit", "--cpu", "6", "-o", "json", env={"KUBECONFIG": str(tmp_path / "kubeconfig")})
+
+    assert [found["name"] for found in named.json()] == ["a", "b"]
+    assert [name for name, verdict in usual.json()["nodes"].items() if verdict["fits"]] == ["b"]
+
+
+async def test_a_service_answers_the_same(moorage, simulator, node) -> None:
+    simulator.add(node("a", cpu="4"), node("b", cpu="8"))
+    async with serving(Settings(port=0, api_server=simulator.url, images=["quay.io/x/lab:1"])) as (url, parts):
+        async with asyncio.timeout(10):
+            while parts.live.snapshot is None or len(parts.live.snapshot.nodes) < 2:
+                await asyncio.sleep(0.02)
+
+        nodes = await moorage("nodes", "-o", "json", "--server", url)
+        fit = await moorage("fit", "--cpu", "6", "-o", "json", env={"MOORAGE_SERVER": url})
+        images = await moorage("images", "--server", url)
+
+    assert [found["name"] for found in nodes.json()] == ["a", "b"]
+    assert (fit.status, fit.json()["nodes"]["b"]["fits"]) == (0, True)
+    assert "quay.io/x/lab:1 *" in images.out
+
+
+async def test_images_by_environment(moorage, dump) -> None:
+    ended = await moorage(
+        "images", "-o", "json", "--from", "-", stdin=dump, env={"MOORAGE_IMAGES": '["quay.io/x/lab:1"]'}
+    )
+
+    assert [image["reference"] for image in ended.json()] == ["quay.io/x/lab:1"]
+
+
+async def test_watch_shows_each_change(simulator, node, pod, tmp_path) -> None:
+    simulator.add(node("a", cpu="4"))
+    simulator.kubeconfig(tmp_path / "kubeconfig")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "moorage.cli", "nodes", "--watch", "--kubeconfig", str(tmp_path / "kubeconfig")),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while b"4/4" not in await process.stdout.readline():
+                pass
+            simulator.add(pod("p", on="a", cpu="1"))
+            while b"3/4" not in await process.stdout.readline():
+                pass
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+BAD = [
+    ((), 2),
+    (("nonsense",), 2),
+    (("nodes", "--nonsense"), 2),
+    (("nodes", "-o", "xml"), 2),
+    (("nodes", "--from", "/does/not/exist"), 2),
+    (("nodes", "--server", "http://127.0.0.1:1"), 2),
+    (("nodes", "--server", "nonsense"), 2),
+    (("nodes", "--kubeconfig", "/does/not/exist"), 2),
+    (("nodes", "--server", "http://127.0.0.1:1", "--from", "-"), 2),
+    (("nodes", "--watch", "--from", "-"), 2),
+    (("nodes",), 2),
+    (("fit", "--from", "-"), 2),
+    (("fit", "--cpu", "four", "--from", "-"), 2),
+    (("fit", "--gpu", "-1", "--from", "-"), 2),
+    (("fit", "--pod", "-", "--from", "-"), 2),
+    (("fit", "--pod", "/does/not/exist", "--from", "-"), 2),
+    (("serve", "--host", "0.0.0.0"), 2),
+    (("serve", "--port", "99999"), 2),
+    (("serve", "--kubeconfig", "/does/not/exist", "--port", "0"), 2),
+    (("serve", "--token-file", "/does/not/exist", "--port", "0"), 2),
+    (("serve", "--images-file", "/does/not/exist", "--port", "0"), 2),
+]
+
+
+async def test_what_goes_wrong_is_one_sentence_and_status_2(moorage, dump) -> None:
+    for arguments, status in BAD[1:]:
+        ended = await moorage(*arguments, stdin=dump)
+
+        assert ended.status == status, (arguments, ended)
+        assert len(ended.err.strip().splitlines()) == 1, (arguments, ended.err)
+        assert ended.err.startswith("moorage: "), (arguments, ended.err)
+        assert ended.out == "", (arguments, ended.out)
+
+
+async def test_garbage_for_a_dump_is_one_sentence(moorage) -> None:
+    for text in ("", "nonsense", "{", "[]", "null", "\x00", '{"kind": "List", "items": []}', "a: [", "[" * 5000):
+        ended = await moorage("nodes", "--from", "-", stdin=text)
+
+        assert ended.status == 2, (text, ended)
+        assert len(ended.err.strip().splitlines()) == 1, (text, ended.err)
+
+
+async def test_escape_sequences_never_reach_the_terminal(moorage, dump) -> None:
+    evil = dump.replace('"big"', '"big\\u001b[31m\\u202e"')
+
+    table = await moorage("nodes", "--from", "-", stdin=evil)
+
+    assert "big" in table.out
+    assert "\x1b" not in table.out
+    assert "\u202e" not in table.out
+
+
+async def test_help_names_every_command_and_setting(moorage) -> None:
+    general = await moorage("--help")
+    serve = await moorage("serve", "--help")
+
+    for command in ("nodes", "fit", "images", "serve", "simulate", "demo"):
+        assert command in general.out
+    text = "".join(serve.out.split())
+    for name in Settings.model_fields:
+        if name != "registry_password":
+            assert f"--{name.replace('_', '-')}" in text, name
+            assert f"[MOORAGE_{name.upper()}]" in text, name
