@@ -60,9 +60,9 @@ def shared(programs: Path) -> Iterator[ControlPlane]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own(programs: Path) -> Iterator[ControlPlane]:
-    """For tests that stop, freeze or flood it."""
+    """For the tests of one file, which kill and restart its parts; each leaves it running."""
     with control_plane(programs) as running:
         yield running
 

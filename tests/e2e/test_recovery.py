@@ -26,8 +26,8 @@ def cut(own: ControlPlane) -> Iterator[Wire]:
 
 @pytest.fixture
 def served(own: ControlPlane, cut: Wire, tmp_path: Path) -> Iterator[Service]:
-    add_node(own.admin, node("n1", cpu="8"))
-    add_node(own.admin, node("n2", cpu="4", gpu=1))
+    for made in (node("n1", cpu="8"), node("n2", cpu="4", gpu=1)):
+        add_node(own.admin, made)
     own.admin.create(pod("first", on="n1", cpu="1"))
     through = own.write_kubeconfig(
         own.folder / "wire.kubeconfig", token=own.admin.token, server=f"https://127.0.0.1:{cut.port}"
@@ -35,6 +35,10 @@ def served(own: ControlPlane, cut: Wire, tmp_path: Path) -> Iterator[Service]:
     with service(through, folder=own.folder) as made:
         until(lambda: _cpu("n1", 7)(made.nodes()), within=5, what="the first picture is right")
         yield made
+    for found in own.admin.list("Pod"):
+        own.admin.delete("Pod", found["metadata"]["name"], namespace="default", grace=0)
+    for name in ("n1", "n2"):
+        own.admin.delete("Node", name)
 
 
 def _cpu(name: str, free: float):

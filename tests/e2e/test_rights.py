@@ -1,11 +1,12 @@
 """Least rights, on a real API server with RBAC: the tree's own manifests are enough, and each of their lines is needed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 import yaml
 
 from rig.api import Api, Obj, Refused
@@ -179,6 +180,13 @@ def poorer(
     admin.delete("ClusterRole", name)
 
 
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def closing() -> AsyncIterator[None]:
+    """TLS connections say goodbye after their session is closed; the loop has to turn until the last one has."""
+    yield
+    await asyncio.sleep(0.5)
+
+
 async def _live(kubeconfig: Path, ready: Any) -> Any:
     """The service's own picture of the cluster, once it is as asked."""
     from moorage.cluster.live import LiveCluster
@@ -198,18 +206,23 @@ async def _live(kubeconfig: Path, ready: Any) -> Any:
         await client.close()
 
 
+@pytest.mark.usefixtures("closing")
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("poorer", LINES, indirect=True, ids=[f"{verb}-{kind}" for kind, verb in LINES])
 async def test_each_right_that_is_missing_is_named(poorer: Path, request: pytest.FixtureRequest) -> None:
     kind, _ = request.node.callspec.params["poorer"]
+    needed = kind in ("nodes", "pods")
 
-    status, _ = await _live(poorer, lambda live: live.status.missing_rights)
+    status, _ = await _live(poorer, lambda live: live.status.missing_rights and (needed or not live.status.stale))
 
     assert status.missing_rights == [f"may not list {kind} cluster-wide: grant list and watch on {kind}"]
-    assert status.stale == (kind in ("nodes", "pods"))
-    if status.stale:
+    assert status.stale == needed
+    if needed:
         assert f"grant list and watch on {kind}" in status.reason
 
 
+@pytest.mark.usefixtures("closing")
+@pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("poorer", [("persistentvolumes", "list")], indirect=True)
 async def test_numbers_are_right_without_a_right_that_only_verdicts_need(poorer: Path) -> None:
     status, snapshot = await _live(poorer, lambda live: live.snapshot is not None and live.status.missing_rights)

@@ -81,6 +81,8 @@ class Wire:
         for task in tasks:
             task.cancel()
         self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        # A transport closes its socket a turn of the loop after it is told to.
+        self._loop.run_until_complete(asyncio.sleep(0.01))
         self._loop.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -90,9 +92,8 @@ class Wire:
         connection = _Connection(writer, silent=self._hangs)
         self._open.add(connection)
         try:
-            there_reader, there_writer = await asyncio.open_connection(*self.target)
-            connection.there = there_writer
-            await asyncio.gather(connection.carry(reader, there_writer), connection.carry(there_reader, writer))
+            there_reader, connection.there = await asyncio.open_connection(*self.target)
+            await asyncio.gather(connection.carry(reader, connection.there), connection.carry(there_reader, writer))
         except (OSError, asyncio.CancelledError):
             pass
         finally:

@@ -54,7 +54,8 @@ class Service:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as refused:
-            return refused.code, dict(refused.headers), refused.read()
+            with refused:
+                return refused.code, dict(refused.headers), refused.read()
 
     def status(self, path: str) -> int | None:
         try:
