@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -26,6 +25,8 @@ from moorage.gpus.sources.sweep import NoAnswer
 from moorage.gpus.view import NodeLike, NodeView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from moorage.gpus.facts import CardFact
 
 log = logging.getLogger(__name__)
