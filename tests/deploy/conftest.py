@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,35 +129,34 @@ class Playbook:
         return log.read_text().splitlines() if log.exists() else []
 
 
-@pytest.fixture
-def playbook(tmp_path: Path) -> Playbook:
-    return Playbook(tmp_path)
+@pytest.fixture(scope="session")
+def new_playbook(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Playbook]:
+    """A playbook with a cluster of its own, which is empty."""
+    return lambda: Playbook(tmp_path_factory.mktemp("playbook"))
 
 
-@pytest.fixture
-async def service(simulator: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Starts the real service on the simulated cluster, and says where: `await service(tokens)` is the environment for the fakes."""
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """`async with serving(simulator, tokens=…)`: the real service on a simulated cluster, and where the fakes find it."""
     import uvicorn
 
     from moorage.service import Settings, create_app
 
-    running: list[tuple[uvicorn.Server, asyncio.Task[None]]] = []
-
-    async def start(tokens: str | None = None, **settings: Any) -> dict[str, str]:
+    @asynccontextmanager
+    async def running(simulator: Any, *, tokens: str | None = None) -> AsyncIterator[dict[str, str]]:
+        settings: dict[str, Any] = {"api_server": simulator.url}
         if tokens is not None:
-            settings["token_file"] = tmp_path / "tokens"
+            settings["token_file"] = tmp_path_factory.mktemp("tokens") / "tokens"
             settings["token_file"].write_text(tokens)
-        app = create_app(Settings(api_server=simulator.url, **settings))
-        server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None))
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(Settings(**settings)), host="127.0.0.1", port=0, log_config=None)
+        )
         task = asyncio.create_task(server.serve())
-        running.append((server, task))
         async with asyncio.timeout(20):
             while not server.started:
                 await asyncio.sleep(0.02)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return {"FAKE_PORT": str(port), "FAKE_API": simulator.url}
-
-    yield start
-    for server, task in running:
+        yield {"FAKE_PORT": str(server.servers[0].sockets[0].getsockname()[1]), "FAKE_API": simulator.url}
         server.should_exit = True
         await task
+
+    return running

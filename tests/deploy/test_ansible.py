@@ -1,10 +1,7 @@
-import base64
 import json
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
@@ -66,102 +63,10 @@ def test_every_variable_of_the_role_has_a_default_and_a_description(root):
     assert set(defaults) == set(described)
 
 
-CARD_LABELS = {"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4090", "nvidia.com/gpu.memory": "24576"}
-
-
-def a_node_with_a_card(node, pod, labels=CARD_LABELS):
-    return (
-        node("vilanova1", cpu="16", memory="64Gi", gpu=1, labels=labels),
-        pod("web", on="vilanova1", cpu="4500m", memory="10Gi"),
-    )
-
-
-def tokens_of(playbook):
-    return base64.b64decode(playbook.objects()["secret/moorage/moorage-tokens"]["data"]["tokens"]).decode()
-
-
-async def test_the_api_phase_deploys_and_sees_availability_and_cards(playbook, service, simulator, node, pod):
-    simulator.add(*a_node_with_a_card(node, pod))
-
-    played = await playbook.run(
-        "--tags",
-        "api",
-        environment=await service(),
-        moorage_settings={"harbor_project": "library"},
-        moorage_images=["a:1"],
-    )
-
-    assert played.rc == 0, played.output
-    assert "1 node(s) with their availability" in played.text
-    assert "1 node(s) with cards, each with model and memory_total" in played.text
-    assert {"deployment/moorage", "clusterrole/", "service/moorage"} <= {
-        at.rpartition("/")[0] for at in playbook.objects()
-    }
-
-
-async def test_the_api_phase_asks_with_the_token_that_it_made_and_changes_nothing_the_second_time(
-    playbook, service, simulator, node, pod
-):
-    simulator.add(*a_node_with_a_card(node, pod))
-    await playbook.run("--tags", "api", environment=await service())
-    tokens = tokens_of(playbook)
-
-    played = await playbook.run("--tags", "api", environment=await service(tokens))
-
-    assert played.rc == 0, played.output
-    assert played.changed == 0
-    assert tokens_of(playbook) == tokens
-    assert all(token not in played.output for token in re.findall(r":([A-Za-z0-9]{48})$", tokens, re.MULTILINE))
-
-
-async def test_the_api_phase_takes_the_service_back_when_a_card_is_not_known(playbook, service, simulator, node, pod):
-    simulator.add(*a_node_with_a_card(node, pod, labels={}))
-
-    played = await playbook.run("--tags", "api", environment=await service())
-
-    assert played.rc != 0
-    assert "Not known: vilanova1, card 0: model; vilanova1, card 0: memory_total" in played.text
-    assert "The service was taken back." in played.text
-    assert "deployment/moorage/moorage" not in playbook.objects()
-
-
-async def test_the_check_alone_takes_nothing_back(playbook, service, simulator, node, pod):
-    simulator.add(*a_node_with_a_card(node, pod))
-    await playbook.run("--tags", "api", environment=await service())
-
-    played = await playbook.run("--tags", "check-api", moorage_api_url="http://127.0.0.1:9", moorage_check_retries=0)
-
-    assert played.rc != 0
-    assert "Nothing was taken back" in played.text
-    assert "deployment/moorage/moorage" in playbook.objects()
-
-
-async def test_a_token_that_the_service_does_not_know_fails_the_check_in_words(playbook, service, simulator, node, pod):
-    simulator.add(*a_node_with_a_card(node, pod))
-    await playbook.run("--tags", "api", environment=await service())
-
-    played = await playbook.run(
-        "--tags", "check-api", environment=await service("hub:reader:some-other-token-of-the-hub\n")
-    )
-
-    assert played.rc != 0
-    assert "answered 401 (This token is not known to the service.)" in played.text
-
-
-async def test_the_port_forward_is_closed_after_the_check(playbook, service, simulator, node, pod):
-    simulator.add(*a_node_with_a_card(node, pod))
-
-    await playbook.run("--tags", "api", environment=await service())
-
-    [forward] = [line for line in playbook.called("kubectl") if "port-forward" in line]
-    listed = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not [line for line in listed if str(playbook.state.parent).encode() in line and b"port-forward" in line], (
-        forward
-    )
-
-
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-async def test_the_overlay_of_the_role_is_what_kustomize_understands(playbook):
+async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playbook):
+    playbook = new_playbook()
+
     played = await playbook.run(
         *("--tags", "api", "--check"),
         moorage_namespace="berths",
