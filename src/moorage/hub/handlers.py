@@ -48,6 +48,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
     return [
         (rf"{at}/stream", StreamHandler),
         (rf"{at}/fit", FitHandler),
+        (rf"{at}/form", FormHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (rf"{at}/static/[0-9a-f]+/(.*)", StaticHandler, {"path": str(STATIC)}),
     ]
@@ -167,3 +168,21 @@ class FitHandler(APIHandler):
             raise web.HTTPError(404, "there is no such user")
         spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
         return await verdict.on(spawner, body)
+
+
+class FormHandler(APIHandler):
+    """`GET /hub/moorage/form?user=…`: the spawn form as that person gets it, so that a deployment can be checked."""
+
+    def get_content_type(self) -> str:
+        return "text/html"
+
+    @web.authenticated
+    async def get(self) -> None:
+        self.finish(await self._form(user_name=self.get_argument("user", None) or self.current_user.name))
+
+    @needs_scope("servers")
+    async def _form(self, user_name: str) -> str:
+        user = self.find_user(user_name)
+        if user is None:
+            raise web.HTTPError(404, "there is no such user")
+        return str(await user.spawner.get_options_form())
