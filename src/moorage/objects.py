@@ -604,6 +604,13 @@ class RuntimeClass(Object):
     scheduling: RuntimeScheduling | None = None
 
 
+class PriorityClass(Object):
+    KIND: ClassVar[str] = "PriorityClass"
+    PLURAL: ClassVar[str] = "priorityclasses"
+    value: int = 0
+    global_default: bool | None = None
+
+
 class DeviceClassSpec(_Part):
     extended_resource_name: str | None = None
 

@@ -33,7 +33,8 @@ from moorage.objects import (
     decode,
 )
 from moorage.quantity import NANO, ceil_div, parse_nanos
-from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, is_scalar, pod_requests
+from moorage.scheduling.names import is_scalar
+from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, pod_requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,7 +12,6 @@ pkg/scheduler/framework/types.go (Resource.Add); from v1.37 the maxima of a resi
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +35,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.scheduling.names import is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +111,7 @@ def pod_requests(
                     key += (state.name, bytes(state.resources), bytes(state.allocated_resources))
     known = _known.get(found := tuple(key))
     if known is None:
-        known = _compute(pod, with_status=with_status, server_version=server_version)
+        known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
         if len(_known) >= _KEPT:
             _known.clear()
         _known[found] = known
@@ -188,7 +188,10 @@ def _is_infeasible(pod: Pod | CountedPod) -> bool:
 # --- the rule ---------------------------------------------------------------------------------------------------
 
 
-def _compute(pod: Pod | CountedPod, *, with_status: bool, server_version: Version) -> Requests:
+def exact_requests(
+    pod: Pod | CountedPod, *, with_status: bool = False, server_version: Version = SERVER_VERSION
+) -> Nanos:
+    """The effective requests before they are rounded, under every name that the pod gives."""
     reader = _Reader(pod)
     status = pod.status if with_status else None
     states = (
@@ -218,7 +221,7 @@ def _compute(pod: Pod | CountedPod, *, with_status: bool, server_version: Versio
     _apply_pod_level(total, reader, status=status, infeasible=infeasible)
     for name, amount in reader.amounts(pod.spec.overhead, at="spec.overhead").items():
         total[name] = total.get(name, 0) + amount
-    return rounded(total)
+    return total
 
 
 def _sum(reader: _Reader, counted: Any) -> Nanos:
@@ -294,35 +297,6 @@ def rounded(total: Nanos) -> Requests:
         ephemeral_storage=ceil_div(total.get("ephemeral-storage", 0), NANO),
         scalars={name: ceil_div(amount, NANO) for name, amount in total.items() if is_scalar(name)},
     )
-
-
-# --- names ------------------------------------------------------------------------------------------------------
-
-_QUALIFIED = re.compile(
-    r"(?P<domain>[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)/"
-    r"(?P<name>([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])",
-    re.ASCII,
-)
-_scalars: dict[str, bool] = {"cpu": False, "memory": False, "ephemeral-storage": False, "pods": False}
-
-
-def is_scalar(name: str) -> bool:
-    """Whether the scheduler counts this resource in units of its own (extended resources, huge pages, volumes)."""
-    known = _scalars.get(name)
-    if known is None:
-        known = is_extended(name) or name.startswith(("hugepages-", "attachable-volumes-")) or "kubernetes.io/" in name
-        if len(_scalars) < _KEPT:
-            _scalars[name] = known
-    return known
-
-
-def is_extended(name: str) -> bool:
-    """A device plugin's or an administrator's resource, such as `nvidia.com/gpu`."""
-    if "/" not in name or "kubernetes.io/" in name or name.startswith("requests.") or len(name) > 317:
-        return False
-    # Upstream asks that `requests.<name>` be a valid name too, since quota uses it.
-    found = _QUALIFIED.fullmatch("requests." + name)
-    return found is not None and len(found["domain"]) <= 253 and len(found["name"]) <= 63
 
 
 # --- arithmetic on amounts --------------------------------------------------------------------------------------

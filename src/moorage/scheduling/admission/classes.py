@@ -1,0 +1,93 @@
+"""RuntimeClass and PriorityClass: what the classes that a pod names add to it.
+
+Source: kubernetes v1.36 plugin/pkg/admission/runtimeclass/admission.go and plugin/pkg/admission/priority/admission.go
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from moorage.scheduling.admission.refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moorage.objects import PriorityClass, RuntimeClass
+
+Json = dict[str, Any]
+_RUNTIME, _PRIORITY = "RuntimeClass", "PriorityClass"
+
+
+def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
+    """Overhead, node selector and tolerations of the pod's RuntimeClass."""
+    spec = pod["spec"]
+    wanted = spec.get("runtimeClassName")
+    if not wanted:
+        if not spec.get("overhead"):
+            return []
+        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+        return [Refusal(_RUNTIME, "", why, "The pod sets an overhead by itself; only a runtime class may do so.")]
+    found = next((runtime for runtime in known if runtime.metadata.name == wanted), None)
+    if found is None:
+        why = f'pod rejected: RuntimeClass "{wanted}" not found'
+        return [Refusal(_RUNTIME, wanted, why, f"The runtime class {wanted} does not exist. Name another one.")]
+    overhead = (found.overhead.pod_fixed if found.overhead else None) or {}
+    if overhead:
+        if spec.get("overhead") not in (None, {}, overhead):
+            why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
+            return [
+                Refusal(_RUNTIME, wanted, why, "The pod's own overhead differs from its runtime class's. Leave it out.")
+            ]
+        spec["overhead"] = dict(overhead)
+    return _schedule(spec, found)
+
+
+def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
+    if runtime.scheduling is None:
+        return []
+    own = spec.get("nodeSelector") or {}
+    for key, value in (runtime.scheduling.node_selector or {}).items():
+        if own.get(key, value) != value:
+            why = (
+                f"pod rejected: conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                f"pod.spec.nodeSelector[{key}] = {own[key]}"
+            )
+            text = f"The runtime class runs only on nodes where {key} is {value}, and the choice is {own[key]}."
+            return [Refusal(_RUNTIME, runtime.metadata.name, why, text)]
+        own = {**own, key: value}
+    if own:
+        spec["nodeSelector"] = own
+    tolerations = [msgspec.to_builtins(toleration) for toleration in runtime.scheduling.tolerations or ()]
+    if tolerations:
+        held = spec.get("tolerations") or []
+        added = [{key: value for key, value in toleration.items() if value is not None} for toleration in tolerations]
+        spec["tolerations"] = [*held, *[toleration for toleration in added if toleration not in held]]
+    return []
+
+
+def apply_priority(pod: Json, known: Iterable[PriorityClass]) -> list[Refusal]:
+    """The number behind the pod's priority class, or behind the cluster's default one."""
+    spec, classes = pod["spec"], list(known)
+    wanted = spec.get("priorityClassName")
+    if wanted:
+        found = next((priority for priority in classes if priority.metadata.name == wanted), None)
+        if found is None:
+            why = f"no PriorityClass with name {wanted} was found"
+            return [Refusal(_PRIORITY, wanted, why, f"The priority class {wanted} does not exist. Name another one.")]
+    else:
+        defaults = [priority for priority in classes if priority.global_default]
+        found = min(defaults, key=lambda priority: priority.value, default=None)
+        if found is not None:
+            spec["priorityClassName"] = found.metadata.name
+    value = found.value if found is not None else 0
+    given = spec.get("priority")
+    if given is not None and given != value:
+        why = (
+            f"the integer value of priority ({given}) must not be provided in pod spec; "
+            f"priority admission controller computed {value} from the given PriorityClass name"
+        )
+        return [Refusal(_PRIORITY, wanted or "", why, "The pod gives its priority as a number. Name a class instead.")]
+    spec["priority"] = value
+    return []

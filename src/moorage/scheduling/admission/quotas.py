@@ -1,0 +1,179 @@
+"""ResourceQuota: what the pods of a namespace may ask for together.
+
+Source: kubernetes v1.36 staging/src/k8s.io/apiserver/pkg/admission/plugin/resourcequota/controller.go and
+pkg/quota/v1/evaluator/core/pods.go
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moorage.objects import Identity, ScopeRequirement
+from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of, text_of
+from moorage.scheduling.admission.refusal import Refusal
+from moorage.scheduling.names import is_extended
+from moorage.scheduling.words import amount_words, resource_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from moorage.objects import ResourceQuota
+    from moorage.scheduling.requests import Nanos
+
+Json = dict[str, Any]
+KIND = "ResourceQuota"
+_ONE = 10**9
+_MUST_BE_SAID = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
+
+
+def check(pod: Json, quotas: Iterable[ResourceQuota]) -> Iterator[Refusal]:
+    """Each quota that the pod would break."""
+    asked: Nanos | None = None
+    for quota in sorted(quotas, key=lambda held: held.metadata.name):
+        if not covers(quota, pod):
+            continue
+        if asked is None:
+            asked = usage(pod)
+        yield from _check(pod, quota, asked)
+
+
+def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
+    name = quota.metadata.name
+    identity = Identity(KIND, quota.metadata.namespace, name)
+    status, spec = quota.status, quota.spec
+    hard = nanos_of((status.hard if status else None) or (spec.hard if spec else None), of=identity, at="hard")
+    missing = _unsaid(pod, hard)
+    if missing:
+        text = "This namespace counts what its pods ask for, so each container must say it: " + missing + "."
+        yield Refusal(KIND, name, f"failed quota: {name}: must specify {missing}", text)
+    counted = {held: amount for held, amount in asked.items() if held in hard}
+    if counted and (status is None or status.used is None):
+        unknown = ",".join(sorted(counted))
+        message = f"status unknown for quota: {name}, resources: {unknown}"
+        yield Refusal(KIND, name, message, "The cluster has not yet counted what this namespace uses. Try again soon.")
+        return
+    used = nanos_of(status.used if status else None, of=identity, at="status.used")
+    over = [held for held, amount in counted.items() if amount and used.get(held, 0) + amount > hard[held]]
+    if over:
+        lists = (list_of(counted, over), list_of(used, over), list_of(hard, over))
+        message = "exceeded quota: {}, requested: {}, used: {}, limited: {}".format(name, *lists)
+        text = " ".join(_words(held, used.get(held, 0), hard[held]) for held in sorted(over))
+        yield Refusal(KIND, name, message, text, min(over))
+
+
+def _words(held: str, used: int, hard: int) -> str:
+    left = max(hard - used, 0)
+    if held in ("pods", "count/pods"):
+        return f"This namespace may have {hard // _ONE} pods, and has {used // _ONE}. Stop one first."
+    resource = held.removeprefix("requests.").removeprefix("limits.")
+    scale = 10**6 if resource == "cpu" else _ONE
+    total, rest = amount_words(resource, hard // scale), amount_words(resource, left // scale)
+    if not left:
+        return f"This namespace has used up its {resource_words(resource)}: {total}. Stop something first."
+    return f"This namespace may use {total} in all, and {rest} is left. Ask for no more than that."
+
+
+def usage(pod: Json) -> Nanos:
+    """What a pod counts, under every name by which a quota may know it."""
+    counts: Nanos = {"count/pods": _ONE, "pods": _ONE}
+    for name, amount in requests_of(pod).items():
+        if name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-"):
+            counts[name] = amount
+            counts[f"requests.{name}"] = amount
+        elif is_extended(name):
+            counts[f"requests.{name}"] = amount
+    for name, amount in limits_of(pod).items():
+        if name in ("cpu", "memory", "ephemeral-storage"):
+            counts[f"limits.{name}"] = amount
+    return counts
+
+
+def _unsaid(pod: Json, hard: Nanos) -> str:
+    """Containers that don't say what a quota counts, as `cpu for: main; limits.memory for: main`."""
+    wanted = [name for name in _MUST_BE_SAID if name in hard]
+    if not wanted or pod["spec"].get("resources"):
+        return ""
+    missing: dict[str, set[str]] = {}
+    for container in [*(pod["spec"].get("containers") or ()), *(pod["spec"].get("initContainers") or ())]:
+        resources = container.get("resources") or {}
+        said = {f"limits.{name}" for name in resources.get("limits") or {}}
+        for name in resources.get("requests") or {}:
+            said |= {name, f"requests.{name}"}
+        for name in wanted:
+            if name not in said:
+                missing.setdefault(name, set()).add(str(container.get("name") or ""))
+    return "; ".join(f"{name} for: {','.join(sorted(missing[name]))}" for name in sorted(missing))
+
+
+# --- scopes -----------------------------------------------------------------------------------------------------
+
+
+def covers(quota: ResourceQuota, pod: Json) -> bool:
+    """Whether all of the quota's scopes speak of this pod."""
+    spec = quota.spec
+    if spec is None:
+        return False
+    scopes = [ScopeRequirement(scope_name=name, operator="Exists") for name in spec.scopes or ()]
+    scopes += (spec.scope_selector.match_expressions if spec.scope_selector else None) or []
+    return all(_is_in(scope, pod["spec"]) for scope in scopes)
+
+
+def _is_in(scope: ScopeRequirement, spec: Json) -> bool:
+    ends = spec.get("activeDeadlineSeconds") is not None
+    match scope.scope_name:
+        case "BestEffort":
+            return _is_best_effort(spec)
+        case "NotBestEffort":
+            return not _is_best_effort(spec)
+        case "Terminating":
+            return ends
+        case "NotTerminating":
+            return not ends
+        case "PriorityClass":
+            return _has_priority(scope, spec.get("priorityClassName") or "")
+        case "CrossNamespacePodAffinity":
+            return _looks_elsewhere(spec)
+        case _:
+            return False
+
+
+def _has_priority(scope: ScopeRequirement, named: str) -> bool:
+    values = scope.values or ()
+    match scope.operator:
+        case "In":
+            return named in values and bool(named)
+        case "NotIn":
+            return named not in values
+        case "DoesNotExist":
+            return not named
+        case _:
+            return bool(named)
+
+
+def _is_best_effort(spec: Json) -> bool:
+    groups = [spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    for group in groups:
+        resources = group.get("resources") or {}
+        for section in ("requests", "limits"):
+            for name, amount in (resources.get(section) or {}).items():
+                if (
+                    name in ("cpu", "memory")
+                    and text_of(name, nanos_of({name: amount}, of=_POD, at=section)[name]) != "0"
+                ):
+                    return False
+    return True
+
+
+_POD = Identity("Pod")
+
+
+def _looks_elsewhere(spec: Json) -> bool:
+    affinity = spec.get("affinity") or {}
+    for which in ("podAffinity", "podAntiAffinity"):
+        rules = affinity.get(which) or {}
+        terms = list(rules.get("requiredDuringSchedulingIgnoredDuringExecution") or ())
+        weighted = rules.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
+        terms += [preference.get("podAffinityTerm") or {} for preference in weighted]
+        if any(term.get("namespaces") or term.get("namespaceSelector") is not None for term in terms):
+            return True
+    return False

@@ -1,0 +1,52 @@
+"""The real scheduler's answers, line by line: tests/data/vectors/README.md says where they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moorage import Cluster, effective_requests
+
+KINDS = ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces")
+
+
+def test_a_pod_counts_on_its_node_what_the_real_code_counts(vectors):
+    for case in vectors("requests"):
+        expected = case["requests"]
+
+        found = effective_requests(case["pod"])
+
+        assert found.cpu_milli == expected["cpu_milli"], case["pod"]
+        assert found.memory == expected["memory"], case["pod"]
+        assert found.ephemeral_storage == expected["ephemeral_storage"], case["pod"]
+        assert found.scalars == expected.get("scalars", {}), case["pod"]
+
+
+def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors):
+    for case in vectors("fit"):
+        cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
+
+        verdict = cluster.fit(case["ask"])
+
+        assert cluster.unreadable == []
+        assert (_plain(verdict.prefilter) if verdict.prefilter else None) == case["prefilter"], case["ask"]
+        assert {name: _plain(node) for name, node in verdict.nodes.items()} == case["verdicts"], case["ask"]
+
+
+@pytest.mark.parametrize("kind", ["nodes", "pods"])
+def test_a_verdict_does_not_depend_on_the_order_in_which_things_are_told(vectors, kind):
+    for case in vectors("fit")[:300]:
+        given = {kind: case[kind] for kind in KINDS if kind in case}
+        given[kind] = list(reversed(given[kind] or []))
+
+        verdict = Cluster.from_objects(**given).fit(case["ask"])
+
+        assert {name: _plain(node) for name, node in verdict.nodes.items()} == case["verdicts"], case["ask"]
+
+
+def _plain(verdict: Any) -> dict[str, Any]:
+    if verdict.fits:
+        return {"fits": True}
+    plain = {"fits": False, "plugin": verdict.plugin, "reasons": list(verdict.reasons)}
+    return {**plain, "unresolvable": True} if verdict.unresolvable else plain
