@@ -75,7 +75,7 @@ def _print(answer: dict[str, Any], out: Console) -> None:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:
         out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; -o json shows all."))
-    for sentence in (answer["would_work"] or {}).get("sentences", []):
+    for sentence in [] if answer["fits"] else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
     for sentence in answer["undecided"]:
         out.print(safe(f"Not decided here: {sentence}"))

@@ -47,7 +47,7 @@ async def _follow(origin: Origin, *, output: str) -> None:
 def _table(found: list[dict[str, Any]]) -> Table:
     made = table(
         ("NODE", {"overflow": "fold", "min_width": 8, "ratio": None}),
-        ("CPU", {"justify": "right", "no_wrap": True}),
+        ("FREE CPU", {"justify": "right", "no_wrap": True}),
         ("MEMORY", {"justify": "right", "no_wrap": True}),
         ("GPU", {"justify": "right", "no_wrap": True}),
         ("CARDS", {"overflow": "fold"}),

@@ -48,14 +48,15 @@ function show(body) {
   const nodes = Object.entries(body.nodes);
   const fitting = nodes.filter(([, verdict]) => verdict.fits).map(([name]) => name);
   const lines = [];
-  for (const reason of body.prefilter?.reasons ?? []) lines.push(["every node", reason.text || reason.message, reason.message]);
+  for (const reason of body.prefilter?.reasons ?? []) lines.push(["Every node", reason.text || reason.message, reason.message]);
   if (!body.fits || fitting.length < nodes.length) {
     for (const [name, verdict] of nodes.filter(([, one]) => !one.fits).slice(0, MOST)) {
       const text = verdict.reasons.map((reason) => reason.text || reason.message).join("; ");
       lines.push([name, text, verdict.reasons.map((reason) => reason.message).join("; ")]);
     }
   }
-  for (const sentence of body.would_work?.sentences ?? []) lines.push(["would work", sentence]);
+  if (!body.fits) for (const sentence of body.would_work?.sentences ?? []) lines.unshift(["What would work", sentence]);
+  for (const sentence of body.undecided ?? []) lines.push(["Not decided here", sentence]);
   const head = body.fits
     ? `Yes, on ${fitting.length === nodes.length ? "every node" : fitting.slice(0, 6).join(", ")}${fitting.length > 6 && fitting.length < nodes.length ? ` and ${fitting.length - 6} more` : ""}.`
     : `No, on none of ${plural(nodes.length, "node")}.`;

@@ -105,7 +105,7 @@ function row(node) {
     amount("CPU", node, "cpu_millicores", cores, "cores"),
     amount("Memory", node, "memory_bytes", bytes, ""),
     amount("GPU", node, "gpu", String, ""),
-    element("td", { "data-of": "Cards" }, cards(node)),
+    element("td", node.gpu_details?.length ? { "data-of": "Cards" } : {}, cards(node)),
   );
   return made;
 }
@@ -152,19 +152,19 @@ function cards(node) {
   const list = element("ul", { cls: "cards" });
   const groups = new Map();
   for (const card of details) {
-    const key = JSON.stringify([card.model, card.memory_total, card.state ?? card.available, card.resource ?? null]);
+    const key = JSON.stringify([card.model, card.memory_total, card.state_text ?? card.state ?? card.available, card.resource ?? null]);
     groups.set(key, [...(groups.get(key) ?? []), card]);
   }
   for (const group of groups.values()) {
     const [card] = group;
-    const state = card.state ?? (card.available ? "free" : "held");
+    const state = card.state_text ?? card.state ?? (card.available ? "free" : "held");
     const about = [state];
     if (card.memory_total && card.memory_total !== "Unknown") about.push(card.memory_total);
     if (card.resource && !card.resource.endsWith("/gpu")) about.push(card.resource);
     const busy = group.map((one) => one.utilization).filter((value) => typeof value === "number");
     if (busy.length) about.push(`${Math.round(busy.reduce((all, one) => all + one, 0) / busy.length)} % busy`);
     list.append(
-      element("li", {},
+      element("li", card.notes?.length ? { title: card.notes.join("; ") } : {},
         element("span", { cls: `dot ${card.available ? "free" : ""}`, "aria-hidden": "true" }),
         element("span", { text: `${group.length > 1 ? `${group.length} × ` : ""}${card.model} ` }),
         element("span", { cls: "about", text: about.join(", ") })),

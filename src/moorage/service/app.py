@@ -45,6 +45,9 @@ def create_app(settings: Settings | None = None, *, parts: Parts | None = None) 
         version=moorage.__version__,
         description=DESCRIPTION,
         root_path=settings.root_path,
+        # FastAPI's own pages load their scripts from elsewhere, which a closed network does not allow.
+        docs_url=None,
+        redoc_url=None,
         exception_handlers={
             HTTPException: answer_error,
             RequestValidationError: answer_error,

@@ -29,4 +29,8 @@ def add_to(app: FastAPI) -> None:
     async def page() -> Response:
         return FileResponse(FOLDER / "index.html", headers=HEADERS, media_type="text/html")
 
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        return FileResponse(FOLDER / "docs.html", headers=HEADERS, media_type="text/html")
+
     app.mount("/dashboard", _Files(directory=FOLDER), name="dashboard")
