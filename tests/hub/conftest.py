@@ -66,7 +66,7 @@ def usual_cluster():
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def cluster():
-    async with Simulator(scheduler=False, kubelet=True) as simulator:
+    async with Simulator(scheduler=True, kubelet=True) as simulator:
         simulator.add(*usual_cluster())
         yield simulator
 

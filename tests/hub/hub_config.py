@@ -34,6 +34,7 @@ c.JupyterHub.load_roles = [
         "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "read:metrics"],
     },
 ]
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
 c.Spawner.consecutive_failure_limit = 5
 c.KubeSpawner.namespace = "jupyter"
 c.KubeSpawner.cmd = [sys.executable, str(Path(__file__).with_name("singleuser.py"))]

@@ -1,44 +1,224 @@
-"""A choice on its way to the pod, through a real hub, a real proxy, the real KubeSpawner and the simulated cluster."""
+"""A choice in the form on its way to the pod, through a real hub, a real proxy and the real KubeSpawner on the simulated cluster."""
+
+import json
+import re
+import time
 
 import pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-
-async def pod_of(cluster, name, server=""):
-    for pod in cluster.list("pods", "jupyter"):
-        annotations = pod["metadata"].get("annotations") or {}
-        if (
-            annotations.get("hub.jupyter.org/username") == name
-            and (annotations.get("hub.jupyter.org/servername") or "") == server
-        ):
-            return pod
-    return None
-
-
-def asked(pod):
-    container = pod["spec"]["containers"][0]
-    return {
-        "selector": pod["spec"].get("nodeSelector"),
-        "limits": container["resources"].get("limits"),
-        "requests": container["resources"].get("requests"),
-        "image": container["image"],
-    }
-
-
-EXACTLY = {
-    "selector": {"kubernetes.io/hostname": "atlas"},
-    "limits": {"cpu": "2", "memory": "3Gi", "nvidia.com/gpu": "1"},
-    "requests": {"cpu": "1", "memory": "3Gi", "nvidia.com/gpu": "1"},
-    "image": "registry.example/jupyter/minimal:2026.11",
-}
+FORM = {"node": "atlas", "cpu": "2", "memory": "3Gi", "gpu": "1", "gpu_resource": "nvidia.com/gpu", "image": "minimal"}
 
 
 async def test_the_pod_asks_for_exactly_what_the_form_said(hub, person, cluster, load):
-    status, _ = await person.submit(
-        node="atlas", cpu="2", memory="3Gi", gpu="1", gpu_resource="nvidia.com/gpu", image="minimal"
-    )
+    pods = load("moorage_test_pods")
 
-    assert status == 302
-    pod = await load("moorage_test_rig").until(lambda: pod_of(cluster, person.name), what=hub.tail)
-    assert asked(pod) == EXACTLY
+    status, where = await person.submit(**FORM)
+
+    assert status == 302, where
+    pod = await load("moorage_test_rig").until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
+    assert pods.asked(pod) == pods.EXACTLY
+
+
+async def test_a_node_is_chosen_by_its_hostname_label_and_not_by_its_name(hub, person, cluster, load):
+    pods = load("moorage_test_pods")
+
+    await person.submit(**{**FORM, "node": "renamed.example.org", "gpu": "0"})
+
+    pod = await load("moorage_test_rig").until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
+    assert pods.asked(pod)["selector"] == {"kubernetes.io/hostname": "renamed-label"}
+
+
+async def test_automatic_selects_no_node(hub, person, cluster, load):
+    pods = load("moorage_test_pods")
+
+    await person.submit(**{**FORM, "node": "", "gpu": "0"})
+
+    pod = await load("moorage_test_rig").until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
+    assert pods.asked(pod)["selector"] is None
+    assert pods.asked(pod)["limits"] == {"cpu": "2", "memory": "3Gi"}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"node": "gone"}, "There is no node “gone”"),
+        ({"cpu": "many"}, "“many” is not an amount"),
+        ({"memory": "512m"}, "write 512Mi"),
+        ({"memory": "9Ti"}, "too much"),
+        ({"gpu": "7"}, "too much"),
+        ({"image": "<script>alert(1)</script>"}, "&lt;script&gt;"),
+        ({"node": "cordoned"}, "cordoned"),
+    ],
+)
+async def test_a_refusal_keeps_the_page_and_the_values_and_counts_as_nothing(hub, person, change, words):
+    status, page = await person.submit(**{**FORM, **change})
+
+    assert status == 400
+    assert words in page
+    assert 'value="2"' in page
+    assert await hub.failures() == 0
+
+
+async def test_a_refused_named_server_shows_its_own_form_again(hub, person):
+    status, page = await person.submit(f"/hub/spawn/{person.name}/second", **{**FORM, "cpu": "many"})
+
+    assert status == 400
+    assert "“many” is not an amount" in page
+    assert island(page)["server"] == "second"
+    assert await hub.failures() == 0
+
+
+def island(page):
+    return json.loads(re.search(r'id="moorage-data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+async def test_the_form_has_the_labels_that_people_and_tests_find_it_by(person):
+    page = await person.form()
+
+    for label, name in (("Node", "node"), ("CPU", "cpu"), ("Memory", "memory"), ("GPU", "gpu"), ("Image", "image")):
+        assert f'<label class="form-label" for="moorage-{name}">{label}</label>' in page
+        assert re.search(rf'<(?:select|input)[^>]*id="moorage-{name}"[^>]*name="{name}"', page, re.DOTALL), name
+    assert re.search(r"<button[^>]*>Start</button>", page)
+
+
+async def test_the_form_says_what_is_free_without_any_script(person):
+    page = await person.form()
+
+    assert "atlas (11.5 CPU, 54 GiB, 1 GPU free)" in page
+    assert "11.5 of 16 CPU" in page
+    assert "closed for new servers (cordoned)" in page
+
+
+async def test_a_hostile_name_stays_text(person, fake_service, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    name = "</script><script>alert(1)</script>"
+    fake_service.put(fake.node_json(name, cards=[{"model": "<img src=x onerror=alert(1)>"}]))
+    page = await until(lambda: _page_with(person, "&lt;script&gt;alert(1)"))
+
+    assert "<script>alert(1)" not in page
+    assert "<img src=x" not in page
+    fake_service.remove(name)
+
+
+async def _page_with(person, text):
+    page = await person.form()
+    return page if text in page else None
+
+
+async def test_the_last_choice_is_selected_again(hub, person, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    await person.submit(**FORM)
+    await until(lambda: pods.pod_of(cluster, person.name))
+    await hub.api("DELETE", f"/users/{person.name}/server")
+    await until(lambda: _gone(hub, person.name), seconds=20)
+
+    page = await person.form()
+
+    assert '<option value="atlas" selected>' in page
+    assert re.search(r'name="memory"\s+value="3Gi"', page)
+
+
+async def _gone(hub, name):
+    return not (await hub.api("GET", f"/users/{name}"))[1]["servers"]
+
+
+@pytest.mark.parametrize("mode", ["slow", "silent", "nonsense", "error"])
+async def test_a_service_that_does_not_answer_delays_the_form_by_less_than_a_second(person, fake_service, load, mode):
+    until = load("moorage_test_rig").until
+    fake_service.mode = mode
+    fake_service.drop()
+    page = await until(lambda: _page_with(person, "may have changed"), seconds=6)
+    started = time.monotonic()
+
+    page = await person.form()
+
+    assert time.monotonic() - started < 1
+    assert "You can start all the same" in page
+    fake_service.mode = "ok"
+    await until(lambda: _page_without(person, "may have changed"), seconds=8)
+
+
+async def _page_without(person, text):
+    return text not in await person.form()
+
+
+async def test_an_address_with_arguments_that_mean_nothing_starts_nothing(hub, person, cluster, load):
+    async with person.http.get(f"{hub.url}/hub/spawn?_xsrf=1&utm_source=x") as answer:
+        page = await answer.text()
+
+    assert "spawn_form" in page
+    assert load("moorage_test_pods").pod_of(cluster, person.name) is None
+    assert await hub.failures() == 0
+
+
+async def test_static_files_and_the_stream_come_with_the_spawner_alone(hub, person):
+    page = await person.form()
+    module = re.search(r'src="([^"]+form\.js)"', page)[1]
+
+    async with person.http.get(hub.url + module) as answer:
+        assert answer.status == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.content_type in ("text/javascript", "application/javascript")
+    async with person.http.get(f"{hub.url}/hub/moorage/stream?_xsrf={xsrf(page)}") as answer:
+        assert answer.status == 200
+        assert (await answer.content.readline()) == b"event: snapshot\n"
+
+
+def xsrf(page):
+    return re.search(r'action="[^"]*_xsrf=([^"&]+)', page)[1]
+
+
+async def test_the_stream_is_for_people_who_are_logged_in(hub, person):
+    import aiohttp
+
+    async with (
+        aiohttp.ClientSession() as stranger,
+        stranger.get(f"{hub.url}/hub/moorage/stream", allow_redirects=False) as answer,
+    ):
+        assert answer.status in (302, 403)
+
+
+async def ask_fit(hub, person, **body):
+    token = xsrf(await person.form())
+    async with person.http.post(f"{hub.url}/hub/moorage/fit", json=body, headers={"X-XSRFToken": token}) as answer:
+        return answer.status, await answer.json()
+
+
+async def test_the_verdict_is_on_the_very_pod_without_its_secrets(hub, person, fake_service):
+    fake_service.asked.clear()
+
+    status, answer = await ask_fit(hub, person, user=person.name, server="", **FORM)
+
+    assert (status, answer["fits"]) == (200, True)
+    pod = fake_service.asked[-1]["pod"]
+    assert pod["metadata"]["namespace"] == "jupyter"
+    assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "atlas"}
+    assert pod["spec"]["containers"][0]["resources"]["limits"] == {"cpu": "2", "memory": "3Gi", "nvidia.com/gpu": "1"}
+    assert "env" not in pod["spec"]["containers"][0]
+
+
+async def test_the_verdict_on_nonsense_is_a_refusal_in_words(hub, person):
+    status, answer = await ask_fit(hub, person, cpu="many")
+
+    assert status == 200
+    assert "not an amount" in answer["refusal"]
+
+
+async def test_nobody_asks_about_the_server_of_somebody_else(hub, person):
+    other = await hub.log_in("somebody-else")
+    await other.close()
+
+    status, _ = await ask_fit(hub, person, user="somebody-else", **FORM)
+
+    assert status in (403, 404)
+
+
+async def test_a_verdict_that_does_not_come_is_unknown(hub, person, fake_service):
+    fake_service.verdict = lambda asked: ["nonsense"]
+
+    status, answer = await ask_fit(hub, person, **FORM)
+
+    assert status == 200
+    assert "unknown" in answer

@@ -3,12 +3,10 @@
 One line of configuration, `c.JupyterHub.spawner_class = "moorage"`, and where the service is, unless it is at
 http://moorage:8000:
 
-    c.JupyterHub.spawner_class = "moorage"
-    c.MoorageSpawner.service_url = "http://127.0.0.1:8001"
+c.JupyterHub.spawner_class = "moorage" c.MoorageSpawner.service_url = "http://127.0.0.1:8001"
 
 Every option of KubeSpawner goes on working, under its own name or ours. On the simulator, whose kubelet runs a pod's
 command as a local process, a hub also needs to say which command that is:
 
-    c.KubeSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
-    c.KubeSpawner.namespace = "jupyter"
+c.KubeSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"] c.KubeSpawner.namespace = "jupyter"
 """

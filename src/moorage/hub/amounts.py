@@ -1,7 +1,7 @@
 """Amounts as people and Kubernetes write them: exact integers in, canonical text out.
 
-CPU is kept in thousandths of a core and memory in bytes. What leaves here is the text that the API server itself
-would store, so that a pod's manifest carries what was chosen to the letter: 3 GiB is "3Gi", never 3221225472.
+CPU is kept in thousandths of a core and memory in bytes. What leaves here is the text that the API server itself would
+store, so that a pod's manifest carries what was chosen to the letter: 3 GiB is "3Gi", never 3221225472.
 """
 
 from __future__ import annotations

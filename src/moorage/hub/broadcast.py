@@ -1,9 +1,8 @@
-"""Changes to every open page: gathered for a quarter of a second, encoded once, and written as the same bytes to
-each.
+"""Changes to every open page: gathered for a quarter of a second, encoded once, and written as the same bytes to each.
 
-A page that does not take its bytes is skipped, not queued for: when it has caught up it gets the whole picture
-instead of what it missed, and when it takes nothing for half a minute it is let go. Between groups of pages the event
-loop gets its turn.
+A page that does not take its bytes is skipped, not queued for: when it has caught up it gets the whole picture instead
+of what it missed, and when it takes nothing for half a minute it is let go. Between groups of pages the event loop
+gets its turn.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The hub's one connection to the service: what the cluster is now, kept in memory, however the service behaves.
 
 A background task follows the service's stream and another one reads the images and the form's defaults now and then.
-Everything else (the form, the open pages, a submitted choice) reads memory, so a service that is slow, down or
-talking nonsense delays nobody. Silence is noticed: the service says something every second, and after three seconds
-without a word what we know counts as stale.
+Everything else (the form, the open pages, a submitted choice) reads memory, so a service that is slow, down or talking
+nonsense delays nobody. Silence is noticed: the service says something every second, and after three seconds without a
+word what we know counts as stale.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the hub knows about a node and an image: the service's JSON, checked field by field.
 
-The service is another process that may be older, newer or broken. A field of the wrong type becomes unknown, an
-object without a name is left out, and nothing that it sends can raise here.
+The service is another process that may be older, newer or broken. A field of the wrong type becomes unknown, an object
+without a name is left out, and nothing that it sends can raise here.
 """
 
 from __future__ import annotations

@@ -202,9 +202,15 @@ def _bar(what: str, available: int | None, whole: int | None, words: Any) -> dic
         return {"what": what, "text": f"{what}: unknown", "share": None}
     return {
         "what": what,
-        "text": f"{words(available)} of {words(whole)} {what} free",
+        "text": f"{_share_words(words(available), words(whole))} {what}",
         "share": round(100 * available / whole) if whole > 0 else 0,
     }
+
+
+def _share_words(part: str, whole: str) -> str:
+    """For "54 GiB" and "62 GiB": "54 of 62 GiB"."""
+    number, _, unit = part.partition(" ")
+    return f"{number} of {whole}" if unit and whole.endswith(f" {unit}") else f"{part} of {whole}"
 
 
 def status_words(status: Status) -> str:

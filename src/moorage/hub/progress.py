@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-_SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9./_-]+)")
+_SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")
 _IMAGE = re.compile(r"image \"([^\"]+)\"")
 _NODES = re.compile(r"^(\d+)/(\d+) nodes are available")
 

@@ -1,9 +1,9 @@
 """KubeSpawner with a form that knows the cluster, and a choice that is applied exactly.
 
 The path of a choice: the form alone passes through `options_from_form`, where a refusal is shown on the page and
-counts as nothing. Every way to start a server (form, REST, an administrator, a restart with saved options) then
-passes through `_run_apply_user_options`, and through KubeSpawner's own `load_user_options`, after which the choice is
-applied again where profiles could have overruled it. Each step sets traits of this one spawner; no dictionary of the
+counts as nothing. Every way to start a server (form, REST, an administrator, a restart with saved options) then passes
+through `_run_apply_user_options`, and through KubeSpawner's own `load_user_options`, after which the choice is applied
+again where profiles could have overruled it. Each step sets traits of this one spawner; no dictionary of the
 administrator's configuration is changed in place.
 """
 
@@ -248,6 +248,8 @@ class MoorageSpawner(KubeSpawner):
 
     async def load_user_options(self) -> None:
         """KubeSpawner's profiles; what was chosen by hand has the last word over them."""
+        if not self.profile_list:
+            return
         saved = self.user_options
         ours = options.is_ours(saved)
         if ours:
@@ -260,7 +262,7 @@ class MoorageSpawner(KubeSpawner):
             raise refused("A profile or one of its options is not offered, or no longer. Choose again.") from None
         finally:
             self.user_options = saved
-        if self._choice is not None and self.profile_list:
+        if self._choice is not None:
             self._apply(self._choice, self.offer())
 
     # The pod

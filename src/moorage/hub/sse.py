@@ -91,6 +91,8 @@ async def _parse_large(text: str) -> Any:
         raise Nonsense("neither an object nor an array")
     found: dict[str, Any] = {}
     at = _skip(text, at + 1)
+    if text[at : at + 1] == "}":
+        return found
     while text[at : at + 1] == '"':
         key, at = _DECODER.raw_decode(text, at)
         at = _skip(text, at)

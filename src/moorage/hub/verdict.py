@@ -5,12 +5,13 @@ back in the page's terms.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
-from moorage.hub import manifest, options
-from moorage.hub.options import Refusal
+from moorage.hub import manifest, options, ways
+from moorage.hub.options import Choice, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,30 +25,38 @@ _turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
 
 async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node."""
+    """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node and what would work."""
     form = {name: [str(value)] for name in options.FIELDS if (value := body.get(name)) is not None}
+    offer = spawner.offer()
     try:
-        posted = options.from_form(form)
-        choice = options.decide(posted, spawner.offer())
+        choice = options.decide(options.from_form(form), offer)
+        answer = await _ask(spawner, choice)
+        if answer is None:
+            return {"unknown": "Whether this fits is unknown now. You can start all the same."}
+        brief = in_brief(answer)
+        if not brief["fits"]:
+            anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
+            brief["would_work"] = ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
+        return brief
     except Refusal as refusal:
         return {"refusal": refusal.message}
+    except web.HTTPError as error:
+        return {"refusal": getattr(error, "jupyterhub_message", "This choice is refused.")}
+    except Exception:  # a hook of the administrator's that can't run ahead of time
+        spawner.log.debug("No pod for a verdict", exc_info=True)
+        return {"unknown": "Whether this fits can't be told: the server's pod can't be made ahead of time."}
+
+
+async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
+    """The service's verdict on the pod that this choice makes, or None."""
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
-        try:
-            async with asyncio.timeout(_TIMEOUT):
-                pod, namespace = await spawner.pod_for(choice.as_options())
-        except Refusal as refusal:
-            return {"refusal": refusal.message}
-        except web.HTTPError as error:
-            return {"refusal": getattr(error, "jupyterhub_message", "This choice is refused.")}
-        except Exception:  # a hook of the administrator's that can't run ahead of time
-            spawner.log.debug("No pod for a verdict", exc_info=True)
-            return {"unknown": "Whether this fits can't be told: the server's pod can't be made ahead of time."}
+        async with asyncio.timeout(_TIMEOUT):
+            pod, namespace = await spawner.pod_for(choice.as_options())
         plain = spawner.api.api_client.sanitize_for_serialization(pod)
+        answer: dict[str, Any] | None
         answer = await spawner.service.fit(manifest.for_verdict(plain, namespace=namespace), timeout=_TIMEOUT)
-    if answer is None:
-        return {"unknown": "Whether this fits is unknown now. You can start all the same."}
-    return in_brief(answer)
+        return answer
 
 
 def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -147,9 +147,9 @@ function verdictWords(answer, chosen) {
   if (answer.fits && chosen) return [`This fits on ${chosen} now.`];
   if (answer.fits) return [`This fits on ${fitting.length} of ${total} machines now${fitting.length <= 4 ? `: ${fitting.join(", ")}` : ""}.`];
   const reasons = (chosen && answer.nodes[chosen]?.reasons) || answer.reasons;
-  const why = reasons?.length ? `: ${reasons.map((reason) => reason.text).join("; ")}` : "";
+  const why = (reasons ?? []).map((reason) => (/[.!?]$/.test(reason.text) ? reason.text : `${reason.text}.`));
   const end = "You can start all the same and wait for room.";
-  return chosen ? [`This does not fit on ${chosen} now${why}.`, end] : [`This fits on no machine now${why}.`, end];
+  return [chosen ? `This does not fit on ${chosen} now.` : "This fits on no machine now.", ...why, end];
 }
 
 /** Buttons that take what would work. */

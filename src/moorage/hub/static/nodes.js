@@ -129,6 +129,12 @@ class Row {
   }
 }
 
+/** "54 of 62 GiB" for "54 GiB" and "62 GiB". */
+export function shareWords(part, whole) {
+  const [, unit] = whole.split(" ");
+  return unit && part.endsWith(` ${unit}`) ? `${part.split(" ")[0]} of ${whole}` : `${part} of ${whole}`;
+}
+
 function newBar() {
   const bar = document.createElement("div");
   bar.className = "moorage-bar";
@@ -141,5 +147,6 @@ function showBar(bar, what, available, whole, words) {
   const known = available !== null && whole !== null;
   meter.hidden = !known;
   if (known) meter.value = whole > 0 ? (100 * available) / whole : 0;
-  text.textContent = known ? `${words(available)} of ${words(whole)} ${what} free` : `${what}: unknown`;
+  const fresh = known ? `${shareWords(words(available), words(whole))} ${what}` : `${what}: unknown`;
+  if (text.textContent !== fresh) text.textContent = fresh;
 }

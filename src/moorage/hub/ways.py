@@ -1,0 +1,135 @@
+"""What would work instead: for a choice that does not fit, changes to it that would, each one click in the form.
+
+The service says by how much a node is short for the whole pod, side containers included, so taking that much from the
+choice is exact. Each way is held against the offer like any other choice before it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
+from moorage.hub.options import Bounds, Choice, Offer, Refusal, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAMED = 3
+_CPU_GRAIN, _MEMORY_GRAIN = 100, 128 << 20
+
+
+def ways(
+    choice: Choice, offer: Offer, *, verdict: Mapping[str, Any], anywhere: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """`verdict` is the service's on this choice; `anywhere` is the one with the node left open."""
+    found: list[dict[str, Any]] = []
+    if choice.node is not None:
+        others = _fitting(anywhere)
+        if others:
+            found.append({"text": "Automatic", "use": {"node": ""}})
+        found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
+    target = choice.node.name if choice.node else _closest(verdict)
+    if target is not None:
+        found += _kinds(choice, offer, target)
+        less = _less(choice, offer, _node(verdict, target))
+        if less is not None:
+            found.append(less)
+    return found
+
+
+def _fitting(verdict: Mapping[str, Any] | None) -> list[str]:
+    advice = (verdict or {}).get("would_work")
+    names = advice.get("fits_on") if isinstance(advice, dict) else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _closest(verdict: Mapping[str, Any]) -> str | None:
+    advice = verdict.get("would_work")
+    closest = advice.get("closest") if isinstance(advice, dict) else None
+    name = closest.get("node") if isinstance(closest, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _node(verdict: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    nodes = verdict.get("nodes")
+    node = nodes.get(name) if isinstance(nodes, dict) else None
+    return node if isinstance(node, dict) else {}
+
+
+def _kinds(choice: Choice, offer: Offer, name: str) -> list[dict[str, Any]]:
+    """Another kind of GPU that the node has enough of."""
+    node = (offer.nodes or {}).get(name)
+    if (
+        node is None
+        or not choice.gpu
+        or ((had := node.units(choice.gpu_resource or "")) and had.available >= choice.gpu)
+    ):
+        return []
+    others = [units for units in node.gpus if units.resource in offer.gpu_resources and units.available >= choice.gpu]
+    found = []
+    for units in others[:_NAMED]:
+        if units.resource != choice.gpu_resource:
+            use = {"gpu_resource": units.resource, "node": name}
+            found.append({"text": f"{choice.gpu} × {units.resource} on {name}", "use": use})
+    return found
+
+
+def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same with as much less of each resource as the node is short of, rounded down to what people choose."""
+    short = _short_by(refusal)
+    if not short or not set(short) <= {"cpu", "memory", choice.gpu_resource}:
+        return None
+    smaller = choice
+    if "cpu" in short:
+        ratio = offer.cpu_guarantee_ratio
+        request = choice.cpu_request_milli - short["cpu"]
+        if request <= 0 or not ratio:
+            return None
+        smaller = replace(smaller, cpu_milli=_down(int(request / ratio), offer.cpu, _CPU_GRAIN))
+    if "memory" in short:
+        smaller = replace(
+            smaller, memory_bytes=_down(choice.memory_bytes - short["memory"], offer.memory, _MEMORY_GRAIN)
+        )
+    if choice.gpu_resource in short:
+        smaller = replace(smaller, gpu=choice.gpu - short[choice.gpu_resource])
+    if smaller == choice or smaller.gpu < 0:
+        return None
+    try:
+        decide(smaller.as_options(), offer)
+    except Refusal:
+        return None
+    use: dict[str, Any] = {}
+    if "cpu" in short:
+        use["cpu"] = cpu_text(smaller.cpu_milli)
+    if "memory" in short:
+        use["memory"] = memory_text(smaller.memory_bytes)
+    if choice.gpu_resource in short:
+        use["gpu"] = str(smaller.gpu)
+    words = [f"{cpu_words(smaller.cpu_milli)} CPU", memory_words(smaller.memory_bytes)]
+    if choice.gpu:
+        words.append(f"{smaller.gpu} GPU" if smaller.gpu else "no GPU")
+    return {"text": ", ".join(words), "use": use}
+
+
+def _short_by(refusal: Mapping[str, Any]) -> dict[str, int]:
+    """How much is lacking by resource; empty when anything but a shortage stands against the node."""
+    found: dict[str, int] = {}
+    reasons = refusal.get("reasons")
+    for reason in reasons if isinstance(reasons, list) else ():
+        short = reason.get("short_by") if isinstance(reason, dict) else None
+        if not isinstance(short, dict):
+            return {}
+        resource, amount = short.get("resource"), short.get("short_by")
+        if not isinstance(resource, str) or isinstance(amount, bool) or not isinstance(amount, int) or amount <= 0:
+            return {}
+        found[resource] = amount
+    return found
+
+
+def _down(amount: int, bounds: Bounds, grain: int) -> int:
+    """The largest offered amount that is no more than this one, or 0."""
+    if bounds.choices:
+        return max((choice for choice in bounds.choices if choice <= amount), default=0)
+    step = bounds.step or (grain if amount >= grain else 1)
+    return max(0, amount - amount % step)

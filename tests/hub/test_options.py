@@ -1,0 +1,211 @@
+"""A choice against an offer, without a hub."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moorage.hub.facts import Amounts, ImageFacts, NodeFacts, Units
+from moorage.hub.options import Bounds, Defaults, Offer, Refusal, decide, from_form
+
+GI = 1 << 30
+MINIMAL = ImageFacts("minimal", "registry.example/minimal:1", "Minimal", default=True)
+
+
+def node(name, *, cpu=16, memory=64, gpus=(), hostname="same", closed=None):
+    amounts = Amounts(cpu=cpu * 1000, memory=memory * GI)
+    return NodeFacts(
+        name, name if hostname == "same" else hostname, amounts, amounts, amounts, tuple(gpus), closed=closed
+    )
+
+
+def offer(**more):
+    nodes = [
+        node("atlas", gpus=[Units("nvidia.com/gpu", 1, 1, 1)]),
+        node("small", cpu=4, memory=16, gpus=[Units("nvidia.com/mig-1g.5gb", 7, 7, 7)]),
+        node("shut", closed="closed for new servers (cordoned)"),
+        node("nameless", hostname=None),
+    ]
+    values = {
+        "nodes": {each.name: each for each in nodes},
+        "images": (MINIMAL, ImageFacts("torch", "registry.example/torch:2", "PyTorch")),
+        "gpu_resources": ("nvidia.com/gpu", "nvidia.com/mig-1g.5gb"),
+        **more,
+    }
+    return Offer(**values)
+
+
+def choose(offered=None, **options):
+    return decide({"moorage": 1, **options}, offered or offer())
+
+
+def test_a_whole_choice_is_taken_to_the_letter():
+    choice = choose(node="atlas", cpu="2", memory="3Gi", gpu=1, gpu_resource="nvidia.com/gpu", image="torch")
+
+    assert choice.as_options() == {
+        "moorage": 1, "node": "atlas", "cpu": "2", "memory": "3Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu", "image": "torch",
+    }  # fmt: skip
+
+
+def test_what_is_missing_takes_the_default():
+    offered = offer(defaults=Defaults(node="small", cpu=500, memory=GI, gpu=0, image="torch"))
+
+    choice = choose(offered)
+
+    assert (choice.node.name, choice.cpu_milli, choice.memory_bytes, choice.gpu, choice.image.name) == (
+        "small",
+        500,
+        GI,
+        0,
+        "torch",
+    )
+
+
+def test_a_node_of_null_is_automatic_whatever_the_default():
+    offered = offer(defaults=Defaults(node="small"))
+
+    assert choose(offered, node=None).node is None
+
+
+@pytest.mark.parametrize(
+    ("ratio", "cpu", "request_milli"),
+    [("0.5", "3", 1500), ("0.25", "0.5", 125), ("0.1", "5m", 1), ("1", "2", 2000), ("0.333", "1", 333)],
+)
+def test_the_request_is_the_ratio_exactly_and_rounded_up(ratio, cpu, request_milli):
+    assert choose(offer(cpu_guarantee_ratio=Fraction(ratio)), cpu=cpu).cpu_request_milli == request_milli
+
+
+def test_an_image_is_found_by_its_reference_too():
+    assert choose(image="registry.example/torch:2").image.name == "torch"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"node": "gone"}, "no node “gone”"),
+        ({"node": "shut"}, "cordoned"),
+        ({"node": "nameless"}, "no hostname label"),
+        ({"node": ["atlas"]}, "must be a name"),
+        ({"node": "x" * 10000}, "no node"),
+        ({"cpu": "many"}, "CPU: “many” is not an amount"),
+        ({"cpu": {"a": 1}}, "an object is not an amount"),
+        ({"cpu": "17"}, "17 CPU is too much: the largest node has 16"),
+        ({"cpu": "5", "node": "small"}, "node small has 4"),
+        ({"memory": "65Gi"}, "65 GiB memory is too much"),
+        ({"memory": "512m"}, "write 512Mi"),
+        ({"memory": 3}, "less than the smallest offer, 128 MiB"),
+        ({"memory": "0"}, "less than the smallest"),
+        ({"cpu": 0}, "less than the smallest"),
+        ({"gpu": 2}, "2 × nvidia.com/gpu is too much: the largest node has 1"),
+        ({"gpu": 1, "node": "small"}, "node small has none"),
+        ({"gpu": "1.5"}, "not a count"),
+        ({"gpu": True}, "not a count"),
+        ({"gpu": -1}, "not a count"),
+        ({"gpu": 1, "gpu_resource": "amd.com/gpu"}, "“amd.com/gpu” are not offered"),
+        ({"gpu": 1, "gpu_resource": 7}, "must be text"),
+        ({"image": "nope"}, "not offered, or no longer"),
+        ({"image": {"name": "x"}}, "must be text"),
+        ({"gpu": 1, "gpu_resource": "nvidia.com/mig-1g.5gb", "memory": "60Gi"}, "No node is large enough"),
+    ],
+)  # fmt: skip
+def test_what_can_not_be_had_is_refused_with_a_sentence(options, words):
+    with pytest.raises(Refusal, match=words.replace("(", r"\(")) as caught:
+        choose(**options)
+
+    assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("version", [99, "1", None, True, 1.5, [], {}, 10**30])
+def test_another_version_is_refused(version):
+    with pytest.raises(Refusal, match="version"):
+        decide({"moorage": version}, offer())
+
+
+def test_only_listed_amounts_may_be_chosen_where_there_is_a_list():
+    offered = offer(cpu=Bounds(choices=(1000, 4000)))
+
+    with pytest.raises(Refusal, match="Choose one of 1, 4"):
+        choose(offered, cpu="2")
+
+
+def test_steps_and_ends_hold():
+    offered = offer(memory=Bounds(least=GI, most=8 * GI, step=GI))
+
+    for asked, words in (
+        ("1.5Gi", "multiple of 1 GiB"),
+        ("9Gi", "more than the largest offer, 8 GiB"),
+        ("512Mi", "smallest offer"),
+    ):
+        with pytest.raises(Refusal, match=words):
+            choose(offered, memory=asked)
+    assert choose(offered, memory="8Gi").memory_bytes == 8 * GI
+
+
+def test_nothing_is_too_large_where_nodes_are_added_on_demand():
+    assert choose(offer(refuse_too_large=False), cpu="500").cpu_milli == 500000
+
+
+def test_an_unknown_size_refuses_nothing():
+    unknown = NodeFacts("vague", "vague", Amounts(), Amounts(), Amounts())
+
+    assert choose(offer(nodes={"vague": unknown}), cpu="500", memory="9Ti").cpu_milli == 500000
+
+
+def test_while_the_cluster_is_unknown_the_defaults_can_be_had_and_a_node_can_not():
+    offered = offer(nodes=None, images=None)
+
+    assert choose(offered).image is None
+    with pytest.raises(Refusal, match="not known right now"):
+        choose(offered, node="atlas")
+    with pytest.raises(Refusal, match="not known right now"):
+        choose(offered, image="torch")
+
+
+def test_a_default_image_that_is_a_whole_reference_needs_no_catalogue():
+    offered = offer(images=None, defaults=Defaults(image="registry.example/own:1"))
+
+    assert choose(offered).image.reference == "registry.example/own:1"
+
+
+@pytest.mark.parametrize(
+    ("typed", "memory"), [("3", "3Gi"), ("1.5", "1.5Gi"), ("3Gi", "3Gi"), ("3221225472", "3221225472"), (" 3 ", "3Gi")]
+)
+def test_a_bare_number_in_the_form_is_gibibytes(typed, memory):
+    assert from_form({"memory": [typed]})["memory"] == memory
+
+
+def test_an_empty_field_of_the_form_is_no_choice():
+    assert from_form({"node": [""], "cpu": ["  "], "other": ["x"]}) == {"moorage": 1, "node": None, "cpu": None}
+
+
+def test_a_field_that_comes_twice_is_refused():
+    with pytest.raises(Refusal, match="more than once"):
+        from_form({"node": ["atlas", "small"]})
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | st.text()
+    | st.sampled_from(["atlas", "1", "3Gi", "minimal", "nvidia.com/gpu"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"moorage": st.just(1) | ANYTHING},
+        optional=dict.fromkeys(["node", "cpu", "memory", "gpu", "gpu_resource", "image"], ANYTHING),
+    )
+)
+def test_whatever_comes_by_rest_is_taken_or_refused(options):
+    try:
+        choice = decide(options, offer())
+    except Refusal:
+        return
+    assert choice.cpu_milli > 0
+    assert decide(choice.as_options(), offer()) == choice

@@ -1,0 +1,60 @@
+"""Kubernetes' events in words for the person who waits."""
+
+import pytest
+
+from moorage.hub.progress import plain, told
+
+
+async def collect(*events):
+    async def source():
+        for event in events:
+            yield event
+
+    return [event async for event in told(source())]
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "words"),
+    [
+        ("FailedScheduling", "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector.", "Waiting: not enough nvidia.com/gpu is free on the chosen node"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient memory, 1 Insufficient cpu.", "not enough CPU or memory is free on any node"),
+        ("FailedScheduling", "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", "chosen node can't take this server"),
+        ("Failed", 'Failed to pull image "x/y:1": not found', "image can't be loaded: it may not exist"),
+        ("Failed", "Error: ImagePullBackOff", "image can't be loaded"),
+        ("BackOff", 'Back-off pulling image "x/y:1"', "image can't be loaded"),
+        ("BackOff", "Back-off restarting failed container", "ends right after its start"),
+        ("OOMKilling", "Memory cgroup out of memory", "Choose more memory"),
+        ("FailedMount", "MountVolume.SetUp failed", "A volume can't be connected yet"),
+        ("Pulling", 'Pulling image "x/y:1"', "Loading the image"),
+        ("Started", "Container started", "starting"),
+    ],
+)  # fmt: skip
+def test_an_event_has_plain_words(reason, message, words):
+    assert words in plain(reason, message)
+
+
+async def test_upstreams_text_stays_one_click_away_and_is_escaped():
+    event = {
+        "progress": 30,
+        "message": "m",
+        "raw_event": {"reason": "FailedMount", "message": "<script>alert(1)</script>"},
+    }
+
+    (shown,) = await collect(event)
+
+    assert "<script>" not in shown["html_message"]
+    assert "&lt;script&gt;" in shown["html_message"]
+    assert shown["progress"] == 30
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"message": "plain"},
+        {"raw_event": None},
+        {"raw_event": {"reason": "Unheard", "message": "of"}, "message": "kept"},
+        {"raw_event": {"reason": 5}},
+    ],
+)
+async def test_an_event_that_we_do_not_know_passes_as_it_is(event):
+    assert await collect(event) == [event]
