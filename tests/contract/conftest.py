@@ -218,3 +218,29 @@ def fill(api, pods, a_pod):
             assert answer.status == 201, answer.body
 
     return create
+
+
+class Events:
+    """Events of this test. The real server keeps no cache of them, so what etcd has compacted is gone for them at once."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.path = f"/api/v1/namespaces/{namespace}/events"
+        self._api = api
+        self._about = {"kind": "Namespace", "name": namespace, "namespace": namespace}
+
+    async def fill(self, count: int, *, start: int = 0) -> None:
+        """Create e0, e1, …"""
+        for number in range(start, start + count):
+            event = {
+                "metadata": {"name": f"e{number}"},
+                "involvedObject": self._about,
+                "reason": "Told",
+                "type": "Normal",
+            }
+            answer = await self._api.post(self.path, event)
+            assert answer.status == 201, answer.body
+
+
+@pytest.fixture
+def events(api, namespace):
+    return Events(api, namespace)

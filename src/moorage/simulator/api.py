@@ -218,6 +218,9 @@ class Api:
             return self._ask_to_end(kind, key, current, grace), False
         if kind is NAMESPACES:
             self._empty(name)
+        if kind is PODS and metadata.get("deletionGracePeriodSeconds") != 0:
+            # Upstream writes the end of a pod before it takes the pod away, even where there is no grace.
+            self._ask_to_end(kind, key, current, 0)
         return self._remove(kind, key), True
 
     @staticmethod
