@@ -141,8 +141,53 @@ class Person:
         async with self.http.post(self.hub.url + address, data=data, allow_redirects=False) as answer:
             return answer.status, answer.headers.get("Location") or await answer.text()
 
+    async def token(self) -> str:
+        """What keeps other sites from posting in this person's name."""
+        found = re.search(r'action="[^"]*_xsrf=([^"&]+)', await self.form())
+        assert found
+        return found[1]
+
     async def close(self) -> None:
         await self.http.close()
+
+
+class Service:
+    """`moorage serve` as a process of its own."""
+
+    def __init__(self, folder: Path, *, kubeconfig: Path, images: str = "") -> None:
+        self.port = free_port()
+        self.log = folder / "service.log"
+        self._kubeconfig = kubeconfig
+        self._env = dict(os.environ)
+        if images:
+            file = folder / "images.yaml"
+            file.write_text(images)
+            self._env["MOORAGE_IMAGES_FILE"] = str(file)
+        self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        words = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--kubeconfig", str(self._kubeconfig)]
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "moorage.cli", *words, env=self._env, stdout=log, stderr=log
+            )
+        await until(self._ready, seconds=20, what=lambda: self.log.read_text(errors="replace")[-3000:])
+
+    async def _ready(self) -> bool:
+        async with aiohttp.ClientSession() as http:
+            with contextlib.suppress(aiohttp.ClientError):
+                async with http.get(f"{self.url}/readyz") as answer:
+                    return answer.status == 200
+        return False
+
+    async def kill(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
 
 
 def _xsrf(page: str) -> str:

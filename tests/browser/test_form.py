@@ -1,0 +1,252 @@
+"""The spawn form as a person meets it."""
+
+import pytest
+from playwright.async_api import expect
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+LIVE = "The numbers are live."
+
+
+async def choose(page):
+    await page.get_by_label("Node").select_option("atlas")
+    await page.get_by_label("CPU").fill("2")
+    await page.get_by_label("Memory").fill("3Gi")
+    await page.get_by_label("GPU").fill("1")
+    await page.get_by_label("Image").select_option("minimal")
+    await page.get_by_role("button", name="Start", exact=True).click()
+
+
+async def test_a_choice_is_what_the_pod_asks_for(open_page, hub, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    page = await open_page()
+
+    await choose(page)
+
+    pod = await until(lambda: pods.pod_of(cluster, page.person), what=hub.tail)
+    assert pods.asked(pod) == pods.EXACTLY
+    await page.wait_for_url(f"**/user/{page.person}/**", timeout=30000)
+
+
+async def test_without_scripts_the_same_choice_gives_the_same_pod(open_page, hub, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    page = await open_page(java_script_enabled=False)
+
+    await choose(page)
+
+    pod = await until(lambda: pods.pod_of(cluster, page.person), what=hub.tail)
+    assert pods.asked(pod) == pods.EXACTLY
+
+
+async def test_numbers_move_while_the_form_is_open(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    page = await open_page()
+    row = page.locator("#moorage-list li", has_text="borg")
+    await expect(row).to_contain_text("8 of 8 CPU")
+
+    fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30, cpu_free=1.25))
+
+    await expect(row).to_contain_text("1.25 of 8 CPU", timeout=1500)
+    await expect(page.get_by_label("Node").locator("option[value=borg]")).to_have_text("borg (1.25 CPU, 32 GiB free)")
+    fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))
+
+
+async def test_nodes_come_and_go_and_the_choice_stays(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    await page.get_by_label("Node").select_option("atlas")
+
+    fake_service.put(fake.node_json("brand-new"))
+    await expect(page.locator("#moorage-list li", has_text="brand-new")).to_be_visible()
+    fake_service.remove("brand-new")
+    await expect(page.locator("#moorage-list li", has_text="brand-new")).to_have_count(0)
+
+    await expect(page.get_by_label("Node")).to_have_value("atlas")
+
+
+async def test_a_dead_service_is_told_within_five_seconds_and_forgotten_when_it_is_back(open_page, fake_service):
+    page = await open_page()
+    status = page.locator("#moorage-status")
+    await expect(status).to_have_text(LIVE)
+
+    await fake_service.stop()
+
+    await expect(status).to_contain_text("may have changed", timeout=5000)
+    await fake_service.start()
+    await expect(status).to_have_text(LIVE, timeout=8000)
+
+
+async def test_a_silent_service_is_told_within_five_seconds(open_page, fake_service):
+    page = await open_page()
+    status = page.locator("#moorage-status")
+    await expect(status).to_have_text(LIVE)
+
+    fake_service.mode = "silent"
+
+    await expect(status).to_contain_text("may have changed", timeout=5000)
+    fake_service.mode = "ok"
+    fake_service.drop()
+    await expect(status).to_have_text(LIVE, timeout=8000)
+
+
+async def test_a_cluster_that_is_gone_is_told_in_the_services_words(open_page, fake_service):
+    page = await open_page()
+    status = page.locator("#moorage-status")
+    await expect(status).to_have_text(LIVE)
+
+    fake_service.status(stale=True, reason="the API server does not answer", since="2026-11-24T08:00:00Z")
+
+    await expect(status).to_contain_text("the API server does not answer", timeout=2000)
+    fake_service.status(stale=False)
+    await expect(status).to_have_text(LIVE, timeout=2000)
+
+
+async def test_a_hub_that_is_gone_is_told_and_found_again(open_page, hub):
+    page = await open_page()
+    status = page.locator("#moorage-status")
+    await expect(status).to_have_text(LIVE)
+
+    await hub.stop()
+
+    await expect(status).to_contain_text("connection to the hub is lost", timeout=5000)
+    await hub.start()
+    await expect(status).to_have_text(LIVE, timeout=15000)
+
+
+async def test_names_from_the_cluster_stay_text(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    name = "<img src=x onerror=alert(1)>"
+    fake_service.put(
+        fake.node_json(name, cards=[{"model": "</script><script>alert(2)</script>", "memory_total": "1 MiB"}])
+    )
+    page = await open_page()
+    row = page.locator("#moorage-list li", has_text=name)
+    await expect(row).to_be_visible()
+    await expect(row).to_contain_text("</script><script>alert(2)</script>")
+    fake_service.status(stale=True, reason="<img src=x onerror=alert(3)>")
+
+    await expect(page.locator("#moorage-status")).to_contain_text("<img src=x onerror=alert(3)>")
+
+    assert await page.locator("#moorage img").count() == 0
+    fake_service.status(stale=False)
+    fake_service.remove(name)
+
+
+def refusing(asked):
+    node = asked["pod"]["spec"].get("nodeSelector", {}).get("kubernetes.io/hostname")
+    cpu = asked["pod"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]
+    if node == "atlas" and cpu == "4":
+        reason = {
+            "code": "NodeResourcesFit",
+            "message": "Insufficient cpu",
+            "text": "1 CPU too little: 4 CPU asked, 3 CPU free.",
+            "short_by": {"resource": "cpu", "asked": 4000, "free": 3000, "short_by": 1000},
+        }
+        return {
+            "fits": False,
+            "nodes": {"atlas": {"fits": False, "reasons": [reason]}},
+            "prefilter": None,
+            "would_work": {},
+        }
+    return {"fits": True, "nodes": {"borg": {"fits": True}}, "prefilter": None, "would_work": {"fits_on": ["borg"]}}
+
+
+async def test_the_verdict_says_why_and_one_click_takes_what_would_work(open_page, fake_service):
+    fake_service.verdict = refusing
+    page = await open_page()
+    verdict = page.locator("#moorage-verdict")
+    await page.get_by_label("Node").select_option("atlas")
+    await page.get_by_label("CPU").fill("8")
+    await expect(verdict).to_contain_text("This does not fit on atlas now. 1 CPU too little: 4 CPU asked, 3 CPU free.")
+
+    await verdict.get_by_role("button", name="6 CPU").click()
+
+    await expect(page.get_by_label("CPU")).to_have_value("6")
+    await expect(verdict).to_contain_text("This fits on atlas now.")
+
+
+async def test_another_node_is_one_click_away(open_page, fake_service):
+    fake_service.verdict = refusing
+    page = await open_page()
+    await page.get_by_label("Node").select_option("atlas")
+    await page.get_by_label("CPU").fill("8")
+
+    await page.locator("#moorage-verdict").get_by_role("button", name="borg").click()
+
+    await expect(page.get_by_label("Node")).to_have_value("borg")
+
+
+async def test_what_can_not_be_had_is_said_while_it_is_typed(open_page):
+    page = await open_page()
+
+    await page.get_by_label("Memory").fill("512m")
+
+    await expect(page.locator("#moorage-verdict")).to_contain_text("write 512Mi")
+
+
+async def test_the_list_chooses_the_node_by_keyboard(open_page):
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+
+    await page.locator("#moorage-list").get_by_role("button", name="borg").focus()
+    await page.keyboard.press("Enter")
+
+    await expect(page.get_by_label("Node")).to_have_value("borg")
+    await expect(page.locator("#moorage-list").get_by_role("button", name="borg")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+async def test_a_refused_form_comes_back_with_what_was_typed(open_page):
+    page = await open_page()
+    await page.get_by_label("CPU").fill("1000")
+    await page.get_by_label("Memory").fill("5Gi")
+
+    await page.get_by_role("button", name="Start", exact=True).click()
+
+    await expect(page.locator(".spawn-error-msg")).to_contain_text("1000 CPU is too much")
+    await expect(page.get_by_label("CPU")).to_have_value("1000")
+    await expect(page.get_by_label("Memory")).to_have_value("5Gi")
+
+
+async def test_every_field_has_a_name_and_every_button_too(open_page):
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+
+    tree = await page.locator("#spawn_form").aria_snapshot()
+
+    for line in tree.splitlines():
+        for role in ("combobox", "textbox", "spinbutton", "button", "searchbox"):
+            if line.strip().startswith(f"- {role}"):
+                assert '"' in line, line
+
+
+async def test_a_narrow_screen_needs_no_sideways_scrolling_and_shows_start(open_page):
+    page = await open_page(viewport={"width": 360, "height": 780})
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+
+    width = await page.evaluate("document.documentElement.scrollWidth")
+
+    assert width <= 360
+
+
+async def test_the_form_works_under_a_strict_content_security_policy(open_page, hub):
+    page = await open_page(path="/hub/home")
+    seen = []
+
+    async def strict(route):
+        response = await route.fetch()
+        headers = {
+            **response.headers,
+            "content-security-policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'",
+        }
+        await route.fulfill(response=response, headers=headers)
+
+    await page.route("**/hub/spawn", strict)
+    page.on("console", lambda message: seen.append(message.text) if "moorage" in message.text else None)
+    await page.goto(f"{hub.url}/hub/spawn")
+
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    await expect(page.locator("#moorage-verdict")).to_contain_text("fits")
+    assert seen == []
