@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import WSMsgType, web
 from aiohttp.test_utils import TestServer
 
 from moorage.gpus.cards import Cards
-from moorage.gpus.facts import CardFact
 from moorage.gpus.view import NodeView
 from moorage.kube.client import Client, Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from moorage.gpus.facts import CardFact
 
 NOW = 1_700_000_000.0
 

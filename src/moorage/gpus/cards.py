@@ -24,13 +24,14 @@ from moorage.gpus.sources.hami import Hami
 from moorage.gpus.sources.podstatus import PodStatus
 from moorage.gpus.units import Units
 from moorage.gpus.units import units as units_of
-from moorage.gpus.view import NodeLike, NodeView, view_of
+from moorage.gpus.view import NodeView, view_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from moorage.gpus.facts import CardFact
     from moorage.gpus.sources.base import OnChange, Source
+    from moorage.scheduling.nodeinfo import NodeInfo
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +61,14 @@ class Cards:
             for source in self._sources:
                 tasks.create_task(_keep_running(source, on_change), name=f"gpu source {source.name}")
 
-    def details(self, node: NodeLike | NodeView) -> list[dict[str, Any]]:
+    def details(self, node: NodeInfo | NodeView) -> list[dict[str, Any]]:
         """The node's `gpu_details`."""
         view = node if isinstance(node, NodeView) else view_of(node)
         if view is None:
             return []
         return self._details(view)
 
-    def units(self, node: NodeLike | NodeView) -> list[dict[str, Any]]:
+    def units(self, node: NodeInfo | NodeView) -> list[dict[str, Any]]:
         """The node's `gpu_units`: what the scheduler counts, by resource name; those of claims are approximate."""
         view = node if isinstance(node, NodeView) else view_of(node)
         if view is None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from moorage.cluster.ledger import is_ready
 from moorage.gpus.facts import Health, Holder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from moorage.objects import Node
-    from moorage.scheduling.nodeinfo import PodInfo, Totals
+    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
 
 _HEALTH: dict[str, Health] = {"Healthy": "healthy", "Unhealthy": "unhealthy"}
 
@@ -49,22 +49,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
         return self.ready and self.schedulable
 
 
-class NodeLike(Protocol):
-    """The store's record of a node, as far as cards need it."""
-
-    name: str
-    node: Node | None
-    labels: dict[str, str]
-    unschedulable: bool
-    capacity: Totals
-    allocatable: Totals
-    requested: Totals
-    pods: dict[str, PodInfo]
-    special: dict[str, PodInfo]
-    nominated: dict[str, PodInfo]
-
-
-def view_of(node: NodeLike, *, pods_readable: bool = True) -> NodeView | None:
+def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
     """What the store knows of a node, or None while it only knows pods that name it."""
     if node.node is None:
         return None
@@ -88,19 +73,13 @@ def view_of(node: NodeLike, *, pods_readable: bool = True) -> NodeView | None:
         requested=node.requested.scalars,
         nominated=_sums(list(node.nominated.values())) if node.nominated else {},
         memory_bytes=node.capacity.memory or None,
-        ready=is_ready(node.node),
+        ready=is_ready(node),
         schedulable=not node.unschedulable,
         holdings=tuple(holdings),
         allocations=tuple(allocations),
         pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if scalars else frozenset(),
         pods_readable=pods_readable,
     )
-
-
-def is_ready(node: Node) -> bool:
-    """A node that reports no condition at all is taken at its word that it exists."""
-    conditions = (node.status.conditions if node.status else None) or ()
-    return all(condition.status == "True" for condition in conditions if condition.type == "Ready")
 
 
 def _sums(pods: Sequence[PodInfo]) -> dict[str, int]:

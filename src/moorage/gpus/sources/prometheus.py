@@ -22,16 +22,17 @@ from moorage.gpus.sources import metrics
 from moorage.gpus.sources.base import OnChange, Told
 from moorage.gpus.sources.series import Sample, parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
-from moorage.gpus.view import NodeLike, NodeView
+from moorage.scheduling.nodeinfo import NodeInfo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from moorage.gpus.facts import CardFact
+    from moorage.gpus.view import NodeView
 
 log = logging.getLogger(__name__)
 
-Directory = Callable[[], Mapping[str, NodeLike]]
+Directory = Callable[[], Mapping[str, NodeInfo]]
 
 _KEPT = (
     "UUID,uuid,gpu,pci_bus_id,modelName,GPU_I_ID,GPU_I_PROFILE,Hostname,hostname,node,kubernetes_node,instance,"
@@ -195,7 +196,7 @@ class Prometheus:
 class _Index(msgspec.Struct):
     """Which node a name stands for."""
 
-    nodes: Mapping[str, NodeLike]
+    nodes: Mapping[str, NodeInfo]
     hostnames: dict[str, str] | None = None
     exporters: dict[str, str] | None = None
 
