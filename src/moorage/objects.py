@@ -391,7 +391,8 @@ class NodeStatus(_Part):
     capacity: Amounts | None = None
     allocatable: Amounts | None = None
     conditions: list[Condition] | None = None
-    images: list[ContainerImage] | None = None
+    # Each a ContainerImage; raw, since hundreds of nodes tell the same ones.
+    images: list[Raw] | None = None
     declared_features: list[str] | None = None
 
 

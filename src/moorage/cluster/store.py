@@ -18,7 +18,7 @@ from moorage.kube.pages import Page
 from moorage.kube.resources import Resource
 from moorage.objects import CountedPod, Node, Object, Pod, Unreadable
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest
+from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest, image_names
 
 Key = str | tuple[str, str]
 _PODS = (CountedPod, Pod)
@@ -51,17 +51,36 @@ class Store:
         lot = self._lists[resource.name]
         lot.unreadable += page.unreadable
         in_place = resource.name not in self._listed
-        for item in page.objects:
-            value = self._read(item)
-            if isinstance(value, Unreadable):
-                lot.unreadable.append(value)
-                continue
+        if resource.name == Pod.PLURAL:
+            self._page_of_pods(lot, page.objects, in_place=in_place)
+            return
+        for value in page.objects:
             lot.seen.add(key_of(value))
             if not self._is_known(value):
                 if in_place:
                     self._set(value)
                 else:
                     lot.changed.append(value)
+
+    def _page_of_pods(self, lot: "_List", pods: Iterable[Any], *, in_place: bool) -> None:
+        """The busiest lines of all: at a start they run 150,000 times in a row."""
+        cluster, version, seen = self.cluster, self.cluster.server_version, lot.seen
+        known, set_pod, changed = cluster.pods, cluster.set_pod, self.changed
+        for item in pods:
+            try:
+                pod = digest(item, server_version=version)
+            except Unreadable as error:
+                lot.unreadable.append(error)
+                continue
+            uid = pod.uid
+            seen.add(uid)
+            old = known.get(uid)
+            if old is None and in_place and not cluster.unreadable_objects:
+                set_pod(pod)
+                if pod.node_name is not None:
+                    changed.add(pod.node_name)
+            elif old is None or old != pod:
+                lot.changed.append(pod)
 
     def end(self, resource: Resource) -> None:
         lot = self._lists.pop(resource.name)
@@ -231,4 +250,7 @@ def _is_same_node(old: NodeInfo | None, new: Node) -> bool:
     if any(getattr(was, name) != getattr(now, name) for name in now.__struct_fields__ if name != "images"):
         return False
     # The list of images is taken apart when a node is set, so it is compared where it is kept.
-    return old.images == tuple(tuple(image.names or ()) for image in now.images or ())
+    try:
+        return old.images == image_names(new)
+    except Unreadable:
+        return False

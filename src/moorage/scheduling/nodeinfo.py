@@ -20,6 +20,7 @@ from moorage.errors import InvalidQuantity
 from moorage.objects import (
     UNREADABLE,
     Amounts,
+    ContainerImage,
     CountedContainer,
     CountedPod,
     Identity,
@@ -287,15 +288,26 @@ class Totals:
         return self.cpu_milli, self.memory, self.ephemeral_storage, self.pods, self.scalars
 
 
-_shared_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+_shared_names: dict[bytes, tuple[str, ...]] = {}
+_image = msgspec.json.Decoder(ContainerImage)
 
 
-def _share_names(names: list[str] | None) -> tuple[str, ...]:
-    """One copy of an image's names, which hundreds of nodes tell alike."""
-    key = tuple(names or ())
+def image_names(node: Node) -> tuple[tuple[str, ...], ...]:
+    """The names of each image that is present on a node; one copy for all nodes that tell the same."""
+    images = (node.status.images if node.status else None) or ()
+    return tuple([_shared_names.get(raw) or _share_names(raw, node) for raw in map(bytes, images)])
+
+
+def _share_names(raw: bytes, node: Node) -> tuple[str, ...]:
+    try:
+        names = tuple(map(intern, _image.decode(raw).names or ()))
+    except UNREADABLE as error:
+        identity = Identity("Node", None, node.metadata.name, node.metadata.uid)
+        raise Unreadable(identity, f"status.images: {error}") from error
     if len(_shared_names) >= _SHARED:
         _shared_names.clear()
-    return _shared_names.setdefault(key, key)
+    _shared_names[raw] = names
+    return names
 
 
 def read_totals(amounts: Amounts | None, *, node: Node, at: str) -> Totals:
@@ -373,6 +385,7 @@ class NodeInfo:
         status, spec = node.status, node.spec
         allocatable = read_totals(status.allocatable if status else None, node=node, at="allocatable")
         capacity = read_totals(status.capacity if status else None, node=node, at="capacity")
+        images = image_names(node)
         # The API server copies capacity where allocatable is absent.
         if status is not None and status.allocatable is None:
             allocatable = capacity
@@ -381,10 +394,13 @@ class NodeInfo:
         self.unschedulable = bool(spec and spec.unschedulable)
         self.taints = (spec.taints or ()) if spec else ()
         self.blocking_taints = tuple(taint for taint in self.taints if taint.effect in ("NoSchedule", "NoExecute"))
-        images = (status.images if status else None) or ()
-        self.images = tuple(_share_names(image.names) for image in images)
-        # A node may list thousands of names of images: the shared ones above are enough.
-        self.node = replace(node, status=replace(status, images=None)) if status is not None else node
+        self.images = images
+        # Nodes tell the same names of labels and images over and over: the shared ones above are enough.
+        self.node = replace(
+            node,
+            metadata=replace(node.metadata, labels=self.labels),
+            status=replace(status, images=None) if status is not None else None,
+        )
 
     def forget_node(self) -> None:
         """The node is gone; pods that still name it stay counted until they go themselves."""
