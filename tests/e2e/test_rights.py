@@ -7,17 +7,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-import yaml
 
-from rig.api import Api, Obj, Refused
+from rig.api import Api, Refused
 from rig.controlplane import ControlPlane
+from rig.hub import NAMESPACE as HUB_NAMESPACE
+from rig.hub import hub_account
 from rig.objects import add_node, node, pod
 from rig.processes import until
+from rig.rights import ACCOUNT, grant, manifests, revoke
 from rig.service import service
 
-DEPLOY = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
-RIGHTS = ("namespace.yaml", "service-account.yaml", "cluster-role.yaml")
-ACCOUNT = ("moorage", "moorage")
 FOLLOWED = {
     "": ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "namespaces"),
     "storage.k8s.io": ("storageclasses", "csinodes", "volumeattachments"),
@@ -26,28 +25,15 @@ DOCUMENTED = {(group, kind, verb) for group, kinds in FOLLOWED.items() for kind 
 LINES = sorted((kind, verb) for _, kind, verb in DOCUMENTED)
 
 
-def _manifests(*names: str) -> list[Obj]:
-    """As `kubectl apply -k` sends them: with the kustomization's namespace."""
-    objects = []
-    for name in names:
-        for obj in yaml.safe_load_all((DEPLOY / name).read_text()):
-            if obj["kind"] == "ServiceAccount":
-                obj["metadata"].setdefault("namespace", ACCOUNT[0])
-            objects.append(obj)
-    return objects
-
-
 @pytest.fixture(scope="module")
 def deployed(shared: ControlPlane) -> Iterator[ControlPlane]:
-    for obj in _manifests(*RIGHTS):
-        shared.admin.apply(obj)
+    grant(shared.admin)
     add_node(shared.admin, node("rights-1", cpu="4", gpu=1))
     shared.admin.create(pod("rights-pod", on="rights-1", cpu="1500m", memory="3Gi"))
     yield shared
     shared.admin.delete("Pod", "rights-pod", namespace="default", grace=0)
     shared.admin.delete("Node", "rights-1")
-    for obj in reversed(_manifests(*RIGHTS)):
-        shared.admin.delete(obj["kind"], obj["metadata"]["name"], namespace=obj["metadata"].get("namespace"))
+    revoke(shared.admin)
 
 
 def _rules(api: Api, namespace: str) -> set[tuple[str, str, str]]:
@@ -104,41 +90,15 @@ def test_the_service_may_not_read_secrets_or_open_a_shell(deployed: ControlPlane
 
 
 @pytest.fixture
-def hub(admin: Api, namespace: str, deployed: ControlPlane) -> Api:
+def hub(admin: Api, deployed: ControlPlane) -> Iterator[Api]:
     """The account of a hub, with the rights that zero-to-jupyterhub's chart gives it in its own namespace."""
-    group = "rbac.authorization.k8s.io"
-    admin.create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "hub", "namespace": namespace}})
-    rules: list[Obj] = [
-        {
-            "apiGroups": [""],
-            "resources": ["pods", "persistentvolumeclaims", "secrets", "services"],
-            "verbs": ["get", "watch", "list", "create", "delete"],
-        },
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["get", "watch", "list"]},
-    ]
-    admin.create(
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "Role",
-            "metadata": {"name": "hub", "namespace": namespace},
-            "rules": rules,
-        }
-    )
-    admin.create(
-        {
-            "apiVersion": f"{group}/v1",
-            "kind": "RoleBinding",
-            "metadata": {"name": "hub", "namespace": namespace},
-            "roleRef": {"apiGroup": group, "kind": "Role", "name": "hub"},
-            "subjects": [{"kind": "ServiceAccount", "name": "hub", "namespace": namespace}],
-        }
-    )
-    return admin.acting_as(admin.token_for(namespace, "hub"))
+    yield admin.acting_as(hub_account(admin))
+    admin.delete("Namespace", HUB_NAMESPACE)
 
 
-def test_the_hub_may_do_nothing_outside_its_namespace(hub: Api, anybody: Api, namespace: str) -> None:
+def test_the_hub_may_do_nothing_outside_its_namespace(hub: Api, anybody: Api) -> None:
     assert _rules(hub, "default") == _rules(anybody, "default")
-    assert _rules(hub, namespace) > _rules(anybody, namespace)
+    assert _rules(hub, HUB_NAMESPACE) > _rules(anybody, HUB_NAMESPACE)
 
 
 def test_the_hub_may_not_read_nodes_or_all_pods(hub: Api) -> None:
@@ -154,7 +114,7 @@ def poorer(
     """A kubeconfig whose account has the tree's ClusterRole less one verb on one kind."""
     kind, verb = request.param
     group = "rbac.authorization.k8s.io"
-    role = next(obj for obj in _manifests("cluster-role.yaml") if obj["kind"] == "ClusterRole")
+    role = next(obj for obj in manifests("cluster-role.yaml") if obj["kind"] == "ClusterRole")
     rules = []
     for rule in role["rules"]:
         others = [other for other in rule["resources"] if other != kind]
