@@ -14,6 +14,16 @@ async def test_a_list_tells_its_kind_and_its_revision(api, pods, fill):
     assert answer.revision.isdigit()
 
 
+async def test_the_items_of_a_list_leave_out_what_the_list_says(api, pods, fill):
+    await fill(1)
+
+    item = (await api.get(pods)).body["items"][0]
+
+    assert "kind" not in item
+    assert "apiVersion" not in item
+    assert item["metadata"]["name"] == "p0"
+
+
 async def test_pages_come_in_order_and_show_one_revision(api, pods, fill):
     await fill(5)
 
@@ -235,6 +245,20 @@ async def test_an_unknown_resource_is_not_found(api):
     answer = await api.get("/api/v1/berths")
 
     assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/apis/moorage.example/v1", "/apis/moorage.example/v1/berths"])
+async def test_an_unknown_path_is_not_found(api, path):
+    answer = await api.get(path)
+
+    assert (answer.status, answer.body.strip()) == (404, "404 page not found")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "POST"])
+async def test_a_method_that_makes_no_sense_is_not_allowed(api, method):
+    answer = await api.call(method, "/api/v1/pods", body={})
+
+    assert (answer.status, answer.body["reason"]) == (405, "MethodNotAllowed")
 
 
 async def test_a_namespace_without_pods_has_an_empty_list(api, pods):

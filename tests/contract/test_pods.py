@@ -57,6 +57,24 @@ async def test_two_containers_need_a_name_for_the_log(api, pods, a_pod):
     assert "a container name must be specified for pod p, choose one of: [a b]" in answer.body["message"]
 
 
+async def test_a_pod_that_is_nowhere_has_no_log_yet(api, pods, a_pod):
+    await api.post(pods, a_pod("p"))
+
+    answer = await api.get(f"{pods}/p/log")
+
+    assert (answer.status, answer.body) == (204, "")
+
+
+async def test_a_new_node_is_tainted_until_it_is_ready(api):
+    name = f"contract-{secrets.token_hex(4)}"
+    try:
+        answer = await api.post("/api/v1/nodes", {"metadata": {"name": name}})
+
+        assert {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"} in answer.body["spec"]["taints"]
+    finally:
+        await api.delete(f"/api/v1/nodes/{name}")
+
+
 async def test_events_are_found_by_what_they_are_about(api, namespace):
     path = f"/api/v1/namespaces/{namespace}/events"
     for name, about in (("e1", "ada"), ("e2", "bob")):
@@ -89,6 +107,8 @@ async def test_events_are_served_by_both_of_their_groups(api, namespace):
     assert answer.body["apiVersion"] == "events.k8s.io/v1"
     assert answer.body["regarding"]["name"] == "p"
     assert answer.body["note"] == "Container started"
+    listed = await api.get(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+    assert listed.body["items"][0]["regarding"]["name"] == "p"
 
 
 async def test_a_node_keeps_the_status_that_its_creator_sends(api):

@@ -15,8 +15,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moorage.simulator import admission, defaulting, quotas, validation
-from moorage.simulator.resources import KINDS, NAMESPACES, PODS, Kind
-from moorage.simulator.status import MODIFIED, Refusal, already_exists, bad_request, conflict, forbidden, not_found
+from moorage.simulator.resources import KINDS, NAMESPACES, NODES, PODS, Kind
+from moorage.simulator.status import (
+    MODIFIED,
+    Refusal,
+    already_exists,
+    bad_request,
+    conflict,
+    forbidden,
+    not_found,
+    precondition_failed,
+)
 from moorage.simulator.storage import Storage, Stored, at_revision
 
 if TYPE_CHECKING:
@@ -88,7 +97,7 @@ class Api:
         else:
             metadata.pop("namespace", None)
         if metadata.get("resourceVersion") and not trusted:
-            raise Refusal(400, "BadRequest", "resourceVersion should not be set on objects to be created")
+            raise Refusal(500, "", "resourceVersion should not be set on objects to be created")
         if trusted and kind.namespaced and self.find(NAMESPACES, None, metadata["namespace"]) is None:
             self.create(NAMESPACES, None, {"metadata": {"name": metadata["namespace"]}}, trusted=True)
         name = metadata.get("name") or ""
@@ -101,6 +110,8 @@ class Api:
             validation.readable(kind, body)
         body = defaulting.prepare(kind, body, keep_status=trusted or kind.plural == "nodes")
         if not trusted:
+            if kind is NODES:
+                defaulting.taint_by_readiness(body)
             admission.admit(self, kind, body)
             validation.check(kind, body)
             admission.admit_counted(self, kind, body)
@@ -158,6 +169,8 @@ class Api:
             )
         body = self._merge_for_update(kind, old, body, subresource=subresource, trusted=trusted)
         body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
+        if kind is NODES and subresource == "status" and not trusted:
+            defaulting.taint_by_readiness(body)
         if not trusted:
             validation.check_update(kind, old, body, subresource=subresource)
         if body == old:
@@ -179,6 +192,8 @@ class Api:
         """What this kind of update may change: the status alone, or everything but the status and the system's metadata."""
         if subresource == "status":
             body = {**old, "metadata": dict(old["metadata"]), "status": body.get("status") or {}}
+            if kind is NODES:
+                body["spec"] = dict(old.get("spec") or {})
         elif not trusted:
             if kind.has_status:
                 body["status"] = old.get("status")
@@ -202,12 +217,14 @@ class Api:
         current = self.read(kind, namespace, name)
         metadata = current.body["metadata"]
         wanted = options.get("preconditions") or {}
-        if wanted.get("uid") and wanted["uid"] != metadata["uid"]:
-            why = f"the UID in the precondition ({wanted['uid']}) does not match the UID in record ({metadata['uid']}). The object might have been deleted and then recreated"
-            raise conflict(kind, name, why)
-        if wanted.get("resourceVersion") and wanted["resourceVersion"] != metadata["resourceVersion"]:
-            why = f"the ResourceVersion in the precondition ({wanted['resourceVersion']}) does not match the ResourceVersion in record ({metadata['resourceVersion']}). The object might have been modified"
-            raise conflict(kind, name, why)
+        for field, shown in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            if wanted.get(field) and wanted[field] != metadata[field]:
+                hint = "deleted and then recreated" if field == "uid" else "modified"
+                why = (
+                    f"the {shown} in the precondition ({wanted[field]}) does not match the {shown} in record "
+                    f"({metadata[field]}). The object might have been {hint}"
+                )
+                raise precondition_failed(kind, name, why)
         if kind is NAMESPACES and name in ("default", "kube-system", "kube-public"):
             raise forbidden(kind, name, "this namespace may not be deleted")
         if dry_run:

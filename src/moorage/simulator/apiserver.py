@@ -22,7 +22,15 @@ from moorage.simulator.conversion import incoming, outgoing
 from moorage.simulator.listing import encode_list, list_page
 from moorage.simulator.patching import json_patch, merge, strategic
 from moorage.simulator.request import Target, read_target
-from moorage.simulator.status import Refusal, bad_request, expired, internal, too_many_requests, unsupported_media
+from moorage.simulator.status import (
+    Refusal,
+    bad_request,
+    expired,
+    internal,
+    invalid_options,
+    too_many_requests,
+    unsupported_media,
+)
 from moorage.simulator.watching import Watch, error_line
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_OPTIONS = {"POST": "CreateOptions", "PATCH": "PatchOptions", "DELETE": "DeleteOptions"}
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _GZIP_FROM = 128 * 1024
 _GARBAGE = b'{"type":"ADDED","object":{"kind":"Pod","metadata":{"name":"\x00\xff\n'
@@ -94,7 +103,7 @@ class ApiServer:
             if known is None:
                 found = await discovery.answer(self, user, request, path)
                 if found is None:
-                    raise target if isinstance(target, Refusal) else Refusal(404, "NotFound", "not found")
+                    return _no_such_path(path, target)
                 return found
             self.authorizer.check(user, known)
             return await self._answer(request, known)
@@ -266,7 +275,7 @@ class ApiServer:
             content_type = request.content_type
             apply = _PATCHES.get(content_type)
             if apply is None:
-                raise unsupported_media(sorted(_PATCHES))
+                raise Refusal(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
             patch = parse(await request.read(), content_type)
             if content_type == "application/apply-patch+yaml" and self.api.find(kind, target.namespace, name) is None:
                 return self._one(
@@ -308,6 +317,13 @@ class ApiServer:
         return web.Response(body=body, content_type="application/json", status=status)
 
 
+def _no_such_path(path: str, target: Target | Refusal) -> web.Response:
+    """Below a known group the real server answers with a Status, elsewhere with a line of text."""
+    if isinstance(target, Refusal) and (target.code != 404 or discovery.knows(path)):
+        return _refuse(target)
+    return web.Response(status=404, text="404 page not found\n")
+
+
 @web.middleware
 async def _only_programs(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Keep web pages out: whoever can reach this port may have commands executed, and a browser on this machine can reach it."""
@@ -342,10 +358,10 @@ async def read_object(request: web.Request, kind: Kind) -> Json:
     body = parse(await request.read(), request.content_type)
     if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict | None):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind.name})")
-    given = (body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name)
-    if given != (kind.api_version, kind.name):
-        expected = f"{kind.api_version}, Kind={kind.name}"
-        raise bad_request(f'{given[1]} in version "{given[0]}" cannot be handled as a {kind.name}: expected {expected}')
+    version, name = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name
+    if (version, name) != (kind.api_version, kind.name):
+        why = f"converting ({version}.{name}) to ({kind.group or 'core'}.{kind.name}): unknown conversion"
+        raise bad_request(f'{name} in version "{version}" cannot be handled as a {kind.name}: {why}')
     body["metadata"] = body.get("metadata") or {}
     return body
 
@@ -353,7 +369,9 @@ async def read_object(request: web.Request, kind: Kind) -> Json:
 def _dry_run(request: web.Request, options: Json | None = None) -> bool:
     values = request.query.getall("dryRun", []) + list((options or {}).get("dryRun") or ())
     if any(value != "All" for value in values):
-        raise bad_request(f'dryRun: Unsupported value: "{values[0]}": supported values: "All"')
+        shown = ", ".join(f'"{value}"' for value in values)
+        why = f'Unsupported value: [{shown}]: supported values: "All"'
+        raise invalid_options(_OPTIONS.get(request.method, "UpdateOptions"), "dryRun", "FieldValueNotSupported", why)
     return bool(values)
 
 

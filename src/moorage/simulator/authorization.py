@@ -80,6 +80,8 @@ class Authorizer:
         """Who sent this `Authorization` header; 401 when tokens are asked for and this is none."""
         if not self._users:
             return ANYBODY
+        if not header:
+            return User("system:anonymous", [], ("system:unauthenticated",))
         scheme, _, token = (header or "").partition(" ")
         user = self._users.get(token.strip()) if scheme.lower() == "bearer" else None
         if user is None:

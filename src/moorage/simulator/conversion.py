@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from moorage.simulator.storage import Stored
+
 if TYPE_CHECKING:
     from moorage.simulator.resources import Kind
-    from moorage.simulator.storage import Stored
 
 Json = dict[str, Any]
 
@@ -29,12 +30,22 @@ _PAIRS = (
 
 def outgoing(kind: Kind, stored: Stored) -> bytes:
     """The encoded object as this kind's API shows it."""
-    return stored.encoded if kind.stored_as is None else msgspec.json.encode(as_new_event(stored.body, kind))
+    return stored.encoded if kind.stored_as is None else _as_new(kind, stored).encoded
+
+
+def item(kind: Kind, stored: Stored) -> bytes:
+    """The encoded object as an item of a list."""
+    return stored.encoded_in_list if kind.stored_as is None else _as_new(kind, stored).encoded_in_list
+
+
+def _as_new(kind: Kind, stored: Stored) -> Stored:
+    return Stored(as_new_event(stored.body, kind), stored.revision)
 
 
 def as_new_event(body: Json, kind: Kind) -> Json:
     names = dict(_PAIRS)
-    return {names.get(key, key): value for key, value in body.items()} | {"apiVersion": kind.api_version}
+    renamed = {names.get(key, key): value for key, value in body.items()}
+    return {"kind": kind.name, "apiVersion": kind.api_version, **renamed, "apiVersion": kind.api_version}
 
 
 def incoming(kind: Kind, body: Json) -> Json:

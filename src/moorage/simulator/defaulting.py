@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+_NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 _WAIT_FOR_NODE = [
     {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for key in ("not-ready", "unreachable")
@@ -83,6 +84,18 @@ def _node(body: Json) -> None:
     status = body.setdefault("status", {})
     if "allocatable" not in status and "capacity" in status:
         status["allocatable"] = dict(status["capacity"])
+
+
+def taint_by_readiness(node: Json) -> None:
+    """A new node can't be used until it is ready: admission adds the taint, and the node lifecycle controller takes it away."""
+    conditions = (node.get("status") or {}).get("conditions") or ()
+    ready = any(held.get("type") == "Ready" and held.get("status") == "True" for held in conditions)
+    taints = [held for held in node["spec"].get("taints") or () if held.get("key") != _NOT_READY["key"]]
+    if not ready:
+        taints.append(dict(_NOT_READY))
+    node["spec"].pop("taints", None)
+    if taints:
+        node["spec"]["taints"] = taints
 
 
 def _pod(body: Json) -> None:

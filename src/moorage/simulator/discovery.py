@@ -105,6 +105,11 @@ def _openapi(place: str) -> Json:
     return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": schemas}}
 
 
+def knows(path: str) -> bool:
+    """Whether this path lies below a group and version that is served."""
+    return any(path.startswith(f"/{place}/") for place in _PLACES)
+
+
 async def health(_: web.Request) -> web.Response:
     return web.Response(text="ok")
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from moorage.simulator.conversion import item
 from moorage.simulator.selectors import Test, parse_fields, parse_labels
-from moorage.simulator.status import Refusal, bad_request, expired, too_large_version
+from moorage.simulator.status import bad_request, expired, invalid_options, too_large_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -75,9 +76,9 @@ def selection(kind: Kind, namespace: str | None, query: Mapping[str, str], *, na
 
 def number(query: Mapping[str, str], field: str) -> int:
     text = query.get(field) or "0"
-    if not text.isascii() or not text.isdigit():
-        raise Refusal(400, "BadRequest", f'strconv.ParseInt: parsing "{text}": invalid syntax')
-    return int(text)
+    if not text.isascii() or not text.lstrip("-").isdigit():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return max(0, int(text))
 
 
 def revision_asked(query: Mapping[str, str]) -> int | None:
@@ -86,7 +87,8 @@ def revision_asked(query: Mapping[str, str]) -> int | None:
     if not text:
         return None
     if not text.isascii() or not text.isdigit():
-        raise bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
+        why = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise bad_request(f'invalid resource version: resourceVersion: Invalid value: "{text}": {why}')
     return int(text)
 
 
@@ -97,9 +99,9 @@ def list_page(storage: Storage, kind: Kind, namespace: str | None, query: Mappin
     token = query.get("continue")
     match = query.get("resourceVersionMatch", "")
     asked = revision_asked(query)
-    _check_combination(kind, match, asked, token)
+    _check_combination(match, asked, token)
     if token:
-        revision, start = _read_token(token, storage, kind)
+        revision, start = _read_token(token, storage)
     else:
         start = ""
         revision = _revision_to_show(storage, match, asked)
@@ -110,27 +112,25 @@ def list_page(storage: Storage, kind: Kind, namespace: str | None, query: Mappin
     return _cut(items, chosen, revision=revision, limit=limit, start=start)
 
 
-def _check_combination(kind: Kind, match: str, asked: int | None, token: str | None) -> None:
+def _check_combination(match: str, asked: int | None, token: str | None) -> None:
     if not match:
         if token and asked:
             raise bad_request("specifying resource version is not allowed when using continue")
         return
-    why = ""
+    reason, why = "FieldValueForbidden", ""
     if match not in ("Exact", "NotOlderThan"):
-        why = f'resourceVersionMatch: Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""'
-    elif token:
-        why = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden when continue is provided"
-    elif asked is None:
-        why = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
-    elif match == "Exact" and asked == 0:
-        why = 'resourceVersionMatch: Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-    if why:
-        raise Refusal(
-            422,
-            "Invalid",
-            f'ListOptions.meta.k8s.io "" is invalid: {why}',
-            details={"group": "meta.k8s.io", "kind": "ListOptions"},
+        reason, why = (
+            "FieldValueNotSupported",
+            f'Unsupported value: "{match}": supported values: "Exact", "NotOlderThan", ""',
         )
+    elif token:
+        why = "Forbidden: resourceVersionMatch is forbidden when continue is provided"
+    elif asked is None:
+        why = "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided"
+    elif match == "Exact" and asked == 0:
+        why = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
+    if why:
+        raise invalid_options("ListOptions", "resourceVersionMatch", reason, why)
 
 
 def _revision_to_show(storage: Storage, match: str, asked: int | None) -> int:
@@ -140,7 +140,7 @@ def _revision_to_show(storage: Storage, match: str, asked: int | None) -> int:
         raise too_large_version(asked, storage.revision)
     if match == "Exact":
         if asked < storage.compacted:
-            raise expired(f"The resourceVersion for the provided list is too old.")
+            raise expired("The resourceVersion for the provided list is too old.")
         return asked
     return storage.revision
 
@@ -164,12 +164,12 @@ def _make_token(revision: int, start: str) -> str:
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
 
 
-def _read_token(token: str, storage: Storage, kind: Kind) -> tuple[int, str]:
+def _read_token(token: str, storage: Storage) -> tuple[int, str]:
     try:
         content = msgspec.json.decode(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
         revision, start = int(content["rv"]), str(content["start"])
     except (binascii.Error, ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
-        raise bad_request(f"invalid continue token: {error}") from error
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
     if revision == -1:
         return storage.revision, start
     if revision < storage.compacted:
@@ -180,4 +180,4 @@ def _read_token(token: str, storage: Storage, kind: Kind) -> tuple[int, str]:
 def encode_list(kind: Kind, page: Page) -> bytes:
     """The body of the answer, from the encoded objects."""
     head = msgspec.json.encode({"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": page.meta()})
-    return head[:-1] + b',"items":[' + b",".join([stored.encoded for stored in page.items]) + b"]}"
+    return head[:-1] + b',"items":[' + b",".join([item(kind, stored) for stored in page.items]) + b"]}"

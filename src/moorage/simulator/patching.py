@@ -112,8 +112,8 @@ def json_patch(target: Json, operations: Any) -> Json:
         try:
             result = _apply(result, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            why = f"the server rejected our request due to an error in our request ({error!r} at {operation!r})"
-            raise Refusal(422, "Invalid", why) from error
+            message = "the server rejected our request due to an error in our request"
+            raise Refusal(422, "Invalid", message, details={}) from error
     if not isinstance(result, dict):
         raise Refusal(422, "Invalid", "the patched document is no object")
     return result

@@ -60,9 +60,9 @@ def read_target(method: str, path: str, query: Mapping[str, str]) -> Target:
         raise no_such_path()
     verb = (_ONE if name else _MANY).get(method)
     if verb is None or (verb == "create" and name and subresource is None):
-        raise not_allowed(method)
+        raise not_allowed()
     if verb == "list" and is_true(query.get("watch")):
         verb = "watch"
     if verb in ("create", "deletecollection") and kind.namespaced and namespace is None and name is None:
-        raise not_allowed(method)
+        raise not_allowed()
     return Target(path, verb, kind, namespace, name, subresource)

@@ -36,9 +36,7 @@ def parse_labels(text: str) -> list[Test]:
                 position = found.end() + 1
                 break
         else:
-            raise bad_request(
-                f"unable to parse requirement: found '{text[position:]}', expected: an identifier, '!', or the end"
-            )
+            raise bad_request(f"found '{text[position:]}', expected: identifier, '!', ',' or 'end of string'")
     return tests
 
 
@@ -133,9 +131,7 @@ def parse_fields(text: str, kind: Kind) -> list[Test]:
 
 def _unsupported(field: str, kind: Kind) -> Refusal:
     if kind.plural in ("pods", "nodes", "events", "namespaces", "secrets", "jobs"):
-        return bad_request(
-            f'Unable to find "{kind.api_version}, Resource={kind.plural}" that match label selector "", field selector "{field}": field label not supported: {field}'
-        )
+        return bad_request(f"field label not supported: {field}")
     return bad_request(f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"')
 
 

@@ -97,6 +97,13 @@ def invalid(kind: Kind, name: str, causes: list[tuple[str, str, str]]) -> Refusa
     return Refusal(422, "Invalid", f'{qualified} "{name}" is invalid: {joined}', details=details)
 
 
+def invalid_options(options: str, field: str, reason: str, why: str) -> Refusal:
+    """422 on query parameters that make no sense together."""
+    causes = [{"reason": reason, "message": why, "field": field}]
+    details: Json = {"group": "meta.k8s.io", "kind": options, "causes": causes}
+    return Refusal(422, "Invalid", f'{options}.meta.k8s.io "" is invalid: {field}: {why}', details=details)
+
+
 def bad_request(message: str) -> Refusal:
     return Refusal(400, "BadRequest", message)
 
@@ -129,8 +136,14 @@ def too_many_requests(seconds: int, message: str = "the server has received too 
     return Refusal(429, "TooManyRequests", message, details=details, headers={"Retry-After": str(seconds)})
 
 
-def not_allowed(verb: str) -> Refusal:
-    return Refusal(405, "MethodNotAllowed", f"{verb} is not supported on resources of this kind", details={})
+def not_allowed() -> Refusal:
+    message = "the server does not allow this method on the requested resource"
+    return Refusal(405, "MethodNotAllowed", message, details={})
+
+
+def precondition_failed(kind: Kind, name: str, why: str) -> Refusal:
+    message = f'Operation cannot be fulfilled on {kind.name} "{name}": {why}'
+    return Refusal(409, "Conflict", message, details={"name": name, "kind": kind.name})
 
 
 def unsupported_media(known: list[str]) -> Refusal:

@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Stored:
-    """One version of one object, encoded once for all who read it."""
+    """One version of one object, encoded once for all who read it. `kind` and `apiVersion` come first, so that a list can cut them off."""
 
     __slots__ = ("_encoded", "body", "revision")
 
@@ -40,6 +40,12 @@ class Stored:
         if self._encoded is None:
             self._encoded = _encode(self.body)
         return self._encoded
+
+    @property
+    def encoded_in_list(self) -> bytes:
+        """As an item of a list: the real server leaves out what the list's own kind says."""
+        head = len(_encode({"kind": self.body["kind"], "apiVersion": self.body["apiVersion"]})) - 1
+        return b"{" + self.encoded[head + 1 :]
 
 
 class Change:
@@ -147,7 +153,7 @@ class Storage:
         place = self.shelf(shelf)
         self.revision += 1
         body["metadata"]["resourceVersion"] = str(self.revision)
-        stored = Stored(body, self.revision)
+        stored = Stored({"kind": body["kind"], "apiVersion": body["apiVersion"], **body}, self.revision)
         place.record(Change(self.revision, key, stored, place.items.get(key)))
         return stored
 

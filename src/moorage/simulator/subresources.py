@@ -42,6 +42,8 @@ async def answer(server: ApiServer, request: web.Request, target: Target) -> web
             return await _log(server, request, namespace, name)
         case ("pods", "binding", "create"):
             body = await _body(request)
+            if (body.get("metadata") or {}).get("name") != name:
+                raise bad_request("name in URL does not match name in Binding object")
             bind(server.api, namespace, name, str((body.get("target") or {}).get("name") or ""))
             return _success(201)
         case ("pods", "eviction", "create"):
@@ -110,7 +112,7 @@ async def _log(server: ApiServer, request: web.Request, namespace: str, name: st
     container = _container(pod, request.query.get("container"))
     node = pod["spec"].get("nodeName")
     if not node:
-        return web.Response(body=b"", content_type="text/plain")
+        return web.Response(status=204)
     if server.api.find(NODES, None, node) is None:
         raise Refusal(404, "NotFound", f'nodes "{node}" not found')
     status = next((c for c in pod["status"].get("containerStatuses") or () if c["name"] == container), None)

@@ -16,7 +16,7 @@ import msgspec
 
 from moorage.simulator.listing import Selection, revision_asked, selection
 from moorage.simulator.request import is_true
-from moorage.simulator.status import Refusal, expired
+from moorage.simulator.status import Refusal, expired, invalid_options
 from moorage.simulator.storage import Change, Shelf, Storage, Stored, at_revision
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Watch:
         self._chosen: Selection = selection(kind, namespace, query, name=name)
         self._asked = revision_asked(query)
         self._bookmarks = is_true(query.get("allowWatchBookmarks"))
-        self._initial = _wants_initial_events(query, self._asked)
+        self._initial = _wants_initial_events(query)
         self._bookmark_seconds = bookmark_seconds
         text = query.get("timeoutSeconds") or ""
         seconds = int(text) if text.isascii() and text.isdigit() else 0
@@ -141,16 +141,15 @@ def _too_old(asked: int, since: int) -> Refusal:
     return expired(f"too old resource version: {asked} ({since})")
 
 
-def _wants_initial_events(query: Mapping[str, str], asked: int | None) -> bool | None:
+def _wants_initial_events(query: Mapping[str, str]) -> bool | None:
     """`sendInitialEvents`, or None where it isn't given; 422 on combinations that make no sense."""
     text, match = query.get("sendInitialEvents"), query.get("resourceVersionMatch", "")
     why = ""
     if text is None:
         if match:
-            why = "resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+            why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
     elif match != "NotOlderThan":
-        why = "resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
+        why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
     if why:
-        details = {"group": "meta.k8s.io", "kind": "ListOptions"}
-        raise Refusal(422, "Invalid", f'ListOptions.meta.k8s.io "" is invalid: {why}', details=details)
+        raise invalid_options("ListOptions", "resourceVersionMatch", "FieldValueForbidden", f"Forbidden: {why}")
     return None if text is None else is_true(text)
