@@ -26,7 +26,7 @@ def load(name: str):
     return sys.modules[name]
 
 
-@pytest.fixture(name="load")
+@pytest.fixture(name="load", scope="session")
 def load_fixture():
     return load
 
