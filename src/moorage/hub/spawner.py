@@ -42,6 +42,7 @@ _CHOSEN = (
 )
 # The same options are not tried on the API server twice within this time: the form did so just before the start does.
 _TRIED_SECONDS = 15.0
+_FIRST_WORD_SECONDS = 1.0
 
 
 class MoorageSpawner(KubeSpawner):
@@ -206,6 +207,9 @@ class MoorageSpawner(KubeSpawner):
         for name, value in self._configured.items() if self._choice else ():
             setattr(self, name, value)
         self._choice = None
+        if options.is_ours(user_options):
+            # The first start after the hub's own start may come before the service has said a word.
+            await self.service.settled(_FIRST_WORD_SECONDS)
         self.choose(user_options)
         if options.is_ours(user_options):
             await self._try(user_options)
