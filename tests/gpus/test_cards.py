@@ -10,7 +10,11 @@ from moorage.gpus.view import Holding
 
 NOW = 1_700_000_000.0
 GPU = "nvidia.com/gpu"
-RTX = {"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4090", "nvidia.com/gpu.memory": "24576", "nvidia.com/gpu.count": "1"}
+RTX = {
+    "nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4090",
+    "nvidia.com/gpu.memory": "24576",
+    "nvidia.com/gpu.count": "1",
+}
 
 
 def units(capacity: int, *, held: int = 0, allocatable: int | None = None, name: str = GPU):
@@ -50,7 +54,9 @@ def test_labels_and_counts_alone_give_the_seeds_fields(details) -> None:
 def test_units_without_any_other_fact_are_unknown_gpus(details) -> None:
     entries = details(**units(2))
 
-    assert [(entry["model"], entry["memory_total"], entry["state"]) for entry in entries] == [("Unknown GPU", "Unknown", "free")] * 2
+    assert [(entry["model"], entry["memory_total"], entry["state"]) for entry in entries] == [
+        ("Unknown GPU", "Unknown", "free")
+    ] * 2
 
 
 def test_a_node_without_cards_has_none(details) -> None:
@@ -113,7 +119,11 @@ def test_a_held_card_without_a_name_says_why(details) -> None:
 def test_the_slots_of_the_only_card_are_counted(details) -> None:
     (entry,) = details(labels=RTX | {"nvidia.com/gpu.replicas": "4"}, **units(4, held=1))
 
-    assert (entry["state"], entry["state_text"], entry["slots"]) == ("shared", "shared: 1 of 4 slots held", {"total": 4, "held": 1})
+    assert (entry["state"], entry["state_text"], entry["slots"]) == (
+        "shared",
+        "shared: 1 of 4 slots held",
+        {"total": 4, "held": 1},
+    )
 
 
 def test_named_slots_say_how_many_of_each_card_are_held(details) -> None:
@@ -132,7 +142,9 @@ def test_shared_memory_is_explained(details) -> None:
 
     (entry,) = details(seen(0, memory_used=15000, memory_free=9216), labels=labels, **units(4, held=1))
 
-    assert "4 slots on one 24 GB card; memory is shared; 9 GB free now; two slots may be the same card" in entry["notes"]
+    assert (
+        "4 slots on one 24 GB card; memory is shared; 9 GB free now; two slots may be the same card" in entry["notes"]
+    )
 
 
 def test_mps_limits_each_slot(details) -> None:
@@ -181,9 +193,14 @@ def test_an_xid_without_a_missing_unit_is_a_note(details) -> None:
 
 
 def test_an_unhealthy_device_of_a_running_pod_is_out_of_service(details) -> None:
-    entries = details(seen(0), seen(1), holdings=(held_by(1, "a", health="unhealthy"),), **units(2, held=1, allocatable=1))
+    entries = details(
+        seen(0), seen(1), holdings=(held_by(1, "a", health="unhealthy"),), **units(2, held=1, allocatable=1)
+    )
 
-    assert [entry["state_text"] for entry in entries] == ["free", "out of service (the kubelet reports the device as unhealthy)"]
+    assert [entry["state_text"] for entry in entries] == [
+        "free",
+        "out of service (the kubelet reports the device as unhealthy)",
+    ]
 
 
 def test_a_node_that_is_not_ready_has_no_free_card(details) -> None:
@@ -232,7 +249,10 @@ def test_labels_of_one_model_do_not_name_cards_of_a_mixed_node(details) -> None:
 def test_pods_that_may_not_be_listed_leave_everything_unknown(details) -> None:
     (entry,) = details(labels=RTX, pods_readable=False, **units(1))
 
-    assert (entry["state"], entry["state_text"]) == ("unknown", "not allowed to list pods, so what is held is not known")
+    assert (entry["state"], entry["state_text"]) == (
+        "unknown",
+        "not allowed to list pods, so what is held is not known",
+    )
 
 
 # --- activity: a hint beside it ---------------------------------------------------------------------------------
@@ -335,7 +355,9 @@ def test_the_newest_reading_wins_and_the_driver_names_the_card(details) -> None:
 
 def test_sources_that_contradict_each_other_are_both_named(details) -> None:
     (entry,) = details(
-        seen(0, model="NVIDIA H100", memory_used=100), seen(0, source="agent", model="NVIDIA L40S", memory_used=9000), **units(1)
+        seen(0, model="NVIDIA H100", memory_used=100),
+        seen(0, source="agent", model="NVIDIA L40S", memory_used=9000),
+        **units(1),
     )
 
     assert entry["disagreements"] == [
@@ -356,7 +378,9 @@ def test_a_hand_written_label_that_names_another_model_is_shown_beside_the_drive
     (entry,) = details(seen(0), labels=RTX | {"nvidia.com/gpu.product": "Tesla-T4"}, **units(1))
 
     assert entry["model"] == "NVIDIA GeForce RTX 4090"
-    assert entry["disagreements"] == ["model: dcgm says NVIDIA GeForce RTX 4090, labels (gpu-feature-discovery) says Tesla T4"]
+    assert entry["disagreements"] == [
+        "model: dcgm says NVIDIA GeForce RTX 4090, labels (gpu-feature-discovery) says Tesla T4"
+    ]
 
 
 def test_one_card_seen_under_three_names_is_one_record(details) -> None:
@@ -397,7 +421,11 @@ def test_a_source_that_breaks_hides_nothing_of_the_others(fixed, caplog) -> None
 
 # --- slices -----------------------------------------------------------------------------------------------------
 
-MIXED = {"nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB", "nvidia.com/gpu.memory": "40960", "nvidia.com/gpu.count": "1"}
+MIXED = {
+    "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB",
+    "nvidia.com/gpu.memory": "40960",
+    "nvidia.com/gpu.count": "1",
+}
 SLICES = {"nvidia.com/mig-1g.5gb": 2, "nvidia.com/mig-3g.20gb": 1}
 
 
@@ -418,20 +446,31 @@ def test_slices_of_several_cards_are_not_dealt_out_by_guessing(details) -> None:
 
 
 def test_a_slice_that_dcgm_misnames_is_found_by_its_size(details) -> None:
-    parts = (Part(profile="1g.11gb", instance=7, holders=(Holder(namespace="m", pod="t"),)), Part(profile="1g.11gb", instance=8))
+    parts = (
+        Part(profile="1g.11gb", instance=7, holders=(Holder(namespace="m", pod="t"),)),
+        Part(profile="1g.11gb", instance=8),
+    )
     capacity = {"nvidia.com/mig-1g.12gb": 2}
 
     (entry,) = details(
-        seen(0, mig=True, parts=parts, utilization=None), capacity=capacity, allocatable=capacity, requested={"nvidia.com/mig-1g.12gb": 1}
+        seen(0, mig=True, parts=parts, utilization=None),
+        capacity=capacity,
+        allocatable=capacity,
+        requested={"nvidia.com/mig-1g.12gb": 1},
     )
 
-    assert [(one["instance"], one["state"], one["holder"]) for one in entry["slices"]] == [(7, "held", "m/t"), (8, "free", None)]
+    assert [(one["instance"], one["state"], one["holder"]) for one in entry["slices"]] == [
+        (7, "held", "m/t"),
+        (8, "free", None),
+    ]
 
 
 def test_a_slice_named_by_the_kubelet_is_placed_on_the_only_card(details) -> None:
     holding = Holding(resource="nvidia.com/mig-1g.5gb", device="MIG-77", holder=Holder(namespace="lab", pod="a"))
 
-    (entry,) = details(labels=MIXED, capacity=SLICES, allocatable=SLICES, requested={"nvidia.com/mig-1g.5gb": 1}, holdings=(holding,))
+    (entry,) = details(
+        labels=MIXED, capacity=SLICES, allocatable=SLICES, requested={"nvidia.com/mig-1g.5gb": 1}, holdings=(holding,)
+    )
 
     assert [(one["uuid"], one["state"], one["holder"]) for one in entry["slices"]] == [
         ("MIG-77", "held", "lab/a"), (None, "free", None), (None, "free", None),
@@ -441,7 +480,10 @@ def test_a_slice_named_by_the_kubelet_is_placed_on_the_only_card(details) -> Non
 def test_a_split_card_has_no_utilization_of_its_own_and_says_so(details) -> None:
     (entry,) = details(labels=MIXED, capacity=SLICES, allocatable=SLICES)
 
-    assert "split into MIG slices: a slice is asked for by itself, and the card has no utilization of its own" in entry["notes"]
+    assert (
+        "split into MIG slices: a slice is asked for by itself, and the card has no utilization of its own"
+        in entry["notes"]
+    )
 
 
 def test_hami_counts_parts_of_cards_as_units(details) -> None:
@@ -449,7 +491,11 @@ def test_hami_counts_parts_of_cards_as_units(details) -> None:
 
     (entry,) = details(annotations={"hami.io/node-nvidia-register": text}, **units(10, held=3))
 
-    assert (entry["model"], entry["memory_total"], entry["slots"]) == ("NVIDIA GeForce RTX 3090", "24576 MiB", {"total": 10, "held": 3})
+    assert (entry["model"], entry["memory_total"], entry["slots"]) == (
+        "NVIDIA GeForce RTX 3090",
+        "24576 MiB",
+        {"total": 10, "held": 3},
+    )
 
 
 def test_cards_of_two_makers_on_one_node_are_counted_apart(details) -> None:
