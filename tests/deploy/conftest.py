@@ -160,3 +160,53 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         await task
 
     return running
+
+
+@pytest.fixture(scope="session")
+def fits_the_chart() -> Callable[[dict[str, Any]], Any]:
+    """Values as zero-to-jupyterhub 4.x takes them: the shapes of its keys, the pod and the policy that it would make of them,
+    and the configuration that the hub would read. Returns that configuration."""
+    import kubernetes_validate
+    from traitlets.config import Config
+
+    from moorage.hub.spawner import MoorageSpawner
+
+    shapes = {
+        "initContainers": list,
+        "extraVolumes": list,
+        "extraVolumeMounts": list,
+        "extraEnv": dict,
+        "extraConfig": dict,
+        "networkPolicy": dict,
+        "services": dict,
+        "loadRoles": dict,
+    }
+
+    def check(values: dict[str, Any]) -> Any:
+        hub = values["hub"]
+        assert set(values) == {"hub"}
+        assert {name: type(value) for name, value in hub.items()} == {name: shapes[name] for name in hub}
+        env = [
+            {"name": name, **(value if isinstance(value, dict) else {"value": value})}
+            for name, value in hub["extraEnv"].items()
+        ]
+        container = {"name": "hub", "image": "hub", "env": env, "volumeMounts": hub["extraVolumeMounts"]}
+        spec = {"containers": [container], "initContainers": hub["initContainers"], "volumes": hub["extraVolumes"]}
+        policy = {"podSelector": {}, "policyTypes": ["Egress"], "egress": hub["networkPolicy"]["egress"]}
+        for made in (
+            {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hub"}, "spec": spec},
+            {
+                "apiVersion": "networking.k8s.io/v1",
+                "kind": "NetworkPolicy",
+                "metadata": {"name": "hub"},
+                "spec": policy,
+            },
+        ):
+            kubernetes_validate.validate(made, "1.34", strict=True)
+        c = Config()
+        for name in sorted(hub["extraConfig"]):
+            exec(compile(hub["extraConfig"][name], name, "exec"), {"c": c})
+        assert set(c.MoorageSpawner) <= set(MoorageSpawner.class_trait_names(config=True))
+        return c
+
+    return check

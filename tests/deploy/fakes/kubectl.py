@@ -78,10 +78,13 @@ def get(kind, name, args):
         )
         return
     if kind == "pods":
-        url = f"{os.environ['FAKE_API']}/api/v1/namespaces/{args.namespace}/pods?" + urllib.parse.urlencode(
-            {"labelSelector": args.selector}
+        namespace = os.environ.get("FAKE_PODS", args.namespace)
+        query = urllib.parse.urlencode({"labelSelector": args.selector})
+        headers = {"Authorization": f"Bearer {os.environ['FAKE_TOKEN']}"} if os.environ.get("FAKE_TOKEN") else {}
+        request = urllib.request.Request(
+            f"{os.environ['FAKE_API']}/api/v1/namespaces/{namespace}/pods?{query}", headers=headers
         )
-        print(urllib.request.urlopen(url, timeout=10).read().decode())
+        print(urllib.request.urlopen(request, timeout=10).read().decode())
         return
     found = objects.get(f"{kind}/{args.namespace}/{name}")
     if found is None:
