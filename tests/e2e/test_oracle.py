@@ -1,0 +1,92 @@
+"""Verdicts on thousands of new cases beside those of the scheduler's own code, which the testbed builds into one program."""
+
+import itertools
+import json
+import os
+import subprocess
+from collections import Counter
+
+import pytest
+
+from moorage import Cluster, effective_requests
+from rig.recombine import KINDS, Recombine
+
+pytestmark = pytest.mark.e2e
+CASES = int(os.environ.get("MOORAGE_ORACLE_CASES", "3000"))
+SEED = int(os.environ.get("MOORAGE_ORACLE_SEED", "1"))
+
+
+def theirs(program, cases, *flags):
+    text = "".join(json.dumps(case) + "\n" for case in cases)
+    done = subprocess.run([program, *flags], input=text, capture_output=True, text=True, check=True, timeout=600)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def rejection(plugin, reasons, unresolvable):
+    return (plugin, tuple(sorted(reasons)), bool(unresolvable))
+
+
+def ours(case):
+    verdict = Cluster.from_objects(**{kind: case[kind] for kind in KINDS}).fit(case["ask"])
+    if verdict.prefilter:
+        return rejection(verdict.prefilter.plugin, verdict.prefilter.reasons, verdict.prefilter.unresolvable)
+    return {
+        name: True if node.fits else rejection(node.plugin, node.reasons, node.unresolvable)
+        for name, node in verdict.nodes.items()
+    }
+
+
+def as_ours(answer):
+    if answer["prefilter"]:
+        return rejection(**answer["prefilter"])
+    return {
+        name: node["fits"] or rejection(node.get("plugin"), node.get("reasons", ()), node.get("unresolvable"))
+        for name, node in answer["verdicts"].items()
+    }
+
+
+def test_every_verdict_is_the_schedulers_own(programs, results):
+    cases = list(itertools.islice(Recombine(SEED).cases(), CASES))
+    answers = theirs(programs / "oracle", cases)
+    assert len(answers) == len(cases)
+    met, wrong, no_answer = Counter(), [], 0
+
+    for case, answer in zip(cases, answers, strict=True):
+        if answer.get("error"):  # upstream itself stumbles over this one
+            no_answer += 1
+            continue
+        expected = as_ours(answer)
+        met.update(
+            [expected[0]] if isinstance(expected, tuple) else ["fits" if v is True else v[0] for v in expected.values()]
+        )
+        if ours(case) != expected:
+            wrong.append(case["ask"]["metadata"]["uid"])
+
+    table = {
+        "seed": SEED,
+        "cases": CASES - no_answer,
+        "no answer": no_answer,
+        "disagreements": len(wrong),
+        "met": dict(met.most_common()),
+    }
+    (results / "oracle.json").write_text(json.dumps(table, indent=1) + "\n")
+    print(f"\nThe scheduler's own code: {table}")
+    assert wrong == []
+    assert no_answer < CASES / 20
+
+
+def test_every_pod_counts_what_the_scheduler_counts(programs):
+    cases = itertools.islice(Recombine(SEED + 1).cases(), CASES // 3)
+    pods = [{"pod": pod} for case in cases for pod in [case["ask"], *case["pods"]]]
+    answers = theirs(programs / "oracle", pods, "-requests")
+    assert len(answers) == len(pods) > CASES / 3
+
+    wrong = []
+    for line, expected in zip(pods, answers, strict=True):
+        requests = effective_requests(line["pod"])
+        scalars = {name: units for name, units in requests.scalars.items() if units}
+        counted = (requests.cpu_milli, requests.memory, requests.ephemeral_storage, scalars)
+        if counted != (expected["cpu_milli"], expected["memory"], expected["ephemeral_storage"], expected["scalars"]):
+            wrong.append(line["pod"]["metadata"])
+
+    assert wrong == []
