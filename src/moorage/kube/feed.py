@@ -19,6 +19,7 @@ What forces the odd lines:
 """
 
 import asyncio
+import gc
 import logging
 import random
 from collections.abc import Callable
@@ -187,24 +188,22 @@ class Feed:
             self.lists += 1
             token = ""
             while True:
-                page = await self._page(token)
-                self._sink.page(self.resource, page)
-                if not page.token:
+                revision, token = take_page(self._sink, self.resource, await self._page(token))
+                if not token:
                     break
-                token = page.token
                 # Between pages everyone else has a turn.
                 await asyncio.sleep(0)
-            if not page.revision:
+            if not revision:
                 raise Garbage(f"the list of {self.resource.name} names no resourceVersion")
             self._sink.end(self.resource)
-            self.revision = page.revision
+            self.revision = revision
             self._doubtful = self._quiet = False
             self._well()
         finally:
             if late is not None:
                 late.cancel()
 
-    async def _page(self, token: str) -> Page:
+    async def _page(self, token: str) -> bytes:
         """One page, tried a few times: the pages before it need not be fetched again."""
         params = self.resource.params(limit=str(self.resource.page))
         if token:
@@ -212,7 +211,7 @@ class Feed:
         pace = Backoff()
         while True:
             try:
-                return read_page(self.resource.kind, await self._client.get(self.resource.path, params))
+                return await self._client.get(self.resource.path, params)
             except (Unreachable, ApiError) as error:
                 passing = isinstance(error, Unreachable) or error.status == 429 or error.status >= 500
                 if not token or not passing or pace.failures >= _PAGE_TRIES:
@@ -351,6 +350,22 @@ class Feed:
         if health != self.health:
             self.health = health
             self._sink.report(self.resource, health)
+
+
+def take_page(sink: Sink, resource: Resource, body: bytes) -> tuple[str, str]:
+    """Decode one page into the sink; its resourceVersion, and the token that leads to the next page.
+
+    Thousands of objects come and go here without a single cycle among them, so looking for cycles waits until after.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        page = read_page(resource.kind, body)
+        sink.page(resource, page)
+        return page.revision, page.token
+    finally:
+        if collecting:
+            gc.enable()
 
 
 async def follow(feed: Feed) -> NoReturn:
