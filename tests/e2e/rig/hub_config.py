@@ -32,7 +32,8 @@ c.JupyterHub.load_roles = [
 ]
 # Most pods of these tests run nowhere: the hub must not end itself for that.
 c.Spawner.consecutive_failure_limit = 0
-c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+# How long a start by REST waits for its end before it is answered 202; no pod of a node without kubelet ever runs.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 3}
 c.KubeSpawner.namespace = settings["namespace"]
 c.KubeSpawner.image = settings["image"]
 c.KubeSpawner.image_pull_policy = "IfNotPresent"
