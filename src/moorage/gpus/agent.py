@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import subprocess
 import threading
 import time
@@ -127,6 +128,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--nvidia-smi", default="nvidia-smi", help="the program to run (default: nvidia-smi)")
     chosen = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # The first process of a container gets no default handler for SIGTERM.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     driver = Driver(chosen.nvidia_smi)
     server = serve(driver, host=chosen.host, port=chosen.port)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -107,6 +107,7 @@ class Exec(Sweep[FoundPod]):
         # Calls that have not ended, by node; and containers in which one was lost while it hung.
         self._hanging: dict[str, asyncio.Task[Finished]] = {}
         self._poisoned: dict[str, str] = {}
+        self._resting: dict[str, float] = {}
 
     async def targets(self) -> tuple[Mapping[str, FoundPod], str | None]:
         now = self.clock()
@@ -122,7 +123,10 @@ class Exec(Sweep[FoundPod]):
             raise NoAnswer("nvidia-smi hangs; no second one is started before it has ended")
         if self._poisoned.get(node) == _identity(target):
             raise NoAnswer("nvidia-smi hung when the connection was lost; waiting for its container to be started anew")
+        if self._resting.get(node, 0.0) > self.clock():
+            raise NoAnswer("the connection was lost while nvidia-smi ran; it is asked again in some minutes")
         self._poisoned.pop(node, None)
+        self._resting.pop(node, None)
         fields = self._fields.get(node, smi.FIELDS)
         output = await self._query(node, target, fields)
         if output.unknown_field is not None and fields != smi.OLD_FIELDS:
@@ -176,9 +180,7 @@ class Exec(Sweep[FoundPod]):
         if asyncio.get_running_loop().time() - asked_at >= self.pace.deadline:
             self._poisoned[node] = _identity(target)
         else:
-            place = self.places.get(node)
-            if place is not None:
-                place.rests_until = max(place.rests_until, self.clock() + _UNKNOWN_END_REST)
+            self._resting[node] = self.clock() + _UNKNOWN_END_REST
 
     async def _exec(self, target: FoundPod, arguments: Sequence[str]) -> Finished:
         container = next((name for name in CONTAINERS if name in target.containers), None)
