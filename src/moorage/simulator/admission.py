@@ -1,4 +1,5 @@
-"""Who may create what where, and what admission plugins add: namespaces, service accounts, priority and runtime classes, limit ranges and quotas.
+"""Who may create what where, and what admission plugins add: namespaces, service accounts, priority and runtime
+classes, limit ranges and quotas.
 
 Source of the sentences: the plugins of that name in kubernetes v1.36 plugin/pkg/admission.
 """
@@ -101,8 +102,9 @@ def _runtime(api: Api, pod: Json) -> None:
     selector, own = scheduling.get("nodeSelector") or {}, spec.get("nodeSelector") or {}
     for key, value in selector.items():
         if own.get(key, value) != value:
-            why = f"pod rejected: conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; pod.spec.nodeSelector[{key}] = {own[key]}"
-            raise forbidden(PODS, name, why)
+            place = f"nodeSelector[{key}]"
+            why = f"conflict: runtimeClass.scheduling.{place} = {value}; pod.spec.{place} = {own[key]}"
+            raise forbidden(PODS, name, f"pod rejected: {why}")
     if selector:
         spec["nodeSelector"] = {**own, **selector}
     for toleration in scheduling.get("tolerations") or ():

@@ -41,7 +41,7 @@ def containers_of(pod: Json) -> list[Json]:
 
 
 def sums(pod: Json, section: str) -> Amounts:
-    """What the containers of a pod ask (`requests`) or may use (`limits`) together, init containers by their greatest."""
+    """What a pod's containers ask (`requests`) or may use (`limits`) together, init containers by their greatest."""
     spec = pod.get("spec") or {}
     total: Amounts = {}
     for container in containers_of(pod):

@@ -2,8 +2,8 @@
 
     body ─► defaults ─► admission ─► validation ─► storage
 
-The simulator's own parts (scheduler, kubelet, scenario) and tests in the same process call it directly; `apiserver` calls it for everybody else.
-Bodies that come in are copied, bodies that go out are shared and must not be changed.
+The simulator's own parts (scheduler, kubelet, scenario) and tests in the same process call it directly; `apiserver`
+calls it for everybody else. Bodies that come in are copied, bodies that go out are shared and must not be changed.
 """
 
 from __future__ import annotations
@@ -82,7 +82,10 @@ class Api:
     def create(
         self, kind: Kind, namespace: str | None, body: Json, *, dry_run: bool = False, trusted: bool = False
     ) -> Stored:
-        """`trusted` is for test data: the namespace is made when it is missing, and neither admission nor validation stands in the way."""
+        """Store a new object.
+
+        `trusted` is for test data: a missing namespace is made, and neither admission nor validation stands in the way.
+        """
         body = deepcopy(body)
         body["apiVersion"], body["kind"] = kind.api_version, kind.name
         metadata = body["metadata"] = dict(body.get("metadata") or {})
@@ -92,7 +95,7 @@ class Api:
             given = metadata.setdefault("namespace", namespace or "default")
             if namespace is not None and given != namespace:
                 raise bad_request(
-                    f"the namespace of the provided object does not match the namespace sent on the request"
+                    "the namespace of the provided object does not match the namespace sent on the request"
                 )
         else:
             metadata.pop("namespace", None)
@@ -161,7 +164,8 @@ class Api:
         if asked and asked != old["metadata"]["resourceVersion"]:
             raise conflict(kind, name, MODIFIED)
         if metadata.get("uid") and metadata["uid"] != old["metadata"]["uid"]:
-            why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {old['metadata']['uid']}"
+            given, held = metadata["uid"], old["metadata"]["uid"]
+            why = f"Precondition failed: UID in precondition: {given}, UID in object meta: {held}"
             raise conflict(kind, name, why)
         if metadata.get("name", name) != name:
             raise bad_request(
@@ -189,7 +193,7 @@ class Api:
 
     @staticmethod
     def _merge_for_update(kind: Kind, old: Json, body: Json, *, subresource: str | None, trusted: bool) -> Json:
-        """What this kind of update may change: the status alone, or everything but the status and the system's metadata."""
+        """What this kind of update may change: the status alone, or all but the status and the system's metadata."""
         if subresource == "status":
             body = {**old, "metadata": dict(old["metadata"]), "status": body.get("status") or {}}
             if kind is NODES:

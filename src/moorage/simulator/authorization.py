@@ -1,7 +1,7 @@
 """Bearer tokens and what their holders may do.
 
-Without any token the simulator lets everybody do everything, as `kubectl proxy` does. With tokens, a request needs one (401), and its rules must
-allow the verb on the resource (403, in the real server's words).
+Without any token the simulator lets everybody do everything, as `kubectl proxy` does. With tokens, a request needs one
+(401), and its rules must allow the verb on the resource (403, in the real server's words).
 """
 
 from __future__ import annotations

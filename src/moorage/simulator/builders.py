@@ -66,13 +66,13 @@ def node(
         "status": {
             "capacity": capacity,
             "allocatable": {**capacity, **{key: str(value) for key, value in (allocatable or {}).items()}},
-            "conditions": [_condition("Ready", ready)],
+            "conditions": [_condition("Ready", holds=ready)],
             "nodeInfo": {"architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": "v1.36.3"},
         },
     }
 
 
-def _condition(kind: str, holds: bool) -> Json:
+def _condition(kind: str, *, holds: bool) -> Json:
     return {
         "type": kind,
         "status": "True" if holds else "False",
@@ -103,7 +103,10 @@ def pod(
     priority: int | None = None,
     **spec: Any,
 ) -> Json:
-    """A pod of one container; `cpu`, `memory` are requests, `gpu` is limit and request; other keywords go into `spec` (camelCase)."""
+    """A pod of one container.
+
+    `cpu` and `memory` are requests, `gpu` is limit and request; other keywords go into `spec`, in its own spelling.
+    """
     asked: Json = {"cpu": cpu, "memory": memory, **(requests or {})}
     bound: Json = dict(limits or {})
     if gpu is not None:

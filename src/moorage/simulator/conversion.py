@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from moorage.simulator.storage import Stored
 
 if TYPE_CHECKING:
@@ -44,8 +42,8 @@ def _as_new(kind: Kind, stored: Stored) -> Stored:
 
 def as_new_event(body: Json, kind: Kind) -> Json:
     names = dict(_PAIRS)
-    renamed = {names.get(key, key): value for key, value in body.items()}
-    return {"kind": kind.name, "apiVersion": kind.api_version, **renamed, "apiVersion": kind.api_version}
+    renamed = {names.get(key, key): value for key, value in body.items() if key != "apiVersion"}
+    return {"kind": kind.name, "apiVersion": kind.api_version, **renamed}
 
 
 def incoming(kind: Kind, body: Json) -> Json:

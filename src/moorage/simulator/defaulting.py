@@ -1,6 +1,7 @@
 """What the API server fills in before it stores an object.
 
-Source: kubernetes v1.36 pkg/apis/core/v1/defaults.go, and the admission plugins Priority, DefaultTolerationSeconds and ServiceAccount.
+Source: kubernetes v1.36 pkg/apis/core/v1/defaults.go, and the admission plugins Priority, DefaultTolerationSeconds and
+ServiceAccount.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _node(body: Json) -> None:
 
 
 def taint_by_readiness(node: Json) -> None:
-    """A new node can't be used until it is ready: admission adds the taint, and the node lifecycle controller takes it away."""
+    """A new node can't be used before it is ready: admission adds a taint, the lifecycle controller takes it away."""
     conditions = (node.get("status") or {}).get("conditions") or ()
     ready = any(held.get("type") == "Ready" and held.get("status") == "True" for held in conditions)
     taints = [held for held in node["spec"].get("taints") or () if held.get("key") != _NOT_READY["key"]]
@@ -151,7 +152,7 @@ def _container(container: Json) -> None:
     limits = resources.get("limits") if isinstance(resources, dict) else None
     if isinstance(limits, dict) and limits:
         requests = resources.get("requests")
-        # A request that is missing where a limit stands is the limit: the scheduler never defaults, so this must happen here.
+        # A request that is missing where a limit stands is the limit. The scheduler never defaults, so it happens here.
         resources["requests"] = {**limits, **(requests if isinstance(requests, dict) else {})}
 
 

@@ -1,7 +1,7 @@
 """The devices that a node's plugins have registered, and who holds them.
 
-Identities look as the NVIDIA device plugin's do: `GPU-…` for a card, `GPU-…::n` for a slot of a shared card, `MIG-…` for a slice. They follow from
-the node's name, so a second start of the simulator finds the same cards.
+Identities look as the NVIDIA device plugin's do: `GPU-…` for a card, `GPU-…::n` for a slot of a shared card, `MIG-…`
+for a slice. They follow from the node's name, so a second start of the simulator finds the same cards.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Devices:
         self._held: dict[tuple[str, str], dict[str, str]] = {}
 
     def take(self, node: Json, container: Json, uid: str) -> Held:
-        """Devices for this container; fewer than it asks for when the node has no more, since placing is the scheduler's business."""
+        """Devices for this container; fewer than it asks for where there are no more (placing isn't its business)."""
         requests = (container.get("resources") or {}).get("requests") or {}
         granted: Held = []
         for resource, amount in requests.items():

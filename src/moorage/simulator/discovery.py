@@ -10,7 +10,6 @@ from moorage.simulator import reviews
 from moorage.simulator.resources import ALL_VERBS, KINDS, Kind
 
 if TYPE_CHECKING:
-    from moorage.simulator.apiserver import ApiServer
     from moorage.simulator.authorization import User
 
 Json = dict[str, Any]
@@ -34,7 +33,7 @@ _GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
 _PLACES = ["api/v1", *(f"apis/{group}/{version}" for group, version in _GROUPS)]
 
 
-async def answer(server: ApiServer, user: User, request: web.Request, path: str) -> web.StreamResponse | None:
+async def answer(user: User, request: web.Request, path: str) -> web.StreamResponse | None:
     """None where this path is unknown here."""
     match [part for part in path.split("/") if part]:
         case ["version"]:

@@ -1,7 +1,9 @@
-"""What a container's process gets: its command and its environment, resolved from the pod and the objects that it refers to.
+"""What a container's process gets: its command and its environment, resolved from the pod and the objects that it
+refers to.
 
-There are no images here. A command that this machine has not got is looked up in a short table of what notebook images start, and Python is always the
-one that runs the simulator. There are no network namespaces either: a command that listens on every address is given the pod's own instead.
+There are no images here. A command that this machine has not got is looked up in a short table of what notebook images
+start, and Python is always the one that runs the simulator. There are no network namespaces either: a command that
+listens on every address is given the pod's own instead.
 """
 
 from __future__ import annotations
@@ -140,7 +142,8 @@ def command(container: Json, env: dict[str, str], *, address: str) -> list[str] 
         return [*COMMANDS[Path(first).name], *words[1:]]
     if shutil.which(first, path=_path(env)) is None:
         raise NoCommand(
-            "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: "
+            "failed to create containerd task: failed to create shim task: OCI runtime create failed: "
+            "runc create failed: "
             f'unable to start container process: exec: "{first}": executable file not found in $PATH: unknown'
         )
     return words

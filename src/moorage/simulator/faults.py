@@ -1,7 +1,8 @@
 """Telling the simulator to misbehave, by path and verb, for so many requests or until it is told to stop.
 
-In process: `simulator.faults.delay(10, path="/api/v1/pods*", verb="list", times=1)`; from elsewhere: `POST /simulator/faults` with
-`{"kind": "delay", "seconds": 10, "path": …, "verb": …, "times": …}`, `DELETE /simulator/faults` ends all of them.
+In process: `simulator.faults.delay(10, path="/api/v1/pods*", verb="list", times=1)`; from elsewhere: `POST
+/simulator/faults` with `{"kind": "delay", "seconds": 10, "path": …, "verb": …, "times": …}`, `DELETE /simulator/faults`
+ends all of them.
 
 | kind | what happens |
 | --- | --- |
@@ -116,7 +117,7 @@ class Faults:
         return self.add("drop", **where)
 
     def revoke_right(self, resource: str, verb: str | None = None, **where: Any) -> Fault:
-        """Take away a right until the fault is removed; open watches end, as they do when a token is no longer accepted."""
+        """Take away a right until the fault is removed; open watches end."""
         return self.add("revoke", resource=resource, verb=verb, **where)
 
     def take(self, path: str, target: Target | None) -> list[Fault]:

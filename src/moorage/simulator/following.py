@@ -1,4 +1,6 @@
-"""Following a shelf of the storage from inside the process: the changes since one was last asked, and when to ask again."""
+"""Following a shelf of the storage from inside the process: the changes since one was last asked, and when to ask
+again.
+"""
 
 from __future__ import annotations
 

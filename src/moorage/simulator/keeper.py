@@ -2,8 +2,9 @@
 
     image ─► environment ─► process ─► ready ─► exit ─► again, or the pod's end
 
-The first container's command is a local process; other containers and init containers are said to run or to have run. A pod that carries the annotation
-`simulator.moorage/process: none`, or whose command only its image would know, runs without a process.
+The first container's command is a local process; other containers and init containers are said to run or to have run. A
+pod that carries the annotation `simulator.moorage/process: none`, or whose command only its image would know, runs
+without a process.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Keeper:
         self._restarts = 0
         self._started = now()
         self._last: Json = {}
+        self._granted: list[tuple[str, list[str]]] = []
         self._living: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Any] | None = None
 
@@ -96,18 +98,10 @@ class Keeper:
                 return
             pause = 1.0
             while await self._run_once():
-                self._write(
-                    waiting(
-                        "CrashLoopBackOff",
-                        f"back-off {int(pause)}s restarting failed container={self._container['name']} pod={self._name}_{self._namespace}({self._uid})",
-                    ),
-                    phase="Running",
-                )
-                self._tell(
-                    "BackOff",
-                    f"Back-off restarting failed container {self._container['name']} in pod {self._name}_{self._namespace}({self._uid})",
-                    warning=True,
-                )
+                about = f"container {self._container['name']} in pod {self._name}_{self._namespace}({self._uid})"
+                why = f"back-off {int(pause)}s restarting failed {about}"
+                self._write(waiting("CrashLoopBackOff", why), phase="Running")
+                self._tell("BackOff", f"Back-off restarting failed {about}", warning=True)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 self._restarts += 1
@@ -262,8 +256,6 @@ class Keeper:
         self._granted = self._kubelet.devices.take(node, self._container, self._uid) if node else []
         return self._granted
 
-    _granted: list[tuple[str, list[str]]] = []  # noqa: RUF012 (replaced, never changed)
-
     def _home(self) -> Path:
         """The folder of the claim that is mounted, so that a home outlives its pods, or one of the pod's own."""
         claims = {
@@ -273,10 +265,8 @@ class Keeper:
         }
         mounted = [claims[m["name"]] for m in self._container.get("volumeMounts") or () if m.get("name") in claims]
         place: Path = self._kubelet.folder
-        if mounted:
-            home = place / "volumes" / self._namespace / str(mounted[0])
-        else:
-            home = place / "pods" / self._uid
+        own = place / "pods" / self._uid
+        home = place / "volumes" / self._namespace / str(mounted[0]) if mounted else own
         home.mkdir(parents=True, exist_ok=True)
         return home
 

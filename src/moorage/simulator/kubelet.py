@@ -2,7 +2,8 @@
 
     change of a pod ─► keeper starts, is told to end, or finds its pod gone
 
-Pods that were added as Running already belong to others: no process is started for them, and their end is confirmed at once.
+Pods that were added as Running already belong to others: no process is started for them, and their end is confirmed at
+once.
 """
 
 from __future__ import annotations

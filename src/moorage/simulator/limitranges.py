@@ -1,6 +1,7 @@
 """LimitRange: defaults for containers that say nothing, and bounds for those that say something.
 
-Source: kubernetes v1.36 plugin/pkg/admission/limitranger/admission.go, pkg/apis/core/v1/defaults.go (SetDefaults_LimitRangeItem)
+Source: kubernetes v1.36 plugin/pkg/admission/limitranger/admission.go, pkg/apis/core/v1/defaults.go
+(SetDefaults_LimitRangeItem)
 """
 
 from __future__ import annotations

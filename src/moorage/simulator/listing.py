@@ -1,6 +1,7 @@
 """Lists: pages of one consistent state, `resourceVersion` and `resourceVersionMatch`.
 
-Source: kubernetes v1.36 apiserver pkg/storage/cacher/cacher.go and pkg/storage/continue.go; answers compared with a running v1.36.3.
+Source: kubernetes v1.36 apiserver pkg/storage/cacher/cacher.go and pkg/storage/continue.go; answers compared with a
+running v1.36.3.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_TOO_OLD_TOKEN = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, "
-    "or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - "
-    "objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list."
+_TOO_OLD = (
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
+    "the continue parameter, or use the continue token in this response to retrieve the remainder of the results. "
+    "Continuing with the provided token results in an inconsistent list - objects that were created, modified, or "
+    "deleted between the time the first chunk was returned and now may show up in the list."
 )
 
 
@@ -67,10 +69,8 @@ class Selection:
         return ((key, stored) for key, stored in items if self.holds(stored.body))
 
 
-def selection(kind: Kind, namespace: str | None, query: Mapping[str, str], *, name: str | None = None) -> Selection:
+def selection(kind: Kind, namespace: str | None, query: Mapping[str, str]) -> Selection:
     tests = parse_labels(query.get("labelSelector", "")) + parse_fields(query.get("fieldSelector", ""), kind)
-    if name is not None:
-        tests.append(lambda body: body["metadata"]["name"] == name)
     return Selection(namespace, tuple(tests))
 
 
@@ -173,7 +173,7 @@ def _read_token(token: str, storage: Storage) -> tuple[int, str]:
     if revision == -1:
         return storage.revision, start
     if revision < storage.compacted:
-        raise expired(_TOO_OLD_TOKEN, continue_token=_make_token(-1, start))
+        raise expired(_TOO_OLD, continue_token=_make_token(-1, start))
     return min(revision, storage.revision), start
 
 

@@ -1,7 +1,8 @@
 """Where a pod goes: moorage's verdict on the cluster as it is, and of the nodes that fit the least loaded.
 
-Upstream scores by a dozen plugins; only the biggest of them, NodeResourcesLeastAllocated over cpu and memory, is done here.
-The sentence for a pod that fits nowhere is upstream's: kubernetes v1.36 pkg/scheduler/framework/types.go (FitError.Error).
+Upstream scores by a dozen plugins; only the biggest of them, NodeResourcesLeastAllocated over cpu and memory, is done
+here. The sentence for a pod that fits nowhere is upstream's: kubernetes v1.36 pkg/scheduler/framework/types.go
+(FitError.Error).
 """
 
 from __future__ import annotations

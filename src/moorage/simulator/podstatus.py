@@ -73,8 +73,8 @@ def container_status(
 
 
 def with_condition(
-    conditions: list[Json], kind: str, holds: bool, *, reason: str = "", message: str = ""
-) -> list[Json]:  # noqa: FBT001
+    conditions: list[Json], kind: str, *, holds: bool, reason: str = "", message: str = ""
+) -> list[Json]:
     """The list with this condition set; its time of transition changes only when its status does."""
     status = "True" if holds else "False"
     old = next((held for held in conditions if held.get("type") == kind), None)
@@ -106,11 +106,11 @@ def pod_status(
     elif not ready:
         names = " ".join(held["name"] for held in containers if not held["ready"])
         reason, message = "ContainersNotReady", f"containers with unready status: [{names}]"
-    conditions = with_condition(conditions, "PodReadyToStartContainers", phase in ("Pending", "Running"))
-    conditions = with_condition(conditions, "Initialized", True)
-    conditions = with_condition(conditions, "Ready", ready, reason=reason, message=message)
-    conditions = with_condition(conditions, "ContainersReady", ready, reason=reason, message=message)
-    conditions = with_condition(conditions, "PodScheduled", True)
+    conditions = with_condition(conditions, "PodReadyToStartContainers", holds=phase in ("Pending", "Running"))
+    conditions = with_condition(conditions, "Initialized", holds=True)
+    conditions = with_condition(conditions, "Ready", holds=ready, reason=reason, message=message)
+    conditions = with_condition(conditions, "ContainersReady", holds=ready, reason=reason, message=message)
+    conditions = with_condition(conditions, "PodScheduled", holds=True)
     status |= {"phase": phase, "conditions": conditions, "containerStatuses": containers}
     if init:
         status["initContainerStatuses"] = init

@@ -1,7 +1,8 @@
 """A container as a local process: its own session, its output kept, and nothing of it left when it is stopped.
 
-Notebook kernels and terminals leave the process group of the server that starts them. So every process carries a mark in its environment, and what still
-carries it when the container has ended is killed by that. On Linux a process also gets SIGTERM when the simulator itself dies.
+Notebook kernels and terminals leave the process group of the server that starts them. So every process carries a mark
+in its environment, and what still carries it when the container has ended is killed by that. On Linux a process also
+gets SIGTERM when the simulator itself dies.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Process:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509 (only a system call happens there)
+            preexec_fn=_die_with_parent(),
         )
         return cls(mark, process, log)
 
@@ -95,7 +96,7 @@ class Process:
 
 
 def kill_marked(mark: str) -> int:
-    """SIGKILL to every process whose environment carries this mark; how many there were. Without /proc there are none to be found."""
+    """SIGKILL to every process whose environment carries this mark; how many there were. It needs /proc to look."""
     wanted = f"{MARK}={mark}".encode()
     killed = 0
     for place in Path("/proc").glob("[0-9]*"):

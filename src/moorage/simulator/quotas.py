@@ -1,6 +1,7 @@
 """ResourceQuota: what a namespace may have in all, counted from what is there.
 
-Source: kubernetes v1.36 apiserver pkg/admission/plugin/resourcequota/controller.go, pkg/quota/v1/evaluator/core/{pods,persistent_volume_claims}.go
+Source: kubernetes v1.36 apiserver pkg/admission/plugin/resourcequota/controller.go,
+pkg/quota/v1/evaluator/core/{pods,persistent_volume_claims}.go
 """
 
 from __future__ import annotations

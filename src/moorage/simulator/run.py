@@ -1,7 +1,8 @@
 """`moorage simulate`: the simulator alone, until it is told to end.
 
-With `kubeconfig_out` the API is closed: only who has read that file knows the path under which it answers, and pods run as local processes. Without it the
-API is open to everybody on this machine, as `kubectl proxy` is, and pods run without processes: nobody else's command is executed here.
+With `kubeconfig_out` the API is closed: only who has read that file knows the path under which it answers, and pods run
+as local processes. Without it the API is open to everybody on this machine, as `kubectl proxy` is, and pods run without
+processes: nobody else's command is executed here.
 """
 
 from __future__ import annotations
@@ -51,13 +52,11 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         ) from error
     traffic = None if dump else asyncio.create_task(scenario.Traffic(simulator).run())
     try:
+        how = f"--server {simulator.url}"
         if kubeconfig_out is not None:
             simulator.kubeconfig(kubeconfig_out)
-            print(
-                f"The simulated cluster is up. Use it with: kubectl --kubeconfig {kubeconfig_out} get nodes", flush=True
-            )  # noqa: T201
-        else:
-            print(f"The simulated cluster is up. Use it with: kubectl --server {simulator.url} get nodes", flush=True)  # noqa: T201
+            how = f"--kubeconfig {kubeconfig_out}"
+        print(f"The simulated cluster is up. Use it with: kubectl {how} get nodes", flush=True)  # noqa: T201 (as above)
         await stopped.wait()
     finally:
         if traffic is not None:

@@ -2,7 +2,7 @@
 
 | node | what it is |
 | --- | --- |
-| vilanova1 | the workstation: 16 CPU, 64 Gi, one RTX 4090; nobody comes or goes there, so a demonstration can count on it |
+| vilanova1 | 16 CPU, 64 Gi, one RTX 4090; nobody comes or goes there, so a demonstration can count on it |
 | ribes1 | 32 CPU, 128 Gi, no card |
 | cubelles1 | 4 × T4, each shared by four (time slicing): 16 slots |
 | garraf1 | A100 cut into MIG slices, mixed profiles |

@@ -2,7 +2,8 @@
 
     change ─► cluster ─► verdict for each pending pod ─► Binding, or PodScheduled=False and a FailedScheduling event
 
-It looks again whenever anything changes that could change a verdict. There is no preemption and no queue order beyond priority and age.
+It looks again whenever anything changes that could change a verdict. There is no preemption and no queue order beyond
+priority and age.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Scheduler:
         if decision.node is None:
             self._refuse(pod, decision.message)
             return
-        bind_claims(self._api, pod, decision.node)
+        bind_claims(self._api, pod)
         bind(self._api, pod["metadata"]["namespace"], pod["metadata"]["name"], decision.node)
         name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         self._events.record(pod, "Scheduled", f"Successfully assigned {name} to {decision.node}")
@@ -121,7 +122,9 @@ class Scheduler:
         def change(body: Json) -> Json:
             status = dict(body.get("status") or {})
             conditions = list(status.get("conditions") or ())
-            status["conditions"] = with_condition(conditions, "PodScheduled", False, reason=reason, message=message)
+            status["conditions"] = with_condition(
+                conditions, "PodScheduled", holds=False, reason=reason, message=message
+            )
             return {**body, "status": status}
 
         self._api.update(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], change, subresource="status")

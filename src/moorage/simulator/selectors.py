@@ -1,7 +1,7 @@
 """Label and field selectors, as `labelSelector=` and `fieldSelector=` of the API.
 
-Source: kubernetes v1.36 apimachinery pkg/labels/selector.go and pkg/fields/selector.go; the fields of each kind are those of its
-`pkg/registry/.../strategy.go`.
+Source: kubernetes v1.36 apimachinery pkg/labels/selector.go and pkg/fields/selector.go; the fields of each kind are
+those of its `pkg/registry/.../strategy.go`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The cluster as one object: start it, put things into it, misuse it, stop it.
 
-In-process calls (`add`, `patch`, `delete`, `get`) act at once and need no connection; everything else goes over HTTP on `url`.
+In-process calls (`add`, `patch`, `delete`, `get`) act at once and need no connection; everything else goes over HTTP on
+`url`.
 """
 
 from __future__ import annotations
@@ -42,10 +43,11 @@ class Simulator:
         prefix: str = "",
         bookmark_seconds: float = 60.0,
     ) -> None:
-        """With `scheduler` pending pods are placed, with `kubelet` placed pods are run, as local processes unless `processes` is off.
+        """A cluster that isn't running yet.
 
-        `has_image` says which images can be had, `folder` keeps the homes of the pods beyond the simulator's end, and with `prefix` the API
-        answers only under that path.
+        With `scheduler` pending pods are placed, with `kubelet` placed pods are run, as local processes unless
+        `processes` is off. `has_image` says which images can be had, `folder` keeps the homes of the pods beyond the
+        simulator's end, and with `prefix` the API answers only under that path.
         """
         self.host = host
         self.port = 0
@@ -95,7 +97,7 @@ class Simulator:
     # Objects. A kind is written `pods`, `Pod` or `pod`.
 
     def add(self, *bodies: Json) -> None:
-        """Create these objects, or replace those that exist; nothing is validated, so that unreadable objects can be tried as well."""
+        """Create these objects, or replace those that exist; nothing is validated, so garbage can be tried as well."""
         for body in bodies:
             kind = kind_of_object(body)
             metadata = body.get("metadata") or {}
@@ -107,7 +109,10 @@ class Simulator:
                 self.api.create(kind, None, body, trusted=True)
 
     def load(self, bodies: Iterable[Json]) -> list[str]:
-        """Add the objects of a dump or a scenario; pods among them run without processes. The answer says what could not be added, and why."""
+        """Add the objects of a dump or a scenario; pods among them run without processes.
+
+        The answer says in sentences what could not be added, and why.
+        """
         skipped = []
         for body in bodies:
             metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}

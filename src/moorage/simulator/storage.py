@@ -1,7 +1,8 @@
 """Where the simulator keeps objects: one shelf for each kind, one revision counter for all, and the history between.
 
-Stored objects are never changed in place; a write puts a new one. So the state at any revision that is still remembered can be worked out by
-walking the history backwards, which is what consistent pages, `resourceVersionMatch=Exact` and watches from a revision need.
+Stored objects are never changed in place; a write puts a new one. So the state at any revision that is still remembered
+can be worked out by walking the history backwards, which is what consistent pages, `resourceVersionMatch=Exact` and
+watches from a revision need.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 Shelf_key = tuple[str, str]
 
-# etcd has written some hundred keys before the first user comes; a watch from 1 is therefore too old on a fresh server, too.
+# etcd has written some hundred keys before the first user comes.
 FIRST_REVISION = 100
 _REMEMBERED = 200_000
 _encode = msgspec.json.Encoder().encode
 
 
 class Stored:
-    """One version of one object, encoded once for all who read it. `kind` and `apiVersion` come first, so that a list can cut them off."""
+    """One version of one object, encoded once for all who read it.
+
+    `kind` and `apiVersion` come first in a body, so that a list can cut them off.
+    """
 
     __slots__ = ("_encoded", "body", "revision")
 

@@ -101,7 +101,7 @@ def bind(api: Api, namespace: str, name: str, node: str) -> None:
 
     def change(body: Json) -> Json:
         status = dict(body.get("status") or {})
-        status["conditions"] = with_condition(list(status.get("conditions") or ()), "PodScheduled", True)
+        status["conditions"] = with_condition(list(status.get("conditions") or ()), "PodScheduled", holds=True)
         return {**body, "spec": {**body["spec"], "nodeName": node}, "status": status}
 
     api.update(PODS, namespace, name, change, trusted=True)

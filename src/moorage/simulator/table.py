@@ -72,7 +72,7 @@ def since(text: str | None) -> str:
     """How long ago, as kubectl writes it."""
     if not text:
         return "<unknown>"
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    moment = datetime.fromisoformat(text)
     return duration(int((datetime.now(UTC) - moment).total_seconds()))
 
 
@@ -250,11 +250,11 @@ def _quota(body: Json) -> Cells:
     status = body.get("status") or {}
     hard, used = status.get("hard") or (body.get("spec") or {}).get("hard") or {}, status.get("used") or {}
 
-    def words(limits: bool) -> str:  # noqa: FBT001
+    def words(*, limits: bool) -> str:
         names = sorted(name for name in hard if name.startswith("limits") is limits)
         return ", ".join(f"{name}: {used.get(name, 0)}/{hard[name]}" for name in names)
 
-    return [words(False), words(True), _age(body)]
+    return [words(limits=False), words(limits=True), _age(body)]
 
 
 def _lease(body: Json) -> Cells:

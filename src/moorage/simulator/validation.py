@@ -1,6 +1,7 @@
 """What the API server calls invalid (422) or can't read at all (400), for the kinds that moorage has to do with.
 
-Source of the sentences: kubernetes v1.36 pkg/apis/core/validation/validation.go, apimachinery pkg/util/validation/validation.go.
+Source of the sentences: kubernetes v1.36 pkg/apis/core/validation/validation.go, apimachinery
+pkg/util/validation/validation.go.
 """
 
 from __future__ import annotations
@@ -21,17 +22,18 @@ Cause = tuple[str, str, str]
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
 _VALUE = r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
+_ENDS = "and must start and end with an alphanumeric character"
 _NOT_SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with "
-    f"an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
+    f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', {_ENDS} "
+    f"(e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
 )
 _NOT_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
-    f"alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
+    f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', {_ENDS} "
+    f"(e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
 )
 _NOT_VALUE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-    f"alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '{_VALUE}')"
+    f"a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', {_ENDS} "
+    f"(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '{_VALUE}')"
 )
 _NOT_QUANTITY = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 _SHORT_NAMES = ("namespaces", "services")
@@ -82,7 +84,7 @@ def _names(kind: Kind, name: str) -> list[Cause]:
         return []
     found: list[Cause] = []
     if len(name) > longest:
-        found.append(_invalid("metadata.name", name, f"must be no more than {longest} bytes"))
+        found.append(_invalid("metadata.name", name, f"must be no more than {longest} characters"))
     if re.fullmatch(pattern, name) is None:
         found.append(_invalid("metadata.name", name, words))
     return found

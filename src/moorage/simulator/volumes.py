@@ -16,8 +16,8 @@ VOLUMES = BY_PLURAL["persistentvolumes"]
 CLASSES = BY_PLURAL["storageclasses"]
 
 
-def bind_claims(api: Api, pod: Json, node: str) -> None:
-    """Give every unbound claim of a pod that goes to this node a volume of its own."""
+def bind_claims(api: Api, pod: Json) -> None:
+    """Give every unbound claim of a pod that was placed a volume of its own."""
     namespace = pod["metadata"]["namespace"]
     for volume in pod["spec"].get("volumes") or ():
         name = (volume.get("persistentVolumeClaim") or {}).get("claimName")

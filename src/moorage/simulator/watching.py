@@ -1,7 +1,10 @@
-"""Watches: the changes after a revision, as lines of JSON, with bookmarks, initial events and the server's own time limit.
+"""Watches: the changes after a revision, as lines of JSON, with bookmarks, initial events and the server's own time
+limit.
 
-A watch reads the history of its shelf from its own position, so a slow reader costs nothing and cannot hold up a writer.
-Source: kubernetes v1.36 apiserver pkg/storage/cacher/{cacher,cache_watcher}.go; answers compared with a running v1.36.3.
+A watch reads the history of its shelf from its own position, so a slow reader costs nothing and cannot hold up a
+writer.
+Source: kubernetes v1.36 apiserver pkg/storage/cacher/{cacher,cache_watcher}.go; answers compared with a running
+v1.36.3.
 """
 
 from __future__ import annotations
@@ -45,7 +48,6 @@ class Watch:
         kind: Kind,
         *,
         namespace: str | None,
-        name: str | None,
         query: Mapping[str, str],
         bookmark_seconds: float = 60,
         encode: Encode | None = None,
@@ -53,7 +55,7 @@ class Watch:
         self._storage = storage
         self._kind = kind
         self._encode = encode or (lambda stored: stored.encoded)
-        self._chosen: Selection = selection(kind, namespace, query, name=name)
+        self._chosen: Selection = selection(kind, namespace, query)
         self._asked = revision_asked(query)
         self._bookmarks = is_true(query.get("allowWatchBookmarks"))
         self._initial = _wants_initial_events(query)
