@@ -2,10 +2,12 @@
 
 import asyncio
 import socket
+import zlib
 
 import pytest
 
 from moorage.service import stream
+from moorage.service.streaming import takes_gzip
 
 
 async def test_a_stream_begins_with_a_snapshot(service, simulator, node) -> None:
@@ -156,3 +158,48 @@ async def test_a_message_is_encoded_once_for_all(service, simulator, node, pod) 
 
     assert first == second
     assert service.parts.broadcast.messages == before + 1
+
+
+async def test_a_browser_gets_the_same_messages_compressed(service, simulator, node, pod) -> None:
+    simulator.add(*(node(f"node-{number}") for number in range(20)))
+    await service.until(lambda nodes: len(nodes) == 20)
+
+    async with (
+        service.stream(**{"Accept-Encoding": "gzip"}) as packed,
+        service.stream(**{"Accept-Encoding": ""}) as plain,
+    ):
+        first, same = await packed.next(), await plain.next()
+        simulator.add(pod("p", on="node-3", cpu="1"))
+        second, same_second = await packed.until("nodes"), await plain.until("nodes")
+
+    assert packed.response.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.response.headers
+    assert (first, second) == (same, same_second)
+    assert packed.response.num_bytes_downloaded * 4 < plain.response.num_bytes_downloaded
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, stream.LARGEST_COMPRESSED + 1, 3_000_000])
+def test_compressed_messages_join_to_one_stream(size) -> None:
+    messages = [b"a" * size, b"", bytes(range(256)) * 10, b"b" * size]
+    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    unpack.decompress(stream.GZIP_START)
+
+    for message in messages:
+        assert unpack.decompress(stream.packed(message)) == message
+
+
+@pytest.mark.parametrize(
+    ("header", "wanted"),
+    [
+        ("", False),
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("br;q=1.0, gzip;q=0.8", True),
+        ("gzip;q=0", False),
+        ("GZIP ; q=0.0", False),
+        ("identity", False),
+        ("*", False),
+    ],
+)
+def test_only_who_takes_gzip_gets_it(header, wanted) -> None:
+    assert takes_gzip(header) is wanted

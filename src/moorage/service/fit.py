@@ -7,6 +7,7 @@ from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import fit_answer
 from moorage.service.bodies import json_body, read
 from moorage.service.errors import ApiError
+from moorage.service.pieces import Encoded
 from moorage.service.resources import picture_headers
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
 from moorage.service.schemas import FitAnswer, FitRequest
@@ -38,4 +39,4 @@ async def fit(request: Request, parts: Running) -> Response:
     else:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
     answer = fit_answer(cluster, pod, revision=snapshot.revision)
-    return Response(answer, headers=picture_headers(parts), media_type="application/json")
+    return Encoded(answer, headers=picture_headers(parts))

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from moorage.service.pieces import Encoded
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
 from moorage.service.schemas import Image
 
@@ -24,4 +25,4 @@ async def list_images(parts: Running) -> Response:
     if listing.reason is not None:
         headers["Moorage-Images-Reason"] = listing.reason.encode("ascii", "replace").decode()
     present = parts.presence.of(listing.images)
-    return Response(listing.encoded(present=present), headers=headers, media_type="application/json")
+    return Encoded(listing.encoded(present=present), headers=headers)

@@ -64,7 +64,7 @@ class Parts:
         return max(0.0, (datetime.now(UTC) - status.since).total_seconds())
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
     """The running service of this request; a dependency of every route."""
     parts = getattr(request.state, "moorage", None)
     if not isinstance(parts, Parts):

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from moorage.service.errors import ApiError, shorten
 from moorage.service.parts import Parts
+from moorage.service.pieces import Encoded
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
 from moorage.service.schemas import Node
 
@@ -35,7 +36,7 @@ async def list_resources(request: Request, parts: Running) -> Response:
     headers["ETag"] = etag
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(snapshot.array(), headers=headers, media_type="application/json")
+    return Encoded(snapshot.array(), headers=headers)
 
 
 @router.get(
@@ -54,7 +55,7 @@ async def one_resource(parts: Running, name: Annotated[str, Path(max_length=253)
             shorten(f"There is no node named {name!r} in the cluster."),
             hint="The names are listed at /api/v1/cluster/resources.",
         )
-    return Response(node, headers=picture_headers(parts), media_type="application/json")
+    return Encoded(node, headers=picture_headers(parts))
 
 
 def picture_headers(parts: Parts) -> dict[str, str]:

@@ -42,11 +42,11 @@ class MoorageRoute(APIRoute):
 Running = Annotated[Parts, Depends(parts_of)]
 
 
-def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
+async def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
     return auth.identify(request, tokens=parts.tokens)
 
 
-def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
+async def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
     return auth.require_admin(request, tokens=parts.tokens, loopback_only=parts.settings.loopback_only)
 
 

@@ -4,11 +4,15 @@ One task reads the cluster's changes, encodes each message once, and appends it 
 that ring: it has no queue of its own, so a thousand readers cost a thousand writes of the same bytes and no memory. Who
 falls out of the ring, or whose socket takes nothing for a while, is let go; the browser comes back with
 `Last-Event-ID` and goes on from there, or gets a fresh snapshot when the ring no longer reaches that far.
+
+Readers that take gzip (all browsers do) share bytes as well: each message is compressed by itself, once, and ends on a
+byte, so that any sequence of them is one valid stream. Nodes are alike, and take a tenth of the room that way.
 """
 
 import asyncio
 import logging
 import time
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from moorage.cluster.live import LiveCluster, Status
 from moorage.cluster.snapshot import Snapshot
+from moorage.service.pieces import pieces
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,10 @@ PING = b": ping\n\n"
 PING_SECONDS = 1.0
 # A reader whose socket has taken nothing for this long is gone or too slow.
 STALLED_SECONDS = 10.0
+# RFC 1952: no name, no time. The checksum that ends a file is never sent, since a stream has no end.
+GZIP_START = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
+# Compressing a snapshot of thousands of nodes would hold up everybody else; it is sent as it is.
+LARGEST_COMPRESSED = 256 * 1024
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -40,6 +49,7 @@ class Message:
     sequence: int
     revision: int
     data: bytes
+    packed: bytes
     kind: Literal["nodes", "status", "ping"]
 
 
@@ -57,7 +67,7 @@ class Broadcast:
         self._epoch = ""
         self._arrived = asyncio.Event()
         self._ended = False
-        self._snapshot: tuple[tuple[str, int, str], bytes] | None = None
+        self._snapshot: tuple[tuple[str, int, str], bytes, bytes] | None = None
         self.readers: set[Reader] = set()
         self.dropped = 0
         self.messages = 0
@@ -104,13 +114,14 @@ class Broadcast:
         self._base = revision
 
     def _publish(self, data: bytes, revision: int, *, kind: Literal["nodes", "status", "ping"]) -> None:
-        self._ring.append(Message(self._next, revision, data, kind))
+        message = Message(self._next, revision, data, packed(data), kind)
+        self._ring.append(message)
         self._next += 1
-        self._held += len(data)
+        self._held += len(data) + len(message.packed)
         self.messages += kind != "ping"
         while self._held > self._replay_bytes and len(self._ring) > 1:
             oldest = self._ring.popleft()
-            self._held -= len(oldest.data)
+            self._held -= len(oldest.data) + len(oldest.packed)
             self._base = max(self._base, oldest.revision)
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()
@@ -120,7 +131,7 @@ class Broadcast:
         self._ended = True
         self._arrived.set()
 
-    def opening(self, last_event_id: str | None) -> tuple[list[bytes], int, int]:
+    def opening(self, last_event_id: str | None) -> tuple[list[tuple[bytes, bytes]], int, int]:
         """What a new reader is sent first, the sequence that it reads on from, and the revision that it then knows."""
         known = self._known_revision(last_event_id)
         if known is None:
@@ -128,9 +139,10 @@ class Broadcast:
             if snapshot is None:  # the route answers 503 before it comes to this
                 return [], self._next, -1
             return [self._snapshot_message(snapshot)], self._next, snapshot.revision
-        missed = [m.data for m in self._ring if m.kind == "nodes" and m.revision > known]
+        missed = [(m.data, m.packed) for m in self._ring if m.kind == "nodes" and m.revision > known]
         identity = f"{self._epoch}-{max(known, self._ring[-1].revision if self._ring else known)}"
-        return [*missed, event("status", status_data(self._live.status), identity=identity)], self._next, known
+        status = event("status", status_data(self._live.status), identity=identity)
+        return [*missed, (status, packed(status))], self._next, known
 
     def _known_revision(self, last_event_id: str | None) -> int | None:
         """The revision that a reader resumes from, if the ring still holds all that came after it."""
@@ -140,7 +152,7 @@ class Broadcast:
         newest = self._ring[-1].revision if self._ring else self._base
         return int(revision) if self._base <= int(revision) <= newest else None
 
-    def _snapshot_message(self, snapshot: Snapshot) -> bytes:
+    def _snapshot_message(self, snapshot: Snapshot) -> tuple[bytes, bytes]:
         status = status_data(self._live.status)
         key = (snapshot.epoch, snapshot.revision, status.decode())
         if self._snapshot is None or self._snapshot[0] != key:
@@ -150,10 +162,11 @@ class Broadcast:
                 snapshot.array(),
                 status,
             )
-            self._snapshot = key, event("snapshot", data, identity=f"{snapshot.epoch}-{snapshot.revision}")
-        return self._snapshot[1]
+            message = event("snapshot", data, identity=f"{snapshot.epoch}-{snapshot.revision}")
+            self._snapshot = key, message, packed(message)
+        return self._snapshot[1], self._snapshot[2]
 
-    async def after(self, sequence: int, *, known: int) -> AsyncIterator[bytes]:
+    async def after(self, sequence: int, *, known: int) -> AsyncIterator[Message]:
         """Every message from this one on that tells more than `known`; ends when the ring has run away from it."""
         while True:
             if sequence == self._next:
@@ -167,15 +180,16 @@ class Broadcast:
             message = self._ring[sequence - self._next]
             sequence += 1
             if message.kind != "nodes" or message.revision > known:
-                yield message.data
+                yield message
 
 
 class Reader(Response):
     """The response of one open stream."""
 
-    def __init__(self, broadcast: Broadcast, *, last_event_id: str | None) -> None:
+    def __init__(self, broadcast: Broadcast, *, last_event_id: str | None, gzip: bool = False) -> None:
         super().__init__()
         self._broadcast = broadcast
+        self._gzip = gzip
         self._last_event_id = last_event_id
         self._writer: asyncio.Task[None] | None = None
         self.writing_since: float | None = None
@@ -200,23 +214,33 @@ class Reader(Response):
             self._writer.cancel()
 
     async def _write(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        headers = [*HEADERS, (b"content-encoding", b"gzip")] if self._gzip else HEADERS
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if self._gzip:
+            await self._send(send, GZIP_START)
         opening, sequence, known = self._broadcast.opening(self._last_event_id)
-        for data in opening:
-            await self._send(send, data)
-        async for data in self._broadcast.after(sequence, known=known):
-            await self._send(send, data)
+        for plain, short in opening:
+            await self._send(send, short if self._gzip else plain)
+        async for message in self._broadcast.after(sequence, known=known):
+            await self._send(send, message.packed if self._gzip else message.data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send, data: bytes) -> None:
-        self.writing_since = time.monotonic()
-        await send({"type": "http.response.body", "body": data, "more_body": True})
+        for piece in pieces(data):
+            self.writing_since = time.monotonic()
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
         self.writing_since = None
 
 
 async def _disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def packed(data: bytes) -> bytes:
+    """One message as deflated blocks that refer to nothing before them and end on a byte (RFC 1951)."""
+    deflate = zlib.compressobj(level=1 if len(data) <= LARGEST_COMPRESSED else 0, wbits=-zlib.MAX_WBITS)
+    return deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
 
 
 def event(name: str, data: bytes, *, identity: str) -> bytes:

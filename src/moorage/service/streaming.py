@@ -28,6 +28,7 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 async def follow(
     parts: Running,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
+    accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     parts.snapshot()
     broadcast = parts.broadcast
@@ -39,4 +40,13 @@ async def follow(
             hint="Come back in a few seconds, or raise MOORAGE_MAX_STREAMS.",
             headers={"Retry-After": "5"},
         )
-    return stream.Reader(broadcast, last_event_id=last_event_id)
+    return stream.Reader(broadcast, last_event_id=last_event_id, gzip=takes_gzip(accept_encoding))
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether a client that sends this header wants gzip (RFC 9110, 12.5.3); `gzip;q=0` says that it does not."""
+    for part in accept_encoding.lower().split(","):
+        name, _, weight = part.replace(" ", "").partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" or weight == ""
+    return False

@@ -1,0 +1,281 @@
+"""The service as its clients see it: how long the cluster takes to read, and how soon a change is on a thousand open pages.
+
+API server, service and client are processes of their own, as in real life. The peer answers the same array from the same nodes, encoded anew for
+each request, as an application does that keeps dicts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import resource
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import zlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIZES = {10: 300, 5000: 60}
+PAGES, RATE, SECONDS, WARM = 1000, 1000, 6, 1.5
+STREAM_NODES = 20
+STAMP = "hub.jupyter.org/stamp"
+LIMITS = {"resources.p50_ms.10": 1, "resources.p50_ms.5000": 10, "stream.p99_ms": 150}
+
+
+def main() -> list[dict]:
+    rows = []
+    for nodes, requests in SIZES.items():
+        with cluster(nodes) as (api, _), serving(api) as port:
+            wait_for(port, nodes)
+            ours = p50(port, requests=requests)
+            body = body_of(port)
+        with naive(body) as peer_port:
+            peer = p50(peer_port, requests=max(5, requests // 6))
+        against = {"name": "encoded for each request", "value": peer, "ratio": peer / ours}
+        rows.append(row(f"resources.p50_ms.{nodes}", ours, "ms", against=against))
+    with cluster(STREAM_NODES) as (api, order), serving(api) as port:
+        wait_for(port, STREAM_NODES)
+        p99, events = asyncio.run(watch(port, order))
+    rows.append(row("stream.p99_ms", p99, "ms"))
+    rows.append({"id": "stream.events", "value": events, "unit": "", "limit": None, "holds": None, "against": None})
+    return rows
+
+
+def row(name: str, value: float, unit: str, *, against: dict | None = None) -> dict:
+    limit = LIMITS[name]
+    return {"id": name, "value": value, "unit": unit, "limit": limit, "holds": value <= limit, "against": against}
+
+
+# --- the processes ------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def process(*command: str, **options) -> Iterator[subprocess.Popen]:
+    started = subprocess.Popen(
+        [sys.executable, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options
+    )
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(10)
+
+
+@contextlib.contextmanager
+def cluster(nodes: int):
+    with process(__file__, "cluster", str(nodes)) as started:
+        yield started.stdout.readline().strip(), started
+
+
+@contextlib.contextmanager
+def serving(api: str):
+    port = free_port()
+    command = ("-m", "moorage.cli", "serve", "--port", str(port), "--api-server", api, "--log-level", "warning")
+    with process(*command) as started:
+        yield port
+        assert started.poll() is None, "the service ended"
+
+
+@contextlib.contextmanager
+def naive(body: bytes):
+    port = free_port()
+    with process(__file__, "naive", str(port)) as started:
+        started.stdin.write(json.dumps({"body": body.decode()}) + "\n")
+        started.stdin.flush()
+        started.stdout.readline()
+        until_open(port)
+        yield port
+
+
+def run_cluster(count: int) -> None:
+    """A simulated API server; on a line of its input it changes nodes at the rate that the line names."""
+    from moorage.simulator import Simulator, node
+
+    async def go() -> None:
+        async with Simulator() as simulator:
+            simulator.add(*(node(f"node-{n:05}", cpu="64", memory="256Gi", gpu=n % 2) for n in range(count)))
+            print(simulator.url, flush=True)
+            loop = asyncio.get_running_loop()
+            line = await loop.run_in_executor(None, sys.stdin.readline)
+            if not line:
+                await asyncio.Event().wait()
+            rate, seconds = json.loads(line)
+            started, made = time.monotonic(), 0
+            while (passed := time.monotonic() - started) < seconds:
+                while made < passed * rate:
+                    change = {"metadata": {"labels": {STAMP: str(time.monotonic_ns())}}}
+                    simulator.patch("nodes", None, f"node-{made % count:05}", change)
+                    made += 1
+                await asyncio.sleep(0.005)
+            print(made, flush=True)
+            await asyncio.Event().wait()
+
+    asyncio.run(go())
+
+
+def run_naive(port: int) -> None:
+    import uvicorn
+    from fastapi import FastAPI, Response
+
+    nodes = json.loads(json.loads(sys.stdin.readline())["body"])
+    app = FastAPI()
+
+    @app.get("/api/v1/cluster/resources")
+    async def resources() -> Response:
+        return Response(json.dumps(nodes), media_type="application/json")
+
+    print("ready", flush=True)
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until_open(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    raise TimeoutError("nobody listens")
+
+
+def body_of(port: int) -> bytes:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/api/v1/cluster/resources")
+    return connection.getresponse().read()
+
+
+def wait_for(port: int, nodes: int) -> None:
+    until_open(port)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ValueError):
+            if len(json.loads(body_of(port))) == nodes:
+                return
+        time.sleep(0.2)
+    raise TimeoutError("the service did not read the cluster")
+
+
+def p50(port: int, *, requests: int) -> float:
+    """Median of a whole GET over one connection, in milliseconds."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    found = []
+    for _ in range(requests):
+        started = time.perf_counter()
+        connection.request("GET", "/api/v1/cluster/resources")
+        connection.getresponse().read()
+        found.append((time.perf_counter() - started) * 1000)
+    return statistics.median(found)
+
+
+class Page(asyncio.Protocol):
+    """One open page. All pages get the same bytes, so that one of them is decoded and the others note when each message came."""
+
+    def __init__(self, arrivals: dict[bytes, list[int]]) -> None:
+        self.arrivals = arrivals
+        self.rest = b""
+        self.opened = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        # As a browser asks.
+        transport.write(b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        now = time.monotonic_ns()
+        self.rest += data
+        if not self.opened:
+            _, end, self.rest = self.rest.partition(b"\r\n\r\n")
+            self.opened = bool(end)
+        while (message := self.next_message()) is not None:
+            self.arrivals.setdefault(message, []).append(now)
+            self.read(message)
+
+    def next_message(self) -> bytes | None:
+        """The service sends each message as one chunk."""
+        line = self.rest.find(b"\r\n")
+        if line < 0:
+            return None
+        size = int(self.rest[:line], 16)
+        if len(self.rest) < line + size + 4:
+            return None
+        message, self.rest = self.rest[line + 2 : line + 2 + size], self.rest[line + size + 4 :]
+        return message
+
+    def read(self, message: bytes) -> None:
+        pass
+
+
+class Reader(Page):
+    """The page that is decoded: which stamps came with which message."""
+
+    def __init__(self, arrivals: dict[bytes, list[int]], stamps: dict[bytes, list[int]]) -> None:
+        super().__init__(arrivals)
+        self.stamps = stamps
+        self.unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    def read(self, message: bytes) -> None:
+        text = self.unpack.decompress(message)
+        if b"event: nodes" in text:
+            nodes = json.loads(text.split(b"data: ", 1)[1])["changed"]
+            self.stamps[message] = [int(node["labels"][STAMP]) for node in nodes]
+
+
+async def watch(port: int, order: subprocess.Popen) -> tuple[float, int]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, PAGES * 2 + 100)), hard))
+    loop = asyncio.get_running_loop()
+    arrivals: dict[bytes, list[int]] = {}
+    stamps: dict[bytes, list[int]] = {}
+    transports = []
+    for number in range(PAGES):
+        make = (lambda: Reader(arrivals, stamps)) if number == 0 else (lambda: Page(arrivals))
+        transports.append((await loop.create_connection(make, "127.0.0.1", port))[0])
+        if number % 50 == 0:
+            await asyncio.sleep(0.05)
+    await asyncio.sleep(1)
+    began = time.monotonic_ns()
+    order.stdin.write(json.dumps([RATE, SECONDS]) + "\n")
+    order.stdin.flush()
+    made = int(await loop.run_in_executor(None, order.stdout.readline))
+    await asyncio.sleep(1)
+    for transport in transports:
+        transport.abort()
+    late = sorted(
+        (arrival - stamp) / 1e6
+        for message, found in stamps.items()
+        for stamp in found
+        if stamp > began + WARM * 1e9
+        for arrival in arrivals[message][::10]
+    )
+    complete = sum(len(arrivals[message]) == PAGES for message in stamps)
+    size = statistics.mean(map(len, stamps))
+    print(f"{complete} of {len(stamps)} messages on all pages, {size:.0f} bytes each", file=sys.stderr)
+    return late[int(len(late) * 0.99)], made
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["cluster", count]:
+            run_cluster(int(count))
+        case ["naive", port]:
+            run_naive(int(port))
+        case _:
+            for found in main():
+                print(found)
