@@ -258,7 +258,7 @@ def test_an_open_form_survives_a_restart_of_the_api_server(
 
 @pytest.mark.usefixtures("tidy")
 def test_a_server_starts_from_a_form_that_was_open_over_a_restart(
-    harbour: ControlPlane, the_hub: Hub, page: Page
+    harbour: ControlPlane, the_hub: Hub, open_form: Page
 ) -> None:
     with the_hub.person("patient") as person:
         person.form()
@@ -304,7 +304,7 @@ def test_an_open_form_says_that_a_drained_node_is_closed(
     kubectl(harbour.kubeconfig, "drain", "berth-2", "--force", "--disable-eviction", "--timeout=20s")
 
     _comes_true(
-        page, lambda nodes: nodes["berth-2"]["closed"] is not None and nodes["berth-2"]["cpu"]["available"] == 0
+        open_form, lambda nodes: nodes["berth-2"]["closed"] is not None and nodes["berth-2"]["cpu"]["available"] == 0
     )
 
     kubectl(harbour.kubeconfig, "uncordon", "berth-2")
