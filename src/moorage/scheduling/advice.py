@@ -163,7 +163,7 @@ def _closest(rooms: dict[str, Room], asked: dict[str, int]) -> Closest | None:
     """The node that has the largest part of what it has least of, then of everything."""
     best: tuple[tuple[float, float], str] | None = None
     for node, room in rooms.items():
-        parts = [min(1.0, _in(room, name) / amount) for name, amount in asked.items()]
+        parts = [_part(_in(room, name), amount) for name, amount in asked.items()]
         score = (min(parts, default=1.0), sum(parts))
         if best is None or score > best[0]:
             best = (score, node)
@@ -179,6 +179,10 @@ def _closest(rooms: dict[str, Room], asked: dict[str, int]) -> Closest | None:
         ephemeral_storage_bytes=cut.pop("ephemeral-storage", 0),
         extended=cut,
     )
+
+
+def _part(there: int, amount: int) -> float:
+    return 1.0 if there >= amount else there / amount
 
 
 def _sentences(fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int) -> tuple[str, ...]:

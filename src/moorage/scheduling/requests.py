@@ -76,12 +76,13 @@ _conditions = msgspec.json.Decoder(list[PodCondition] | None)
 _RESIZE_PENDING = b"PodResizePending"
 
 
-def effective_requests(pod: dict[str, Any] | Pod, *, server_version: Version = SERVER_VERSION) -> Requests:
+def effective_requests(pod: dict[str, Any] | Pod | CountedPod, *, server_version: Version = SERVER_VERSION) -> Requests:
     """What this pod, as the API server stores it, counts on its node.
 
     Raises `InvalidObject` naming the pod and the field that can't be read.
     """
-    return pod_requests(pod if isinstance(pod, Pod) else decode(Pod, pod), server_version=server_version)
+    typed = pod if isinstance(pod, Pod | CountedPod) else decode(Pod, pod)
+    return pod_requests(typed, server_version=server_version)
 
 
 def pod_requests(
@@ -292,11 +293,16 @@ def _apply_pod_level(
 def rounded(total: Nanos) -> Requests:
     """Whole units, rounded up once; names that the scheduler does not count are dropped."""
     return Requests(
-        cpu_milli=ceil_div(total.get("cpu", 0), _MILLI),
-        memory=ceil_div(total.get("memory", 0), NANO),
-        ephemeral_storage=ceil_div(total.get("ephemeral-storage", 0), NANO),
-        scalars={name: ceil_div(amount, NANO) for name, amount in total.items() if is_scalar(name)},
+        cpu_milli=_units(total.get("cpu", 0), _MILLI),
+        memory=_units(total.get("memory", 0), NANO),
+        ephemeral_storage=_units(total.get("ephemeral-storage", 0), NANO),
+        scalars={name: _units(amount, NANO) for name, amount in total.items() if is_scalar(name)},
     )
+
+
+def _units(nanos: int, step: int) -> int:
+    """Upstream keeps an int64 and lets it overflow silently; the nearest int64 does less harm."""
+    return max(-(2**63), min(ceil_div(nanos, step), 2**63 - 1))
 
 
 # --- arithmetic on amounts --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ Source: kubernetes v1.36 pkg/scheduler/framework/plugins/noderesources/fit.go (f
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from moorage.scheduling.verdict import NodeVerdict, Shortage
@@ -46,37 +47,40 @@ def prepare(ask: Ask, _: Cluster) -> Check:
                     break
             else:
                 return None
-        return _refuse(shortages(requests, node))
+        return _refuse(requests, scalars, node)
 
     return check
 
 
-def shortages(requests: Requests, node: NodeInfo) -> list[Shortage]:
-    """Every resource of which the node has too little for these requests."""
+def _refuse(requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeInfo) -> NodeVerdict:
+    """Every resource of which the node has too little. Unresolvable: it would have too little if it were empty."""
     allocatable, requested = node.allocatable, node.requested
-    short = []
-    if requested.pods + 1 > allocatable.pods:
+    short: list[Shortage] = []
+    if requested.pods >= allocatable.pods:
         short.append(Shortage("pods", 1, allocatable.pods - requested.pods, allocatable.pods))
-    plain = (
-        ("cpu", requests.cpu_milli, allocatable.cpu_milli, requested.cpu_milli),
-        ("memory", requests.memory, allocatable.memory, requested.memory),
-        ("ephemeral-storage", requests.ephemeral_storage, allocatable.ephemeral_storage, requested.ephemeral_storage),
-    )
-    for name, asked, there, used in plain:
-        if asked > 0 and asked > there - used:
-            short.append(Shortage(name, asked, there - used, there))
-    for name, asked in requests.scalars.items():
-        there, used = allocatable.scalars.get(name, 0), requested.scalars.get(name, 0)
-        if asked != 0 and asked > there - used:
-            short.append(Shortage(name, asked, there - used, there))
-    return short
+    unresolvable = False
+    asked, there = requests.cpu_milli, allocatable.cpu_milli
+    if asked > 0 and asked > there - requested.cpu_milli:
+        short.append(Shortage("cpu", asked, there - requested.cpu_milli, there))
+        unresolvable = asked > there
+    asked, there = requests.memory, allocatable.memory
+    if asked > 0 and asked > there - requested.memory:
+        short.append(Shortage("memory", asked, there - requested.memory, there))
+        unresolvable = unresolvable or asked > there
+    asked, there = requests.ephemeral_storage, allocatable.ephemeral_storage
+    if asked > 0 and asked > there - requested.ephemeral_storage:
+        short.append(Shortage("ephemeral-storage", asked, there - requested.ephemeral_storage, there))
+        unresolvable = unresolvable or asked > there
+    for name, asked in scalars:
+        there = allocatable.scalars.get(name, 0)
+        free = there - requested.scalars.get(name, 0)
+        if asked > free:
+            short.append(Shortage(name, asked, free, there))
+            unresolvable = unresolvable or asked > there
+    reasons = _reasons(*[shortage.resource for shortage in short])
+    return NodeVerdict(False, NAME, reasons, unresolvable, tuple(short))
 
 
-def _refuse(short: list[Shortage]) -> NodeVerdict:
-    return NodeVerdict(
-        False,
-        NAME,
-        tuple(sorted([REASON_PODS if s.resource == "pods" else f"Insufficient {s.resource}" for s in short])),
-        any(s.asked > s.allocatable for s in short if s.resource != "pods"),
-        tuple(short),
-    )
+@lru_cache(maxsize=1024)
+def _reasons(*names: str) -> tuple[str, ...]:
+    return tuple(sorted([REASON_PODS if name == "pods" else REASON.format(resource=name) for name in names]))
