@@ -17,6 +17,8 @@ import aiohttp
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+# Another environment's Python runs the same tests on another version of JupyterHub.
+PYTHON = os.environ.get("MOORAGE_TEST_HUB_PYTHON", sys.executable)
 
 
 def free_port() -> int:
@@ -56,7 +58,7 @@ class Hub:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "jupyterhub", "-f", str(HERE / "hub_config.py"),
+                PYTHON, "-m", "jupyterhub", "-f", str(HERE / "hub_config.py"),
                 env=self._env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         await until(self._healthy, seconds=40, what=lambda: f"the hub did not start:\n{self.tail()}")

@@ -64,6 +64,7 @@ class ServiceClient:
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: list[Listener] = []
         self._settled = asyncio.Event()
+        self._refreshed = asyncio.Event()
         self._position: str | None = None
         self._nodes: dict[str, NodeFacts] | None = None
         self._images: tuple[ImageFacts, ...] | None = None
@@ -105,9 +106,11 @@ class ServiceClient:
             await self._session.close()
 
     async def settled(self, timeout: float) -> None:
-        """Wait until the first answer or the first failure, at most so long."""
+        """Wait until nodes and images had their first answer or their first failure, at most so long."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settled.wait(), timeout)
+            async with asyncio.timeout(timeout):
+                await self._settled.wait()
+                await self._refreshed.wait()
 
     async def fit(self, pod: dict[str, Any], *, timeout: float = 2.0) -> dict[str, Any] | None:
         """The service's verdict on this pod, or None when there is none to be had in time."""
@@ -240,6 +243,7 @@ class ServiceClient:
                     self.log.debug("%s: %r", path, error)
                 except Exception:  # a strange answer must not end the refreshing
                     self.log.exception("Reading %s failed", path)
+            self._refreshed.set()
             await asyncio.sleep(REFRESH if self.status.live and self._images is not None else 1.0)
 
     def _take_images(self, answer: Any) -> None:

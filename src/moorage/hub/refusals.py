@@ -12,14 +12,21 @@ except ImportError:  # JupyterHub 5
     _Base = None
 
 
+COUNTED = _Base is None
+
+
 def refused(message: str, *, status: int = 400) -> web.HTTPError:
-    """The error to raise. JupyterHub 6 counts neither this class nor any status below 500 as a failed spawn;
-    JupyterHub 5 counts it only when it comes after the form (by REST or a restart), since there every exception of a
-    spawn counts.
-    """
-    error: Any = (
-        web.HTTPError(status, message) if _Base is None else _Base(message, reason="refused", status_code=status)
-    )
+    """The error to raise. JupyterHub 6 counts neither this class nor any status below 500 as a failed spawn."""
+    error: Any = _Base(message, reason="refused", status_code=status) if _Base else web.HTTPError(status, message)
     # Read by the spawn page, the "not running" page, the progress page and the REST API.
     error.jupyterhub_message = message
     return error  # type: ignore[no-any-return]
+
+
+def take_back(handler: Any) -> None:
+    """On JupyterHub 5 every exception of a spawn counts towards the limit at which the hub exits: count one less first.
+
+    Otherwise anybody could end the hub by asking five times for a node that does not exist.
+    """
+    if COUNTED and handler is not None:
+        handler.settings["failure_count"] = handler.settings.get("failure_count", 0) - 1

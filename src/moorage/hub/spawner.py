@@ -18,6 +18,7 @@ from typing import Any
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from tornado import web
+from traitlets import Any as AnyTrait
 from traitlets import Bool, Dict, Float, Integer, List, Unicode, default
 
 from moorage.hub import form, manifest, options, progress
@@ -25,7 +26,7 @@ from moorage.hub.facts import HOSTNAME
 from moorage.hub.handlers import install
 from moorage.hub.offering import NVIDIA, offer_of
 from moorage.hub.options import Choice, Offer, Refusal
-from moorage.hub.refusals import refused
+from moorage.hub.refusals import refused, take_back
 from moorage.hub.state import Refused, hub_state
 
 # The settings of KubeSpawner that a choice sets.
@@ -50,9 +51,11 @@ class MoorageSpawner(KubeSpawner):
     go on working.
     """
 
-    # KubeSpawner's traits, which carry no types.
+    # KubeSpawner's trait, which carries no type.
     node_selector: Any
-    user_options: Any
+    # A dictionary to JupyterHub 6. Version 5 hands on and saves whatever JSON was posted, and a stricter trait would
+    # make a person's every page fail from then on.
+    user_options = AnyTrait({})
 
     service_url = Unicode(
         config=True,
@@ -194,12 +197,12 @@ class MoorageSpawner(KubeSpawner):
         try:
             await self._take(user_options)
         except Refusal as refusal:
-            raise refused(_sentence(refusal)) from None
+            raise self._refused(_sentence(refusal)) from None
         except web.HTTPError:
             raise
         except Exception:  # whatever a stranger's options set off, the hub answers 400 and runs on
             self.log.exception("Options of %s could not be applied", self._log_name)
-            raise refused("These options could not be applied. Open the spawn page and choose again.") from None
+            raise self._refused("These options could not be applied. Open the spawn page and choose again.") from None
         if self.apply_user_options:
             await super()._run_apply_user_options(user_options)
 
@@ -219,6 +222,8 @@ class MoorageSpawner(KubeSpawner):
         offer = self.offer()
         if options.is_ours(user_options):
             self._choice = options.decide(user_options, offer)
+        elif user_options and not isinstance(user_options, Mapping):
+            raise Refusal("The options of a server must be an object.")
         elif user_options and self.profile_list:
             return
         else:
@@ -255,15 +260,16 @@ class MoorageSpawner(KubeSpawner):
         if not self.profile_list:
             return
         saved = self.user_options
-        ours = options.is_ours(saved)
-        if ours:
+        if not isinstance(saved, Mapping):
+            self.user_options = {}
+        elif options.is_ours(saved):
             profiles = saved.get("profiles")
             self.user_options = profiles if isinstance(profiles, dict) else {}
         try:
             await super().load_user_options()
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
-            raise refused("A profile or one of its options is not offered, or no longer. Choose again.") from None
+            raise self._refused("A profile or one of its options is not offered, or no longer. Choose again.") from None
         finally:
             self.user_options = saved
         if self._choice is not None:
@@ -323,7 +329,13 @@ class MoorageSpawner(KubeSpawner):
 
     def _in_words(self, error: ApiException) -> Exception:
         words = manifest.words(error)
-        return refused(f"Kubernetes refuses this server: {words}") if words else error
+        return self._refused(f"Kubernetes refuses this server: {words}") if words else error
+
+    def _refused(self, message: str) -> web.HTTPError:
+        """The error of a refusal, which is no failure of the hub."""
+        if self._start_pending:
+            take_back(self.handler)
+        return refused(message)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         async for event in progress.told(super().progress()):
