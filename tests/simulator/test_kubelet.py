@@ -1,21 +1,11 @@
 """The kubelet: a bound pod's command becomes a local process, and nothing of it stays behind."""
 
-import asyncio
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from moorage.simulator import Simulator
-
-
-async def until(check, *, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.02)
-    return found
 
 
 def phase(cluster, name):
@@ -43,7 +33,7 @@ async def cluster(node):
         yield running
 
 
-async def test_a_bound_pod_runs_its_command_and_its_output_is_kept(cluster, pod):
+async def test_a_bound_pod_runs_its_command_and_its_output_is_kept(cluster, pod, until):
     cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo hello; exit 0"], restartPolicy="Never"))
 
     await until(lambda: phase(cluster, "p") == "Succeeded")
@@ -51,7 +41,7 @@ async def test_a_bound_pod_runs_its_command_and_its_output_is_kept(cluster, pod)
     assert text(cluster, "p") == "hello\n"
 
 
-async def test_a_command_that_fails_leaves_its_exit_code(cluster, pod):
+async def test_a_command_that_fails_leaves_its_exit_code(cluster, pod, until):
     cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "exit 3"], restartPolicy="Never"))
 
     await until(lambda: phase(cluster, "p") == "Failed")
@@ -60,7 +50,7 @@ async def test_a_command_that_fails_leaves_its_exit_code(cluster, pod):
     assert (state["terminated"]["exitCode"], state["terminated"]["reason"]) == (3, "Error")
 
 
-async def test_a_pod_has_an_address_of_its_own_and_sees_it_in_its_environment(cluster, pod):
+async def test_a_pod_has_an_address_of_its_own_and_sees_it_in_its_environment(cluster, pod, until):
     body = pod(
         "p", on="n1", phase="Pending", command=["sh", "-c", "echo $ADDRESS $NAME $(GREETING)"], restartPolicy="Never"
     )
@@ -78,7 +68,7 @@ async def test_a_pod_has_an_address_of_its_own_and_sees_it_in_its_environment(cl
     assert text(cluster, "p") == f"{address} p echo hi\n"
 
 
-async def test_a_running_pod_holds_devices_by_name(cluster, pod):
+async def test_a_running_pod_holds_devices_by_name(cluster, pod, until):
     cluster.add(
         pod("p", on="n1", gpu=1, phase="Pending", command=["sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES; sleep 60"])
     )
@@ -91,7 +81,7 @@ async def test_a_running_pod_holds_devices_by_name(cluster, pod):
     assert text(cluster, "p").strip() == held["resources"][0]["resourceID"]
 
 
-async def test_deleting_a_pod_ends_its_process_and_then_its_object(cluster, pod):
+async def test_deleting_a_pod_ends_its_process_and_then_its_object(cluster, pod, until):
     cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo $$$$; exec sleep 600"]))
     await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
     number = int(text(cluster, "p"))
@@ -102,7 +92,7 @@ async def test_deleting_a_pod_ends_its_process_and_then_its_object(cluster, pod)
     assert not lives(number)
 
 
-async def test_a_process_that_does_not_listen_to_sigterm_is_killed_after_the_grace(cluster, pod):
+async def test_a_process_that_does_not_listen_to_sigterm_is_killed_after_the_grace(cluster, pod, until):
     script = "import signal,time;signal.signal(signal.SIGTERM,signal.SIG_IGN);print('up',flush=True);time.sleep(600)"
     cluster.add(pod("p", on="n1", phase="Pending", command=["python3", "-c", script]))
     await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
@@ -112,7 +102,7 @@ async def test_a_process_that_does_not_listen_to_sigterm_is_killed_after_the_gra
     await until(lambda: phase(cluster, "p") is None, seconds=5)
 
 
-async def test_what_left_the_process_group_ends_with_the_pod(cluster, pod):
+async def test_what_left_the_process_group_ends_with_the_pod(cluster, pod, until):
     script = "import subprocess,time;p=subprocess.Popen(['sleep','600'],start_new_session=True);print(p.pid,flush=True);time.sleep(600)"
     cluster.add(pod("p", on="n1", phase="Pending", command=[sys.executable, "-c", script]))
     await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
@@ -124,7 +114,7 @@ async def test_what_left_the_process_group_ends_with_the_pod(cluster, pod):
     assert not lives(number)
 
 
-async def test_stopping_the_simulator_ends_every_process(node, pod):
+async def test_stopping_the_simulator_ends_every_process(node, pod, until):
     async with Simulator(kubelet=True) as cluster:
         cluster.add(node("n1"), pod("p", on="n1", phase="Pending", command=["sh", "-c", "echo $$$$; exec sleep 600"]))
         await until(lambda: phase(cluster, "p") == "Running" and text(cluster, "p"))
@@ -133,7 +123,7 @@ async def test_stopping_the_simulator_ends_every_process(node, pod):
     assert not lives(number)
 
 
-async def test_an_image_that_cannot_be_had_is_waited_for(node, pod):
+async def test_an_image_that_cannot_be_had_is_waited_for(node, pod, until):
     async with Simulator(kubelet=True, has_image=lambda image: image != "missing:1") as cluster:
         cluster.add(node("n1"), pod("p", on="n1", phase="Pending", image="missing:1"))
 
@@ -148,7 +138,7 @@ async def test_an_image_that_cannot_be_had_is_waited_for(node, pod):
     assert 'Back-off pulling image "missing:1"' in said
 
 
-async def test_a_failing_command_is_tried_again_where_the_policy_says_so(cluster, pod):
+async def test_a_failing_command_is_tried_again_where_the_policy_says_so(cluster, pod, until):
     cluster.add(pod("p", on="n1", phase="Pending", command=["sh", "-c", "exit 1"], restartPolicy="Always"))
 
     def restarts():
@@ -160,7 +150,7 @@ async def test_a_failing_command_is_tried_again_where_the_policy_says_so(cluster
     assert phase(cluster, "p") == "Running"
 
 
-async def test_a_command_that_this_machine_has_not_got_is_told(cluster, pod):
+async def test_a_command_that_this_machine_has_not_got_is_told(cluster, pod, until):
     cluster.add(pod("p", on="n1", phase="Pending", command=["no-such-command"]))
 
     def message():
@@ -172,7 +162,7 @@ async def test_a_command_that_this_machine_has_not_got_is_told(cluster, pod):
     assert 'exec: "no-such-command": executable file not found in $PATH' in said
 
 
-async def test_a_pod_of_others_runs_without_a_process_and_goes_when_it_is_deleted(cluster, pod):
+async def test_a_pod_of_others_runs_without_a_process_and_goes_when_it_is_deleted(cluster, pod, until):
     cluster.add(pod("p", on="n1"))
 
     cluster.delete("pods", "default", "p", grace_seconds=30)
@@ -180,7 +170,7 @@ async def test_a_pod_of_others_runs_without_a_process_and_goes_when_it_is_delete
     await until(lambda: phase(cluster, "p") is None)
 
 
-async def test_readiness_waits_for_the_port(cluster, pod):
+async def test_readiness_waits_for_the_port(cluster, pod, until):
     body = pod("p", on="n1", phase="Pending", command=["python3", "-m", "http.server", "--bind", "0.0.0.0", "8888"])
     body["spec"]["containers"][0]["readinessProbe"] = {"httpGet": {"path": "/", "port": 8888}}
     cluster.add(body)

@@ -1,8 +1,5 @@
 """The scheduler: pods go where moorage's verdicts let them, and those that fit nowhere hear why in upstream's words."""
 
-import asyncio
-import time
-
 import pytest
 
 from moorage.simulator import Simulator
@@ -14,14 +11,6 @@ async def cluster():
         yield running
 
 
-async def until(check, *, seconds=5):
-    deadline = time.monotonic() + seconds
-    while not (found := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        await asyncio.sleep(0.01)
-    return found
-
-
 def where(cluster, name):
     return (cluster.get("pods", "default", name) or {}).get("spec", {}).get("nodeName")
 
@@ -31,7 +20,7 @@ def refusal(cluster, name):
     return next((c["message"] for c in conditions if c["type"] == "PodScheduled" and c["status"] == "False"), None)
 
 
-async def test_a_pod_goes_to_the_node_that_is_least_loaded(cluster, node, pod):
+async def test_a_pod_goes_to_the_node_that_is_least_loaded(cluster, node, pod, until):
     cluster.add(node("full", cpu=4), node("free", cpu=4), pod("other", on="full", cpu=3))
 
     cluster.add(pod("p", cpu=1))
@@ -39,7 +28,7 @@ async def test_a_pod_goes_to_the_node_that_is_least_loaded(cluster, node, pod):
     assert await until(lambda: where(cluster, "p")) == "free"
 
 
-async def test_a_pod_that_fits_nowhere_says_why(cluster, node, pod):
+async def test_a_pod_that_fits_nowhere_says_why(cluster, node, pod, until):
     cluster.add(node("small", cpu=2), node("cordoned", cpu=32, unschedulable=True))
 
     cluster.add(pod("p", cpu=8))
@@ -50,7 +39,7 @@ async def test_a_pod_that_fits_nowhere_says_why(cluster, node, pod):
     )
 
 
-async def test_the_refusal_is_also_an_event(cluster, node, pod):
+async def test_the_refusal_is_also_an_event(cluster, node, pod, until):
     cluster.add(node("n1", gpu=1))
 
     cluster.add(pod("p", gpu=2))
@@ -61,7 +50,7 @@ async def test_the_refusal_is_also_an_event(cluster, node, pod):
     assert events[0]["message"].startswith("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.")
 
 
-async def test_a_waiting_pod_is_placed_when_room_appears(cluster, node, pod):
+async def test_a_waiting_pod_is_placed_when_room_appears(cluster, node, pod, until):
     cluster.add(node("n1", cpu=4), pod("other", on="n1", cpu=4), pod("p", cpu=2))
     await until(lambda: refusal(cluster, "p"))
 
@@ -70,13 +59,13 @@ async def test_a_waiting_pod_is_placed_when_room_appears(cluster, node, pod):
     assert await until(lambda: where(cluster, "p")) == "n1"
 
 
-async def test_without_any_node_the_pod_waits(cluster, pod):
+async def test_without_any_node_the_pod_waits(cluster, pod, until):
     cluster.add(pod("p"))
 
     assert await until(lambda: refusal(cluster, "p")) == "no nodes available to schedule pods"
 
 
-async def test_two_pods_never_get_the_same_room(cluster, node, pod):
+async def test_two_pods_never_get_the_same_room(cluster, node, pod, until):
     cluster.add(node("n1", cpu=4))
 
     cluster.add(*(pod(f"p{number}", cpu=3) for number in range(4)))
@@ -85,7 +74,7 @@ async def test_two_pods_never_get_the_same_room(cluster, node, pod):
     assert sum(where(cluster, f"p{n}") is not None for n in range(4)) == 1
 
 
-async def test_a_claim_of_a_class_that_waits_is_bound_with_its_pod(cluster, node, pod):
+async def test_a_claim_of_a_class_that_waits_is_bound_with_its_pod(cluster, node, pod, until):
     cluster.add(
         node("n1"),
         {
