@@ -24,11 +24,15 @@ XML = """<nvidia_smi_log><gpu id="0000000F:01:00.0"><product_name>NVIDIA GB10</p
 def smi(tmp_path):
     """A program that prints like `nvidia-smi`, and can hang."""
 
-    def make(xml: str = XML, *, listed: str = "GPU 0: NVIDIA GB10 (UUID: GPU-gb)", code: int = 0, wait_for: str = "") -> str:
+    def make(
+        xml: str = XML, *, listed: str = "GPU 0: NVIDIA GB10 (UUID: GPU-gb)", code: int = 0, wait_for: str = ""
+    ) -> str:
         (tmp_path / "xml").write_text(xml)
         program = tmp_path / "nvidia-smi"
         waiting = f'echo >> {tmp_path}/started; while [ ! -e "{wait_for}" ]; do sleep 0.02; done\n' if wait_for else ""
-        program.write_text(f'#!/bin/sh\n{waiting}if [ "$1" = -L ]; then echo "{listed}"; else cat {tmp_path}/xml; fi\nexit {code}\n')
+        program.write_text(
+            f'#!/bin/sh\n{waiting}if [ "$1" = -L ]; then echo "{listed}"; else cat {tmp_path}/xml; fi\nexit {code}\n'
+        )
         program.chmod(0o755)
         return str(program)
 
@@ -85,7 +89,9 @@ def test_the_answer_goes_over_http_and_nothing_else_does(smi, meminfo, served) -
         fetch(port, "/etc/passwd")
 
 
-async def test_a_hung_driver_gets_no_second_call_and_the_agent_still_answers(smi, meminfo, served, tmp_path, until) -> None:
+async def test_a_hung_driver_gets_no_second_call_and_the_agent_still_answers(
+    smi, meminfo, served, tmp_path, until
+) -> None:
     driver = Driver(smi(wait_for=str(tmp_path / "go")), meminfo=meminfo)
     port = served(driver)
     first = threading.Thread(target=driver.refresh, daemon=True)
@@ -165,4 +171,6 @@ def test_the_agent_needs_nothing_beyond_the_standard_library() -> None:
 
     probe = "import sys, moorage.gpus.agent; print(sorted({n.split('.')[0] for n in sys.modules} & {'aiohttp', 'kubernetes_asyncio', 'fastapi', 'msgspec'}))"
 
-    assert subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

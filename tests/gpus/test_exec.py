@@ -78,13 +78,21 @@ async def test_good_rows_count_although_the_tool_failed(kube, smi, end_exec) -> 
 
     await once(smi)
 
-    assert [(card.pci, card.lost) for card in smi.facts(N1)] == [("00000000:01:00.0", False), ("00000000:02:00.0", True)]
+    assert [(card.pci, card.lost) for card in smi.facts(N1)] == [
+        ("00000000:01:00.0", False),
+        ("00000000:02:00.0", True),
+    ]
 
 
 @pytest.mark.parametrize(
     ("stdout", "stderr", "code", "said"),
     [
-        ("Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 550.144\n", "", 18, "version mismatch (NVML library version: 550.144)"),
+        (
+            "Failed to initialize NVML: Driver/library version mismatch\nNVML library version: 550.144\n",
+            "",
+            18,
+            "version mismatch (NVML library version: 550.144)",
+        ),
         ("No devices were found\n", "", 6, "No devices were found"),
         ("", 'exec: "nvidia-smi": executable file not found in $PATH', 126, "executable file not found"),
         ("", "", 137, "exit status 137"),
@@ -106,7 +114,9 @@ async def test_a_driver_too_old_for_a_field_is_asked_without_it(kube, smi, end_e
         if "mig.mode.current" in call["command"][1]:
             await end_exec(socket, 'Field "mig.mode.current" is not a valid field to query.\n', code=2)
         else:
-            await end_exec(socket, "0, GPU-aa, 00000000:01:00.0, 11178 MiB, 0 MiB, 11178 MiB, 0 %, GeForce GTX 1080 Ti\n")
+            await end_exec(
+                socket, "0, GPU-aa, 00000000:01:00.0, 11178 MiB, 0 MiB, 11178 MiB, 0 %, GeForce GTX 1080 Ti\n"
+            )
 
     kube.add_pod("n1", labels=PLUGIN)
     kube.running = run

@@ -1,4 +1,4 @@
-"""`pods/log`, `pods/binding`, `pods/eviction` and `serviceaccounts/token`."""
+"""`pods/log`, `pods/exec`, `pods/binding`, `pods/eviction` and `serviceaccounts/token`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 from aiohttp import web
 
+from moorage.simulator import exec
 from moorage.simulator.podstatus import with_condition
 from moorage.simulator.request import Target, is_true
 from moorage.simulator.resources import NODES, PODS
@@ -40,6 +41,8 @@ async def answer(server: ApiServer, request: web.Request, target: Target) -> web
     match (target.kind.plural, target.subresource, target.verb):
         case ("pods", "log", "get"):
             return await _log(server, request, namespace, name)
+        case ("pods", "exec", "get" | "create"):
+            return await exec.answer(server, request, target)
         case ("pods", "binding", "create"):
             body = await _body(request)
             if (body.get("metadata") or {}).get("name") != name:
