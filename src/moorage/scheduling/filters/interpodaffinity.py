@@ -56,6 +56,17 @@ class _Term:
             known = self._known[pod.raw_labels] = self.selector.matches(pod.labels)
         return known
 
+    def count(self, pods: Iterable[PodInfo]) -> int:
+        """How many of these pods it means; the loop that runs over every pod of the cluster."""
+        known, namespaces, matching = self._known, self.namespaces, 0
+        everywhere = self.namespace_selector.is_empty
+        for pod in pods:
+            if everywhere or pod.namespace in namespaces:
+                matches = known.get(pod.raw_labels)
+                if matches or (matches is None and self.matches(pod)):
+                    matching += 1
+        return matching
+
     def means(self, ask: Ask, namespace_labels: Labels) -> bool:
         """For a term of a pod that runs: whether it means the incoming pod."""
         if ask.namespace not in self.namespaces and not self.namespace_selector.matches(namespace_labels):
@@ -81,10 +92,22 @@ class _State:
             node = cluster.nodes.get(pod.node_name or "")
             if node is not None:
                 self._count_existing(pod, node)
-        if self.affinity or self.anti_affinity:
-            for node in cluster.nodes.values():
+        nodes = cluster.nodes.values()
+        for term in self.anti_affinity:
+            for node in nodes:
+                matching = term.count(node.pods.values())
+                if matching:
+                    _bump(self.avoided, term.key, node, matching)
+        if len(self.affinity) == 1:
+            term = self.affinity[0]
+            for node in nodes:
+                matching = term.count(node.pods.values())
+                if matching:
+                    _bump(self.wanted, term.key, node, matching)
+        elif self.affinity:
+            for node in nodes:
                 for pod in node.pods.values():
-                    self._count_incoming(pod, node)
+                    self._count_wanted(pod, node)
 
     def with_added(self, added: Iterable[PodInfo], node: NodeInfo) -> _State:
         copy = object.__new__(_State)
@@ -93,7 +116,10 @@ class _State:
         copy.existing, copy.wanted, copy.avoided = dict(self.existing), dict(self.wanted), dict(self.avoided)
         for pod in added:
             copy._count_existing(pod, node)
-            copy._count_incoming(pod, node)
+            copy._count_wanted(pod, node)
+            for term in self.anti_affinity:
+                if term.matches(pod):
+                    _bump(copy.avoided, term.key, node)
         return copy
 
     def _count_existing(self, pod: PodInfo, node: NodeInfo) -> None:
@@ -106,13 +132,10 @@ class _State:
             if term.means(self.ask, self.namespace_labels):
                 _bump(self.existing, term.key, node)
 
-    def _count_incoming(self, pod: PodInfo, node: NodeInfo) -> None:
+    def _count_wanted(self, pod: PodInfo, node: NodeInfo) -> None:
         if self.affinity and all(term.matches(pod) for term in self.affinity):
             for term in self.affinity:
                 _bump(self.wanted, term.key, node)
-        for term in self.anti_affinity:
-            if term.matches(pod):
-                _bump(self.avoided, term.key, node)
 
     def is_near(self, node: NodeInfo) -> bool:
         """Whether the node's domains hold the pods that the incoming pod wants beside it."""
@@ -171,10 +194,10 @@ def _terms(ask: Ask, terms: Iterable[PodAffinityTerm], which: str, cluster: Clus
     return compiled
 
 
-def _bump(counts: Counts, key: str, node: NodeInfo) -> None:
+def _bump(counts: Counts, key: str, node: NodeInfo, by: int = 1) -> None:
     value = node.labels.get(key)
     if value is not None:
-        counts[key, value] = counts.get((key, value), 0) + 1
+        counts[key, value] = counts.get((key, value), 0) + by
 
 
 def _labels(namespace: Namespace) -> Labels:
