@@ -83,9 +83,11 @@ class Broadcast:
             snapshot = self._live.snapshot
             if snapshot is None:
                 continue
-            if snapshot.epoch != self._epoch:
-                self._start_over(snapshot.epoch, revision=change.revision - 1)
-            if change.changed or change.removed:
+            first = snapshot.epoch != self._epoch
+            if first:
+                self._start_over(snapshot.epoch, revision=change.revision if not self.readers else change.revision - 1)
+            # The first change holds every node: of a large cluster that is megabytes which nobody needs to replay.
+            if (change.changed or change.removed) and not (first and not self.readers):
                 data = nodes_data(change.revision, snapshot.taken_at, changed=change.changed, removed=change.removed)
                 self._publish(
                     event("nodes", data, identity=f"{self._epoch}-{change.revision}"), change.revision, kind="nodes"
