@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import multiprocessing
 import random
 import re
 import subprocess
@@ -28,6 +27,7 @@ PAGE = 500
 # Peers are measured on a tenth of the pods and scaled, since they would need gigabytes.
 SAMPLE = synthetic.PODS // 10
 SOAK = 1_000_000
+_ITSELF = [sys.executable, str(HERE / "cluster.py")]
 
 
 def main() -> list[dict[str, Any]]:
@@ -63,11 +63,10 @@ def row(
     return {"id": name, "value": round(value, 3), "unit": unit, "limit": limit, "holds": holds, "against": peer}
 
 
-def _apart(work: Any) -> Any:
-    """Run in a fresh process, so that memory and caches of one measurement do not colour the next."""
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(1) as pool:
-        return pool.apply(work)
+def _apart(part: Any) -> Any:
+    """Run one part in a fresh process, so that memory and caches of one measurement do not colour the next."""
+    done = subprocess.run([*_ITSELF, part.__name__], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
 
 
 def _memory(pid: int | str = "self") -> tuple[float, float]:
@@ -134,21 +133,10 @@ def _sync_as_models() -> dict[str, float]:
 
 def _serve() -> dict[str, float]:
     """A real `moorage serve` beside an API server that holds the synthetic cluster."""
-    context = multiprocessing.get_context("spawn")
-    port = context.Queue()
-    server = context.Process(target=_api_server, args=(port,), daemon=True)
-    server.start()
-    command = [
-        sys.executable,
-        "-m",
-        "moorage.cli",
-        "serve",
-        "--port",
-        "0",
-        "--server",
-        f"http://127.0.0.1:{port.get()}",
-    ]
-    command[command.index("--port") + 1] = str(own := _free_port())
+    server = subprocess.Popen([*_ITSELF, "_api_server"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    own, theirs = _free_port(), int(server.stdout.readline())
+    command = [sys.executable, "-m", "moorage.cli", "serve", f"--port={own}", f"--api-server=http://127.0.0.1:{theirs}"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         started = time.monotonic()
@@ -166,7 +154,7 @@ def _serve() -> dict[str, float]:
         process.terminate()
         process.wait()
         server.terminate()
-        server.join()
+        server.wait()
 
 
 def _answers(url: str) -> bool:
@@ -185,7 +173,7 @@ def _free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def _api_server(port: Any) -> None:
+def _api_server() -> None:
     """Lists of the synthetic cluster in gzipped pages, and watches that are silent until their time is over."""
     import gzip
 
@@ -214,7 +202,7 @@ def _api_server(port: Any) -> None:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        port.put(runner.addresses[0][1])
+        print(runner.addresses[0][1], flush=True)
         await asyncio.Event().wait()
 
     asyncio.run(serve())
@@ -381,5 +369,8 @@ def _small_pod(number: int, chance: random.Random) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    for line in main():
-        print(line)
+    if len(sys.argv) > 1:
+        print(json.dumps(globals()[sys.argv[1]]()))
+    else:
+        for line in main():
+            print(line)
