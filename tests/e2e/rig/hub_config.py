@@ -46,3 +46,13 @@ c.KubeSpawner.environment = {
     "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp",
 }
 c.KubeSpawner.extra_pod_config = {"dnsPolicy": "Default", "terminationGracePeriodSeconds": 1}
+
+
+def hungry(spawner, pod):
+    """Somebody whose server takes more memory than they chose, before it answers."""
+    if spawner.user.name == "greedy":
+        pod.spec.containers[0].args = ["/usr/bin/python3", "-c", "held = b'x' * (1 << 30)"]
+    return pod
+
+
+c.KubeSpawner.modify_pod_hook = hungry

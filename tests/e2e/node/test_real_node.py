@@ -1,0 +1,150 @@
+"""A notebook on a real node: what was chosen is what the kernel enforces, a sick device is out of the numbers, and what goes wrong is said in words."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from rig.api import Obj
+from rig.controlplane import ControlPlane, control_plane
+from rig.hub import NAMESPACE, Hub, Person, hub
+from rig.node import DEVICES, NAME, RealNode, missing
+from rig.processes import until
+from rig.rights import grant
+from rig.service import Service, service
+
+CPU, MEMORY = "1.5", "700Mi"
+CPU_MILLI, MEMORY_BYTES = 1500, 700 << 20
+
+
+@pytest.fixture(scope="module")
+def cluster(programs) -> Iterator[ControlPlane]:
+    if reason := missing():
+        pytest.fail(f"this machine can't be a node: {reason}")
+    with control_plane(programs, kubelets=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def real(cluster: ControlPlane) -> Iterator[RealNode]:
+    made = RealNode(cluster)
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def served(cluster: ControlPlane, real: RealNode) -> Iterator[Service]:
+    kubeconfig = cluster.write_kubeconfig(cluster.folder / "service.kubeconfig", token=grant(cluster.admin))
+    with service(kubeconfig, folder=cluster.folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def the_hub(
+    cluster: ControlPlane, real: RealNode, served: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hub]:
+    with hub(cluster, service_url=served.url, folder=tmp_path_factory.mktemp("hub"), address=real.address) as made:
+        yield made
+
+
+@pytest.fixture
+def ada(the_hub: Hub) -> Iterator[Person]:
+    with the_hub.person("ada") as person:
+        yield person
+    the_hub.stop_server("ada")
+    until(lambda: _server(the_hub, "ada") is None, within=30, what="ada's server is stopped", every=0.1)
+
+
+def _server(the_hub: Hub, user: str) -> Obj | None:
+    found: Obj | None = the_hub.api("GET", f"/users/{user}")[1]["servers"].get("")
+    return found
+
+
+def _pod(cluster: ControlPlane, user: str) -> Obj | None:
+    pods = cluster.admin.list("Pod", namespace=NAMESPACE)
+    return next((pod for pod in pods if pod["metadata"]["annotations"].get("hub.jupyter.org/username") == user), None)
+
+
+def _limits(inside: Callable[..., str]) -> tuple[int, int]:
+    """The CPU limit in thousandths and the memory limit in bytes, as the kernel has them; cgroup v2 or v1."""
+    if inside("sh", "-c", "ls /sys/fs/cgroup/cgroup.controllers 2>/dev/null || true").strip():
+        quota, period = inside("cat", "/sys/fs/cgroup/cpu.max").split()
+        return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory.max"))
+    quota, period = (inside("cat", f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+@pytest.mark.timeout(180)
+def test_a_notebook_chosen_on_the_form_gets_exactly_that_from_the_kernel(
+    cluster: ControlPlane, served: Service, the_hub: Hub, ada: Person, kubectl: Callable[..., str]
+) -> None:
+    before = served.nodes()[NAME]["available"]
+
+    answer = ada.submit(node=NAME, cpu=CPU, memory=MEMORY, gpu="1", gpu_resource="nvidia.com/gpu", image="notebook")
+    assert answer.status_code == 302, answer.text
+    until(lambda: (_server(the_hub, "ada") or {}).get("ready"), within=60, what="ada's server is ready", every=0.1)
+
+    pod = _pod(cluster, "ada")
+    assert pod is not None
+    status = the_hub.http.get(f"{the_hub.url}/user/ada/api/status")
+    assert status.status_code == 200, status.text
+    assert pod["spec"]["containers"][0]["resources"] == {
+        "limits": {"cpu": "1500m", "memory": "700Mi", "nvidia.com/gpu": "1"},
+        "requests": {"cpu": "750m", "memory": "700Mi", "nvidia.com/gpu": "1"},
+    }
+    assert pod["spec"]["nodeName"] == NAME
+
+    def inside(*words: str) -> str:
+        return kubectl(cluster.kubeconfig, "-n", NAMESPACE, "exec", pod["metadata"]["name"], "--", *words)
+
+    assert _limits(inside) == (CPU_MILLI, MEMORY_BYTES)
+    assert inside("sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES").strip() in DEVICES
+    after = served.nodes()[NAME]["available"]
+    assert before["cpu_millicores"] - after["cpu_millicores"] == 750
+    assert before["memory_bytes"] - after["memory_bytes"] == MEMORY_BYTES
+    assert (before["gpu"], after["gpu"]) == (2, 1)
+
+
+def test_a_device_that_falls_sick_is_out_of_the_numbers_within_two_seconds(real: RealNode, served: Service) -> None:
+    until(lambda: served.nodes()[NAME]["available"]["gpu"] == 2, within=10, what="both devices are free")
+
+    with real.one_sick_device():
+        began = time.monotonic()
+        until(lambda: served.nodes()[NAME]["available"]["gpu"] == 1, within=5, what="one device is left")
+        took = time.monotonic() - began
+        sick = served.nodes()[NAME]
+    until(lambda: served.nodes()[NAME]["available"]["gpu"] == 2, within=10, what="both devices are free again")
+
+    assert took < 2
+    assert (sick["capacity"]["gpu"], sick["allocatable"]["gpu"]) == (2, 1)
+
+
+def _says(*words: str) -> Callable[[list[Obj]], bool]:
+    return lambda said: any(all(word in event.get("message", "") for word in words) for event in said)
+
+
+@pytest.mark.timeout(120)
+def test_an_image_that_does_not_exist_is_said_on_the_progress_page(ada: Person) -> None:
+    answer = ada.submit(node=NAME, cpu=CPU, memory=MEMORY, gpu="0", image="missing")
+
+    assert answer.status_code == 302, answer.text
+    said = ada.progress(until_said=_says("The image can't be loaded"), within=40)
+    assert "localhost/missing:1" in said[-1]["html_message"]
+
+
+@pytest.mark.timeout(120)
+def test_memory_over_the_limit_is_said_on_the_progress_page(the_hub: Hub, cluster: ControlPlane) -> None:
+    with the_hub.person("greedy") as greedy:
+        answer = greedy.submit(node=NAME, cpu=CPU, memory="256Mi", gpu="0", image="notebook")
+
+        assert answer.status_code == 302, answer.text
+        greedy.progress(until_said=_says("more memory than was chosen", "Choose more memory"), within=60)
+        pod = _pod(cluster, "greedy")
+
+    assert pod is not None
+    container = pod["status"]["containerStatuses"][0]
+    ends = [container[when]["terminated"] for when in ("state", "lastState") if "terminated" in container[when]]
+    assert {(end["reason"], end["exitCode"]) for end in ends} == {("OOMKilled", 137)}
+    the_hub.stop_server("greedy")
