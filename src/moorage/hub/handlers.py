@@ -1,8 +1,10 @@
-"""Our pages under `/hub/moorage/`: the stream of changes, the verdict on a choice, and static files.
+"""Our pages under `/hub/moorage/`: the stream of changes, the verdict on a choice, the form, and static files.
 
-They join the hub by themselves. JupyterHub loads the spawner class while it reads its configuration, before it makes
-its list of handlers, so `install` waits for that list and puts ours in front. Where the class comes later (a hub
-assembled by hand), they are added to the running application instead, which Tornado provides for.
+They join the hub by themselves. JupyterHub loads the spawners of entry points while its application object is being
+made, so there is no application to join yet: `install` then waits for the moment when the hub makes its list of
+handlers. Where the class is named by its path, it is loaded with the configuration, before that list; and where it
+comes later still (a hub assembled by hand), the handlers are added to the running application, which Tornado provides
+for.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
@@ -57,6 +59,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
 def install() -> None:
     """Add our handlers to the hub in this process, once."""
     if not JupyterHub.initialized():
+        _join_when_handlers_are_made()
         return
     app = JupyterHub.instance()
     if app in _joined:
@@ -66,6 +69,22 @@ def install() -> None:
         app.tornado_application.add_handlers(".*", urls(app.hub_prefix))
     else:
         app.observe(_put_in_front, names="handlers")
+
+
+@cache
+def _join_when_handlers_are_made() -> None:
+    make = JupyterHub.init_handlers
+
+    @wraps(make)
+    def init_handlers(app: JupyterHub) -> None:
+        from moorage.hub.spawner import MoorageSpawner
+
+        if app not in _joined and issubclass(app.spawner_class, MoorageSpawner):
+            _joined.add(app)
+            app.observe(_put_in_front, names="handlers")
+        make(app)
+
+    JupyterHub.init_handlers = init_handlers
 
 
 def _put_in_front(change: Any) -> None:
