@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -78,3 +79,32 @@ async def test_it_begins_with_a_dump(simulate, tmp_path, node):
     _, said = await simulate("--from", str(file))
 
     assert await nodes_of(said.split("--server ")[1].split()[0]) == ["n1", "n2"]
+
+
+async def test_no_process_of_a_pod_outlives_a_simulator_that_is_killed(simulate, tmp_path):
+    file = tmp_path / "kubeconfig"
+    process, _ = await simulate("--kubeconfig-out", str(file))
+    server = yaml.safe_load(file.read_text())["clusters"][0]["cluster"]["server"]
+    path = server + "/api/v1/namespaces/default/pods"
+    container = {"name": "main", "image": "x", "command": ["sh", "-c", "echo $$$$; exec sleep 600"]}
+    async with aiohttp.ClientSession() as session:
+        await session.post(path, json={"metadata": {"name": "p"}, "spec": {"containers": [container]}})
+        async with session.get(path + "?watch=1&fieldSelector=status.phase=Running") as answer:
+            await asyncio.wait_for(answer.content.readline(), 10)
+        async with session.get(path + "/p/log?follow=true") as answer:
+            number = int(await asyncio.wait_for(answer.content.readline(), 10))
+
+    process.kill()
+    await process.wait()
+
+    deadline = asyncio.get_running_loop().time() + 5
+    while lives(number):
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.02)
+
+
+def lives(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

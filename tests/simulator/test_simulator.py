@@ -1,5 +1,9 @@
 """Putting things in and taking them out, from inside the process."""
 
+import asyncio
+import os
+import shutil
+
 import pytest
 
 from moorage.simulator import Simulator
@@ -147,3 +151,32 @@ async def test_the_api_can_be_kept_behind_a_path(node, http):
 async def test_web_pages_are_kept_out(simulator, http, headers):
     async with http.session.get(simulator.url + "/api/v1/nodes", headers=headers) as answer:
         assert answer.status == 403
+
+
+async def test_an_open_simulator_runs_no_commands(http, node, pod):
+    async with Simulator(kubelet=True, processes=False) as simulator:
+        simulator.add(node("n1"), pod("p", on="n1"))
+        url = f"{simulator.url}/api/v1/namespaces/default/pods/p/exec?command=id&stdout=1"
+        async with http.session.get(url) as answer:
+            body = await answer.json()
+
+    assert answer.status == 403
+    assert "--kubeconfig-out" in body["message"]
+
+
+async def test_kubectl_needs_nothing_but_the_address(simulator, node, pod, tmp_path):
+    program = os.environ.get("MOORAGE_KUBECTL") or shutil.which("kubectl")
+    if program is None:
+        pytest.fail("kubectl is missing: install it (Debian: kubernetes-client), or name it in MOORAGE_KUBECTL")
+    simulator.add(node("n1"), pod("p", on="n1", namespace="lab"))
+
+    process = await asyncio.create_subprocess_exec(
+        *(program, "--server", simulator.url, "get", "nodes,pods", "-A"),
+        env={**os.environ, "HOME": str(tmp_path), "KUBECONFIG": str(tmp_path / "none")},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    shown, _ = await asyncio.wait_for(process.communicate(), 30)
+
+    assert process.returncode == 0
+    assert b"node/n1" in shown
+    assert b"pod/p" in shown

@@ -45,6 +45,7 @@ class ApiServer:
         self.logs = logs
         self.bookmark_seconds = 60.0
         self.prefix = ""
+        self.processes = True
         self._runner: web.AppRunner | None = None
 
     @property

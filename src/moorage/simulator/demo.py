@@ -125,20 +125,28 @@ class Demo:
 
     async def run(self) -> int:
         """Start everything, say where it is, and keep it running until cancelled. Returns the exit status."""
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
-            keepers = []
-            for part in self.parts:
-                click.echo(f"  starting {part.name} …", nl=False)
+        keepers: list[asyncio.Task[None]] = []
+        try:
+            # The others read the kubeconfig that the simulator writes; after that, all at once.
+            for together in (self.parts[:1], self.parts[1:]):
                 started = time.monotonic()
-                keepers.append(asyncio.create_task(self.keep(part)))
-                if not await self.answers(part, http, keepers[-1]):
-                    click.echo(f" it did not start; the end of its log ({self.log(part)}):\n")
-                    click.echo("\n".join(self.log(part).read_text(errors="replace").splitlines()[-20:]))
-                    return 1
-                click.echo(f" {time.monotonic() - started:.1f} s")
-        self.tell()
-        await asyncio.gather(*keepers)
-        return 0
+                keepers += (new := [asyncio.create_task(self.keep(part)) for part in together])
+                for part, keeper in zip(together, new, strict=True):
+                    click.echo(f"  starting {part.name} …", nl=False)
+                    if not await self.answers(part, keeper):
+                        click.echo(f" it did not start; the end of its log ({self.log(part)}):\n")
+                        click.echo("\n".join(self.log(part).read_text(errors="replace").splitlines()[-20:]))
+                        return 1
+                    click.echo(f" {time.monotonic() - started:.1f} s")
+            self.tell()
+            await asyncio.gather(*keepers)
+            return 0
+        finally:
+            # A keeper that is ending its process already must not be disturbed by a second cancellation.
+            for keeper in keepers:
+                if not keeper.cancelling():
+                    keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
 
     async def keep(self, part: Part) -> None:
         """Run one process, again and again; it ends with the task."""
@@ -168,19 +176,20 @@ class Demo:
             click.echo(f"  the {part.name} ended (status {status}); starting it again in {PAUSE:g} s")
             await asyncio.sleep(PAUSE)
 
-    async def answers(self, part: Part, http: aiohttp.ClientSession, keeper: asyncio.Task[None]) -> bool:
+    async def answers(self, part: Part, keeper: asyncio.Task[None]) -> bool:
         deadline = time.monotonic() + 60
         first = None
-        while time.monotonic() < deadline and not keeper.done():
-            pid = self.pids.get(part.name)
-            first = first or pid
-            if pid != first or (pid and not psutil.pid_exists(pid)):
-                return False
-            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
-                async with http.get(part.ready, allow_redirects=False) as answer:
-                    if answer.status < 400:
-                        return True
-            await asyncio.sleep(0.1)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
+            while time.monotonic() < deadline and not keeper.done():
+                pid = self.pids.get(part.name)
+                first = first or pid
+                if pid != first or (pid and not psutil.pid_exists(pid)):
+                    return False
+                with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                    async with http.get(part.ready, allow_redirects=False) as answer:
+                        if answer.status < 400:
+                            return True
+                await asyncio.sleep(0.1)
         return False
 
     def log(self, part: Part) -> Path:
@@ -223,13 +232,8 @@ async def _until_told(demo: Demo) -> int:
     try:
         return await running
     except asyncio.CancelledError:
-        click.echo("\nEnding …")
+        click.echo("\nEnded.")
         return 0
-    finally:
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
 
 
 def main(*, port: int = 8000, folder: Path | None = None) -> int:

@@ -23,7 +23,7 @@ from aiohttp import WSMsgType, web
 from moorage.simulator.environment import BadEnvironment, environment, process_environment
 from moorage.simulator.request import Target, is_true
 from moorage.simulator.resources import PODS
-from moorage.simulator.status import Refusal, bad_request
+from moorage.simulator.status import Refusal, bad_request, forbidden
 
 if TYPE_CHECKING:
     from moorage.simulator.apiserver import ApiServer
@@ -40,6 +40,9 @@ async def answer(server: ApiServer, request: web.Request, target: Target) -> web
     user = server.authorizer.user(request.headers.get("Authorization"))
     # From 1.35 a websocket asks for the right to create as well, although it comes as a GET.
     server.authorizer.check(user, Target(target.path, "create", target.kind, target.namespace, target.name, "exec"))
+    if not server.processes:
+        why = "this simulator is open to everyone here, so it runs no commands; start it with --kubeconfig-out"
+        raise forbidden(PODS, target.name, why)
     pod = server.api.read(PODS, target.namespace, target.name or "").body
     container = _container(pod, request.query.get("container"))
     command = request.query.getall("command", [])

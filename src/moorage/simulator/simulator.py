@@ -58,6 +58,7 @@ class Simulator:
         self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=self.kubelet)
         self.server.bookmark_seconds = bookmark_seconds
         self.server.prefix = self._prefix = prefix
+        self.server.processes = processes
         self._with = (scheduler, kubelet)
         self._scheduler: Scheduler | None = None
 
