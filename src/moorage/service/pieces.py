@@ -32,6 +32,7 @@ class Encoded(Response):
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        left = len(self._encoded)
         for piece in pieces(self._encoded):
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            left -= len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": left > 0})

@@ -1,0 +1,163 @@
+"""`moorage serve` as a process."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+
+import httpx2
+import pytest
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    def __init__(self, process, port: int) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.lines: list[dict] = []
+        self.raw: list[str] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for line in self.process.stderr:
+            self.raw.append(line.decode())
+            self.lines.append(json.loads(line))
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(30), httpx2.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        async with asyncio.timeout(15):
+            status = await self.process.wait()
+            await self._reading
+        return status
+
+    def said(self, event: str) -> list[dict]:
+        return [line for line in self.lines if line.get("event") == event]
+
+
+@pytest.fixture
+async def start(simulator):
+    started = []
+
+    async def one(*arguments: str, **env: str) -> Process:
+        port = free_port()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOORAGE_", "KUBE"))}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "moorage.cli", "serve", "--port", str(port), "--api-server", simulator.url),
+            *arguments,
+            stderr=asyncio.subprocess.PIPE,
+            env={**clean, **env},
+        )
+        started.append(process)
+        return Process(process, port)
+
+    yield one
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_it_ends_at_once_and_well_with_open_pages(start) -> None:
+    service = await start()
+    await service.ready()
+    async with httpx2.AsyncClient() as client, client.stream("GET", f"{service.url}/api/v1/cluster/stream") as page:
+        chunks = page.aiter_bytes()
+        await anext(chunks)
+        began = asyncio.get_running_loop().time()
+
+        status = await service.end()
+        rest = [chunk async for chunk in chunks]
+
+    assert status == 0
+    assert asyncio.get_running_loop().time() - began < 5
+    assert isinstance(rest, list)
+    assert not [line for line in service.lines if line["level"] in ("ERROR", "CRITICAL")]
+
+
+async def test_it_logs_states_and_not_requests(start, simulator, node) -> None:
+    service = await start()
+    await service.ready()
+    async with httpx2.AsyncClient(base_url=service.url) as client:
+        for _ in range(20):
+            await client.get("/api/v1/cluster/resources")
+        quiet = len(service.lines)
+        for number in range(20):
+            simulator.add(node(f"n{number}"))
+        async with asyncio.timeout(10):
+            while len((await client.get("/api/v1/cluster/resources")).json()) < 20:
+                await asyncio.sleep(0.02)
+        assert len(service.lines) == quiet
+
+    port = simulator.port
+    await simulator.stop()
+    async with asyncio.timeout(10):
+        while not service.said("stale"):
+            await asyncio.sleep(0.02)
+    await simulator.start(port)
+    async with asyncio.timeout(20):
+        while not service.said("resynced"):
+            await asyncio.sleep(0.02)
+    await service.end(signal.SIGINT)
+
+    for event in ("listening", "connected", "stale", "resynced", "ending"):
+        assert len(service.said(event)) == 1, (event, service.raw)
+    for line in service.lines:
+        assert {"time", "level", "logger", "message"} <= line.keys()
+
+
+async def test_a_missing_right_is_logged_once(start, simulator) -> None:
+    simulator.faults.revoke_right("persistentvolumes", "list")
+    service = await start()
+    await service.ready()
+    async with asyncio.timeout(10):
+        while not service.said("right_missing"):
+            await asyncio.sleep(0.02)
+    await service.end()
+
+    [line] = service.said("right_missing")
+    assert "persistentvolumes" in line["message"]
+
+
+async def test_settings_come_from_the_environment(start) -> None:
+    service = await start(MOORAGE_IMAGES='[{"reference": "q/x:1", "display_name": "X"}]', MOORAGE_DEFAULT_GPU="2")
+    await service.ready()
+
+    async with httpx2.AsyncClient(base_url=service.url) as client:
+        images = (await client.get("/api/v1/images/jupyter")).json()
+        defaults = (await client.get("/api/v1/jupyterhub/config")).json()
+
+    assert [image["display_name"] for image in images] == ["X"]
+    assert defaults["default_gpu"] == 2
+
+
+async def test_a_port_that_is_taken_is_told_in_a_sentence(simulator) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "moorage.cli", "serve", "--port", str(taken.getsockname()[1])),
+            *("--api-server", simulator.url),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+
+    assert process.returncode == 2
+    assert err.decode().startswith("moorage: can't listen on 127.0.0.1 port")
+    assert len(err.decode().splitlines()) == 1
