@@ -96,7 +96,7 @@ async def test_a_hung_driver_gets_no_second_call_and_the_agent_still_answers(
     port = served(driver)
     first = threading.Thread(target=driver.refresh, daemon=True)
     first.start()
-    await until(lambda: (tmp_path / "started").exists())
+    await until((tmp_path / "started").exists)
 
     second = driver.refresh()
     answer = await asyncio.to_thread(fetch, port)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 State = Literal["free", "held", "shared", "out_of_service", "not_reporting", "unknown"]
 
+NOT_READY = "the node is not ready, so nothing on it can start"
 # Xids that the application caused: the device plugin does not take a card out of service for them.
 APPLICATION_XIDS = frozenset({0, 13, 31, 43, 45, 68, 109})
 
@@ -68,9 +69,7 @@ def standings(
 ) -> list[Standing]:
     """The standing of each card of a pool, in the cards' order; availability is dealt out by `deal`."""
     if not ready:
-        return [
-            Standing(state="not_reporting", text="the node is not ready, so nothing on it can start") for _ in cards
-        ]
+        return [Standing(state="not_reporting", text=NOT_READY) for _ in cards]
     if not readable:
         text = "not allowed to list pods, so what is held is not known"
         return [Standing(state="unknown", text=text, slots=pool.slots or 1) for _ in cards]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moorage.gpus import labels as node_labels
-from moorage.gpus.allocation import Pool, Standing, deal, pool, standings
+from moorage.gpus.allocation import NOT_READY, Pool, Standing, deal, pool, standings
 from moorage.gpus.census import Census, take
 from moorage.gpus.details import HolderPolicy, detail, mebibytes, shown
 from moorage.gpus.idle import IdleClock
@@ -197,7 +197,7 @@ class _Entries:
 
     def _settle_group(self, name: str, cards: list[Card]) -> tuple[list[Standing], list[list[Standing]], str | None]:
         if name == "claims":
-            return self._by_claims(cards), [], None
+            return self._by_claims(cards)
         if name == "none":
             return self._without_units(cards), [], None
         if name == "slices":
@@ -224,33 +224,33 @@ class _Entries:
                 f"held: the scheduler counts {together.held} units of {together.resource}, sources name {named}"
             )
 
-    def _by_claims(self, cards: list[Card]) -> list[Standing]:
-        found = []
-        for card in cards:
-            if not self.view.ready:
-                found.append(Standing(state="not_reporting", text="the node is not ready, so nothing on it can start"))
-            elif card.missing:
-                found.append(Standing(state="not_reporting", text="not reporting: no source sees this card"))
-            elif card.health == "unhealthy":
-                reason = f" ({card.problem})" if card.problem else ""
-                found.append(Standing(state="out_of_service", text="out of service" + reason))
-            elif card.allocated is None:
-                found.append(Standing(state="unknown", text="no driver or device plugin offers this card"))
-            elif card.allocated:
-                found.append(Standing(state="held", text="held by a claim", held=1))
-            else:
-                found.append(Standing(state="free", text="free (by claims; approximate)", held=0))
-        if self.view.takes_pods:
-            for one in found:
-                one.available = one.state == "free"
-        return found
+    def _by_claims(self, cards: list[Card]) -> tuple[list[Standing], list[list[Standing]], str | None]:
+        """Cards of DRA drivers: each is taken or not by claims, and so is each slice of a card that is split."""
+        parts = [[self._by_claim(card, part.allocated) for part in card.parts] for card in cards]
+        found = [
+            _whole(own, counted=None) if own else self._by_claim(card, card.allocated)
+            for card, own in zip(cards, parts, strict=True)
+        ]
+        return found, parts, None
+
+    def _by_claim(self, card: Card, allocated: bool | None) -> Standing:  # noqa: FBT001 # the fact itself
+        if not self.view.ready:
+            return Standing(state="not_reporting", text=NOT_READY)
+        if card.missing:
+            return Standing(state="not_reporting", text="not reporting: no source sees this card")
+        if card.health == "unhealthy":
+            return Standing(
+                state="out_of_service", text=f"out of service ({card.problem})" if card.problem else "out of service"
+            )
+        if allocated is None:
+            return Standing(state="unknown", text="no driver or device plugin offers this card")
+        if allocated:
+            return Standing(state="held", text="held by a claim", held=1)
+        return Standing(state="free", text="free (by claims; approximate)", held=0, available=self.view.takes_pods)
 
     def _without_units(self, cards: list[Card]) -> list[Standing]:
         """Cards of which the node offers no unit: nothing that is asked for can land on them."""
-        if not self.view.ready:
-            text = "the node is not ready, so nothing on it can start"
-        else:
-            text = "not offered: no working driver or device plugin"
+        text = NOT_READY if not self.view.ready else "not offered: no working driver or device plugin"
         return [Standing(state="not_reporting", text=text) for _ in cards]
 
     def _by_slices(

@@ -1,0 +1,227 @@
+"""Devices of DRA drivers over a real list and watch: what there is, what is taken, and by whom."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+
+from moorage.gpus.cards import Cards
+from moorage.gpus.sources.dra import Dra
+from moorage.gpus.view import NodeView
+from moorage.kube.client import Client, Endpoint
+
+N1 = NodeView(name="n1")
+
+
+def device(name: str, **attributes):
+    known = {"type": "gpu", "uuid": f"GPU-{name}", "productName": "NVIDIA A100-SXM4-80GB", **attributes}
+    return {
+        "name": name,
+        "attributes": {key: {"string": value} for key, value in known.items()},
+        "capacity": {"memory": {"value": "80Gi"}},
+    }
+
+
+def resource_slice(name: str, *devices, node: str = "n1", generation: int = 1, driver: str = "gpu.nvidia.com"):
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceSlice",
+        "metadata": {"name": name},
+        "spec": {
+            "driver": driver,
+            "nodeName": node,
+            "pool": {"name": node, "generation": generation, "resourceSliceCount": 1},
+            "devices": list(devices),
+        },
+    }
+
+
+def claim(name: str, *devices: str, pod: str | None = None, node: str = "n1", **more):
+    results = [{"request": "r", "driver": "gpu.nvidia.com", "pool": node, "device": one, **more} for one in devices]
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {"name": name, "namespace": "lab"},
+        "spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "gpu.nvidia.com"}}]}},
+        "status": {
+            "allocation": {"devices": {"results": results}},
+            "reservedFor": [{"resource": "pods", "name": pod, "uid": "1"}] if pod else [],
+        },
+    }
+
+
+def device_class(name: str, expression: str):
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "DeviceClass",
+        "metadata": {"name": name},
+        "spec": {"selectors": [{"cel": {"expression": expression}}]},
+    }
+
+
+@pytest.fixture
+async def dra(simulator):
+    client = Client(Endpoint(simulator.url))
+    source = Dra(client)
+    source.changed = []
+    task = asyncio.create_task(source.run(source.changed.extend))
+    yield source
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    await client.close()
+
+
+def page(source, node=N1):
+    entries = Cards([source], holders="pod").details(node)
+    return [
+        (entry["model"], entry["memory_total"], entry["state"], entry["available"], entry["holder"])
+        for entry in entries
+    ]
+
+
+async def test_free_and_held_devices_are_told_apart_and_follow_the_claims(simulator, dra, until) -> None:
+    simulator.add(resource_slice("s1", device("gpu-0"), device("gpu-1")))
+    await until(lambda: len(dra.facts(N1)) == 2)
+
+    simulator.add(claim("c1", "gpu-1", pod="notebook"))
+    await until(lambda: any(fact.allocated for fact in dra.facts(N1)))
+
+    a100 = ("NVIDIA A100-SXM4-80GB", "81920 MiB")
+    assert page(dra) == [(*a100, "free", True, None), (*a100, "held", False, "lab/notebook")]
+    assert "n1" in dra.changed
+
+
+async def test_a_claim_that_goes_frees_its_device(simulator, dra, until) -> None:
+    simulator.add(resource_slice("s1", device("gpu-0")), claim("c1", "gpu-0"))
+    await until(lambda: any(fact.allocated for fact in dra.facts(N1)))
+
+    simulator.delete("ResourceClaim", "lab", "c1")
+    await until(lambda: not any(fact.allocated for fact in dra.facts(N1)))
+
+    assert [entry[2] for entry in page(dra)] == ["free"]
+
+
+async def test_admin_access_takes_no_device(simulator, dra, until) -> None:
+    simulator.add(resource_slice("s1", device("gpu-0")), claim("c1", "gpu-0", adminAccess=True))
+    await until(lambda: dra.known.claims and dra.facts(N1))
+
+    assert [fact.allocated for fact in dra.facts(N1)] == [False]
+
+
+async def test_only_the_newest_generation_of_a_pool_counts(simulator, dra, until) -> None:
+    simulator.add(
+        resource_slice("old", device("gpu-0"), device("gpu-1"), generation=1),
+        resource_slice("new", device("gpu-0"), generation=2),
+    )
+    await until(lambda: len(dra.known.slices) == 2)
+
+    assert [fact.uuid for fact in dra.facts(N1)] == ["GPU-gpu-0"]
+
+
+async def test_a_tainted_device_is_out_of_service(simulator, dra, until) -> None:
+    sick = device("gpu-0") | {"taints": [{"key": "gpu.nvidia.com/xid", "value": "79", "effect": "NoSchedule"}]}
+    simulator.add(resource_slice("s1", sick))
+    await until(lambda: dra.facts(N1))
+
+    (entry,) = Cards([dra]).details(N1)
+
+    assert (entry["state"], entry["state_text"]) == ("out_of_service", "out of service (taint gpu.nvidia.com/xid=79)")
+
+
+async def test_slices_of_a_card_are_taken_one_by_one(simulator, dra, until) -> None:
+    mig = {"type": "mig", "parentUUID": "GPU-p", "profile": "1g.5gb"}
+    simulator.add(
+        resource_slice("s1", device("gpu-0-mig-0", uuid="MIG-0", **mig), device("gpu-0-mig-1", uuid="MIG-1", **mig)),
+        claim("c1", "gpu-0-mig-1", pod="p"),
+    )
+    await until(lambda: dra.known.claims and dra.facts(N1))
+
+    (entry,) = Cards([dra], holders="pod").details(N1)
+
+    assert entry["state_text"] == "shared: 1 of 2 slices held"
+    assert [(one["uuid"], one["state"], one["holder"]) for one in entry["slices"]] == [
+        ("MIG-0", "free", None),
+        ("MIG-1", "held", "lab/p"),
+    ]
+
+
+async def test_counts_by_driver_pool_and_class_are_marked_approximate(simulator, dra, until) -> None:
+    simulator.add(
+        resource_slice("s1", device("gpu-0"), device("gpu-1"), device("gpu-2")),
+        claim("c1", "gpu-1"),
+        device_class(
+            "gpu.nvidia.com", "device.driver == 'gpu.nvidia.com' && device.attributes['gpu.nvidia.com'].type == 'gpu'"
+        ),
+        device_class(
+            "mig.nvidia.com", "device.driver == 'gpu.nvidia.com' && device.attributes['gpu.nvidia.com'].type == 'mig'"
+        ),
+        device_class("big", "device.capacity['gpu.nvidia.com'].memory.compareTo(quantity('40Gi')) >= 0"),
+    )
+    await until(lambda: len(dra.known.classes) == 3 and dra.known.claims and dra.facts(N1))
+
+    assert Cards([dra]).units(N1) == [
+        {
+            "resource": "gpu.nvidia.com",
+            "pool": "n1",
+            "capacity": 3,
+            "allocatable": 3,
+            "allocated": 1,
+            "available": 2,
+            "out_of_service": 0,
+            "approximate": True,
+            "classes": {"big": None, "gpu.nvidia.com": 2},
+        }
+    ]
+
+
+async def test_devices_that_are_no_cards_are_left_away(simulator, dra, until) -> None:
+    nic = {"name": "nic-0", "attributes": {"type": {"string": "nic"}}}
+    simulator.add(resource_slice("s1", nic, driver="net.example.com"))
+    await until(lambda: len(dra.known.slices) == 1)
+
+    assert dra.facts(N1) == []
+
+
+async def test_a_device_of_another_shape_hides_no_other(simulator, dra, until) -> None:
+    simulator.add(
+        resource_slice(
+            "s1",
+            {"name": "odd", "attributes": {"type": {"string": "gpu"}}, "capacity": {"memory": {"value": "much"}}},
+            device("gpu-1"),
+        )
+    )
+    await until(lambda: len(dra.facts(N1)) == 2)
+
+    assert sorted((entry[0], entry[1]) for entry in page(dra)) == [
+        ("NVIDIA A100-SXM4-80GB", "81920 MiB"),
+        ("Unknown GPU", "Unknown"),
+    ]
+
+
+async def test_a_card_that_plugin_and_driver_both_know_is_one_record(simulator, dra, until) -> None:
+    simulator.add(resource_slice("s1", device("gpu-0")))
+    await until(lambda: dra.facts(N1))
+    one = {"nvidia.com/gpu": 1}
+
+    entries = Cards([dra]).details(NodeView(name="n1", capacity=one, allocatable=one))
+
+    assert [(entry["resource"], entry["state"]) for entry in entries] == [("nvidia.com/gpu", "free")]
+
+
+def test_the_first_betas_shape_is_read() -> None:
+    from moorage.gpus.sources.dra import Claims, ResourceSlice
+    from moorage.objects import decode
+
+    body = resource_slice("s1")
+    body["spec"]["devices"] = [
+        {"name": "gpu-0", "basic": {key: value for key, value in device("gpu-0").items() if key != "name"}}
+    ]
+    known = Claims()
+    known.put_slice(decode(ResourceSlice, body))
+
+    assert [(identity[2], body.attributes["uuid"].value) for identity, body in known.devices("n1")] == [
+        ("gpu-0", "GPU-gpu-0")
+    ]
