@@ -67,7 +67,7 @@ def default_files() -> list[Path]:
 def endpoint_of(files: Sequence[Path], *, context: str | None = None) -> Endpoint:
     """The server and credentials of a context, by default the current one."""
     merged = _merge(files)
-    named = context or merged.current
+    named = str(context or merged.current or "")
     shown = ", ".join(str(file) for file in files)
     if not named:
         raise NoConnection(f"{shown} names no current context", hint="choose one with --context")
@@ -120,7 +120,8 @@ def _merge(files: Sequence[Path]) -> _Merged:
             ("users", "user", merged.users),
             ("contexts", "context", merged.contexts),
         ):
-            for item in content.get(plural) or []:
+            items = content.get(plural)
+            for item in items if isinstance(items, list) else ():
                 if isinstance(item, dict) and isinstance(item.get(singular), dict):
                     into.setdefault(str(item.get("name")), _Entry(item[singular], file.absolute().parent))
         merged.current = merged.current or content.get("current-context")
