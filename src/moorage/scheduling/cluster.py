@@ -276,7 +276,10 @@ class Cluster:
         try:
             decoded = item if isinstance(item, kind) else decode(kind, item)
         except Unreadable as error:
-            self.set_unreadable(error)
+            if error.identity.name is None and error.identity.uid is None:
+                self.unreadable_objects[kind.KIND, f"nameless {len(self.unreadable_objects)}"] = error
+            else:
+                self.set_unreadable(error)
             return
         try:
             if isinstance(decoded, Pod):

@@ -52,7 +52,9 @@ def admit(
         stored["spec"] = {}
     try:
         return _admit(stored, list(limitranges), resourcequotas, runtimeclasses, priorityclasses)
-    except (AttributeError, KeyError, TypeError) as error:
+    except Unreadable:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         # A shape that the typed fields don't cover, such as a list where the API has an object.
         raise Unreadable(identify(Pod, pod), f"it has a field of the wrong shape ({error})") from error
 

@@ -1,0 +1,90 @@
+"""Plain words for what the scheduler says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from moorage.scheduling import words
+from moorage.scheduling.fit import PLUGINS
+from moorage.scheduling.verdict import Shortage
+
+REASONS = [
+    (plugin.NAME, value)
+    for plugin in PLUGINS
+    for name, value in vars(plugin).items()
+    if name == "REASON" or name.startswith("REASON_")
+]
+
+
+def _filled(template: str) -> str:
+    return re.sub(r"\{(\w+)\}", r"some-\1", template).replace("{{", "{").replace("}}", "}")
+
+
+def test_every_plugin_names_its_reasons():
+    assert {plugin for plugin, _ in REASONS} == {plugin.NAME for plugin in PLUGINS}
+
+
+@pytest.mark.parametrize(("plugin", "reason"), REASONS)
+def test_every_reason_that_a_plugin_can_give_has_a_sentence(plugin, reason):
+    said = words.sentence(plugin, _filled(reason))
+
+    assert said != _filled(reason)
+    assert said.endswith(".")
+    assert "{" not in said
+
+
+@pytest.mark.parametrize(("plugin", "reason"), [(plugin, reason) for plugin, reason, _ in words.TABLE])
+def test_every_line_of_the_table_is_found_with_and_without_its_plugin(plugin, reason):
+    said = words.sentence(plugin, _filled(reason))
+
+    assert said != _filled(reason)
+    assert words.sentence(None, _filled(reason)) != _filled(reason)
+
+
+def test_every_reason_in_the_real_answers_has_a_sentence(vectors):
+    for case in vectors("fit"):
+        for verdict in [case["prefilter"], *case["verdicts"].values()]:
+            for reason in (verdict or {}).get("reasons", ()):
+                assert words.sentence(verdict["plugin"], reason) != reason
+
+
+def test_an_unknown_reason_is_passed_on_as_it_is():
+    assert words.sentence("SomePlugin", "node(s) were made of cheese") == "node(s) were made of cheese"
+
+
+def test_what_is_variable_in_a_reason_stands_in_the_sentence():
+    said = words.sentence("TaintToleration", "node(s) had untolerated taint {dedicated: batch}")
+
+    assert "dedicated: batch" in said
+
+
+def test_a_name_with_braces_is_no_template():
+    said = words.sentence("VolumeBinding", 'persistentvolumeclaim "{0}{claim!r}" not found')
+
+    assert "{0}{claim!r}" in said
+
+
+@pytest.mark.parametrize(
+    ("shortage", "said"),
+    [
+        (Shortage("cpu", 4000, 1500, 8000), "2.5 CPU too little: 4 CPU asked, 1.5 CPU free."),
+        (
+            Shortage("memory", 64 * 2**30, 2**30, 32 * 2**30),
+            "This node is too small: 64 GiB of memory asked, and it has 32 GiB of memory in all.",
+        ),
+        (Shortage("nvidia.com/gpu", 1, 0, 0), "This node has no nvidia.com/gpu."),
+        (
+            Shortage("nvidia.com/gpu", 2, -1, 4),
+            "3 nvidia.com/gpu too little: 2 nvidia.com/gpu asked, 0 nvidia.com/gpu free.",
+        ),
+        (Shortage("pods", 1, 0, 110), "This node runs as many pods as it may: 110."),
+        (
+            Shortage("memory", 2**30, 2**30 - 1, 2**31),
+            "1 bytes of memory too little: 1 GiB of memory asked, 1023.99 MiB of memory free.",
+        ),
+    ],
+)
+def test_a_shortage_says_by_how_much(shortage, said):
+    assert words.sentence("NodeResourcesFit", "Insufficient cpu", shortage=shortage) == said
