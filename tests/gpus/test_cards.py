@@ -67,7 +67,7 @@ def test_counts_alone_never_say_which_card_is_held(details) -> None:
     entries = details(**units(4, held=1))
 
     assert states(entries) == [("unknown", True), ("unknown", True), ("unknown", True), ("unknown", False)]
-    assert entries[0]["state_text"] == "1 of 4 cards of this node is held; which one is not known"
+    assert entries[0]["state_text"] == "1 of 4 units of this node is held; which one is not known"
 
 
 def test_named_devices_say_which_card_is_held(details) -> None:
@@ -168,7 +168,7 @@ def test_a_card_out_of_service_is_told_even_if_nobody_names_it(details) -> None:
     entries = details(**units(4, allocatable=3))
 
     assert [entry["state"] for entry in entries] == ["unknown"] * 4
-    assert entries[0]["state_text"] == "1 of 4 cards is out of service; which one is not known"
+    assert entries[0]["state_text"] == "1 of 4 units is out of service; which one is not known"
     assert sum(entry["available"] for entry in entries) == 3
 
 

@@ -178,7 +178,7 @@ async def test_a_prometheus_that_hangs_is_let_go(exporter, prometheus) -> None:
 
     await prometheus.refresh(lambda names: None)
 
-    assert "not answering" in prometheus.problem(NodeView(name="n1"))
+    assert "no answer within 0.5 s" in prometheus.problem(NodeView(name="n1"))
 
 
 async def test_a_token_is_read_anew_for_each_question(exporter, nodes, tmp_path) -> None:

@@ -209,7 +209,7 @@ class _Entries:
             return self._by_slices(cards, units)
         together = pool(units, cards=len(cards), slots=self.census.slots)
         self._compare(cards, together)
-        found = self._standings(cards, together)
+        found = self._standings(cards, together, of="units" if self.census.of_units else None)
         deal(found, available=together.available)
         return found, [], units[0].resource if units else None
 
@@ -270,7 +270,12 @@ class _Entries:
                 if unit.family.profile is None or self._profile_of(part.profile) == unit.family.profile
             ]
             alike = [
-                Card(held=len(cards[at].parts[number].holders), health=cards[at].health, problem=cards[at].problem)
+                Card(
+                    held=len(cards[at].parts[number].holders),
+                    health=cards[at].health,
+                    problem=cards[at].problem,
+                    missing=cards[at].missing,
+                )
                 for at, number in places
             ]
             one = pool([unit], cards=len(alike))

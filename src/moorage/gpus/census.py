@@ -27,6 +27,7 @@ class Census(msgspec.Struct, kw_only=True):
     notes: list[str]
     slots: int | None = None
     mixed: bool = False
+    of_units: bool = False  # True: what looks like cards are units, since nothing tells how many cards they are
     cards_countable: bool = True  # False: the node tells its slices, but not on how many cards
 
 
@@ -86,13 +87,14 @@ def _expected(
     if labels.count is not None and labels.count > 0:
         if capacity and not sliced and capacity not in (labels.count * replicas, labels.count):
             if seen and any(fact.counts_all for fact in facts):
-                census.mixed = _several_models(census.cards)
+                census.mixed = seen != labels.count
                 # GFD without the plugin's configuration labels replicas=1 on shared cards.
                 census.slots = capacity // seen if capacity % seen == 0 else None
                 return seen
             census.mixed = True
+            only = labels.model or "one model"
             census.notes.append(
-                "mixed or unknown models: the labels tell of one model only, and their count does not match the units"
+                f"mixed or unknown models: the labels tell of {only} only, and their count does not match the units"
             )
             return max(seen, capacity // replicas, labels.count)
         census.slots = replicas if replicas > 1 and not sliced else None
@@ -110,6 +112,9 @@ def _expected(
     if labels.replicas and labels.replicas > 1 and capacity:
         census.slots = labels.replicas
         return max(seen, -(-capacity // labels.replicas))
+    if capacity > max(seen, 1):
+        census.of_units = True
+        census.notes.append("whether a unit is a whole card or a part of a shared one is not known")
     return max(seen, capacity, 1 if labels.present or capacity or sliced else 0)
 
 
@@ -148,7 +153,12 @@ def _fill_from_labels(census: Census, labels: LabelFacts) -> None:
 
 def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sliced: Sequence[Units]) -> None:
     """The slices that counts and labels tell lie on the node's only card; of several cards nobody knows which."""
+    memory: dict[str, int | None] = {slices.profile: slices.memory for slices in labels.slices}
+    if labels.slice_profile is not None:
+        memory[labels.slice_profile] = labels.memory
     if any(card.parts for card in census.cards):
+        for card in census.cards:
+            card.parts = tuple(_sized(part, memory) for part in card.parts)
         return
     counted = [(unit.family.profile or unit.resource, unit.capacity) for unit in sliced]
     if labels.slice_profile is not None:
@@ -157,9 +167,6 @@ def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sl
     if not counted:
         return
     if len(census.cards) == 1:
-        memory: dict[str, int | None] = {slices.profile: slices.memory for slices in labels.slices}
-        if labels.slice_profile is not None:
-            memory[labels.slice_profile] = labels.memory
         census.cards[0].mig = True
         census.cards[0].parts = tuple(
             Part(profile=profile, memory_total=memory.get(profile))
@@ -171,6 +178,12 @@ def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sl
         return
     listed = _listed(counted)
     census.notes.append(f"the node gives MIG slices ({listed}); on which card each lies is not known")
+
+
+def _sized(part: Part, memory: dict[str, int | None]) -> Part:
+    if part.memory_total is not None or memory.get(part.profile or "") is None:
+        return part
+    return msgspec.structs.replace(part, memory_total=memory[part.profile or ""])
 
 
 def _listed(counted: Sequence[tuple[str, int]]) -> str:

@@ -34,6 +34,8 @@ def detail(
     """One entry of `gpu_details`."""
     age = None if card.taken_at is None else max(0, int(now - card.taken_at))
     unknown = dict(card.why)
+    if card.missing and card.problem:
+        why_no_activity = card.problem
     for field in _WHY:
         if getattr(card, field) is None and field not in unknown:
             unknown[field] = "no source tells" if field in ("model", "memory_total") else why_no_activity

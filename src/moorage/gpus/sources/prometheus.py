@@ -114,8 +114,9 @@ class Prometheus:
                 ages = await self._ages()
         except (NoAnswer, TimeoutError) as error:
             why = str(error) or f"no answer within {self._deadline:g} s"
-            since = f" since {timestamp(self._answered_at)[11:16]}" if self._answered_at is not None else ""
-            self._problem = f"prometheus: not answering{since} ({why})"
+            self._problem = f"prometheus: {why}"
+            if self._answered_at is not None:
+                self._problem = f"prometheus: not answering since {timestamp(self._answered_at)[11:16]} ({why})"
             on_change(list(self._facts))
             return
         now = self._clock()

@@ -166,8 +166,10 @@ class Sweep(ABC, Generic[Target]):
         # Twice in a row may be chance; from then on the node gets longer and longer rests.
         rest = 0.0 if place.failures < 2 else min(self.pace.every * 2 ** min(place.failures - 1, 10), _LONGEST_REST)
         place.rests_until = now + rest
-        since = f" since {timestamp(place.answered_at)[11:16]}" if place.answered_at is not None else ""
-        place.problem = f"{self.name}: not answering{since} ({why})"
+        if place.answered_at is None:
+            place.problem = f"{self.name}: {why}"
+        else:
+            place.problem = f"{self.name}: not answering since {timestamp(place.answered_at)[11:16]} ({why})"
 
     def _tell_ages(self, on_change: OnChange, *, now: float) -> None:
         """Nodes whose last answer grows old read differently although nothing has come."""
