@@ -199,3 +199,22 @@ async def test_help_names_every_command_and_setting(moorage) -> None:
         if name != "registry_password":
             assert f"--{name.replace('_', '-')}" in text, name
             assert f"[MOORAGE_{name.upper()}]" in text, name
+
+
+async def test_quotas_of_a_dump_count(moorage, dump) -> None:
+    objects = json.loads(dump)
+    hard = {"requests.cpu": "2"}
+    objects["items"].append(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "lab", "namespace": "lab"},
+            "spec": {"hard": hard},
+            "status": {"hard": hard, "used": {"requests.cpu": "1"}},
+        }
+    )
+
+    ended = await moorage("fit", "--cpu", "4", "--namespace", "lab", "--from", "-", stdin=json.dumps(objects))
+
+    assert ended.status == 1
+    assert "The API server would refuse it" in ended.out

@@ -162,3 +162,64 @@ async def test_before_the_first_list_it_says_so(serve) -> None:
     answer = await service.client.post(FIT, json={"ask": {"cpu": "1"}})
 
     assert answer.status_code == 503
+
+
+def limits_only(pod, **limits):
+    body = pod("q")
+    body["spec"]["containers"][0]["resources"] = {"limits": limits}
+    return body
+
+
+async def test_requests_that_only_limits_name_count(unlike, pod) -> None:
+    answer = (await unlike.client.post(FIT, json={"pod": limits_only(pod, cpu="12")})).json()
+
+    assert [name for name, verdict in answer["nodes"].items() if verdict["fits"]] == ["big"]
+
+
+def quota(namespace: str, **hard: str):
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "lab", "namespace": namespace},
+        "spec": {"hard": hard},
+        "status": {"hard": hard, "used": dict.fromkeys(hard, "0")},
+    }
+
+
+async def test_a_quota_that_would_be_broken_is_told_before_the_start(serve, simulator, node) -> None:
+    simulator.add(node("big", cpu="16"), quota("lab", **{"requests.cpu": "2"}))
+    service = await serve(api_server=simulator.url, quota_namespaces="lab")
+    await service.ready()
+
+    refused = await ask(service, cpu="4", namespace="lab")
+    allowed = await ask(service, cpu="2", namespace="lab")
+    elsewhere = await ask(service, cpu="4", namespace="other")
+
+    assert (refused["fits"], allowed["fits"], elsewhere["fits"]) == (False, True, True)
+    [refusal] = refused["refusals"]
+    assert refusal["kind"] == "ResourceQuota"
+    assert refusal["message"].startswith("exceeded quota: lab")
+    assert refused["nodes"]["big"]["fits"]
+
+
+async def test_quotas_that_may_not_be_read_are_undecided(serve, simulator, node) -> None:
+    simulator.add(node("big", cpu="16"), quota("lab", **{"requests.cpu": "2"}))
+    simulator.faults.revoke_right("resourcequotas", "list")
+    service = await serve(api_server=simulator.url, quota_namespaces="lab")
+    await service.ready()
+
+    answer = await ask(service, cpu="4", namespace="lab")
+
+    assert answer["fits"]
+    assert answer["refusals"] == []
+    assert "could not be read" in answer["undecided"][-1]
+
+
+async def test_a_runtime_class_that_was_not_read_is_undecided(unlike, pod) -> None:
+    body = pod("q", cpu="1")
+    body["spec"]["runtimeClassName"] = "kata"
+
+    answer = (await unlike.client.post(FIT, json={"pod": body})).json()
+
+    assert answer["fits"]
+    assert any("runtime class" in sentence for sentence in answer["undecided"])

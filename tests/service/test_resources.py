@@ -1,5 +1,7 @@
 """`GET /api/v1/cluster/resources`."""
 
+import asyncio
+
 import msgspec
 
 from moorage.service.schemas import Node
@@ -125,3 +127,28 @@ async def test_html_in_names_and_labels_stays_data(service, simulator, node) -> 
 
     assert "script" in msgspec.json.encode(nodes["a"]).decode()
     assert answer.headers["content-type"] == "application/json"
+
+
+async def test_images_of_a_node_are_told_when_asked_for(service, simulator, node) -> None:
+    body = node("a")
+    body["status"]["images"] = [{"names": ["q/x:1", "q/x@sha256:aa"], "sizeBytes": 5}]
+    simulator.add(body)
+    await service.until(lambda nodes: "a" in nodes)
+
+    every = (await service.get("/api/v1/cluster/resources?images_present=true")).json()
+    one = (await service.get("/api/v1/cluster/resources/a?images_present=true")).json()
+    usual = (await service.get("/api/v1/cluster/resources/a")).json()
+
+    assert every == [one]
+    assert one["images_present"] == [["q/x:1", "q/x@sha256:aa"]]
+    assert "images_present" not in usual
+
+
+async def test_a_part_that_ended_fails_the_liveness_probe(service) -> None:
+    service.parts.tasks[0].cancel()
+
+    async with asyncio.timeout(5):
+        while (answer := await service.get("/livez")).status_code == 200:
+            await asyncio.sleep(0.01)
+
+    assert answer.json()["error"]["code"] == "broken"

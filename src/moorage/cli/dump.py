@@ -11,12 +11,15 @@ import msgspec
 
 from moorage.cli.local import fit_locally, images_by_node, images_locally
 from moorage.cluster.node_json import NodeJson
-from moorage.errors import MoorageError
+from moorage.cluster.rules import Rules, by_namespace
+from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
+from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass, decode
 from moorage.scheduling.cluster import KINDS, Cluster
 from moorage.scheduling.requests import SERVER_VERSION
 
-_PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in KINDS}}
+RULES: tuple[type[Object], ...] = (LimitRange, ResourceQuota, RuntimeClass, PriorityClass)
+_PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in (*KINDS, *RULES)}}
 HINT = "make one with: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json"
 
 
@@ -31,8 +34,9 @@ class Dump:
         if "nodes" not in found:
             raise MoorageError(f"{self._name} holds no nodes", hint=HINT)
         nodes, pods = found.pop("nodes"), found.pop("pods", [])
+        self.rules, broken = _rules({kind: found.pop(kind.PLURAL, []) for kind in RULES})
         self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=SERVER_VERSION, **found)
-        unreadable = self.cluster.unreadable
+        unreadable = [*self.cluster.unreadable, *broken]
         for error in unreadable[:5]:
             click.echo(f"moorage: left out: {' '.join(str(error).split())}", err=True)
         if len(unreadable) > 5:
@@ -48,10 +52,29 @@ class Dump:
         yield []
 
     async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
-        return fit_locally(self.cluster, request, revision=0)
+        return fit_locally(self.cluster, request, revision=0, rules=self.rules)
 
     async def images(self) -> list[dict[str, Any]]:
         return await images_locally(lambda: images_by_node(self.cluster))
+
+
+def _rules(found: dict[type[Object], list[Any]]) -> tuple[Rules, list[InvalidObject]]:
+    """The admission rules of a dump. A kind that it does not hold is unknown, not empty."""
+    decoded: dict[type[Object], list[Any]] = {kind: [] for kind in RULES}
+    broken = []
+    for kind, items in found.items():
+        for item in items:
+            try:
+                decoded[kind].append(decode(kind, item))
+            except InvalidObject as exc:
+                broken.append(exc)
+    rules = Rules(
+        limitranges=by_namespace(decoded[LimitRange]),
+        resourcequotas=by_namespace(decoded[ResourceQuota]),
+        runtimeclasses=decoded[RuntimeClass] or None,
+        priorityclasses=decoded[PriorityClass] or None,
+    )
+    return rules, broken
 
 
 def read_object(name: str) -> dict[str, Any]:

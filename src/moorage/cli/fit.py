@@ -63,7 +63,9 @@ async def _ask(origin: Origin, request: dict[str, Any]) -> dict[str, Any]:
 def _print(answer: dict[str, Any], out: Console) -> None:
     nodes = answer["nodes"]
     fitting = [name for name, verdict in nodes.items() if verdict["fits"]]
-    if answer["fits"]:
+    for refusal in answer["refusals"]:
+        out.print(safe(f"The API server would refuse it: {refusal['text']}", style="bold red"))
+    if fitting:
         out.print(safe(f"It fits on {len(fitting)} of {len(nodes)} nodes.", style="bold green"))
     elif answer["prefilter"] is not None:
         out.print(safe("It fits nowhere: every node is refused at once.", style="bold red"))
@@ -75,7 +77,7 @@ def _print(answer: dict[str, Any], out: Console) -> None:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:
         out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; -o json shows all."))
-    for sentence in [] if answer["fits"] else answer["would_work"].get("sentences", []):
+    for sentence in [] if fitting else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
     for sentence in answer["undecided"]:
         out.print(safe(f"Not decided here: {sentence}"))

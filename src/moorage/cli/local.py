@@ -7,13 +7,14 @@ import msgspec
 
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import fit_answer
+from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
 from moorage.scheduling.cluster import Cluster
 
 
-def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int) -> dict[str, Any]:
+def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
     pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
-    answer: dict[str, Any] = msgspec.json.decode(fit_answer(cluster, pod, revision=revision))
+    answer: dict[str, Any] = msgspec.json.decode(fit_answer(cluster, pod, revision=revision, rules=rules))
     return answer
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from moorage.scheduling.advice import advise
+from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
+from moorage.scheduling.advice import Advice, advise
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
@@ -16,13 +17,15 @@ from moorage.scheduling.words import sentence
 _encode = msgspec.json.Encoder().encode
 
 
-def fit_answer(cluster: Cluster, pod: dict[str, Any], *, revision: int) -> bytes:
-    """The verdict for this very pod, and what would work instead."""
-    verdict = cluster.fit(pod)
-    return _answer(verdict, advice=advise(cluster, pod, verdict), revision=revision)
+def fit_answer(cluster: Cluster, pod: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> bytes:
+    """The verdict for this very pod as the API server would store it, and what would work instead."""
+    admission = admitted(pod, rules)
+    verdict = cluster.fit(admission.pod)
+    advice = advise(cluster, admission.pod, verdict)
+    return _answer(verdict, admission=admission, advice=advice, revision=revision)
 
 
-def _answer(verdict: Verdict, *, advice: Any, revision: int) -> bytes:
+def _answer(verdict: Verdict, *, admission: Admitted, advice: Advice, revision: int) -> bytes:
     known: dict[int, bytes] = {}
     nodes = []
     for name, node in verdict.nodes.items():
@@ -30,13 +33,14 @@ def _answer(verdict: Verdict, *, advice: Any, revision: int) -> bytes:
         if data is None:
             data = known[id(node)] = _encode(_node(node))
         nodes.append(_encode(name) + b":" + data)
-    return b'{"fits":%s,"revision":%d,"prefilter":%s,"nodes":{%s},"would_work":%s,"undecided":%s}' % (
-        b"true" if verdict.fits else b"false",
+    return b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"undecided":%s}' % (
+        b"true" if verdict.fits and not admission.refusals else b"false",
         revision,
+        _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
         _encode(advice),
-        _encode(verdict.undecided),
+        _encode((*verdict.undecided, *admission.undecided)),
     )
 
 

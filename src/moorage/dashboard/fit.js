@@ -47,7 +47,7 @@ export function listen(url, token) {
 function show(body) {
   const nodes = Object.entries(body.nodes);
   const fitting = nodes.filter(([, verdict]) => verdict.fits).map(([name]) => name);
-  const lines = [];
+  const lines = body.refusals.map((refusal) => ["The API server", refusal.text, refusal.message]);
   for (const reason of body.prefilter?.reasons ?? []) lines.push(["Every node", reason.text || reason.message, reason.message]);
   if (!body.fits || fitting.length < nodes.length) {
     for (const [name, verdict] of nodes.filter(([, one]) => !one.fits).slice(0, MOST)) {
@@ -57,7 +57,7 @@ function show(body) {
   }
   if (!body.fits) for (const sentence of body.would_work?.sentences ?? []) lines.unshift(["What would work", sentence]);
   for (const sentence of body.undecided ?? []) lines.push(["Not decided here", sentence]);
-  const head = body.fits
+  const head = body.refusals.length ? "No, the API server would refuse it." : body.fits
     ? `Yes, on ${fitting.length === nodes.length ? "every node" : fitting.slice(0, 6).join(", ")}${fitting.length > 6 && fitting.length < nodes.length ? ` and ${fitting.length - 6} more` : ""}.`
     : `No, on none of ${plural(nodes.length, "node")}.`;
   say(body.fits ? "yes" : "no", head, lines);

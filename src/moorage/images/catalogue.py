@@ -74,7 +74,7 @@ class Catalogue:
 
     async def run(self) -> None:
         try:
-            await asyncio.gather(*(self._follow(source) for source in self._sources))
+            await asyncio.gather(*(self._follow(source) for source in self._sources), _for_ever())
         finally:
             for source in self._sources:
                 await source.close()
@@ -126,6 +126,11 @@ class Catalogue:
         if any(known.answered_at is None for known in self._known.values()):
             return "loading", None
         return "fresh", None
+
+
+async def _for_ever() -> None:
+    """Also a catalogue without registries has a task that runs."""
+    await asyncio.Event().wait()
 
 
 def _with_one_default(images: list[Image], default: str | None) -> list[Image]:

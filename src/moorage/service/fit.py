@@ -10,6 +10,7 @@ from moorage.service.errors import ApiError
 from moorage.service.pieces import Encoded
 from moorage.service.resources import picture_headers
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.rulebook import namespace_of
 from moorage.service.schemas import FitAnswer, FitRequest
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
@@ -38,5 +39,6 @@ async def fit(request: Request, parts: Running) -> Response:
         pod = question.pod
     else:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
-    answer = fit_answer(cluster, pod, revision=snapshot.revision)
+    rules = await parts.rulebook.rules_for(namespace_of(pod))
+    answer = fit_answer(cluster, pod, revision=snapshot.revision, rules=rules)
     return Encoded(answer, headers=picture_headers(parts))

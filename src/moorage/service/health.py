@@ -11,8 +11,15 @@ from moorage.service.schemas import Health
 router = APIRouter(route_class=MoorageRoute, tags=["operation"])
 
 
-@router.get("/livez", summary="Whether the process answers")
-async def livez() -> Health:
+@router.get("/livez", responses=error_responses(), summary="Whether the process works")
+async def livez(parts: Running) -> Health:
+    if ended := parts.ended():
+        raise ApiError(
+            503,
+            "broken",
+            f"A part of the service has ended: {', '.join(ended)}.",
+            hint="Its log says why; a new process brings it back.",
+        )
     return Health(status="ok")
 
 

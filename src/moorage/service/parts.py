@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from fastapi import Request
@@ -21,6 +21,7 @@ from moorage.service.auth import Tokens
 from moorage.service.errors import ApiError
 from moorage.service.form_defaults import FormDefaults
 from moorage.service.metrics import Metrics
+from moorage.service.rulebook import Rulebook
 from moorage.service.settings import Settings
 from moorage.service.sources import catalogue_of
 from moorage.service.stream import Broadcast
@@ -34,10 +35,12 @@ class Parts:
     live: LiveCluster
     catalogue: Catalogue
     presence: Presence
+    rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
     broadcast: Broadcast
     metrics: Metrics
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def snapshot(self) -> Snapshot:
         """The cluster as it is known now; 503 until it is known at all."""
@@ -62,6 +65,10 @@ class Parts:
         if not status.stale or status.since is None:
             return 0.0
         return max(0.0, (datetime.now(UTC) - status.since).total_seconds())
+
+    def ended(self) -> list[str]:
+        """Names of tasks that should run for ever and do not; only a new process brings them back."""
+        return [task.get_name() for task in self.tasks if task.done()]
 
 
 async def parts_of(request: Request) -> Parts:
@@ -108,12 +115,13 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
         live=live,
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
+        rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,
         broadcast=broadcast,
         metrics=Metrics(live, broadcast, catalogue),
     )
-    tasks = [
+    tasks = parts.tasks = [
         asyncio.create_task(live.run(), name="cluster"),
         asyncio.create_task(cards.run(live.touch), name="cards"),
         asyncio.create_task(broadcast.run(), name="stream"),

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from moorage.service.errors import ApiError, shorten
@@ -13,6 +14,7 @@ from moorage.service.schemas import Node
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
+ImagesPresent = Annotated[bool, Query(description="Tell which images each node holds already.")]
 HEADERS: dict[str, Any] = {
     "ETag": {"schema": {"type": "string"}, "description": "Changes with every change of the cluster."},
     "Moorage-Revision": {"schema": {"type": "integer"}, "description": "Grows with every change of the cluster."},
@@ -25,12 +27,15 @@ HEADERS: dict[str, Any] = {
 @router.get(
     "/cluster/resources",
     response_model=list[Node],
-    responses={200: {"headers": HEADERS}, 304: {"description": "Not changed"}, **error_responses()},
+    responses={200: {"headers": HEADERS}, 304: {"description": "Not changed"}, **error_responses(422)},
     dependencies=[READS],
     summary="Every node, sorted by name",
 )
-async def list_resources(request: Request, parts: Running) -> Response:
+async def list_resources(request: Request, parts: Running, *, images_present: ImagesPresent = False) -> Response:
     snapshot = parts.snapshot()
+    if images_present:
+        nodes = b",".join(with_images(data, name, parts=parts) for name, data in snapshot.nodes.items())
+        return Encoded(b"[" + nodes + b"]", headers=picture_headers(parts))
     headers = picture_headers(parts)
     etag = f'"{snapshot.epoch}-{snapshot.revision}"'
     headers["ETag"] = etag
@@ -46,7 +51,9 @@ async def list_resources(request: Request, parts: Running) -> Response:
     dependencies=[READS],
     summary="One node",
 )
-async def one_resource(parts: Running, name: Annotated[str, Path(max_length=253)]) -> Response:
+async def one_resource(
+    parts: Running, name: Annotated[str, Path(max_length=253)], *, images_present: ImagesPresent = False
+) -> Response:
     node = parts.snapshot().nodes.get(name)
     if node is None:
         raise ApiError(
@@ -55,7 +62,16 @@ async def one_resource(parts: Running, name: Annotated[str, Path(max_length=253)
             shorten(f"There is no node named {name!r} in the cluster."),
             hint="The names are listed at /api/v1/cluster/resources.",
         )
+    if images_present:
+        node = with_images(node, name, parts=parts)
     return Encoded(node, headers=picture_headers(parts))
+
+
+def with_images(data: bytes, name: str, *, parts: Parts) -> bytes:
+    """A node's JSON with one more field: the images that its kubelet reports, as lists of their names."""
+    info = parts.live.cluster.nodes.get(name)
+    images = msgspec.json.encode(info.images if info is not None else ())
+    return data[:-1] + b',"images_present":' + images + b"}"
 
 
 def picture_headers(parts: Parts) -> dict[str, str]:

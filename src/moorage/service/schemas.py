@@ -53,6 +53,7 @@ class Node(BaseModel):
     )
     gpu_details: list[Card]
     schedulable: bool
+    images_present: list[list[str]] | None = Field(None, description="Names of each image there; only when asked for.")
 
 
 class Ask(BaseModel):
@@ -102,11 +103,24 @@ class Prefilter(BaseModel):
     reasons: list[Reason]
 
 
+class Refusal(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    kind: str = Field(description="Whose rule it is, such as ResourceQuota.")
+    name: str
+    message: str = Field(description="The API server's own words.")
+    text: str = Field(description="Plain words.")
+    resource: str | None
+
+
 class FitAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    fits: bool
+    fits: bool = Field(
+        description="Whether the API server would take the pod and at least one node has a place for it."
+    )
     revision: int
+    refusals: list[Refusal] = Field(description="Why the API server would not take it, as far as its rules are known.")
     prefilter: Prefilter | None = Field(description="Why every node is refused at once.")
     nodes: dict[str, NodeVerdict]
     would_work: dict[str, Any]

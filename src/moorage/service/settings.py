@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     label_allow_list: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Further node labels to show, separated by commas; a * matches any text."
     )
+    quota_namespaces: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Namespaces whose quotas and limit ranges are read, to tell refusals before a start; separated by "
+        "commas. Needs the right to list both there.",
+    )
     replay_megabytes: int = Field(
         default=16, ge=1, description="Memory for messages from which a stream can be resumed."
     )
@@ -135,7 +140,7 @@ class Settings(BaseSettings):
         except json.JSONDecodeError:
             return [part.strip() for part in value.split(",") if part.strip()]
 
-    @field_validator("label_allow_list", "oci_repositories", "gpu_resources", mode="before")
+    @field_validator("label_allow_list", "quota_namespaces", "oci_repositories", "gpu_resources", mode="before")
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
