@@ -263,4 +263,14 @@ def test_what_can_not_be_decided_is_said(a_node, a_pod):
 
     assert len(cluster.fit(a_pod("ask", spec=claims)).undecided) == 1
     assert len(cluster.fit(a_pod("ask", gpu=1)).undecided) == 1
+    assert len(cluster.fit(a_pod("ask", spec={"schedulerName": "volcano"})).undecided) == 1
+    assert len(cluster.fit(a_pod("ask", priority=None, spec={"priorityClassName": "high"})).undecided) == 1
     assert cluster.fit(a_pod("ask", cpu=1)).undecided == ()
+
+
+def test_a_node_whose_pods_can_not_be_read_may_have_less_room_than_told(a_node, a_pod):
+    cluster = Cluster.from_objects(nodes=[a_node("n1"), a_node("n2")], pods=[a_pod("bad", on="n2", cpu="some")])
+
+    verdict = cluster.fit(a_pod("ask"))
+
+    assert verdict.undecided == ("Pods that can't be read run on n2: there may be less room than told.",)

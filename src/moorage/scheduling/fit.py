@@ -28,6 +28,7 @@ from moorage.scheduling.filters import (
     volumerestrictions,
     volumezone,
 )
+from moorage.scheduling.nodeinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
 if TYPE_CHECKING:
@@ -129,13 +130,20 @@ def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | N
 def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:
     """What the real scheduler also looks at and this answer can't."""
     told = []
-    if ask.pod.spec.resource_claims:
-        told.append(
-            "the pod asks for devices through resource claims, which only the cluster's own scheduler can match"
-        )
+    spec = ask.pod.spec
+    if spec.resource_claims:
+        told.append("The pod claims devices, which only the cluster's own scheduler can match.")
     for name, amount in ask.info.requests.scalars.items():
         if amount and any(_names(device_class) == name for device_class in cluster.all(DeviceClass)):
-            told.append(f"{name} may be given through a device class, which only the cluster's own scheduler can match")
+            told.append(f"{name} may come from a device class, which only the cluster's own scheduler can match.")
+    if spec.scheduler_name and spec.scheduler_name != DEFAULT_SCHEDULER:
+        told.append(f"The pod is left to another scheduler, {spec.scheduler_name}, which may decide otherwise.")
+    if spec.priority is None and spec.priority_class_name:
+        told.append(f"The number behind the priority class {spec.priority_class_name} is not known; 0 is assumed.")
+    crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
+    if crowded:
+        named = ", ".join(crowded[:3]) + (f" and {len(crowded) - 3} more" if len(crowded) > 3 else "")
+        told.append(f"Pods that can't be read run on {named}: there may be less room than told.")
     return tuple(told)
 
 
