@@ -41,6 +41,9 @@ c.JupyterHub.load_roles = [
 c.KubeSpawner.namespace = "jupyter"
 c.KubeSpawner.enable_user_namespaces = False
 c.KubeSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
+if os.geteuid() == 0:
+    # The notebook is a process of whoever runs the demo; in a container that is often root.
+    c.KubeSpawner.args = ["--allow-root"]
 c.KubeSpawner.environment = {
     "HOME": str(folder / "home"),
     "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp",
