@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 import msgspec
 
-from moorage.gpus.sources import smi
+from moorage.gpus.sources import http, smi
 from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
 
@@ -242,8 +242,8 @@ async def run_in_pod(
         )
     except aiohttp.WSServerHandshakeError as error:
         raise NoAnswer(_refusal(error.status, namespace)) from error
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoAnswer(f"{type(error).__name__}: {error}"[:200]) from error
+    except http.BROKEN as error:
+        raise NoAnswer(f"the API server: {http.words(error, deadline=2)}") from error
     async with socket:
         return await _read(socket)
 

@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from moorage.gpus import agent_answer
-from moorage.gpus.sources import metrics, series
+from moorage.gpus.sources import http, metrics, series
 from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
 
@@ -76,8 +76,8 @@ class Exporter(Sweep[str]):
                 if answer.status != 200:
                     raise NoAnswer(f"it answered {answer.status}")
                 body = await _whole_body(answer)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}"[:200]) from error
+        except http.BROKEN as error:
+            raise NoAnswer(http.words(error, deadline=self.pace.deadline)) from error
         return self._read(body, self.clock())
 
     async def close(self) -> None:

@@ -18,7 +18,7 @@ import msgspec
 
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER
-from moorage.gpus.sources import metrics
+from moorage.gpus.sources import http, metrics
 from moorage.gpus.sources.base import OnChange, Told
 from moorage.gpus.sources.series import Sample, parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
@@ -184,8 +184,8 @@ class Prometheus:
                 body = await answer.content.read(_LARGEST)
                 while not answer.content.at_eof() and len(body) < _LARGEST:
                     body += await answer.content.read(_LARGEST)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}"[:200]) from error
+        except http.BROKEN as error:
+            raise NoAnswer(http.words(error, deadline=self._deadline)) from error
         if answer.status in (401, 403):
             raise NoAnswer(f"it answered {answer.status}: it needs a token, or another one")
         samples, why = parse_vector(body)
