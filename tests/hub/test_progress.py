@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.hub.progress import plain, told
+from moorage.hub.progress import ended, ends, plain, told
 
 
 async def collect(*events):
@@ -58,3 +58,34 @@ async def test_upstreams_text_stays_one_click_away_and_is_escaped():
 )
 async def test_an_event_that_we_do_not_know_passes_as_it_is(event):
     assert await collect(event) == [event]
+
+
+def started(**container):
+    return {"status": {"containerStatuses": [{"name": "notebook", "state": {}, "lastState": {}, **container}]}}
+
+
+OUT_OF_MEMORY = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+
+
+@pytest.mark.parametrize("when", ["state", "lastState"])
+def test_a_server_that_was_out_of_memory_is_told_what_to_choose(when):
+    words, detail = ended(started(**{when: OUT_OF_MEMORY}))
+
+    assert words is not None
+    assert "Choose more memory" in words
+    assert "OOMKilled" in detail
+
+
+@pytest.mark.parametrize("pod", [None, {}, {"status": {}}, {"status": {"containerStatuses": None}}, started()])
+def test_a_server_that_runs_has_not_ended(pod):
+    assert ended(pod) == (None, "")
+
+
+async def test_one_end_is_told_once_while_somebody_waits():
+    looks = iter([True, True, True, False])
+
+    said = [event async for event in ends(lambda: started(state=OUT_OF_MEMORY), waiting=lambda: next(looks), every=0)]
+
+    assert [event["message"] for event in said] == [
+        "The server used more memory than was chosen for it and was ended. Choose more memory."
+    ]

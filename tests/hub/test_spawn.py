@@ -116,7 +116,7 @@ async def test_the_last_choice_is_selected_again(hub, person, cluster, load):
 
     page = await person.form()
 
-    assert '<option value="atlas" selected>' in page
+    assert '<option selected value="atlas">' in page
     assert re.search(r'name="memory"\s+value="3Gi"', page)
 
 

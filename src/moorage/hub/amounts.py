@@ -102,6 +102,12 @@ def memory_words(amount: int, *, up: bool = False) -> str:
     return f"{amount} B"
 
 
+def short_resource(resource: str) -> str:
+    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise."""
+    name = resource.rpartition("/")[2]
+    return "GPU" if name == "gpu" else name
+
+
 def shown(value: object) -> str:
     """Somebody's input inside our sentence: short, whatever it was."""
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""Changes to every open page: gathered for a quarter of a second, encoded once, and written as the same bytes to each.
+"""Changes to every open page: gathered for a moment, encoded once, and written as the same bytes to each.
 
 A page that does not take its bytes is skipped, not queued for: when it has caught up it gets the whole picture instead
 of what it missed, and when it takes nothing for half a minute it is let go. Between groups of pages the event loop
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from moorage.hub.client import ServiceClient
 
-INTERVAL = 0.2
+INTERVAL = 0.15
 PING_SECONDS = 1.0
 _STALLED_SECONDS = 30.0
-_GROUP = 8
+_GROUP = 4
 
 
 class Page(Protocol):

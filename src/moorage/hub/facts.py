@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
+
+from moorage.hub.amounts import cpu_words, memory_words, short_resource
 
 HOSTNAME = "kubernetes.io/hostname"
 _LONGEST_TEXT = 512
@@ -51,8 +54,9 @@ class NodeFacts:
     schedulable: bool = True
     closed: str | None = None
     taints: tuple[str, ...] = ()
-    # What the page gets, encoded once for all pages.
+    # What pages get, made once for all of them: the stream's JSON, and the option of the form's Node field.
     page: bytes = field(default=b"", compare=False, repr=False)
+    option: str = field(default="", compare=False, repr=False)
 
     def units(self, resource: str) -> Units | None:
         return next((units for units in self.gpus if units.resource == resource), None)
@@ -91,6 +95,7 @@ def read_node(value: Any) -> NodeFacts | None:
         closed=closed,
         taints=_taints(value.get("taints")),
     )
+    object.__setattr__(node, "option", _option(node))
     object.__setattr__(node, "page", json.dumps(_page(node), ensure_ascii=True, separators=(",", ":")).encode())
     return node
 
@@ -103,8 +108,27 @@ def _page(node: NodeFacts) -> dict[str, Any]:
         "gpus": [units.as_json() for units in node.gpus],
         "cards": list(node.cards),
         "closed": node.closed,
+        "pickable": node.closed is None and node.hostname is not None,
         "taints": list(node.taints),
     }
+
+
+def _option(node: NodeFacts) -> str:
+    closed = " disabled" if node.closed or node.hostname is None else ""
+    return f'<option value="{escape(node.name)}"{closed}>{escape(node_words(node))}</option>'
+
+
+def node_words(node: NodeFacts) -> str:
+    """A node in the list: its name and what can be had on it now."""
+    if node.closed:
+        return f"{node.name} ({node.closed})"
+    parts = []
+    if node.available.cpu is not None:
+        parts.append(f"{cpu_words(node.available.cpu)} CPU")
+    if node.available.memory is not None:
+        parts.append(memory_words(node.available.memory))
+    parts.extend(f"{units.available} {short_resource(units.resource)}" for units in node.gpus if units.allocatable)
+    return f"{node.name} ({', '.join(parts)} free)" if parts else f"{node.name} (free: unknown)"
 
 
 def _closed(value: dict[str, Any]) -> str | None:

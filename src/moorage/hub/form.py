@@ -14,7 +14,7 @@ from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
 from moorage.hub import handlers, options
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
 from moorage.hub.options import Bounds, Offer, Refusal
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             status=status_words(status),
             live=status.live,
             notes=notes,
-            nodes=[(node.name, node_words(node), node.closed is not None or node.hostname is None) for node in nodes],
+            options=_options(nodes, selected["node"]),
             rows=[row(node) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
             selected=selected,
@@ -141,6 +141,15 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
     return selected, notes
 
 
+def _options(nodes: list[NodeFacts], selected: str) -> Markup:
+    """The options of the Node field; each was made when its node changed."""
+    chosen = next((node for node in nodes if node.name == selected), None)
+    text = "\n".join(node.option for node in nodes)
+    if chosen is not None:
+        text = text.replace(chosen.option, chosen.option.replace("<option ", "<option selected ", 1), 1)
+    return Markup(text)  # noqa: S704 - each option was escaped by `facts`
+
+
 def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None) -> Field:
     choices = tuple((text(choice), words(choice)) for choice in bounds.choices)
     limit = bounds.most if bounds.most is not None else largest
@@ -166,25 +175,6 @@ def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
         return offer.gpu_most
     most = max(sizes, default=0)
     return most if offer.gpu_most is None else min(most, offer.gpu_most)
-
-
-def node_words(node: NodeFacts) -> str:
-    """A node in the list: its name and what can be had on it now."""
-    if node.closed:
-        return f"{node.name} ({node.closed})"
-    parts = []
-    if node.available.cpu is not None:
-        parts.append(f"{cpu_words(node.available.cpu)} CPU")
-    if node.available.memory is not None:
-        parts.append(memory_words(node.available.memory))
-    parts.extend(f"{units.available} {short_resource(units.resource)}" for units in node.gpus if units.allocatable)
-    return f"{node.name} ({', '.join(parts)} free)" if parts else f"{node.name} (free: unknown)"
-
-
-def short_resource(resource: str) -> str:
-    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise."""
-    name = resource.rpartition("/")[2]
-    return "GPU" if name == "gpu" else name
 
 
 def row(node: NodeFacts) -> dict[str, Any]:

@@ -5,16 +5,19 @@ Kubernetes' own text stays one click away. All of it comes from outside, so all 
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 _SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")
 _IMAGE = re.compile(r"image \"([^\"]+)\"")
 _NODES = re.compile(r"^(\d+)/(\d+) nodes are available")
+
+_OUT_OF_MEMORY = "The server used more memory than was chosen for it and was ended. Choose more memory."
 
 # (reason of the event, a pattern in its message or None, what it means)
 _WORDS: tuple[tuple[str, str | None, str], ...] = (
@@ -44,8 +47,8 @@ _WORDS: tuple[tuple[str, str | None, str], ...] = (
     ("InspectFailed", None, "The name of the image is not valid."),
     ("BackOff", r"pulling image", "The image can't be loaded; trying again."),
     ("BackOff", None, "The server ends right after its start; trying again."),
-    ("OOMKilling", None, "The server used more memory than was chosen for it and was ended. Choose more memory."),
-    ("OOMKilled", None, "The server used more memory than was chosen for it and was ended. Choose more memory."),
+    ("OOMKilling", None, _OUT_OF_MEMORY),
+    ("OOMKilled", None, _OUT_OF_MEMORY),
     ("FailedMount", None, "A volume can't be connected yet; trying again."),
     ("FailedAttachVolume", None, "The home volume can't be connected yet; it may still be held by another node."),
     ("FailedCreatePodSandBox", None, "The node can't prepare the server's network; trying again."),
@@ -55,6 +58,7 @@ _WORDS: tuple[tuple[str, str | None, str], ...] = (
     ("NodeNotReady", None, "The node no longer answers."),
     ("Killing", None, "The server is being ended."),
 )
+_LOOK_SECONDS = 0.5
 _RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "room for another pod"}
 
 
@@ -67,6 +71,41 @@ async def told(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str,
             yield event
 
 
+async def ends(
+    pod: Callable[[], Any], *, waiting: Callable[[], bool], every: float = _LOOK_SECONDS
+) -> AsyncIterator[dict[str, Any]]:
+    """Each way in which the started server ends while people still wait for its first answer, told once.
+
+    Kubernetes writes no event for it: only the container's status knows that it was out of memory.
+    """
+    told_before: set[str] = set()
+    while waiting():
+        words, detail = ended(pod())
+        if words is not None and words not in told_before:
+            told_before.add(words)
+            yield {"progress": 90, "message": words, "html_message": _shown(words, detail)}
+        await asyncio.sleep(every)
+
+
+def ended(pod: Any) -> tuple[str | None, str]:
+    """How a container of this pod has ended last, in plain words and in Kubernetes'; (None, "") while none has."""
+    statuses = pod.get("status", {}).get("containerStatuses") if isinstance(pod, dict) else None
+    for container in statuses if isinstance(statuses, list) else ():
+        for when in ("state", "lastState"):
+            end = (container.get(when) or {}).get("terminated")
+            if not end:
+                continue
+            code, reason = end.get("exitCode"), str(end.get("reason") or "")
+            if reason == "OOMKilled":
+                return _OUT_OF_MEMORY, f"{reason}: exit code {code}"
+            return f"The server ended before it answered (exit code {code}).", f"{reason} {end.get('message') or ''}"
+    return None, ""
+
+
+def _shown(words: str, detail: str) -> str:
+    return f"{html.escape(words)} <details><summary>What Kubernetes says</summary>{html.escape(detail)}</details>"
+
+
 def _told(event: dict[str, Any]) -> dict[str, Any]:
     raw = event.get("raw_event")
     if not isinstance(raw, dict):
@@ -76,8 +115,7 @@ def _told(event: dict[str, Any]) -> dict[str, Any]:
     if words is None:
         return event
     detail = f"{reason}: {message}"[:2000]
-    shown = f"{html.escape(words)} <details><summary>What Kubernetes says</summary>{html.escape(detail)}</details>"
-    return {**event, "message": words, "html_message": shown}
+    return {**event, "message": words, "html_message": _shown(words, detail)}
 
 
 def plain(reason: str, message: str) -> str | None:
@@ -90,7 +128,7 @@ def plain(reason: str, message: str) -> str | None:
                 return f"{words} ({image[1]})"
             return words
     if "OOMKilled" in message:
-        return "The server used more memory than was chosen for it and was ended. Choose more memory."
+        return _OUT_OF_MEMORY
     return None
 
 

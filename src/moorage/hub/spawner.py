@@ -340,6 +340,14 @@ class MoorageSpawner(KubeSpawner):
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         async for event in progress.told(super().progress()):
             yield event
+        # KubeSpawner has no more to tell once the containers run; the hub still waits for the server to answer.
+        async for event in progress.ends(self._stored_pod, waiting=lambda: self.pending == "spawn"):
+            yield event
+
+    def _stored_pod(self) -> Any:
+        """The server's pod as the API server has it, or None."""
+        reflector = self.pod_reflector
+        return reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
 
 
 def _sentence(refusal: Refusal) -> str:

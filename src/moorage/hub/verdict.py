@@ -60,13 +60,26 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
 
 
 def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The service's verdict, checked field by field, as small as the page needs it."""
-    brief: dict[str, Any] = {"fits": answer.get("fits") is True, "nodes": {}, "reasons": [], "would_work": []}
+    """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer."""
+    brief: dict[str, Any] = {
+        "fits": answer.get("fits") is True,
+        "nodes": {},
+        "kinds": [],
+        "reasons": [],
+        "would_work": [],
+    }
+    places: dict[str, int] = {}
     nodes = answer.get("nodes")
     for name, node in nodes.items() if isinstance(nodes, dict) else ():
-        if isinstance(name, str) and isinstance(node, dict):
-            fits = node.get("fits") is True
-            brief["nodes"][name] = {"fits": fits} if fits else {"fits": False, "reasons": _reasons(node.get("reasons"))}
+        if not isinstance(name, str) or not isinstance(node, dict):
+            continue
+        key = "fits" if node.get("fits") is True else str(node.get("reasons"))
+        if key not in places:
+            places[key] = len(brief["kinds"])
+            brief["kinds"].append(
+                {"fits": True} if key == "fits" else {"fits": False, "reasons": _reasons(node.get("reasons"))}
+            )
+        brief["nodes"][name] = places[key]
     prefilter = answer.get("prefilter")
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"))

@@ -122,7 +122,7 @@ function showVerdict(answer) {
   } else if (answer.unknown) {
     parts.push(answer.unknown);
   } else {
-    judged = answer.nodes;
+    answer.nodes = judged = Object.fromEntries(Object.entries(answer.nodes).map(([name, kind]) => [name, answer.kinds[kind]]));
     kind = answer.fits ? "ok" : "no";
     parts.push(...verdictWords(answer, chosen));
   }
