@@ -105,7 +105,11 @@ class Playbook:
             stdin=asyncio.subprocess.DEVNULL,
             env={**self._environment, **(environment or {})},
         )
-        output, _ = await process.communicate()
+        try:
+            output, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
         return Played(process.returncode or 0, output.decode())
 
     def objects(self) -> dict[str, Any]:
