@@ -2,15 +2,16 @@
 
 import pytest
 
-from moorage.hub.progress import ended, ends, plain, told
+from moorage.hub.progress import ended, plain, told
+
+
+async def source(*events):
+    for event in events:
+        yield event
 
 
 async def collect(*events):
-    async def source():
-        for event in events:
-            yield event
-
-    return [event async for event in told(source())]
+    return [event async for event in told(source(*events))]
 
 
 @pytest.mark.parametrize(
@@ -81,11 +82,27 @@ def test_a_server_that_runs_has_not_ended(pod):
     assert ended(pod) == (None, "")
 
 
-async def test_one_end_is_told_once_while_somebody_waits():
+async def test_an_end_is_told_once_while_somebody_waits():
     looks = iter([True, True, True, False])
 
-    said = [event async for event in ends(lambda: started(state=OUT_OF_MEMORY), waiting=lambda: next(looks), every=0)]
+    said = [
+        event
+        async for event in told(
+            source(), pod=lambda: started(state=OUT_OF_MEMORY), waiting=lambda: next(looks), every=0
+        )
+    ]
 
     assert [event["message"] for event in said] == [
         "The server used more memory than was chosen for it and was ended. Choose more memory."
+    ]
+
+
+async def test_an_end_is_told_beside_the_events_of_a_server_that_never_ran_long_enough():
+    event = {"raw_event": {"reason": "BackOff", "message": "Back-off restarting failed container"}}
+
+    said = [event async for event in told(source(event), pod=lambda: started(lastState=OUT_OF_MEMORY))]
+
+    assert ["ends right after its start" in said[0]["message"], "Choose more memory" in said[1]["message"]] == [
+        True,
+        True,
     ]

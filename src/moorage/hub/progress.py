@@ -62,29 +62,40 @@ _LOOK_SECONDS = 0.5
 _RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "room for another pod"}
 
 
-async def told(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-    """The same events with plain words; one that has none passes as it is."""
+async def told(
+    events: AsyncIterator[dict[str, Any]],
+    *,
+    pod: Callable[[], Any] = lambda: None,
+    waiting: Callable[[], bool] = lambda: False,
+    every: float = _LOOK_SECONDS,
+) -> AsyncIterator[dict[str, Any]]:
+    """The same events with plain words (one that has none passes as it is), and each way in which the server ends
+    before its first answer, told once.
+
+    Kubernetes writes no event for such an end: only the container's status knows that it was out of memory. KubeSpawner
+    has no more to tell once the containers run, while people still wait for the server to answer.
+    """
+    ends: set[str] = set()
     async for event in events:
         try:
             yield _told(event)
         except Exception:  # a strange event is shown as it came rather than ending the page's progress
             yield event
-
-
-async def ends(
-    pod: Callable[[], Any], *, waiting: Callable[[], bool], every: float = _LOOK_SECONDS
-) -> AsyncIterator[dict[str, Any]]:
-    """Each way in which the started server ends while people still wait for its first answer, told once.
-
-    Kubernetes writes no event for it: only the container's status knows that it was out of memory.
-    """
-    told_before: set[str] = set()
+        for end in _news(pod(), ends):
+            yield end
     while waiting():
-        words, detail = ended(pod())
-        if words is not None and words not in told_before:
-            told_before.add(words)
-            yield {"progress": 90, "message": words, "html_message": _shown(words, detail)}
+        for end in _news(pod(), ends):
+            yield end
         await asyncio.sleep(every)
+
+
+def _news(pod: Any, told_before: set[str]) -> list[dict[str, Any]]:
+    """An event for the end of a container that was not told yet."""
+    words, detail = ended(pod)
+    if words is None or words in told_before:
+        return []
+    told_before.add(words)
+    return [{"progress": 90, "message": words, "html_message": _shown(words, detail)}]
 
 
 def ended(pod: Any) -> tuple[str | None, str]:

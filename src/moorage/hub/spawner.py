@@ -338,10 +338,8 @@ class MoorageSpawner(KubeSpawner):
         return refused(message)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        async for event in progress.told(super().progress()):
-            yield event
-        # KubeSpawner has no more to tell once the containers run; the hub still waits for the server to answer.
-        async for event in progress.ends(self._stored_pod, waiting=lambda: self.pending == "spawn"):
+        events = progress.told(super().progress(), pod=self._stored_pod, waiting=lambda: self.pending == "spawn")
+        async for event in events:
             yield event
 
     def _stored_pod(self) -> Any:
