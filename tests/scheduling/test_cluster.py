@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from moorage import Cluster
 from moorage.objects import Namespace, Node, PersistentVolume, Pod, Unreadable, VolumeAttachment, decode
-from moorage.scheduling.nodeinfo import NO_EXTRA, NodeInfo, digest
+from moorage.scheduling.podinfo import NO_EXTRA, digest
+
+if TYPE_CHECKING:
+    from moorage.scheduling.nodeinfo import NodeInfo
 
 HOST = "kubernetes.io/hostname"
 

@@ -7,7 +7,8 @@ ever summed up again for an answer; `drift` does so in the background, and finds
 from msgspec import Struct
 
 from moorage.cluster.amounts import Amounts
-from moorage.scheduling.nodeinfo import NodeInfo, Totals
+from moorage.scheduling.nodeinfo import NodeInfo
+from moorage.scheduling.totals import Totals
 
 _NOT_READY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 

@@ -13,12 +13,13 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moorage.kube.feed import Health
 from moorage.kube.pages import Page
 from moorage.kube.resources import Resource
+from moorage.kube.sink import Health
 from moorage.objects import CountedPod, Node, Object, Pod, Unreadable
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.nodeinfo import NodeInfo, PodInfo, digest, image_names
+from moorage.scheduling.nodeinfo import NodeInfo, image_names
+from moorage.scheduling.podinfo import PodInfo, digest
 
 Key = str | tuple[str, str]
 _PODS = (CountedPod, Pod)

@@ -12,7 +12,8 @@ from moorage.gpus.facts import Health, Holder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
 
 _HEALTH: dict[str, Health] = {"Healthy": "healthy", "Unhealthy": "unhealthy"}
 

@@ -26,7 +26,8 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.fit import fit
-from moorage.scheduling.nodeinfo import NO_EXTRA, NodeInfo, PodInfo, digest
+from moorage.scheduling.nodeinfo import NodeInfo
+from moorage.scheduling.podinfo import NO_EXTRA, PodInfo, digest
 from moorage.scheduling.requests import SERVER_VERSION, Version
 from moorage.scheduling.volumes import class_of
 

@@ -28,7 +28,7 @@ from moorage.scheduling.filters import (
     volumerestrictions,
     volumezone,
 )
-from moorage.scheduling.nodeinfo import DEFAULT_SCHEDULER
+from moorage.scheduling.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check, Plugin
-    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
 
 PLUGINS: tuple[Plugin, ...] = (
     schedulinggates,

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
-    from moorage.scheduling.nodeinfo import Labels, NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import Labels, PodInfo
 
 NAME = "InterPodAffinity"
 REASON_AFFINITY = "node(s) didn't match pod affinity rules"

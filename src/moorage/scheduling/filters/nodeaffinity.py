@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
-    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
 
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
-    from moorage.scheduling.nodeinfo import HostPort, NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import HostPort, PodInfo
 
 NAME = "NodePorts"
 REASON = "node(s) didn't have free ports for the requested pod ports"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check
-    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.requests import Requests
 
 NAME = "NodeResourcesFit"

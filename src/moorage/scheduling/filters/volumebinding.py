@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
-    from moorage.scheduling.nodeinfo import NodeInfo, PodInfo
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
 
 NAME = "VolumeBinding"
 REASON_AFFINITY = "node(s) didn't match PersistentVolume's node affinity"

@@ -1,0 +1,231 @@
+"""A pod, digested to what later steps need.
+
+There may be 150,000 of them, so what pods share (requests, labels, names of nodes and namespaces) is kept once, and
+what few pods have sits in `extra`.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/types.go (PodInfo) and pkg/scheduler/util/utils.go (GetHostPorts).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from sys import intern
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from moorage.objects import (
+    UNREADABLE,
+    CountedContainer,
+    CountedPod,
+    Identity,
+    Pod,
+    PodAffinityTerm,
+    PodAnnotations,
+    Unreadable,
+    Volume,
+    decode,
+)
+from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, pod_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HostPort = tuple[str, str, int]
+Device = tuple[str, str, str, str]
+Labels = dict[str, str]
+TERMINAL = ("Succeeded", "Failed")
+DEFAULT_SCHEDULER = "default-scheduler"
+
+_SHARED = 200_000
+_shared_labels: dict[bytes, bytes] = {b"": b"", b"null": b""}
+_labels = msgspec.json.Decoder(dict[str, str | None])
+
+
+class PodExtra(msgspec.Struct, gc=False, frozen=True):
+    """What only some pods have."""
+
+    nominated_node_name: str | None = None
+    host_ports: tuple[HostPort, ...] = ()
+    claims: tuple[str, ...] = ()
+    ephemeral_claims: tuple[str, ...] = ()
+    disks: tuple[Volume, ...] = ()
+    anti_affinity: tuple[PodAffinityTerm, ...] = ()
+    devices: tuple[Device, ...] = ()
+    resource_claims: bool = False
+    annotations: PodAnnotations | None = None
+
+
+NO_EXTRA = PodExtra()
+_NO_ANNOTATIONS = PodAnnotations()
+
+
+class PodInfo(msgspec.Struct, gc=False, frozen=True):
+    """One pod, digested. `devices` of its extra are (container, resource, device id, health)."""
+
+    uid: str
+    namespace: str
+    name: str
+    node_name: str | None
+    priority: int
+    requests: Requests
+    raw_labels: bytes
+    phase: str
+    terminating: bool
+    extra: PodExtra
+
+    @property
+    def labels(self) -> Labels:
+        return read_labels(self.raw_labels)
+
+    @property
+    def terminal(self) -> bool:
+        return self.phase in TERMINAL
+
+    @property
+    def nominated_node_name(self) -> str | None:
+        return self.extra.nominated_node_name
+
+
+def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = SERVER_VERSION) -> PodInfo:
+    """All that the later steps need of a pod.
+
+    Raises `Unreadable`, naming the pod and the field, where a quantity or a label is garbage.
+    """
+    if isinstance(pod, dict):
+        pod = decode(Pod, pod)
+    meta, spec, status = pod.metadata, pod.spec, pod.status
+    raw = bytes(meta.labels)
+    labels = _shared_labels.get(raw)
+    if labels is None:
+        labels = _check_labels(raw, pod)
+    namespace = intern(meta.namespace or "default")
+    node_name = spec.node_name
+    return PodInfo(
+        meta.uid or f"{namespace}/{meta.name}",
+        namespace,
+        meta.name,
+        intern(node_name) if node_name else None,
+        spec.priority or 0,
+        pod_requests(pod, server_version=server_version),
+        labels,
+        intern((status.phase if status is not None else None) or ""),
+        meta.deletion_timestamp is not None,
+        _extra(pod),
+    )
+
+
+def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
+    try:
+        _labels.decode(raw)
+    except UNREADABLE as error:
+        meta = pod.metadata
+        identity = Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name)
+        raise Unreadable(identity, f"metadata.labels: {error}") from error
+    if len(_shared_labels) >= _SHARED:
+        _shared_labels.clear()
+        _shared_labels.update({b"": b"", b"null": b""})
+    _shared_labels[raw] = raw
+    return raw
+
+
+@lru_cache(maxsize=8192)
+def read_labels(raw: bytes) -> Labels:
+    """The labels of a pod; the same text gives the same dict, which nobody may change."""
+    return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
+
+
+def _extra(pod: Pod | CountedPod) -> PodExtra:
+    """What is extra of a pod: for most nothing or a claim, told as cheaply as can be."""
+    spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
+    if spec.init_containers or spec.affinity is not None or spec.resource_claims:
+        return _read_extra(pod)
+    if annotations is not None and annotations != _NO_ANNOTATIONS:
+        return _read_extra(pod)
+    if status is not None:
+        if status.nominated_node_name:
+            return _read_extra(pod)
+        for state in status.container_statuses or ():
+            if state.allocated_resources_status is not None:
+                return _read_extra(pod)
+    for container in spec.containers or ():
+        for port in container.ports or ():
+            if port.host_port:
+                return _read_extra(pod)
+    claims: tuple[str, ...] = ()
+    for volume in spec.volumes or ():
+        if volume.persistent_volume_claim is not None:
+            claims = (*claims, volume.persistent_volume_claim.claim_name)
+        elif volume.ephemeral is not None or is_disk(volume):
+            return _read_extra(pod)
+    return PodExtra(claims=claims) if claims else NO_EXTRA
+
+
+def _read_extra(pod: Pod | CountedPod) -> PodExtra:
+    spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
+    nominated = status.nominated_node_name if status else None
+    if spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER:
+        nominated = None
+    claims: list[str] = []
+    ephemeral: list[str] = []
+    disks: list[Volume] = []
+    for volume in spec.volumes or ():
+        if volume.persistent_volume_claim is not None:
+            claims.append(volume.persistent_volume_claim.claim_name)
+        elif volume.ephemeral is not None:
+            ephemeral.append(f"{pod.metadata.name}-{volume.name}")
+        elif is_disk(volume):
+            disks.append(volume)
+    anti = spec.affinity.pod_anti_affinity if spec.affinity else None
+    extra = PodExtra(
+        nominated_node_name=nominated or None,
+        host_ports=_host_ports(spec.containers, spec.init_containers),
+        claims=tuple(claims),
+        ephemeral_claims=tuple(ephemeral),
+        disks=tuple(disks),
+        anti_affinity=tuple(anti.required or ()) if anti else (),
+        devices=_devices(pod),
+        resource_claims=bool(spec.resource_claims),
+        annotations=annotations if annotations != _NO_ANNOTATIONS else None,
+    )
+    return NO_EXTRA if extra == NO_EXTRA else extra
+
+
+def _devices(pod: Pod | CountedPod) -> tuple[Device, ...]:
+    """(container, resource, device id, health) of the devices that the kubelet gave."""
+    return tuple(
+        (intern(state.name), intern(kind.name), unit.resource_id, intern(unit.health or ""))
+        for state in ((pod.status.container_statuses or ()) if pod.status else ())
+        for kind in state.allocated_resources_status or ()
+        for unit in kind.resources or ()
+    )
+
+
+def is_disk(volume: Volume) -> bool:
+    """A disk named in the pod itself, which may clash with another pod's or count towards a driver's limit."""
+    return (
+        volume.gce_persistent_disk
+        or volume.aws_elastic_block_store
+        or volume.iscsi
+        or volume.rbd
+        or volume.azure_disk
+        or volume.cinder
+        or volume.vsphere_volume
+        or volume.portworx_volume
+    ) is not None
+
+
+def _host_ports(
+    containers: Sequence[CountedContainer] | None,
+    init_containers: Sequence[CountedContainer] | None,
+) -> tuple[HostPort, ...]:
+    ports: list[HostPort] = []
+    for is_init, group in ((False, containers), (True, init_containers)):
+        for container in group or ():
+            if container.ports and (not is_init or container.restart_policy == "Always"):
+                ports += [
+                    (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+                    for port in container.ports
+                    if port.host_port is not None and port.host_port > 0
+                ]
+    return tuple(ports)
