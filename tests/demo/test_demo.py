@@ -45,8 +45,8 @@ class Demo:
     def info(self):
         return json.loads((self.folder / "info.json").read_text())
 
-    async def get(self, url):
-        async with self.http.get(url) as answer:
+    async def get(self, url, **more):
+        async with self.http.get(url, **more) as answer:
             assert answer.status == 200, (url, answer.status, (await answer.text())[:300])
             return await answer.json()
 
@@ -116,7 +116,8 @@ async def a_notebook_that_answers(demo):
     user = demo.info["user"]
 
     async def answers():
-        return await demo.get(f"{demo.info['hub_url']}/user/{user}/api/status")
+        headers = {"Authorization": f"token {demo.info['admin_token']}"}
+        return await demo.get(f"{demo.info['hub_url']}/user/{user}/api/status", headers=headers)
 
     return await until(answers, seconds=60, what="JupyterLab answers")
 
