@@ -65,6 +65,43 @@ async def test_a_pod_is_completed_by_the_server(api, pods, a_pod):
     assert answer.body["status"]["qosClass"] == "Burstable"
 
 
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("1.5Gi", "1536Mi"),
+        ("1024Mi", "1Gi"),
+        ("0.5Mi", "512Ki"),
+        ("0.1Gi", "107374182400m"),
+        ("0.5", "500m"),
+        ("1000m", "1"),
+        ("1.0", "1"),
+        ("1500M", "1500M"),
+        ("1000000", "1M"),
+        ("500u", "1m"),
+        ("1500u", "2m"),
+        ("2e9", "2e9"),
+        ("1E3", "1E3"),
+        ("12E", "12E"),
+        ("0", "0"),
+        (2, "2"),
+        (1.5, "1500m"),
+    ],
+)
+async def test_amounts_are_rounded_up_to_thousandths_and_rewritten(api, pods, a_pod, given, stored):
+    answer = await api.post(pods, a_pod("p", resources={"requests": {"memory": given}}))
+
+    assert answer.body["spec"]["containers"][0]["resources"]["requests"] == {"memory": stored}
+
+
+async def test_a_pod_with_limits_of_its_own_asks_for_what_its_containers_ask(api, pods, a_pod):
+    pod = a_pod("p", resources={"requests": {"cpu": "250m"}})
+    pod["spec"]["resources"] = {"limits": {"cpu": "1", "memory": "1Gi"}}
+
+    answer = await api.post(pods, pod)
+
+    assert answer.body["spec"]["resources"]["requests"] == {"cpu": "250m", "memory": "1Gi"}
+
+
 async def test_a_status_that_a_creator_sends_is_dropped(api, pods, a_pod):
     answer = await api.post(pods, {**a_pod("p"), "status": {"phase": "Running"}})
 
@@ -97,6 +134,9 @@ async def test_an_amount_that_is_none_can_not_be_read(api, pods, a_pod):
         ),
         ({"limits": {"nvidia.com/gpu": "500m"}}, "spec.containers[0].resources.limits[nvidia.com/gpu]"),
         ({"requests": {"cpu": "-1"}}, "spec.containers[0].resources.requests[cpu]"),
+        ({"requests": {"berths": "1"}}, "spec.containers[0].resources.requests[berths]"),
+        ({"limits": {"hugepages-2Mi": "1Mi", "cpu": "1"}}, "spec.containers[0].resources.limits[hugepages-2Mi]"),
+        ({"limits": {"hugepages-2Mi": "2Mi"}}, "spec.containers[0].resources"),
     ],
 )
 async def test_amounts_that_contradict_each_other_are_invalid(api, pods, a_pod, resources, field):
@@ -104,6 +144,16 @@ async def test_amounts_that_contradict_each_other_are_invalid(api, pods, a_pod, 
 
     assert (answer.status, answer.body["reason"]) == (422, "Invalid")
     assert field in [cause["field"] for cause in answer.body["details"]["causes"]]
+
+
+async def test_a_pod_can_not_ask_for_less_than_its_containers(api, pods, a_pod):
+    pod = a_pod("p", resources={"requests": {"cpu": "2"}})
+    pod["spec"]["resources"] = {"requests": {"cpu": "1"}}
+
+    answer = await api.post(pods, pod)
+
+    assert answer.status == 422
+    assert answer.body["details"]["causes"][0]["field"] == "spec.resources.requests[cpu]"
 
 
 async def test_a_pod_without_containers_is_invalid(api, pods, a_pod):

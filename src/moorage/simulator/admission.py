@@ -23,8 +23,8 @@ _RUNTIMES = BY_PLURAL["runtimeclasses"]
 _COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
 
 
-def admit(api: Api, kind: Kind, body: Json) -> None:
-    """Refuse this new object, or change it, as the API server's admission plugins would."""
+def mutate(api: Api, kind: Kind, body: Json) -> None:
+    """Change this new object, or refuse it, before it is validated."""
     if not kind.namespaced:
         return
     _namespace(api, kind, body)
@@ -32,12 +32,15 @@ def admit(api: Api, kind: Kind, body: Json) -> None:
         _account(api, body)
         _priority(api, body)
         _runtime(api, body)
+        limitranges.fill_in(api, body)
+
+
+def validate(api: Api, kind: Kind, body: Json) -> None:
+    """Refuse this new object, which is valid in itself; quotas come last."""
+    if kind is PODS:
+        _overhead(api, body)
     if kind is PODS or kind.plural == "persistentvolumeclaims":
-        limitranges.admit(api, kind, body)
-
-
-def admit_counted(api: Api, kind: Kind, body: Json) -> None:
-    """Quotas come last, when everything else has let the object through."""
+        limitranges.check(api, kind, body)
     if kind.plural in _COUNTED:
         quotas.admit(api, kind, body)
 
@@ -86,9 +89,6 @@ def _runtime(api: Api, pod: Json) -> None:
     spec, name = pod["spec"], pod["metadata"].get("name")
     wanted = spec.get("runtimeClassName")
     if not wanted:
-        if spec.get("overhead"):
-            why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-            raise forbidden(PODS, name, why)
         return
     held = api.find(_RUNTIMES, None, wanted)
     if held is None:
@@ -110,3 +110,11 @@ def _runtime(api: Api, pod: Json) -> None:
     for toleration in scheduling.get("tolerations") or ():
         if toleration not in spec.setdefault("tolerations", []):
             spec["tolerations"].append(toleration)
+
+
+def _overhead(api: Api, pod: Json) -> None:
+    wanted = pod["spec"].get("runtimeClassName")
+    held = api.find(_RUNTIMES, None, wanted) if wanted else None
+    if pod["spec"].get("overhead") and not ((held or {}).get("overhead") or {}).get("podFixed"):
+        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+        raise forbidden(PODS, pod["metadata"].get("name"), why)

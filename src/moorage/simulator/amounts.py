@@ -17,19 +17,25 @@ _DECIMAL = (("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3), ("", 
 
 
 def text_of(name: str, nanos: int) -> str:
-    """The canonical form: binary suffixes for memory and storage, decimal ones for everything else."""
-    if nanos == 0:
-        return "0"
-    if nanos % NANO == 0 and ("memory" in name or "storage" in name):
-        for suffix, bits in _BINARY:
-            if (nanos // NANO) % (1 << bits) == 0:
-                return f"{(nanos // NANO) >> bits}{suffix}"
-        return str(nanos // NANO)
+    """The canonical form of a sum: binary suffixes for memory, storage and huge pages, decimal ones for the rest."""
+    if nanos % NANO == 0 and any(part in name for part in ("memory", "storage", "hugepages-")):
+        return binary_text(nanos // NANO)
+    return decimal_text(nanos)
+
+
+def binary_text(value: int) -> str:
+    for suffix, bits in _BINARY:
+        if value and value % (1 << bits) == 0:
+            return f"{value >> bits}{suffix}"
+    return str(value)
+
+
+def decimal_text(nanos: int) -> str:
     for suffix, power in _DECIMAL:
         step = 10 ** (power + 9)
-        if nanos % step == 0:
+        if nanos and nanos % step == 0:
             return f"{nanos // step}{suffix}"
-    return str(nanos)
+    return "0"
 
 
 def nanos_of(amounts: Any) -> Amounts:

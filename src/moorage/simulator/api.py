@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from moorage.simulator import admission, defaulting, quotas, validation
+from moorage.simulator.canonical import canonicalize
 from moorage.simulator.resources import KINDS, NAMESPACES, NODES, PODS, Kind
 from moorage.simulator.status import (
     MODIFIED,
@@ -111,13 +112,14 @@ class Api:
             metadata.pop("deletionTimestamp", None)
         if not trusted:
             validation.readable(kind, body)
+            canonicalize(kind, body)
         body = defaulting.prepare(kind, body, keep_status=trusted or kind.plural == "nodes")
         if not trusted:
             if kind is NODES:
                 defaulting.taint_by_readiness(body)
-            admission.admit(self, kind, body)
+            admission.mutate(self, kind, body)
             validation.check(kind, body)
-            admission.admit_counted(self, kind, body)
+            admission.validate(self, kind, body)
         key = key_of(metadata.get("namespace"), name)
         if self.storage.read(kind.key, key) is not None:
             raise already_exists(kind, name)
@@ -176,6 +178,8 @@ class Api:
         if kind is NODES and subresource == "status" and not trusted:
             defaulting.taint_by_readiness(body)
         if not trusted:
+            if kind is not PODS:
+                canonicalize(kind, body)
             validation.check_update(kind, old, body, subresource=subresource)
         if body == old:
             return current

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.errors import InvalidQuantity
+from moorage.quantity import parse_nanos
+from moorage.simulator.amounts import sums, text_of
 from moorage.simulator.limitranges import complete
 
 if TYPE_CHECKING:
@@ -127,6 +130,7 @@ def _pod(body: Json) -> None:
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
         if isinstance(container, dict):
             _container(container)
+    _pod_level(body)
     status = body.setdefault("status", {})
     if isinstance(status, dict):
         status.setdefault("phase", "Pending")
@@ -156,12 +160,51 @@ def _container(container: Json) -> None:
         resources["requests"] = {**limits, **(requests if isinstance(requests, dict) else {})}
 
 
+def _pod_level(pod: Json) -> None:
+    """Where the pod itself has limits, requests that it lacks are its containers' sum, or else those limits."""
+    spec = pod["spec"]
+    resources = spec.get("resources")
+    limits = resources.get("limits") if isinstance(resources, dict) else None
+    if not isinstance(limits, dict) or not limits:
+        return
+    requests = dict(resources.get("requests") or {})
+    try:
+        asked = sums({**pod, "spec": {**spec, "overhead": None}}, "requests")
+    except InvalidQuantity:
+        return
+    for name, amount in asked.items():
+        if name in ("cpu", "memory"):
+            requests.setdefault(name, text_of(name, amount))
+    for name, amount in limits.items():
+        requests.setdefault(name, amount)
+    resources["requests"] = requests
+
+
 def _quality(spec: Json) -> str:
-    asked: list[Json] = [c.get("resources") or {} for c in spec.get("containers") or () if isinstance(c, dict)]
-    if not any((r.get("requests") or {}) or (r.get("limits") or {}) for r in asked):
+    """The pod's quality of service: cpu and memory alone count, and an amount of nothing is no amount."""
+    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+    asked = [_counted(held.get("resources")) for held in containers if isinstance(held, dict)]
+    if spec.get("resources") is not None:
+        asked = [_counted(spec["resources"])]
+    if not any(requests or limits for requests, limits in asked):
         return "BestEffort"
-    for resources in asked:
-        limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
-        if any(name not in limits or requests.get(name) != limits[name] for name in ("cpu", "memory")):
-            return "Burstable"
-    return "Guaranteed"
+    if all(len(limits) == 2 and requests == limits for requests, limits in asked):
+        return "Guaranteed"
+    return "Burstable"
+
+
+def _counted(resources: Any) -> tuple[dict[str, int], dict[str, int]]:
+    """Requests and limits of cpu and memory above zero; what can't be read counts nothing."""
+    found: list[dict[str, int]] = []
+    for section in ("requests", "limits"):
+        amounts = resources.get(section) if isinstance(resources, dict) else None
+        held: dict[str, int] = {}
+        for name in ("cpu", "memory"):
+            try:
+                nanos = parse_nanos(amounts.get(name)) if isinstance(amounts, dict) else 0
+            except InvalidQuantity:
+                continue
+            if nanos > 0:
+                held[name] = nanos
+        found.append(held)
+    return found[0], found[1]

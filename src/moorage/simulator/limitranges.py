@@ -31,14 +31,20 @@ def complete(item: Json) -> None:
             del item[field]
 
 
-def admit(api: Api, kind: Kind, body: Json) -> None:
-    """Fill in a new pod, or refuse it or a new claim."""
-    namespace = body["metadata"]["namespace"]
-    items = [item for limits in api.all(LIMIT_RANGES, namespace) for item in limits["spec"].get("limits") or ()]
-    if kind.plural == "pods":
-        for item in items:
-            if item.get("type") == "Container":
-                _fill_in(body, item)
+def _items(api: Api, namespace: str) -> list[Json]:
+    return [item for limits in api.all(LIMIT_RANGES, namespace) for item in limits["spec"].get("limits") or ()]
+
+
+def fill_in(api: Api, pod: Json) -> None:
+    """Give the containers of a new pod what they don't say."""
+    for item in _items(api, pod["metadata"]["namespace"]):
+        if item.get("type") == "Container":
+            _fill_in(pod, item)
+
+
+def check(api: Api, kind: Kind, body: Json) -> None:
+    """Refuse a new pod or claim that asks for too little or too much."""
+    items = _items(api, body["metadata"]["namespace"])
     wrong = [sentence for item in items for sentence in _check(kind, body, item)]
     if wrong:
         said = wrong[0] if len(wrong) == 1 else "[" + ", ".join(wrong) + "]"

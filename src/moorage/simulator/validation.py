@@ -10,7 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
-from moorage.quantity import NANO, parse_nanos
+from moorage.quantity import parse_nanos
+from moorage.simulator import resourcerules
+from moorage.simulator.resourcerules import invalid_value
 from moorage.simulator.status import bad_request, invalid
 
 if TYPE_CHECKING:
@@ -50,8 +52,9 @@ def readable(kind: Kind, body: Json) -> None:
             held = (spec or {}).get(field)
             if held is not None and not (isinstance(held, list) and all(isinstance(item, dict) for item in held)):
                 raise bad_request(f"{start} spec.{field}")
-        for container in [*((spec or {}).get("containers") or ()), *((spec or {}).get("initContainers") or ())]:
-            resources = container.get("resources") or {}
+        held = [spec or {}, *((spec or {}).get("containers") or ()), *((spec or {}).get("initContainers") or ())]
+        for holder in held:
+            resources = holder.get("resources") or {}
             for section in ("limits", "requests"):
                 _quantities(kind, resources.get(section))
 
@@ -63,7 +66,7 @@ def check(kind: Kind, body: Json) -> None:
     causes = [*_names(kind, name), *_labels(metadata.get("labels"), "metadata.labels")]
     match kind.plural:
         case "pods":
-            causes += _pod(kind, body)
+            causes += _pod(body)
         case "persistentvolumeclaims":
             causes += _claim(kind, body)
         case "nodes":
@@ -84,14 +87,10 @@ def _names(kind: Kind, name: str) -> list[Cause]:
         return []
     found: list[Cause] = []
     if len(name) > longest:
-        found.append(_invalid("metadata.name", name, f"must be no more than {longest} characters"))
+        found.append(invalid_value("metadata.name", name, f"must be no more than {longest} characters"))
     if re.fullmatch(pattern, name) is None:
-        found.append(_invalid("metadata.name", name, words))
+        found.append(invalid_value("metadata.name", name, words))
     return found
-
-
-def _invalid(field: str, value: str, why: str) -> Cause:
-    return ("FieldValueInvalid", field, f'Invalid value: "{value}": {why}')
 
 
 def _labels(labels: Any, field: str) -> list[Cause]:
@@ -100,9 +99,9 @@ def _labels(labels: Any, field: str) -> list[Cause]:
         if not isinstance(value, str):
             raise bad_request(f"the object can't be decoded: {field} holds a value that is no text")
         if len(value) > 63:
-            found.append(_invalid(field, value, "must be no more than 63 bytes"))
+            found.append(invalid_value(field, value, "must be no more than 63 bytes"))
         if re.fullmatch(_VALUE, value) is None:
-            found.append(_invalid(field, value, _NOT_VALUE))
+            found.append(invalid_value(field, value, _NOT_VALUE))
     return found
 
 
@@ -121,7 +120,7 @@ def _quantities(kind: Kind, amounts: Any) -> dict[str, int]:
         raise bad_request(f"{start}: {_NOT_QUANTITY}") from error
 
 
-def _pod(kind: Kind, pod: Json) -> list[Cause]:
+def _pod(pod: Json) -> list[Cause]:
     spec = pod.get("spec")
     if not isinstance(spec, dict):
         raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal the spec')
@@ -132,12 +131,13 @@ def _pod(kind: Kind, pod: Json) -> list[Cause]:
     for field in ("initContainers", "containers"):
         seen: set[str] = set()
         for index, container in enumerate(spec.get(field) or ()):
-            found += _container(kind, container, f"spec.{field}[{index}]", seen)
+            found += _container(container, f"spec.{field}[{index}]", seen)
+    found += resourcerules.pod_causes(pod)
     found += _labels(spec.get("nodeSelector"), "spec.nodeSelector")
     return found
 
 
-def _container(kind: Kind, container: Any, field: str, seen: set[str]) -> list[Cause]:
+def _container(container: Any, field: str, seen: set[str]) -> list[Cause]:
     if not isinstance(container, dict):
         raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal a container')
     found: list[Cause] = []
@@ -145,45 +145,14 @@ def _container(kind: Kind, container: Any, field: str, seen: set[str]) -> list[C
     if not name:
         found.append(("FieldValueRequired", f"{field}.name", "Required value"))
     elif len(name) > 63 or re.fullmatch(_LABEL, name) is None:
-        found.append(_invalid(f"{field}.name", name, _NOT_LABEL))
+        found.append(invalid_value(f"{field}.name", name, _NOT_LABEL))
     elif name in seen:
         found.append(("FieldValueDuplicate", f"{field}.name", f'Duplicate value: "{name}"'))
     seen.add(name)
     if not container.get("image"):
         found.append(("FieldValueRequired", f"{field}.image", "Required value"))
-    resources = container.get("resources") or {}
-    limits, requests = _quantities(kind, resources.get("limits")), _quantities(kind, resources.get("requests"))
-    for section, amounts in (("limits", limits), ("requests", requests)):
-        for resource, amount in amounts.items():
-            place = f"{field}.resources.{section}[{resource}]"
-            text = str(resources[section][resource])
-            if amount < 0:
-                found.append(_invalid(place, text, "must be greater than or equal to 0"))
-            elif _is_extended(resource) and amount % NANO:
-                found.append(_invalid(place, text, "must be an integer"))
-    for resource, amount in requests.items():
-        found += _against_limit(f"{field}.resources", resource, amount, limits, resources)
+    found += resourcerules.container_causes(container.get("resources"), f"{field}.resources")
     return found
-
-
-def _is_extended(resource: str) -> bool:
-    return "/" in resource and "kubernetes.io/" not in resource
-
-
-def _against_limit(field: str, resource: str, amount: int, limits: dict[str, int], resources: Json) -> list[Cause]:
-    text = str(resources["requests"][resource])
-    place = f"{field}.requests"
-    if resource not in limits:
-        if _is_extended(resource):
-            why = "Limit must be set for non overcommitable resources"
-            return [("FieldValueRequired", f"{field}.limits", f"Required value: {why}")]
-        return []
-    limit = resources["limits"][resource]
-    if _is_extended(resource) and amount != limits[resource]:
-        return [_invalid(place, text, f"must be equal to {resource} limit of {limit}")]
-    if amount > limits[resource]:
-        return [_invalid(place, text, f"must be less than or equal to {resource} limit of {limit}")]
-    return []
 
 
 def _claim(kind: Kind, claim: Json) -> list[Cause]:
@@ -196,7 +165,7 @@ def _claim(kind: Kind, claim: Json) -> list[Cause]:
         found.append(("FieldValueRequired", "spec.resources[storage]", "Required value"))
     elif storage <= 0:
         text = str(spec["resources"]["requests"]["storage"])
-        found.append(_invalid("spec.resources[storage]", text, "must be greater than zero"))
+        found.append(invalid_value("spec.resources[storage]", text, "must be greater than zero"))
     return found
 
 
