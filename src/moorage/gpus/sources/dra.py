@@ -16,7 +16,7 @@ import msgspec
 from moorage.errors import MoorageError
 from moorage.gpus.facts import CardFact, Holder, Part
 from moorage.kube.errors import NotFound
-from moorage.kube.feed import Feed, Health, follow
+from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import Resource
 from moorage.objects import ObjectMeta, Unreadable
 from moorage.quantity import Quantity
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from moorage.gpus.view import NodeView
     from moorage.kube.client import Client
     from moorage.kube.pages import Page
+    from moorage.kube.sink import Health
 
 GROUP = "/apis/resource.k8s.io"
 _VERSIONS = ("v1", "v1beta2", "v1beta1")
