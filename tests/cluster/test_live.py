@@ -308,6 +308,25 @@ async def test_facts_from_elsewhere_make_a_revision(simulator, start, node):
     assert watching.live.snapshot.revision == before + 1
 
 
+async def test_a_source_of_cards_that_fails_hides_no_node_and_leaves_unknown_cards(simulator, start, node, pod, caplog):
+    simulator.add(node("n1", gpu=2), node("n2"), pod("p", on="n1", gpu=1))
+
+    def details(info):
+        if info.name == "n1":
+            raise ValueError("sick")
+        return []
+
+    watching = await start(gpu_details=details)
+
+    cards = watching.nodes["n1"]["gpu_details"]
+    assert [(card["model"], card["utilization"], card["available"]) for card in cards] == [
+        ("Unknown GPU", None, True),
+        ("Unknown GPU", None, False),
+    ]
+    assert set(watching.nodes) == {"n1", "n2"}
+    assert [r.node for r in caplog.records if getattr(r, "event", "") == "cards_failed"] == ["n1"]
+
+
 async def test_the_servers_version_is_known(simulator, start, node):
     simulator.add(node("n1"))
 

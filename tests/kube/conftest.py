@@ -6,8 +6,9 @@ import contextlib
 import pytest
 
 from moorage.kube.client import Client, Endpoint
-from moorage.kube.feed import Feed, Health, follow
+from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import PODS
+from moorage.kube.sink import Health
 
 
 class Record:

@@ -82,6 +82,28 @@ async def test_after_410_there_is_a_new_list_and_nothing_was_stale(simulator, ma
     assert not any(health.stale for health in feed.record.reports)
 
 
+async def test_a_server_that_forgets_at_once_is_listed_at_a_slower_and_slower_pace(simulator, make_feed):
+    simulator.faults.gone(path="/api/v1/pods", verb="watch")
+
+    feed = await make_feed()
+    await asyncio.sleep(1)
+
+    assert 2 <= feed.feed.lists <= 8
+
+
+async def test_quiet_watches_end_by_themselves_and_use_their_connection_again(simulator, make_feed):
+    feed = await make_feed(replace(PODS, silence=1.8))
+    await feed.until(lambda f: f.feed.watches == 2)
+    feed.feed._bookmarked = asyncio.get_running_loop().time()
+    await feed.until(lambda f: f.feed.watches == 4)
+    connector = feed.feed._client._session.connector
+    before = {id(p) for protocols in connector._acquired_per_host.values() for p in protocols}
+
+    await feed.until(lambda f: f.feed.watches == 6)
+
+    assert {id(p) for protocols in connector._acquired_per_host.values() for p in protocols} == before
+
+
 async def test_a_list_whose_token_expires_starts_anew(simulator, make_feed, pod):
     simulator.add(*[pod(f"p{number}", on="n1") for number in range(5)])
     simulator.faults.gone(path="/api/v1/pods", verb="list", times=1)

@@ -24,8 +24,9 @@ from moorage.cluster.status import Status, status_of
 from moorage.cluster.store import Store
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
-from moorage.kube.feed import Feed, Health, follow
+from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import FOLLOWED, Resource
+from moorage.kube.sink import Health
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.nodeinfo import NodeInfo
 
@@ -50,7 +51,7 @@ class LiveCluster:
         self,
         client: Client,
         *,
-        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] = lambda _node: [],
+        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
         label_allow_list: Sequence[str] = DEFAULT_LABELS,
         gpu_resources: Sequence[str] = (),
         coalesce: float = 0.05,

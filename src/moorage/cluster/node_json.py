@@ -1,5 +1,6 @@
 """One node as JSON bytes: the shape of `GET /api/v1/cluster/resources`, which stays put."""
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from fnmatch import translate
@@ -24,6 +25,8 @@ DEFAULT_LABELS = (
     "amd.com/*",
     "gpu.intel.com/*",
 )
+log = logging.getLogger(__name__)
+
 _ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
 _encode = msgspec.json.Encoder().encode
 
@@ -35,7 +38,7 @@ class NodeJson:
         self,
         cluster: Cluster,
         *,
-        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] = lambda _node: [],
+        gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
         labels: Sequence[str] = DEFAULT_LABELS,
         gpus: GpuNames | None = None,
     ) -> None:
@@ -44,6 +47,7 @@ class NodeJson:
         self._gpus = gpus or GpuNames()
         self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
         self._allow: dict[str, bool] = {}
+        self._failing: set[str] = set()
 
     def of(self, name: str) -> bytes | None:
         """The node's JSON; None where there is no such node, even if pods still name it."""
@@ -61,6 +65,7 @@ class NodeJson:
         def block(amounts: Amounts, *, up: bool = False) -> dict[str, Any]:
             return shown(amounts, names=names, gpus=self._gpus, up=up)
 
+        units = [self._units(name, books) for name in names if name in self._gpus]
         ready = is_ready(info)
         status = info.node.status if info.node is not None else None
         return {
@@ -72,8 +77,8 @@ class NodeJson:
             "available": block(books.available),
             "free": block(books.free),
             "nominated": block(books.nominated, up=True),
-            "gpu_details": self._gpu_details(info),
-            "gpu_units": [self._units(name, books) for name in names if name in self._gpus],
+            "gpu_details": self._cards(info, units),
+            "gpu_units": units,
             "schedulable": ready and not info.unschedulable,
             "ready": ready,
             "cordoned": info.unschedulable,
@@ -90,6 +95,19 @@ class NodeJson:
             # Why the facts of the node itself are those of before, where they are.
             "unreadable": self._complaint(info.name),
         }
+
+    def _cards(self, info: NodeInfo, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """What the source of cards says; where there is none, or it fails, as many unknown cards as there are units."""
+        if self._gpu_details is not None:
+            try:
+                return self._gpu_details(info)
+            except Exception:
+                # Cards are facts from elsewhere: what is wrong with them must not hide the node.
+                if info.name not in self._failing:
+                    about = {"event": "cards_failed", "node": info.name}
+                    log.exception("the cards of node %s can't be told", info.name, extra=about)
+                self._failing.add(info.name)
+        return unknown_cards(units)
 
     def _units(self, name: str, books: Sums) -> dict[str, Any]:
         capacity, allocatable = books.capacity.scalars.get(name, 0), books.allocatable.scalars.get(name, 0)
@@ -112,6 +130,30 @@ class NodeJson:
         if known is None:
             known = self._allow[label] = self._allowed.fullmatch(label) is not None
         return known
+
+
+def unknown_cards(units: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One entry for each unit, of which nothing is known but how many are left."""
+    cards: list[dict[str, Any]] = []
+    for unit in units:
+        # A time-sliced card can have thousands of units; nobody reads so many lines.
+        for place in range(min(unit["capacity"], 64)):
+            cards.append(
+                {
+                    "index": len(cards),
+                    "model": "Unknown GPU",
+                    "memory_total": "Unknown",
+                    "memory_used": "Unknown",
+                    "memory_free": "Unknown",
+                    "utilization": None,
+                    "available": place < unit["available"],
+                    "resource": unit["resource"],
+                    "state": "unknown",
+                    "source": None,
+                    "age_seconds": None,
+                }
+            )
+    return cards
 
 
 def _names(books: Sums) -> tuple[str, ...]:

@@ -12,30 +12,34 @@ What forces the odd lines:
   BOOKMARK included.
 - 410, as a status or as an ERROR event of a 200, means that this resourceVersion is forgotten: list anew. Only then.
 - A connection can be dead without anyone having said so. A watch that is silent is therefore replaced, which costs one
-  request and no data. Bookmarks come once a minute and two seconds before a watch's own end, so a watch on a quiet kind
-  asks for a short life: it gets its bookmark, and the resourceVersion stays younger than the server's memory.
+  request and no data. A watch on a quiet kind asks for a life shorter than that silence, so that it ends by itself and
+  its connection is used again.
+- Bookmarks come once a minute, and two seconds before a watch's own end. So now and then a quiet watch lives long
+  enough to get one, and the resourceVersion stays younger than the server's memory of some 75 seconds.
 - A server restored from a backup counts from an earlier resourceVersion, and a watch from the future is silent for
   ever: after each lost connection one object is listed to compare.
 """
 
 import asyncio
-import gc
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import msgspec
 
 from moorage.kube.backoff import Backoff
-from moorage.kube.client import Client
+from moorage.kube.client import Chunks, Client
 from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Status, Unreachable, cut, error_of
 from moorage.kube.lines import Lines
-from moorage.kube.pages import Garbage, Page, read_object, read_page
+from moorage.kube.pages import Garbage, read_object, read_page
 from moorage.kube.resources import Resource
+from moorage.kube.sink import Health, Sink, take_page
 from moorage.objects import ObjectMeta, Unreadable
+
+__all__ = ["Feed", "Health", "Sink", "follow", "take_page"]
 
 log = logging.getLogger(__name__)
 
@@ -45,55 +49,13 @@ T = TypeVar("T")
 _ANSWER_WITHIN = 1.8
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 30.0
 _WATCH_FOR = (300, 600)
-_QUIET_WATCH_FOR = 3
+_BOOKMARK_EVERY, _BOOKMARK_WATCH_FOR = 30.0, 3
+# A watch that lives so long has opened well, whatever it says.
+_SETTLED = 0.5
 _RELIST_UNSEEN = 3.0
 _PAGE_TRIES = 5
 # A watch that breaks at the same place so often has something in its way that only a list gets around.
 _BROKEN_WATCHES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How well one feed does."""
-
-    listed: bool = False
-    stale: bool = False
-    since: datetime | None = None
-    reason: str | None = None
-    # The sentence for the person who can grant it, where a right is missing.
-    missing_right: str | None = None
-
-
-class Sink(Protocol):
-    """Where a feed pours into."""
-
-    def begin(self, resource: Resource) -> None:
-        """A list starts; one that was begun before and not ended is forgotten."""
-        ...
-
-    def page(self, resource: Resource, page: Page) -> None:
-        """Some objects of the list that was begun."""
-        ...
-
-    def end(self, resource: Resource) -> None:
-        """The list is whole: it takes the place of all that was known of this kind."""
-        ...
-
-    def put(self, resource: Resource, item: Any) -> None:
-        """An object is new or changed."""
-        ...
-
-    def put_unreadable(self, resource: Resource, item: Unreadable) -> None:
-        """An object is new or changed, and can't be read."""
-        ...
-
-    def drop(self, resource: Resource, item: Any) -> None:
-        """An object is gone, or no longer selected."""
-        ...
-
-    def report(self, resource: Resource, health: Health) -> None:
-        """The feed does better or worse than before."""
-        ...
 
 
 class _Event(msgspec.Struct, Generic[T]):
@@ -136,6 +98,8 @@ class Feed:
         self._quiet = False
         self._doubtful = False
         self._broken = 0
+        self._bookmarked = float("-inf")
+        self._relists = Backoff()
         self._anew = False
 
     def list_anew(self) -> None:
@@ -152,9 +116,11 @@ class Feed:
             else:
                 await self._watch()
         except Gone:
-            # What is known stays in use, and is called stale only if the list takes long.
+            # What is known stays in use, and is called stale only if the list takes long. Once is usual; a server that
+            # answers 410 to what it has just told is asked at a slower pace.
             self.revision = None
-            return self._pace.next() if self._pace.failures else 0.0
+            again, pause = self._relists.failures > 0, self._relists.next()
+            return pause if again else 0.0
         except Forbidden:
             return self._failed(self.resource.missing_right, right=self.resource.missing_right)
         except NotFound:
@@ -211,7 +177,7 @@ class Feed:
         pace = Backoff()
         while True:
             try:
-                return await self._client.get(self.resource.path, params)
+                return await self._client.get(self.resource.path, params, within=2 * self._patience())
             except (Unreachable, ApiError) as error:
                 passing = isinstance(error, Unreachable) or error.status == 429 or error.status >= 500
                 if not token or not passing or pace.failures >= _PAGE_TRIES:
@@ -230,12 +196,11 @@ class Feed:
     # --- watch --------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        seconds = _QUIET_WATCH_FOR if self._quiet else random.randint(*_WATCH_FOR)  # noqa: S311 # spreads load
         params = self.resource.params(
             watch="true",
             allowWatchBookmarks="true",
             resourceVersion=self.revision or "",
-            timeoutSeconds=str(seconds),
+            timeoutSeconds=str(self._life()),
         )
         loop = asyncio.get_running_loop()
         late = loop.call_later(_ANSWER_WITHIN, self._stale, f"{self._client.server} has not answered for seconds")
@@ -246,26 +211,44 @@ class Feed:
                 late.cancel()
                 if not self._broken:
                     self._well()
-                lines = Lines()
-                while True:
-                    try:
-                        chunk = await chunks.read(within=self.resource.silence)
-                    except TimeoutError:
-                        self._quiet = True
-                        return
-                    if not chunk:
-                        break
-                    if self._anew:
-                        return
-                    for line in lines.feed(chunk):
-                        self._take(line)
-                if lines.rest.strip():
-                    raise Garbage("a watch ended in the middle of a line")
+                whole = await self._read(chunks)
         finally:
             late.cancel()
-        if self.events == before and loop.time() - opened < 1:
+        if loop.time() - opened >= _SETTLED:
+            self._settled()
+        elif whole and self.events == before:
             # A watch that ends at once, again and again, must not become a busy loop.
             raise Garbage("a watch ended as soon as it began")
+
+    def _life(self) -> int:
+        """Seconds until the server shall end the watch by itself."""
+        if not self._quiet:
+            return random.randint(*_WATCH_FOR)  # noqa: S311 # spreads load
+        life = max(int(self.resource.silence * 0.9), 1)
+        now = asyncio.get_running_loop().time()
+        if life < _BOOKMARK_WATCH_FOR and now - self._bookmarked > _BOOKMARK_EVERY:
+            self._bookmarked = now
+            return _BOOKMARK_WATCH_FOR
+        return life
+
+    async def _read(self, chunks: Chunks) -> bool:
+        """Take what comes, until the stream ends (True) or is not worth waiting for any longer (False)."""
+        lines = Lines()
+        while True:
+            try:
+                chunk = await chunks.read(within=self.resource.silence)
+            except TimeoutError:
+                self._quiet = True
+                return False
+            if self._anew:
+                return False
+            if not chunk:
+                break
+            for line in lines.feed(chunk):
+                self._take(line)
+        if lines.rest.strip():
+            raise Garbage("a watch ended in the middle of a line")
+        return True
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -283,7 +266,11 @@ class Feed:
         elif kind == "ERROR":
             self._take_odd(line)
             return
-        elif kind != "BOOKMARK":
+        elif kind == "BOOKMARK":
+            self._bookmarked = asyncio.get_running_loop().time()
+            self.revision = item.metadata.resource_version or self.revision
+            return
+        else:
             log.debug("skipped an event of type %s", cut(kind), extra={"resource": self.resource.name})
         self._progress(item.metadata.resource_version)
 
@@ -313,14 +300,19 @@ class Feed:
         self.events += 1
         self._quiet = False
         if self._broken:
-            self._broken = 0
-            self._well()
+            self._settled()
 
     # --- how it does --------------------------------------------------------------------------------------------
 
     def _patience(self) -> float:
         """Seconds for an answer to begin: more after each failure, so that a slow server is reached in the end."""
         return min(_PATIENCE * 2.0 ** min(self._pace.failures, 8), _LONGEST_PATIENCE)
+
+    def _settled(self) -> None:
+        """A watch works: whatever was wrong before is over."""
+        self._broken = 0
+        self._relists.reset()
+        self._well()
 
     def _well(self) -> None:
         self._pace.reset()
@@ -350,22 +342,6 @@ class Feed:
         if health != self.health:
             self.health = health
             self._sink.report(self.resource, health)
-
-
-def take_page(sink: Sink, resource: Resource, body: bytes) -> tuple[str, str]:
-    """Decode one page into the sink; its resourceVersion, and the token that leads to the next page.
-
-    Thousands of objects come and go here without a single cycle among them, so looking for cycles waits until after.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        page = read_page(resource.kind, body)
-        sink.page(resource, page)
-        return page.revision, page.token
-    finally:
-        if collecting:
-            gc.enable()
 
 
 async def follow(feed: Feed) -> NoReturn:
