@@ -15,8 +15,8 @@ from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
 from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass, decode
+from moorage.scheduling.aggregate import SERVER_VERSION
 from moorage.scheduling.cluster import KINDS, Cluster
-from moorage.scheduling.requests import SERVER_VERSION
 
 RULES: tuple[type[Object], ...] = (LimitRange, ResourceQuota, RuntimeClass, PriorityClass)
 _PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in (*KINDS, *RULES)}}

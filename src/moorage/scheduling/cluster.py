@@ -25,10 +25,10 @@ from moorage.objects import (
     VolumeAttachment,
     decode,
 )
+from moorage.scheduling.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.fit import fit
 from moorage.scheduling.nodeinfo import NodeInfo
 from moorage.scheduling.podinfo import NO_EXTRA, PodInfo, digest
-from moorage.scheduling.requests import SERVER_VERSION, Version
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:

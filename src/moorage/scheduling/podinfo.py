@@ -26,7 +26,8 @@ from moorage.objects import (
     Volume,
     decode,
 )
-from moorage.scheduling.requests import SERVER_VERSION, Requests, Version, pod_requests
+from moorage.scheduling.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.requests import Requests, pod_requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from moorage.objects import ResourceQuota
-    from moorage.scheduling.requests import Nanos
+    from moorage.scheduling.aggregate import Nanos
 
 Json = dict[str, Any]
 KIND = "ResourceQuota"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
 from moorage.objects import (
+    ClaimSpec,
     CSIDriver,
     CSIStorageCapacity,
     PersistentVolume,
@@ -36,7 +37,7 @@ from moorage.scheduling.volumes import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.objects import Amount, ClaimSpec, TopologyTerm, VolumeSpec
+    from moorage.objects import Amount, TopologyTerm, VolumeSpec
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
@@ -208,8 +209,6 @@ class _Binder:
 
 
 def _spec(claim: PersistentVolumeClaim) -> ClaimSpec:
-    from moorage.objects import ClaimSpec
-
     return claim.spec or ClaimSpec()
 
 
