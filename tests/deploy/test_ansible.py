@@ -73,7 +73,7 @@ async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playboo
         moorage_image="harbor.example.org/library/moorage",
         moorage_image_tag="1.2",
         moorage_replicas=3,
-        moorage_optional_manifests=["limits.yaml"],
+        moorage_optional_manifests=["dra.yaml", "gpu-agent.yaml"],
         moorage_settings={"harbor_url": "https://harbor.example.org", "label_allow_list": "a,b"},
         moorage_images=[{"name": "a", "reference": "a:1"}],
     )
@@ -95,9 +95,11 @@ async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playboo
     assert deployment["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage:1.2"
     assert settings["MOORAGE_HARBOR_URL"] == "https://harbor.example.org"
     assert json.loads(settings["MOORAGE_IMAGES"]) == [{"name": "a", "reference": "a:1"}]
+    assert settings["MOORAGE_QUOTA_NAMESPACES"] == "jupyterhub"
     assert settings["MOORAGE_TOKEN_FILE"] == "/etc/moorage/tokens/tokens"
     assert {kind for kind, _ in found} >= {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service"}
     assert ("Namespace", "berths") in found
-    for name in ("moorage", "moorage-limits"):
+    assert found["DaemonSet", "moorage-gpu-agent"]["metadata"]["namespace"] == "berths"
+    for name in ("moorage", "moorage-dra"):
         [subject] = found["ClusterRoleBinding", name]["subjects"]
         assert subject["namespace"] == "berths"

@@ -131,6 +131,14 @@ def test_the_hub_gets_the_reading_token_and_no_other(hub, upgraded):
     assert token not in upgraded.output
 
 
+def test_the_service_may_read_the_quotas_of_the_hubs_namespace_and_nothing_else_there(hub, upgraded):
+    assert hub.objects()["role/jupyterhub/moorage-limits"]["rules"] == [
+        {"apiGroups": [""], "resources": ["resourcequotas", "limitranges"], "verbs": ["list"]}
+    ]
+    [subject] = hub.objects()["rolebinding/jupyterhub/moorage-limits"]["subjects"]
+    assert (subject["name"], subject["namespace"]) == ("moorage", "moorage")
+
+
 def test_the_check_sees_the_form_and_the_pod_that_was_chosen(upgraded):
     assert "Node, CPU, Memory, Image, with what is free now" in upgraded.text
     assert '"cpu limit": 0.5, "cpu request": 0.25, "memory limit": 805306368' in upgraded.text.replace('\\"', '"')
@@ -158,7 +166,7 @@ def test_a_pod_that_is_not_what_was_chosen_fails_the_check_and_takes_the_hub_bac
     assert '"cpu request": 0.125' in played.text.replace('\\"', '"')
     assert "The hub was taken back." in played.text
     assert hub.releases()["jupyterhub"][-1]["description"] == "Rollback to 1"
-    assert "secret/jupyterhub/moorage-hub" not in hub.objects()
+    assert not [at for at in hub.objects() if at.startswith(("secret/jupyterhub/moorage", "role"))]
 
 
 def test_a_second_rollback_changes_nothing(hub, upgraded):

@@ -57,6 +57,25 @@ def test_the_cluster_role_is_list_and_watch_on_the_kinds_that_the_feed_follows_a
     assert granted([one("cluster-role.yaml", "ClusterRole")]) == followed
 
 
+def test_the_optional_rights_are_those_that_their_setting_uses(one):
+    from moorage.gpus.sources.dra import DeviceClass, ResourceClaim, ResourceSlice
+    from moorage.objects import LimitRange, ResourceQuota
+
+    assert granted([one("optional/dra.yaml", "ClusterRole")]) == {
+        ("resource.k8s.io", kind.PLURAL): {"list", "watch"} for kind in (ResourceSlice, ResourceClaim, DeviceClass)
+    }
+    assert granted([one("optional/limits.yaml", "Role")]) == {
+        ("", kind.PLURAL): {"list"} for kind in (LimitRange, ResourceQuota)
+    }
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_exec_is_given_in_one_namespace_by_its_own_file_and_nowhere_else(objects, manifest):
+    roles = [found for found in objects(manifest) if found["kind"] == "Role"]
+
+    assert ("pods/exec" in {resource for _, resource in granted(roles)}) == (manifest == "optional/gpu-exec.yaml")
+
+
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_no_cluster_role_writes_or_reaches_a_secret_or_a_shell(objects, manifest):
     roles = [found for found in objects(manifest) if found["kind"] == "ClusterRole"]
