@@ -19,7 +19,7 @@ from rig.service import service
 
 FOLLOWED = {
     "": ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "namespaces"),
-    "storage.k8s.io": ("storageclasses", "csinodes", "volumeattachments"),
+    "storage.k8s.io": ("storageclasses", "csinodes", "volumeattachments", "csidrivers", "csistoragecapacities"),
 }
 DOCUMENTED = {(group, kind, verb) for group, kinds in FOLLOWED.items() for kind in kinds for verb in ("list", "watch")}
 LINES = sorted((kind, verb) for _, kind, verb in DOCUMENTED)

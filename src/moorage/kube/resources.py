@@ -49,4 +49,6 @@ FOLLOWED = (
     Resource("storageclasses", "/apis/storage.k8s.io/v1/storageclasses", objects.StorageClass),
     Resource("csinodes", "/apis/storage.k8s.io/v1/csinodes", objects.CSINode),
     Resource("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments", objects.VolumeAttachment),
+    Resource("csidrivers", "/apis/storage.k8s.io/v1/csidrivers", objects.CSIDriver),
+    Resource("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities", objects.CSIStorageCapacity),
 )
