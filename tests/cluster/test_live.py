@@ -345,3 +345,48 @@ async def test_the_ledger_is_recounted(simulator, start, node, pod, caplog):
 
     await watching.until(lambda w: w.live.counters["ledger_drift"] == 1)
     assert [r.message for r in caplog.records if r.levelno >= logging.ERROR] == ["the ledger has drifted"]
+
+
+def notebook(pod, claim):
+    body = pod("p", cpu="1")
+    body["spec"]["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": claim}}]
+    return body
+
+
+async def test_without_the_right_to_read_claims_a_verdict_says_so_and_refuses_nothing_for_them(
+    simulator, start, node, pod
+):
+    simulator.add(node("n1"))
+    simulator.faults.revoke_right("persistentvolumeclaims")
+    watching = await start()
+    await watching.until(lambda w: all(h.listed or h.missing_right for h in w.live.status.feeds.values()))
+
+    verdict = watching.live.cluster.fit(notebook(pod, "claim-ada"))
+
+    assert verdict.prefilter is None
+    assert verdict.nodes["n1"].fits
+    assert verdict.undecided == (
+        "The pod's volumes were not fully checked: persistentvolumeclaims can't be read here.",
+    )
+
+
+async def test_with_the_right_to_read_claims_a_claim_that_is_missing_is_refused(simulator, start, node, pod):
+    simulator.add(node("n1"))
+    watching = await start()
+    await watching.until(lambda w: all(h.listed for h in w.live.status.feeds.values()))
+
+    verdict = watching.live.cluster.fit(notebook(pod, "claim-ada"))
+
+    assert verdict.prefilter.reasons == ('persistentvolumeclaim "claim-ada" not found',)
+    assert verdict.undecided == ()
+
+
+async def test_a_kind_that_the_server_does_not_serve_is_known_to_be_empty(simulator, start, node):
+    simulator.add(node("n1"))
+    simulator.faults.server_error(404, path="*/csistoragecapacities")
+
+    watching = await start()
+    await watching.until(lambda w: not w.live.cluster.unknown_kinds)
+
+    assert "does not serve" in watching.live.status.feeds["csistoragecapacities"].reason
+    assert not watching.live.status.stale

@@ -65,7 +65,7 @@ class LiveCluster:
         self._started = datetime.now(UTC)
         self._health = {resource.name: Health() for resource in self._resources}
         self._wake = asyncio.Event()
-        self._store = Store(on_change=self._wake.set, on_health=self._heard)
+        self._store = Store(on_change=self._wake.set, on_health=self._heard, followed=self._resources)
         self._json = NodeJson(
             self._store.cluster, gpu_details=gpu_details, labels=label_allow_list, gpus=GpuNames(tuple(gpu_resources))
         )

@@ -33,9 +33,10 @@ class Store:
         *,
         on_change: Callable[[], None] = lambda: None,
         on_health: Callable[[Resource, Health], None] = lambda _resource, _health: None,
-        cluster: Cluster | None = None,
+        followed: Iterable[Resource] = (),
     ) -> None:
-        self.cluster = cluster if cluster is not None else Cluster()
+        self.cluster = Cluster()
+        self.cluster.unknown_kinds = frozenset(kind.kind for kind in followed if not kind.required)
         # Nodes that may read differently since someone last took this set away.
         self.changed: set[str] = set()
         self._lists: dict[str, _List] = {}
@@ -102,6 +103,7 @@ class Store:
         for error in lot.unreadable:
             self.put_unreadable(resource, error)
         self._listed.add(resource.name)
+        self.cluster.unknown_kinds -= {resource.kind}
         self._on_change()
 
     def put(self, resource: Resource, item: Any) -> None:

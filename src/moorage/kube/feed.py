@@ -124,6 +124,10 @@ class Feed:
         except Forbidden:
             return self._failed(self.resource.missing_right, right=self.resource.missing_right)
         except NotFound:
+            if not self.resource.required and not self.health.listed:
+                # A kind that this server does not serve has no objects, which is all there is to know of it.
+                self._sink.begin(self.resource)
+                self._sink.end(self.resource)
             return self._failed(f"this API server does not serve {self.resource.name}")
         except ApiError as error:
             pause = self._failed(f"the API server answered {error.status}: {error.message}")

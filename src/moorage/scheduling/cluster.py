@@ -60,6 +60,8 @@ class Cluster:
         self.nodes: dict[str, NodeInfo] = {}
         self.pods: dict[str, PodInfo] = {}
         self.unreadable_objects: dict[tuple[str, str], Unreadable] = {}
+        # Kinds of which nothing is known, as opposed to kinds of which there is nothing.
+        self.unknown_kinds: frozenset[type[Object]] = frozenset()
         self.claim_users: dict[Key, set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}
         self._strangers: dict[str, NodeInfo] = {}

@@ -29,6 +29,7 @@ from moorage.scheduling.filters import (
     volumezone,
 )
 from moorage.scheduling.podinfo import DEFAULT_SCHEDULER
+from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
 if TYPE_CHECKING:
@@ -63,11 +64,14 @@ class Trial:
 
     def __init__(self, cluster: Cluster, pod: Pod | dict[str, Any]) -> None:
         self.ask = Ask(pod)
-        self.undecided = _undecided(self.ask, cluster)
+        skipped, unchecked = left_out(self.ask, cluster)
+        self.undecided = (*_undecided(self.ask, cluster), *unchecked)
         self.prefilter: NodeVerdict | None = None
         self._named = nodeaffinity.names(self.ask)
         self._checks: list[tuple[str, Check]] = []
         for plugin in PLUGINS:
+            if plugin.NAME in skipped:
+                continue
             prepared = plugin.prepare(self.ask, cluster)
             if isinstance(prepared, NodeVerdict):
                 self.prefilter = prepared
