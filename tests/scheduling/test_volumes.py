@@ -380,10 +380,10 @@ def test_one_node_does_not_mount_a_disk_twice(a_node, a_pod, mine, theirs, fits)
     assert verdict.nodes["n2"].fits
 
 
-def _limited(count: int | None, *, node: str = "n1", annotations=None) -> dict:
+def _limited(count: int | None, *, node: str = "n1") -> dict:
     allocatable = {} if count is None else {"allocatable": {"count": count}}
     return {
-        "metadata": {"name": node, "annotations": annotations or {}},
+        "metadata": {"name": node},
         "spec": {
             "drivers": [{"name": DRIVER, **allocatable}, {"name": "ebs.csi.aws.com", "allocatable": {"count": 1}}]
         },
@@ -450,20 +450,33 @@ def test_unbound_claims_and_attachments_count_too(a_node, a_pod):
     assert fits(pods=held, attachments=[attachment], count=3)
 
 
-@pytest.mark.parametrize("migrated", [True, False])
-def test_a_disk_of_an_in_tree_kind_counts_for_the_driver_that_took_over(a_node, a_pod, migrated):
-    marks = (
-        {"storage.alpha.kubernetes.io/migrated-plugins": "kubernetes.io/aws-ebs,kubernetes.io/gce-pd"}
-        if migrated
-        else {}
-    )
-    held = a_pod(
-        "held", on="n1", spec={"volumes": [{"name": "d", "awsElasticBlockStore": {"volumeID": "aws://z/vol-1"}}]}
-    )
-    cluster = Cluster.from_objects(nodes=[a_node()], pods=[held], csinodes=[_limited(9, annotations=marks)])
+@pytest.mark.parametrize("has_csi_node", [True, False])
+def test_a_disk_of_an_in_tree_kind_counts_for_the_driver_that_took_over(a_node, a_pod, has_csi_node):
+    def disk(name: str) -> dict:
+        return {"volumes": [{"name": "d", "awsElasticBlockStore": {"volumeID": name}}]}
 
-    verdict = cluster.fit(
-        a_pod("ask", spec={"volumes": [{"name": "d", "awsElasticBlockStore": {"volumeID": "vol-2"}}]})
-    )
+    held = a_pod("held", on="n1", spec=disk("aws://z/vol-1"))
+    csi_nodes = [_limited(9)] if has_csi_node else []
+    cluster = Cluster.from_objects(nodes=[a_node()], pods=[held], csinodes=csi_nodes)
 
-    assert verdict.fits is not migrated
+    assert cluster.fit(a_pod("ask", spec=disk("vol-2"))).fits is not has_csi_node
+    assert cluster.fit(a_pod("ask", spec=disk("vol-1"))).fits
+
+
+def test_a_volume_that_is_attached_but_not_mounted_counts_beside_the_ask_for_it(a_node, a_pod):
+    attachment = {
+        "metadata": {"name": "va"},
+        "spec": {"attacher": DRIVER, "nodeName": "n1", "source": {"persistentVolumeName": "pv"}},
+    }
+    common = {
+        "nodes": [a_node()],
+        "persistentvolumeclaims": [claim(volume="pv")],
+        "persistentvolumes": [volume(phase="Bound")],
+        "volumeattachments": [attachment],
+    }
+
+    def fits(count: int) -> bool:
+        return Cluster.from_objects(**common, csinodes=[_limited(count)]).fit(a_pod("ask", claims=["home"])).fits
+
+    assert not fits(1)
+    assert fits(2)

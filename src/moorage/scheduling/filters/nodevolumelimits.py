@@ -17,7 +17,7 @@ from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import claim_name, class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
@@ -30,13 +30,11 @@ REASON = "node(s) exceed max volume count"
 
 # The driver and its id of a volume, as far as they can be known.
 Handle = tuple[str, str]
-_MIGRATED = "storage.alpha.kubernetes.io/migrated-plugins"
 _DRIVERS = {
     "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
     "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
     "kubernetes.io/cinder": "cinder.csi.openstack.org",
     "kubernetes.io/azure-disk": "disk.csi.azure.com",
-    "kubernetes.io/vsphere-volume": "csi.vsphere.vmware.com",
     "kubernetes.io/portworx-volume": "pxd.portworx.com",
 }
 
@@ -55,12 +53,12 @@ def prepare(ask: Ask, cluster: Cluster) -> Prepared:
         new = _of_pod(ask.info, cluster, migrated)
         if not any(driver in limits for driver, _ in new):
             return None
-        attached: set[Handle] = set()
+        held: set[Handle] = set()
         for pod in node.special.values():
-            attached |= _of_pod(pod, cluster, migrated)
-        attached |= _of_attachments(node, cluster, migrated)
-        there = Counter(driver for driver, _ in attached)
-        more = Counter(driver for driver, _ in new - attached)
+            held |= _of_pod(pod, cluster, migrated)
+        # A volume that is attached already but that no pod here mounts counts once for itself and once more if asked.
+        there = Counter(driver for driver, _ in held | _of_attachments(node, cluster))
+        more = Counter(driver for driver, _ in new - held)
         return refusal if any(there[d] + count > limits[d] for d, count in more.items() if d in limits) else None
 
     return check
@@ -71,13 +69,12 @@ def _limits(csi_node: CSINode | None) -> dict[str, int]:
     return {d.name: d.allocatable.count for d in drivers if d.allocatable and d.allocatable.count is not None}
 
 
-def _migrated(csi_node: CSINode | None) -> frozenset[str]:
-    """The in-tree plugins whose volumes this node's kubelet leaves to CSI drivers."""
-    named = ((csi_node.metadata.annotations or {}) if csi_node else {}).get(_MIGRATED) or ""
-    return frozenset(named.split(",")) & _DRIVERS.keys()
+def _migrated(csi_node: CSINode | None) -> Collection[str]:
+    """The in-tree plugins whose volumes count for CSI drivers: since v1.36 all of them where there is a CSINode."""
+    return _DRIVERS.keys() if csi_node is not None else ()
 
 
-def _of_pod(pod: PodInfo, cluster: Cluster, migrated: frozenset[str]) -> set[Handle]:
+def _of_pod(pod: PodInfo, cluster: Cluster, migrated: Collection[str]) -> set[Handle]:
     handles = set()
     for name in (*pod.extra.claims, *pod.extra.ephemeral_claims):
         claim = cluster.get(PersistentVolumeClaim, name, namespace=pod.namespace)
@@ -90,7 +87,7 @@ def _of_pod(pod: PodInfo, cluster: Cluster, migrated: frozenset[str]) -> set[Han
     return handles
 
 
-def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster, migrated: frozenset[str]) -> Handle | None:
+def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster, migrated: Collection[str]) -> Handle | None:
     volume = cluster.get(PersistentVolume, (claim.spec.volume_name if claim.spec else None) or "")
     if volume is not None:
         return _of_volume(volume, migrated)
@@ -103,7 +100,7 @@ def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster, migrated: frozense
     return driver, f"unbound {claim.metadata.namespace or ''}/{claim.metadata.name}"
 
 
-def _of_volume(volume: PersistentVolume, migrated: frozenset[str]) -> Handle | None:
+def _of_volume(volume: PersistentVolume, migrated: Collection[str]) -> Handle | None:
     spec = volume.spec
     if spec is None:
         return None
@@ -113,13 +110,14 @@ def _of_volume(volume: PersistentVolume, migrated: frozenset[str]) -> Handle | N
     return (_DRIVERS[found[0]], found[1]) if found is not None and found[0] in migrated else None
 
 
-def _of_attachments(node: NodeInfo, cluster: Cluster, migrated: frozenset[str]) -> set[Handle]:
+def _of_attachments(node: NodeInfo, cluster: Cluster) -> set[Handle]:
     handles = set()
     for attachment in cluster.attachments_on(node.name):
-        source = attachment.spec.source if attachment.spec else None
-        volume = cluster.get(PersistentVolume, (source.persistent_volume_name if source else None) or "")
-        if volume is not None and (handle := _of_volume(volume, migrated)) is not None:
-            handles.add(handle)
+        spec = attachment.spec
+        name = spec.source.persistent_volume_name if spec and spec.source else None
+        volume = cluster.get(PersistentVolume, name or "")
+        if spec is not None and spec.attacher and volume is not None and volume.spec and volume.spec.csi:
+            handles.add((spec.attacher, volume.spec.csi.volume_handle))
     return handles
 
 
@@ -133,8 +131,6 @@ def _in_tree(source: Volume | VolumeSpec) -> tuple[str, str] | None:
         return "kubernetes.io/cinder", source.cinder.volume_id
     if source.azure_disk is not None:
         return "kubernetes.io/azure-disk", source.azure_disk.disk_uri
-    if source.vsphere_volume is not None:
-        return "kubernetes.io/vsphere-volume", source.vsphere_volume.volume_path
     if source.portworx_volume is not None:
         return "kubernetes.io/portworx-volume", source.portworx_volume.volume_id
     return None
