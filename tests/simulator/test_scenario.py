@@ -8,6 +8,7 @@ from moorage.errors import MoorageError
 from moorage.scheduling.cluster import Cluster
 from moorage.simulator import Simulator, scenario
 from moorage.simulator.dump import read_dump
+from moorage.simulator.traffic import Traffic
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ async def test_pods_that_run_hold_cards_by_name(cluster, until):
 
 
 async def test_pods_come_and_go_but_not_on_the_workstation(cluster, until):
-    traffic = scenario.Traffic(cluster, seed=3)
+    traffic = Traffic(cluster, seed=3)
     before = {pod["metadata"]["name"] for pod in cluster.list("pods")}
 
     for _ in range(30):

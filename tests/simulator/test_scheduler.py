@@ -3,6 +3,7 @@
 import pytest
 
 from moorage.simulator import Simulator
+from moorage.simulator.resources import kind_of
 
 
 @pytest.fixture
@@ -100,3 +101,37 @@ async def test_a_claim_of_a_class_that_waits_is_bound_with_its_pod(cluster, node
     await until(lambda: where(cluster, "p"))
 
     assert cluster.get("pvc", "default", "home")["status"]["phase"] == "Bound"
+
+
+def a_class(name, *, waits, default=False):
+    return {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": {
+            "name": name,
+            "annotations": {"storageclass.kubernetes.io/is-default-class": "true"} if default else {},
+        },
+        "provisioner": "simulator.moorage/volumes",
+        "volumeBindingMode": "WaitForFirstConsumer" if waits else "Immediate",
+    }
+
+
+async def test_a_claim_of_a_class_that_does_not_wait_is_bound_at_once(cluster, until):
+    amounts = {"requests": {"storage": "1Gi"}}
+    spec = {"storageClassName": "quick", "accessModes": ["ReadWriteOnce"], "resources": amounts}
+    cluster.add(a_class("quick", waits=False))
+
+    cluster.add(
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "home"}, "spec": spec},
+    )
+
+    await until(lambda: cluster.get("pvc", "default", "home")["status"]["phase"] == "Bound")
+
+
+async def test_a_claim_without_a_class_gets_the_default_one(cluster):
+    cluster.add(a_class("other", waits=True), a_class("usual", waits=True, default=True))
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+
+    made = cluster.api.create(kind_of("pvc"), "default", {"metadata": {"name": "home"}, "spec": spec})
+
+    assert made.body["spec"]["storageClassName"] == "usual"

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 _ACCOUNTS = BY_PLURAL["serviceaccounts"]
 _PRIORITIES = BY_PLURAL["priorityclasses"]
 _RUNTIMES = BY_PLURAL["runtimeclasses"]
+_CLASSES = BY_PLURAL["storageclasses"]
 _COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
 
 
@@ -33,6 +34,8 @@ def mutate(api: Api, kind: Kind, body: Json) -> None:
         _priority(api, body)
         _runtime(api, body)
         limitranges.fill_in(api, body)
+    elif kind.plural == "persistentvolumeclaims":
+        _storage_class(api, body)
 
 
 def validate(api: Api, kind: Kind, body: Json) -> None:
@@ -53,6 +56,18 @@ def _namespace(api: Api, kind: Kind, body: Json) -> None:
     if namespace["metadata"].get("deletionTimestamp"):
         why = f"unable to create new content in namespace {name} because it is being terminated"
         raise forbidden(kind, body["metadata"].get("name"), why)
+
+
+def _storage_class(api: Api, claim: Json) -> None:
+    """A claim that names no class gets the default one, the newest where there are several."""
+    spec = claim.get("spec") or {}
+    if spec.get("storageClassName") is not None:
+        return
+    mark = "storageclass.kubernetes.io/is-default-class"
+    marked = [held for held in api.all(_CLASSES) if (held["metadata"].get("annotations") or {}).get(mark) == "true"]
+    if marked:
+        newest = max(marked, key=lambda held: (held["metadata"]["creationTimestamp"], held["metadata"]["name"]))
+        spec["storageClassName"] = newest["metadata"]["name"]
 
 
 def _account(api: Api, pod: Json) -> None:

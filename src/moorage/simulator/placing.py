@@ -14,21 +14,17 @@ from typing import TYPE_CHECKING, Any
 from moorage import objects
 from moorage.errors import InvalidObject
 from moorage.objects import decode
-from moorage.simulator.resources import NODES, PODS, Kind
+from moorage.scheduling.cluster import KINDS, Cluster
+from moorage.simulator.resources import BY_PLURAL, NODES, PODS, Kind
 
 if TYPE_CHECKING:
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.verdict import Verdict
 
 Json = dict[str, Any]
-_OTHERS: dict[str, type[objects.Object]] = {
-    "persistentvolumeclaims": objects.PersistentVolumeClaim,
-    "persistentvolumes": objects.PersistentVolume,
-    "storageclasses": objects.StorageClass,
-    "csinodes": objects.CSINode,
-    "namespaces": objects.Namespace,
-    "volumeattachments": objects.VolumeAttachment,
-}
+_OTHERS = {kind.PLURAL: kind for kind in KINDS}
+# Everything that a verdict depends on; nodes first, so that a first look finds pods on nodes that are known.
+FOLLOWED = (NODES, PODS, *(BY_PLURAL[plural] for plural in _OTHERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +39,6 @@ class Placing:
     """A `scheduling.Cluster` that is kept up with the storage, and choices made on it."""
 
     def __init__(self) -> None:
-        from moorage.scheduling.cluster import Cluster
-
         self.cluster = Cluster()
 
     def see(self, kind: Kind, current: Json | None, previous: Json | None) -> bool:

@@ -18,6 +18,7 @@ from moorage.errors import MoorageError
 from moorage.simulator import scenario
 from moorage.simulator.dump import read_dump
 from moorage.simulator.simulator import Simulator
+from moorage.simulator.traffic import Traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         raise MoorageError(
             f"port {port} can't be had: {error.strerror}", hint="give another --port, or 0 for a free one"
         ) from error
-    traffic = None if dump else asyncio.create_task(scenario.Traffic(simulator).run())
+    traffic = None if dump else asyncio.create_task(Traffic(simulator).run())
     try:
         how = f"--server {simulator.url}"
         if kubeconfig_out is not None:

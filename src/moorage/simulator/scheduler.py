@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidObject
 from moorage.simulator.events import Recorder
 from moorage.simulator.following import Follower
-from moorage.simulator.placing import Placing
+from moorage.simulator.placing import FOLLOWED, Placing
 from moorage.simulator.podstatus import with_condition
-from moorage.simulator.resources import BY_PLURAL, PODS
+from moorage.simulator.resources import PODS
 from moorage.simulator.status import Refusal
 from moorage.simulator.subresources import bind
-from moorage.simulator.volumes import bind_claims
+from moorage.simulator.volumes import CLAIMS, bind_at_once, bind_claims
 
 if TYPE_CHECKING:
     from moorage.simulator.api import Api
@@ -28,16 +28,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 NAME = "default-scheduler"
-_FOLLOWED = (
-    "nodes",
-    "pods",
-    "persistentvolumeclaims",
-    "persistentvolumes",
-    "storageclasses",
-    "csinodes",
-    "namespaces",
-    "volumeattachments",
-)
 
 
 class Scheduler:
@@ -47,7 +37,7 @@ class Scheduler:
         self._api = api
         self._events = Recorder(api, NAME)
         self._placing = Placing()
-        self._follower = Follower(api.storage, [BY_PLURAL[plural] for plural in _FOLLOWED])
+        self._follower = Follower(api.storage, list(FOLLOWED))
         self._pending: set[tuple[str, str]] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -75,6 +65,8 @@ class Scheduler:
             current = change.current.body if change.current else None
             previous = change.previous.body if change.previous else None
             matters |= self._placing.see(kind, current, previous)
+            if kind is CLAIMS and current is not None:
+                bind_at_once(self._api, current)
             if kind is PODS:
                 place = tuple(change.key.split("/", 1))
                 if current is not None and _waits(current):

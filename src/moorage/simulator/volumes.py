@@ -26,6 +26,17 @@ def bind_claims(api: Api, pod: Json) -> None:
             provision(api, claim)
 
 
+def bind_at_once(api: Api, claim: Json) -> None:
+    """A claim of a class that doesn't wait for a pod gets its volume as soon as it is there."""
+    spec = claim["spec"]
+    kind = api.find(CLASSES, None, spec.get("storageClassName") or "")
+    if kind is None or spec.get("volumeName") or claim["metadata"].get("deletionTimestamp"):
+        return
+    waits = kind.get("volumeBindingMode") == "WaitForFirstConsumer"
+    if not waits and kind.get("provisioner") != "kubernetes.io/no-provisioner":
+        provision(api, claim)
+
+
 def provision(api: Api, claim: Json) -> None:
     """Make a volume for this claim and bind the two."""
     metadata, spec = claim["metadata"], claim["spec"]
