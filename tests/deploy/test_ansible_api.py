@@ -14,6 +14,9 @@ import pytest
 
 from moorage.simulator import Simulator, builders
 
+# A run of Ansible is many processes; on a machine with much else to do it takes its time.
+pytestmark = pytest.mark.timeout(400)
+
 CARD_LABELS = {"nvidia.com/gpu.product": "NVIDIA-GeForce-RTX-4090", "nvidia.com/gpu.memory": "24576"}
 
 

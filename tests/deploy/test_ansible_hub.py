@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+# A run of Ansible is many processes; on a machine with much else to do it takes its time.
+pytestmark = pytest.mark.timeout(400)
+
 OWN_VALUES = {
     "hub": {
         "initContainers": [{"name": "mine", "image": "busybox"}],
