@@ -69,6 +69,7 @@ def _paired(cards: list[Card]) -> list[Card]:
     card.model, card.memory_total = card.model or other.model, card.memory_total or other.memory_total
     card.sources = {**other.sources, **card.sources}
     card.seen_by += other.seen_by
+    card.facts = [*card.facts, *other.facts]
     return [one for one in cards if one is not other]
 
 

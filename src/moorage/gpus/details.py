@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from moorage.gpus.allocation import Standing
 from moorage.gpus.merge import STALE_AFTER, Card
 from moorage.gpus.words import notes
 
 if TYPE_CHECKING:
-    from moorage.gpus.allocation import Standing
+    from collections.abc import Sequence
+
     from moorage.gpus.facts import Holder
 
 # Whose names may be seen. The page is one for all readers, so what is not for all is not in it.
@@ -67,7 +70,7 @@ def detail(
         "stale": age is not None and age > STALE_AFTER,
         "sources": card.sources,
         "unknown": unknown,
-        "notes": notes(card, standing, sharing=sharing, idle=idle, processes=card.processes),
+        "notes": notes(card, standing, sharing=sharing, idle=idle),
         "disagreements": list(card.disagreements),
     }
 
@@ -85,5 +88,30 @@ def mebibytes(amount: int | None) -> str:
     return "Unknown" if amount is None else f"{amount} MiB"
 
 
+@lru_cache(maxsize=1024)
 def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def slice_details(card: Card, standing: Sequence[Standing], *, policy: HolderPolicy) -> list[dict[str, Any]] | None:
+    if not card.parts:
+        return None
+    found = []
+    for number, part in enumerate(card.parts):
+        state = standing[number] if number < len(standing) else Standing(state="unknown", text="unknown")
+        found.append(
+            {
+                "profile": part.profile,
+                "uuid": part.uuid,
+                "instance": part.instance,
+                "memory_total": mebibytes(part.memory_total),
+                "memory_used": mebibytes(part.memory_used),
+                "memory_free": mebibytes(part.memory_free),
+                "utilization": part.utilization,
+                "state": state.state,
+                "state_text": state.text,
+                "available": state.available,
+                "holder": ", ".join(shown(part.holders, policy=policy)) or None,
+            }
+        )
+    return found

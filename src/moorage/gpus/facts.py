@@ -5,6 +5,7 @@ one.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -77,6 +78,7 @@ def plain_uuid(device: str | None) -> str | None:
     return text or None
 
 
+@lru_cache(maxsize=4096)
 def plain_pci(address: str | None) -> str | None:
     """A PCI address in one spelling (`00000000:1A:00.0`), or None where it is none."""
     found = _PCI.fullmatch(address.strip()) if address else None
@@ -86,11 +88,13 @@ def plain_pci(address: str | None) -> str | None:
     return f"{domain or '':0>8}:{bus:0>2}:{slot:0>2}.{function}".upper()
 
 
+@lru_cache(maxsize=4096)
 def is_unified_model(model: str | None) -> bool:
     """Whether cards of this name have no memory of their own but share the system's."""
     return bool(model and _UNIFIED.search(model))
 
 
+@lru_cache(maxsize=4096)
 def model_key(model: str) -> str:
     """Two spellings of one model (a driver's and a label's) have the same key."""
     key = re.sub(r"[^a-z0-9.]+", " ", model.lower()).strip()
@@ -99,6 +103,7 @@ def model_key(model: str) -> str:
     return key
 
 
+@lru_cache(maxsize=4096)
 def same_model(one: str, other: str) -> bool:
     """Whether two names are of one model; a label may leave a part of the name away."""
     first, second = model_key(one), model_key(other)

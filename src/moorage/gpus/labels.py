@@ -6,6 +6,7 @@ Labels describe one model for each node. They are facts about the node, never ab
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -62,6 +63,7 @@ def read(labels: Mapping[str, str]) -> LabelFacts:
     return _present(labels)
 
 
+@lru_cache(maxsize=4096)
 def words(product: str) -> str:
     """A label's spelling of a model as people write it: `NVIDIA-GeForce-RTX-4090` is `NVIDIA GeForce RTX 4090`."""
     parts = re.split(r"[-_]", product)

@@ -56,6 +56,7 @@ class Card(msgspec.Struct, kw_only=True):
     seen_by: tuple[str, ...] = ()
     disagreements: tuple[str, ...] = ()
     missing: bool = False  # no source that should see it does
+    facts: list[CardFact] = []
 
 
 def merge(facts: Iterable[CardFact], *, now: float) -> list[Card]:
@@ -110,7 +111,7 @@ def _unless_other(group: list[CardFact] | None, fact: CardFact) -> list[CardFact
 
 
 def _card(group: list[CardFact], *, now: float) -> Card:
-    card = Card(sources={}, why={})
+    card = Card(sources={}, why={}, facts=group)
     if len(group) > 1:
         group.sort(key=lambda fact: _RANK.get(fact.source, 99))
     sources = card.sources

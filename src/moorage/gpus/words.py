@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from moorage.gpus.merge import Card
 
 # A desktop or a driver's own contexts stay below this; from here on it is worth a word.
-_WORTH_A_WORD = 100  # MiB
+WORTH_A_WORD = 100  # MiB
 _IDLE_WORTH_A_WORD = 600  # seconds
 
 
@@ -34,45 +34,45 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} d"
 
 
-def notes(
-    card: Card, standing: Standing, *, sharing: str | None, idle: int | None, processes: int | None = None
-) -> list[str]:
+def notes(card: Card, standing: Standing, *, sharing: str | None, idle: int | None) -> list[str]:
     """What the card does, as a hint beside its standing. None of it changes what the scheduler gives."""
     found: list[str] = []
     used, total, free = card.memory_used, card.memory_total, card.memory_free
+    state, busy = standing.state, card.utilization
     unified = card.memory_kind == "unified"
     if unified:
         found.append(_unified(total, free))
-    elif used is not None and used >= _WORTH_A_WORD:
-        found += _memory(standing, used, total, processes=processes)
-    if standing.slots > 1 and not card.parts and standing.state in ("free", "shared", "held", "unknown"):
+    elif used is not None and used >= WORTH_A_WORD and state in ("free", "unknown"):
+        found += _memory(state, used, total, processes=card.processes)
+    if standing.slots > 1 and not card.parts and state in ("free", "shared", "held", "unknown"):
         found.append(_shared(standing, sharing, total=None if unified else total, free=None if unified else free))
-    if card.mig or card.parts:
+    if card.parts or card.mig:
         found.append(
             "split into MIG slices: a slice is asked for by itself, and the card has no utilization of its own"
         )
-    if standing.state in ("held", "shared") and idle is not None and idle >= _IDLE_WORTH_A_WORD:
-        found.append(f"held, but idle for {duration(idle)}")
-    if standing.state in ("held", "shared") and used and total and used * 20 >= total * 17 and card.utilization == 0:
-        found.append("memory is nearly full while nothing runs: model servers reserve it when they start")
-    if card.utilization == 100 and used == 0:
+    if state in ("held", "shared"):
+        if idle is not None and idle >= _IDLE_WORTH_A_WORD:
+            found.append(f"held, but idle for {duration(idle)}")
+        if busy == 0 and used and total and used * 20 >= total * 17:
+            found.append("memory is nearly full while nothing runs: model servers reserve it when they start")
+    if busy == 100 and used == 0:
         found.append("reads 100 % with no memory in use: some cards do so while nothing runs")
-    if card.xid and card.xid not in APPLICATION_XIDS and standing.state != "out_of_service":
+    if card.xid and card.xid not in APPLICATION_XIDS and state != "out_of_service":
         found.append(f"the driver's last error was Xid {card.xid}")
     if card.problem and card.problem not in standing.text:
         found.append(card.problem)
     return found
 
 
-def _memory(standing: Standing, used: int, total: int | None, *, processes: int | None) -> list[str]:
+def _memory(state: str, used: int, total: int | None, *, processes: int | None) -> list[str]:
     much = total is not None and used * 2 >= total
-    if standing.state == "free":
+    if state == "free":
         if processes == 0 and used >= 1024:
             return [f"free, but {gigabytes(used)} GB were not released by a program that has ended"]
         if much and total is not None:
             return [f"free to schedule, but {gigabytes(used)} of {gigabytes(total)} GB are in use outside Kubernetes"]
         return [f"free; {gigabytes(used)} GB used outside the cluster"]
-    if standing.state == "unknown" and much and total is not None:
+    if state == "unknown" and much and total is not None:
         return [f"{gigabytes(used)} of {gigabytes(total)} GB are in use; by whom is not known"]
     return []
 

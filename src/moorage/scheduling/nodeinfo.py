@@ -46,6 +46,7 @@ class NodeInfo:
         "allocatable",
         "blocking_taints",
         "capacity",
+        "generation",
         "images",
         "labels",
         "name",
@@ -74,6 +75,8 @@ class NodeInfo:
         self.special: dict[str, PodInfo] = {}
         self.nominated: dict[str, PodInfo] = {}
         self.unreadable: dict[str, Unreadable] = {}
+        # Grows with each change of the node or of the pods on it, so that others see whether they need look again.
+        self.generation = 0
 
     @property
     def unreadable_pods(self) -> int:
@@ -96,6 +99,7 @@ class NodeInfo:
         # The API server copies capacity where allocatable is absent.
         if status is not None and status.allocatable is None:
             allocatable = capacity
+        self.generation += 1
         self.allocatable, self.capacity = allocatable, capacity
         self.labels = {intern(name): intern(value or "") for name, value in (node.metadata.labels or {}).items()}
         self.unschedulable = bool(spec and spec.unschedulable)
@@ -111,12 +115,14 @@ class NodeInfo:
 
     def forget_node(self) -> None:
         """The node is gone; pods that still name it stay counted until they go themselves."""
+        self.generation += 1
         self.node = None
         self.labels, self.taints, self.blocking_taints, self.unschedulable = {}, (), (), False
         self.allocatable, self.capacity, self.images = Totals(), Totals(), ()
 
     def add(self, pod: PodInfo) -> None:
         """Count a pod here; the same uid counts once."""
+        self.generation += 1
         uid, pods = pod.uid, self.pods
         former = pods.get(uid)
         pods[uid] = pod
@@ -134,6 +140,7 @@ class NodeInfo:
         """Stop counting a pod; an unknown uid changes nothing."""
         pod = self.pods.pop(uid, None)
         if pod is not None:
+            self.generation += 1
             self.special.pop(uid, None)
             self.requested.subtract(pod.requests)
 

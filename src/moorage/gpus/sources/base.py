@@ -5,7 +5,8 @@ at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -34,35 +35,61 @@ class Source(Protocol):
         """Why nothing (or nothing fresh) is known of this node, in plain words."""
 
 
-# A card that is still told after this long is not stale on any page.
+# A card that is told again after this long is not stale on any page.
 _TELL_AT_LEAST_EVERY = 45.0
-_SMALL_CHANGE = {"utilization": 4, "memory_used": 64, "memory_free": 64}
-_NOT_COMPARED = frozenset({"taken_at", "temperature"})
+_SMALL_CHANGE = (("utilization", 4), ("memory_used", 64), ("memory_free", 64))
+_READING = ("taken_at", "memory_used", "memory_free", "utilization", "temperature")
+_shape = attrgetter(*(field for field in CardFact.__struct_fields__ if field not in _READING))
+
+
+def shape_of(facts: Sequence[CardFact]) -> list[tuple[Any, ...]]:
+    """All that facts say but their readings; of equal facts it is equal."""
+    return [_shape(fact) for fact in facts]
+
+
+class Known(tuple[CardFact, ...]):  # noqa: SLOT001 # a tuple's kind can have no slots of its own
+    """The cards of one node, and their shape: all that they say but the readings.
+
+    While the shape stays equal it stays the same object, so that nobody has to compare it again.
+    """
+
+    shape: list[tuple[Any, ...]]
+
+    @classmethod
+    def after(cls, before: Known | None, facts: Sequence[CardFact]) -> Known:
+        known = cls(facts)
+        known.shape = shape_of(facts)
+        if before is not None and before.shape == known.shape:
+            known.shape = before.shape
+        return known
+
+    def is_news(self, before: Known) -> bool:
+        """Whether a reader would see a difference that matters."""
+        if self.shape is not before.shape:
+            return True
+        return any(_differ(old, new) for old, new in zip(before, self, strict=True))
+
+
+NOTHING = Known.after(None, ())
 
 
 class Told(msgspec.Struct):
     """What was last told of one node, so that readers are not woken for nothing."""
 
-    facts: tuple[CardFact, ...] = ()
+    known: Known = NOTHING
     at: float = 0.0
 
-    def is_news(self, facts: Sequence[CardFact], *, now: float) -> bool:
+    def is_news(self, known: Known, *, now: float) -> bool:
         """Whether these facts are worth a new revision; remembers them if so."""
-        recent = len(facts) == len(self.facts) and now - self.at < _TELL_AT_LEAST_EVERY
-        if recent and not any(_differ(old, new) for old, new in zip(self.facts, facts, strict=True)):
+        if now - self.at < _TELL_AT_LEAST_EVERY and not known.is_news(self.known):
             return False
-        self.facts, self.at = tuple(facts), now
+        self.known, self.at = known, now
         return True
 
 
 def _differ(old: CardFact, new: CardFact) -> bool:
-    for field in CardFact.__struct_fields__:
-        if field in _NOT_COMPARED:
-            continue
+    for field, small in _SMALL_CHANGE:
         before, after = getattr(old, field), getattr(new, field)
-        if before == after:
-            continue
-        small = _SMALL_CHANGE.get(field)
-        if small is None or before is None or after is None or abs(before - after) > small:
+        if before != after and (before is None or after is None or abs(before - after) > small):
             return True
     return False

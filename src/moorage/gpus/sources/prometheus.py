@@ -19,7 +19,7 @@ import msgspec
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER
 from moorage.gpus.sources import http, metrics
-from moorage.gpus.sources.base import OnChange, Told
+from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
 from moorage.gpus.sources.series import Sample, parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
 from moorage.scheduling.nodeinfo import NodeInfo
@@ -78,14 +78,14 @@ class Prometheus:
         self._every = every
         self._deadline = deadline
         self._clock = clock
-        self._facts: dict[str, tuple[CardFact, ...]] = {}
+        self._facts: dict[str, Known] = {}
         self._told: dict[str, Told] = {}
         self._answered_at: float | None = None
         self._problem: str | None = "prometheus: no answer yet"
         self._session: aiohttp.ClientSession | None = None
 
     def facts(self, node: NodeView) -> Sequence[CardFact]:
-        found = self._facts.get(node.name, ())
+        found = self._facts.get(node.name, NOTHING)
         if found and self._answered_at is not None and self._clock() - self._answered_at > DROPPED_AFTER:
             return ()
         return found
@@ -128,7 +128,8 @@ class Prometheus:
                 fresh[node] = (*fresh.get(node, ()), *read(own, source=self.name, taken_at=taken_at))
                 if number % 100 == 99:
                     await asyncio.sleep(0)
-        before, self._facts = self._facts, fresh
+        before = self._facts
+        self._facts = {node: Known.after(before.get(node), facts) for node, facts in fresh.items()}
         recovered = self._problem is not None
         self._problem, self._answered_at = None, now
         if not fresh and (nvidia or amd):
@@ -139,7 +140,7 @@ class Prometheus:
             [
                 node
                 for node in before.keys() | fresh.keys()
-                if self._told.setdefault(node, Told()).is_news(fresh.get(node, ()), now=now) or recovered
+                if self._told.setdefault(node, Told()).is_news(self._facts.get(node, NOTHING), now=now) or recovered
             ]
         )
 

@@ -17,7 +17,7 @@ import msgspec
 
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER, STALE_AFTER
-from moorage.gpus.sources.base import Told
+from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 class Place(msgspec.Struct):
     """What is known of one node."""
 
-    facts: tuple[CardFact, ...] = ()
+    facts: Known = NOTHING
     answered_at: float | None = None
     failures: int = 0
     rests_until: float = 0.0
@@ -152,8 +152,8 @@ class Sweep(ABC, Generic[Target]):
             self._failed(place, f"{type(error).__name__}")
         else:
             now = self.clock()
-            news = place.told.is_news(facts, now=now) or place.failures > 0
-            place.facts, place.answered_at = tuple(facts), now
+            place.facts, place.answered_at = Known.after(place.facts, facts), now
+            news = place.told.is_news(place.facts, now=now) or place.failures > 0
             place.failures, place.problem, place.rests_until = 0, None, 0.0
         finally:
             place.asking = False
