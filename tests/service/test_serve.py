@@ -10,6 +10,9 @@ import sys
 import httpx2
 import pytest
 
+from moorage.errors import MoorageError
+from moorage.service.managed import managed_by_hub
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -161,3 +164,34 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(simulator) -> None:
     assert process.returncode == 2
     assert err.decode().startswith("moorage: can't listen on 127.0.0.1 port")
     assert len(err.decode().splitlines()) == 1
+
+
+async def test_a_hub_can_run_it_as_its_service(start, tmp_path) -> None:
+    (tmp_path / "tokens").write_text(f"hub:reader:{'t' * 32}\n")
+    port = free_port()
+    service = await start(
+        JUPYTERHUB_SERVICE_URL=f"http://127.0.0.1:{port}",
+        JUPYTERHUB_SERVICE_PREFIX="/services/moorage/",
+        MOORAGE_TOKEN_FILE=str(tmp_path / "tokens"),
+    )
+    await service.ready()
+
+    async with httpx2.AsyncClient(headers={"Authorization": f"token {'t' * 32}"}) as client:
+        shown = await client.get(f"{service.url}/services/moorage/api/v1/cluster/resources")
+        plain = await client.get(f"{service.url}/api/v1/cluster/resources")
+        page = await client.get(f"{service.url}/services/moorage/")
+        script = await client.get(f"{service.url}/services/moorage/dashboard/app.js")
+
+    await service.end()
+    assert [answer.status_code for answer in (shown, plain, page, script)] == [200, 200, 200, 200]
+
+
+def test_what_a_hub_says_gives_way_to_our_own_settings() -> None:
+    hub = {"JUPYTERHUB_SERVICE_URL": "http://127.0.0.1:9000", "JUPYTERHUB_SERVICE_PREFIX": "/services/m/"}
+
+    found = managed_by_hub({**hub, "MOORAGE_TOKEN_FILE": "t", "MOORAGE_PORT": "1"})
+
+    assert found == {"host": "127.0.0.1", "root_path": "/services/m"}
+    assert managed_by_hub({}) == {}
+    with pytest.raises(MoorageError, match="to everybody"):
+        managed_by_hub(hub)

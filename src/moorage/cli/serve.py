@@ -1,5 +1,6 @@
 """`moorage serve`: every setting of the service as an option."""
 
+import os
 import types
 import typing
 from pathlib import Path
@@ -63,10 +64,12 @@ def _metavar(kind: Any, name: str) -> str:
     help="Run the HTTP service. Every option is also an environment variable, which is named behind it.",
 )
 def serve(**given: Any) -> None:
+    from moorage.service.managed import managed_by_hub
     from moorage.service.run import run
 
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        chosen = {name: value for name, value in given.items() if value is not None}
+        settings = Settings(**{**managed_by_hub(os.environ), **chosen})
     except ValidationError as exc:
         raise MoorageError(_sentence(exc)) from exc
     run(settings)

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import moorage
 from moorage.service import dashboard, fit, health, hub_config, images, resources, streaming
@@ -38,13 +39,25 @@ def create_router(settings: Settings | None = None, *, parts: Parts | None = Non
     return router
 
 
+class UnderPath:
+    """For a proxy that passes on the path as it is, such as JupyterHub's: what is before ours is the root path."""
+
+    def __init__(self, app: ASGIApp, *, prefix: str) -> None:
+        self._app = app
+        self._prefix = prefix
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and f"{scope['path']}/".startswith(f"{self._prefix}/"):
+            scope = {**scope, "root_path": self._prefix}
+        await self._app(scope, receive, send)
+
+
 def create_app(settings: Settings | None = None, *, parts: Parts | None = None) -> FastAPI:
     settings = settings if settings is not None else Settings()
     app = FastAPI(
         title="moorage",
         version=moorage.__version__,
         description=DESCRIPTION,
-        root_path=settings.root_path,
         # FastAPI's own pages load their scripts from elsewhere, which a closed network does not allow.
         docs_url=None,
         redoc_url=None,
@@ -54,6 +67,8 @@ def create_app(settings: Settings | None = None, *, parts: Parts | None = None) 
             Exception: answer_error,
         },
     )
+    if settings.root_path:
+        app.add_middleware(UnderPath, prefix=settings.root_path)
     app.include_router(create_router(settings, parts=parts), prefix=PREFIX)
     app.include_router(health.router)
     dashboard.add_to(app)
