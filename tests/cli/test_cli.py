@@ -116,23 +116,46 @@ async def test_images_by_environment(moorage, dump) -> None:
     assert [image["reference"] for image in ended.json()] == ["quay.io/x/lab:1"]
 
 
-async def test_watch_shows_each_change(simulator, node, pod, tmp_path) -> None:
+async def watched(*source: str):
+    """`moorage nodes --watch` as a process."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "moorage.cli", "nodes", "--watch", *source), stdout=asyncio.subprocess.PIPE
+    )
+
+
+async def until_shown(process, text: bytes) -> None:
+    async with asyncio.timeout(30):
+        while text not in await process.stdout.readline():
+            assert not process.stdout.at_eof()
+
+
+async def test_watch_of_a_cluster_shows_each_change(simulator, node, pod, tmp_path) -> None:
     simulator.add(node("a", cpu="4"))
     simulator.kubeconfig(tmp_path / "kubeconfig")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "moorage.cli", "nodes", "--watch", "--kubeconfig", str(tmp_path / "kubeconfig")),
-        stdout=asyncio.subprocess.PIPE,
-    )
+    process = await watched("--kubeconfig", str(tmp_path / "kubeconfig"))
     try:
-        async with asyncio.timeout(30):
-            while b"4/4" not in await process.stdout.readline():
-                pass
-            simulator.add(pod("p", on="a", cpu="1"))
-            while b"3/4" not in await process.stdout.readline():
-                pass
+        await until_shown(process, b"4/4")
+        simulator.add(pod("p", on="a", cpu="1"))
+        await until_shown(process, b"3/4")
     finally:
         process.kill()
         await process.communicate()
+
+
+async def test_watch_of_a_service_shows_each_change(simulator, node, pod) -> None:
+    simulator.add(node("a", cpu="4"))
+    async with serving(Settings(port=0, api_server=simulator.url)) as (url, parts):
+        async with asyncio.timeout(10):
+            while parts.live.snapshot is None:
+                await asyncio.sleep(0.02)
+        process = await watched("--server", url)
+        try:
+            await until_shown(process, b"4/4")
+            simulator.add(pod("p", on="a", cpu="1"))
+            await until_shown(process, b"3/4")
+        finally:
+            process.kill()
+            await process.communicate()
 
 
 BAD = [
