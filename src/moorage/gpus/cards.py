@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.gpus.picture import Picture, draw
 from moorage.gpus.sources.hami import Hami
 from moorage.gpus.sources.podstatus import PodStatus
+from moorage.gpus.summary import summarize
 from moorage.gpus.units import units as units_of
 from moorage.gpus.view import NodeView, view_of
 
@@ -52,6 +53,7 @@ class Cards:
         self._why_no_activity = "no source of GPU metrics tells it of this card" if self._active else NO_SOURCE
         self._pictures: dict[str, Picture] = {}
         self._views: dict[str, _Seen] = {}
+        self._look_for_gone_at = 100
 
     async def run(self, on_change: OnChange) -> None:
         """Run every source until cancelled. One that breaks is started again and never takes another with it."""
@@ -116,6 +118,16 @@ class Cards:
                 found += units(view)
         return found
 
+    def more(self, node: NodeInfo | NodeView) -> dict[str, Any]:
+        """What a node's JSON says of its cards beside `gpu_details`: a summary, and devices that claims give."""
+        view = self._view(node)
+        if view is None:
+            return {}
+        return {
+            "gpu_summary": summarize(self.details(node), self.units(view), extra=self._extra),
+            "gpu_claims": self.claimable_units(view),
+        }
+
     def _view(self, node: NodeInfo | NodeView) -> NodeView | None:
         """The node as cards see it; made anew only where the node or a pod on it has changed."""
         if isinstance(node, NodeView):
@@ -128,7 +140,16 @@ class Cards:
             self._views.pop(node.name, None)
         else:
             self._views[node.name] = _Seen(node, view)
+            if len(self._views) > self._look_for_gone_at:
+                self._forget_gone()
         return view
+
+    def _forget_gone(self) -> None:
+        """Nodes come and go in clusters that grow and shrink by themselves."""
+        for name in [name for name, seen in self._views.items() if seen.is_gone]:
+            del self._views[name]
+            self._pictures.pop(name, None)
+        self._look_for_gone_at = 2 * len(self._views) + 100
 
     def _told(self, sources: Sequence[Source], view: NodeView) -> list[Sequence[CardFact]]:
         found: list[Sequence[CardFact]] = []
@@ -160,6 +181,10 @@ class _Seen:
         self._node = node
         self._generation = node.generation
         self._nominated = list(node.nominated.values())
+
+    @property
+    def is_gone(self) -> bool:
+        return self._node.node is None
 
     def is_current(self, node: NodeInfo) -> bool:
         return (

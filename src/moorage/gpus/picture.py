@@ -6,6 +6,7 @@ replaced. Anything else draws the picture anew.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,6 +37,7 @@ class Drawn(msgspec.Struct):
     place: int | None  # of its only reading among the facts; None where it has none
     more_notes: list[str]
     blank: tuple[bool, bool, bool]  # which of used, free and utilization the reading leaves out
+    blanks: bool  # whether it leaves out any
     key: str | int | None
     hands: object  # who holds the card: its holders, or its state where they are not known
     busy_at: float | None  # when it was last seen at work, or came into these hands
@@ -62,54 +64,56 @@ class Picture(msgspec.Struct):
             fresh = facts.shape if isinstance(facts, Known) else shape_of(facts)
             if fresh is not shape and fresh != shape:
                 return None
-        facts = told[0] if len(told) == 1 else [fact for facts in told for fact in facts]
-        for one in self.drawn:
-            if one.place is not None and not self._read(one, facts[one.place], now):
-                return None
-        return self.entries
+        return self.entries if self._read(told[0] if len(told) == 1 else list(chain(*told)), now) else None
 
-    def _read(self, one: Drawn, fact: CardFact, now: float) -> bool:
-        """Put a reading in the place of the one before; False where it says less or more than that.
+    def _read(self, facts: Sequence[CardFact], now: float) -> bool:
+        """Put readings in the place of those before; False where one says less or more than that.
 
         It is done for every card of the cluster at once, so it does nothing twice.
         """
-        taken_at = fact.taken_at
-        used, free, busy = fact.memory_used, fact.memory_free, fact.utilization
-        if (
-            taken_at is None
-            or now - taken_at > DROPPED_AFTER
-            or (used is None) is not one.blank[0]
-            or (free is None) is not one.blank[1]
-            or (busy is None) is not one.blank[2]
-        ):
-            return False
-        age = int(now - taken_at) if now > taken_at else 0
-        stale = age > STALE_AFTER
-        if stale and self.trouble:
-            return False
-        idle = None
-        if busy is not None:
-            if busy or one.busy_at is None:
-                one.busy_at = taken_at
-            idle = int(taken_at - one.busy_at)
-        if one.plain and (
-            used and busy if one.hands != "free" else used is not None and used < WORTH_A_WORD and not busy
-        ):
-            told = one.more_notes
-        else:
-            card = one.card
-            card.taken_at, card.memory_used, card.memory_free, card.utilization = taken_at, used, free, busy
-            told = [*notes(card, one.standing, sharing=self.sharing, idle=idle), *one.more_notes]
-        entry = one.entry
-        entry["memory_used"] = "Unknown" if used is None else f"{used} MiB"
-        entry["memory_free"] = "Unknown" if free is None else f"{free} MiB"
-        entry["utilization"] = busy
-        entry["idle_seconds"] = idle
-        entry["temperature"] = fact.temperature
-        entry["age_seconds"] = age
-        entry["taken_at"] = timestamp(taken_at)
-        entry["stale"] = stale
-        entry["notes"] = told
+        read_at: float | None = None
+        age, stale, moment = 0, False, ""
+        for one in self.drawn:
+            if one.place is None:
+                continue
+            fact = facts[one.place]
+            used, free, busy, taken_at = fact.memory_used, fact.memory_free, fact.utilization, fact.taken_at
+            incomplete = used is None or free is None or busy is None or one.blanks
+            if incomplete and (used is None, free is None, busy is None) != one.blank:
+                return False
+            if taken_at is None or taken_at != read_at:
+                if taken_at is None or now - taken_at > DROPPED_AFTER:
+                    return False
+                age = int(now - taken_at) if now > taken_at else 0
+                stale = age > STALE_AFTER
+                if stale and self.trouble:
+                    return False
+                read_at, moment = taken_at, timestamp(taken_at)
+            idle = None
+            if busy is not None:
+                if busy or one.busy_at is None:
+                    one.busy_at = taken_at
+                    idle = 0
+                else:
+                    idle = int(taken_at - one.busy_at)
+            if one.plain and (
+                used and busy if one.hands != "free" else used is not None and used < WORTH_A_WORD and not busy
+            ):
+                told = one.more_notes
+            else:
+                card = one.card
+                card.taken_at, card.memory_used, card.memory_free, card.utilization = taken_at, used, free, busy
+                told = [*notes(card, one.standing, sharing=self.sharing, idle=idle), *one.more_notes]
+            entry = one.entry
+            entry["memory_used"] = "Unknown" if used is None else f"{used} MiB"
+            entry["memory_free"] = "Unknown" if free is None else f"{free} MiB"
+            entry["utilization"] = busy
+            entry["idle_seconds"] = idle
+            entry["temperature"] = fact.temperature
+            entry["age_seconds"] = age
+            entry["taken_at"] = moment
+            entry["stale"] = stale
+            entry["notes"] = told
         return True
 
 
@@ -168,7 +172,9 @@ def draw(
             and card.memory_kind == "dedicated"
             and not (card.mig or card.parts or card.problem or card.xid)
         )
-        picture.drawn.append(Drawn(card, standing[at], entry, None, more_notes, blank, key, hands, busy_at, plain))
+        picture.drawn.append(
+            Drawn(card, standing[at], entry, None, more_notes, blank, any(blank), key, hands, busy_at, plain)
+        )
     picture.drawn.sort(key=lambda one: one.entry["index"])
     picture.entries = [one.entry for one in picture.drawn]
     picture.simple = _place_readings(picture.drawn, every, len(facts))
