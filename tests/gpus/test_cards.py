@@ -507,3 +507,10 @@ def test_cards_of_two_makers_on_one_node_are_counted_apart(details) -> None:
     )  # fmt: skip
 
     assert [(entry["resource"], entry["state"]) for entry in entries] == [(GPU, "free"), ("amd.com/gpu", "held")]
+
+
+def test_a_node_with_thousands_of_units_has_a_list_that_can_be_read(details) -> None:
+    entries = details(**units(10**9))
+
+    assert len(entries) == 64
+    assert "1000000000 units or cards; no more than 64 are listed" in entries[0]["notes"]

@@ -22,7 +22,7 @@ PATIENCE = 4
 async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterator["Direct"]:
     client = await connect(kubeconfig=kubeconfig, context=context)
     cards = Cards()
-    live = LiveCluster(client, gpu_details=cards.details)
+    live = LiveCluster(client, gpu_details=cards.details, gpu_more=cards.more)
     task = asyncio.create_task(live.run())
     try:
         await _until_ready(live)

@@ -43,7 +43,8 @@ class Dump:
             click.echo(f"moorage: left out: {len(unreadable) - 5} more objects", err=True)
 
     async def nodes(self) -> list[dict[str, Any]]:
-        describe = NodeJson(self.cluster, gpu_details=Cards().details)
+        cards = Cards()
+        describe = NodeJson(self.cluster, gpu_details=cards.details, gpu_more=cards.more)
         found = (describe.of(name) for name in sorted(self.cluster.nodes))
         return [msgspec.json.decode(node) for node in found if node is not None]
 

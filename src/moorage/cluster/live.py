@@ -52,6 +52,7 @@ class LiveCluster:
         client: Client,
         *,
         gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
+        gpu_more: Callable[[NodeInfo], dict[str, Any]] | None = None,
         label_allow_list: Sequence[str] = DEFAULT_LABELS,
         gpu_resources: Sequence[str] = (),
         coalesce: float = 0.05,
@@ -67,7 +68,11 @@ class LiveCluster:
         self._wake = asyncio.Event()
         self._store = Store(on_change=self._wake.set, on_health=self._heard, followed=self._resources)
         self._json = NodeJson(
-            self._store.cluster, gpu_details=gpu_details, labels=label_allow_list, gpus=GpuNames(tuple(gpu_resources))
+            self._store.cluster,
+            gpu_details=gpu_details,
+            gpu_more=gpu_more,
+            labels=label_allow_list,
+            gpus=GpuNames(tuple(gpu_resources)),
         )
         self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
         self._told: Status | None = None

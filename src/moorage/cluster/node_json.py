@@ -39,11 +39,13 @@ class NodeJson:
         cluster: Cluster,
         *,
         gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
+        gpu_more: Callable[[NodeInfo], dict[str, Any]] | None = None,
         labels: Sequence[str] = DEFAULT_LABELS,
         gpus: GpuNames | None = None,
     ) -> None:
         self._cluster = cluster
         self._gpu_details = gpu_details
+        self._gpu_more = gpu_more
         self._gpus = gpus or GpuNames()
         self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
         self._allow: dict[str, bool] = {}
@@ -94,6 +96,7 @@ class NodeJson:
             "unreadable_pods": info.unreadable_pods,
             # Why the facts of the node itself are those of before, where they are.
             "unreadable": self._complaint(info.name),
+            **self._more_of_cards(info),
         }
 
     def _cards(self, info: NodeInfo, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -101,13 +104,25 @@ class NodeJson:
         if self._gpu_details is not None:
             try:
                 return self._gpu_details(info)
-            except Exception:
-                # Cards are facts from elsewhere: what is wrong with them must not hide the node.
-                if info.name not in self._failing:
-                    about = {"event": "cards_failed", "node": info.name}
-                    log.exception("the cards of node %s can't be told", info.name, extra=about)
-                self._failing.add(info.name)
+            except Exception as error:
+                self._tell_failure(info, error)
         return unknown_cards(units)
+
+    def _more_of_cards(self, info: NodeInfo) -> dict[str, Any]:
+        """Their summary, and devices that no resource name counts."""
+        if self._gpu_more is not None:
+            try:
+                return self._gpu_more(info)
+            except Exception as error:
+                self._tell_failure(info, error)
+        return {"gpu_summary": None, "gpu_claims": []}
+
+    def _tell_failure(self, info: NodeInfo, error: Exception) -> None:
+        """Cards are facts from elsewhere: what is wrong with them must not hide the node."""
+        if info.name not in self._failing:
+            about = {"event": "cards_failed", "node": info.name}
+            log.error("the cards of node %s can't be told", info.name, extra=about, exc_info=error)
+        self._failing.add(info.name)
 
     def _units(self, name: str, books: Sums) -> dict[str, Any]:
         capacity, allocatable = books.capacity.scalars.get(name, 0), books.allocatable.scalars.get(name, 0)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from moorage.gpus.labels import LabelFacts
 
 
+# Nobody reads more entries of one node; a shared card may have thousands of units, and an API server may say anything.
+MOST = 64
+
+
 class Census(msgspec.Struct, kw_only=True):
     """The cards of a node by the resource that counts them, and what is odd about them."""
 
@@ -44,7 +48,9 @@ def take(facts: Sequence[CardFact], units: Sequence[Units], labels: LabelFacts, 
     expected = _expected(census, plain, sliced, labels, facts)
     complete = any(fact.counts_all for fact in facts)
     usable = sum(unit.capacity for unit in units) > 0 or by_claims
-    while len(cards) < expected:
+    if expected > MOST:
+        census.notes.append(f"{expected} units or cards; no more than {MOST} are listed")
+    while len(cards) < min(expected, MOST):
         cards.append(Card(sources={}, why={}, missing=complete and bool(cards) and usable))
     if not usable and cards and labels.present and not facts:
         census.notes.append("a card is in the machine, but no working driver or device plugin offers it")
@@ -172,7 +178,7 @@ def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sl
         census.cards[0].parts = tuple(
             Part(profile=profile, memory_total=memory.get(profile))
             for profile, count in counted
-            for _ in range(min(count, 64))
+            for _ in range(min(count, MOST))
         )
         if not census.cards_countable:
             census.notes.append(f"the node gives MIG slices ({_listed(counted)}); on how many cards is not known")

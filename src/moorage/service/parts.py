@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 @dataclass
 class Parts:
     settings: Settings
+    alone: bool
     live: LiveCluster
     catalogue: Catalogue
     presence: Presence
@@ -85,8 +86,8 @@ async def parts_of(request: Request) -> Parts:
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Parts]:
-    """Start every part, and end all of them with the block."""
+async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[Parts]:
+    """Start every part, and end all of them with the block. `alone`: the port is ours, and not somebody else's."""
     tokens = Tokens(settings.token_file) if settings.token_file is not None else None
     form_defaults = FormDefaults(settings)
     catalogue = catalogue_of(settings)
@@ -105,6 +106,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     live = LiveCluster(
         client,
         gpu_details=cards.details,
+        gpu_more=cards.more,
         gpu_resources=settings.gpu_resources,
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
@@ -112,6 +114,7 @@ async def running(settings: Settings) -> AsyncIterator[Parts]:
     broadcast = Broadcast(live, replay_bytes=settings.replay_megabytes * 1024 * 1024, max_streams=settings.max_streams)
     parts = Parts(
         settings=settings,
+        alone=alone,
         live=live,
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
