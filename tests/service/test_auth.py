@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx2
 import pytest
 from pydantic import ValidationError
 
@@ -163,3 +164,12 @@ async def test_anonymous_from_everywhere_only_reads(serve, simulator) -> None:
     change = await service.client.put(f"{url}/api/v1/jupyterhub/config", json={"default_gpu": 1})
 
     assert (read.status_code, change.status_code) == (200, 403)
+
+
+async def test_a_stream_ends_with_its_token(guarded, token_file) -> None:
+    async with guarded.stream(**bearer(READER)) as events:
+        await events.until("snapshot")
+        token_file.write_text(f"hub:reader:{'n' * 32}\n")
+
+        with pytest.raises((EOFError, httpx2.RemoteProtocolError)):
+            await events.until("never")

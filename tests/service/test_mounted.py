@@ -124,3 +124,10 @@ def test_a_router_can_be_given_its_settings(cluster) -> None:
             client.portal.call(asyncio.sleep, 0.01)
 
     assert len(answer.json()) == 2
+
+
+def test_in_somebody_elses_application_nobody_is_an_admin_without_a_token(host_application) -> None:
+    with TestClient(host_application, base_url="http://localhost") as client:
+        answer = client.put("/api/v1/jupyterhub/config", json={"default_gpu": 1})
+
+    assert answer.status_code == 403

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import fit_answer
+from moorage.cluster.fit_json import encoded, judge
 from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
 from moorage.scheduling.cluster import Cluster
@@ -14,7 +14,7 @@ from moorage.scheduling.cluster import Cluster
 
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
     pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
-    answer: dict[str, Any] = msgspec.json.decode(fit_answer(cluster, pod, revision=revision, rules=rules))
+    answer: dict[str, Any] = msgspec.json.decode(encoded(judge(cluster, pod, revision=revision, rules=rules)))
     return answer
 
 

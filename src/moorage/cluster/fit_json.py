@@ -4,6 +4,7 @@ Nodes that are refused for the same reasons share one verdict, and so share its 
 encodes a handful of texts.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,21 +18,32 @@ from moorage.scheduling.words import sentence
 _encode = msgspec.json.Encoder().encode
 
 
-def fit_answer(cluster: Cluster, pod: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> bytes:
+@dataclass(frozen=True)
+class Judged:
+    """All that an answer is made of, as values: they may be encoded elsewhere while the cluster goes on."""
+
+    verdict: Verdict
+    admission: Admitted
+    advice: Advice
+    revision: int
+
+
+def judge(cluster: Cluster, pod: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> Judged:
     """The verdict for this very pod as the API server would store it, and what would work instead."""
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
-    advice = advise(cluster, admission.pod, verdict)
-    return _answer(verdict, admission=admission, advice=advice, revision=revision)
+    return Judged(verdict, admission, advise(cluster, admission.pod, verdict), revision)
 
 
-def _answer(verdict: Verdict, *, admission: Admitted, advice: Advice, revision: int) -> bytes:
-    known: dict[int, bytes] = {}
+def encoded(judged: Judged) -> bytes:
+    """The answer's JSON."""
+    verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
+    known: dict[NodeVerdict, bytes] = {}
     nodes = []
     for name, node in verdict.nodes.items():
-        data = known.get(id(node))
+        data = known.get(node)
         if data is None:
-            data = known[id(node)] = _encode(_node(node))
+            data = known[node] = _encode(_node(node))
         nodes.append(_encode(name) + b":" + data)
     return b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"undecided":%s}' % (
         b"true" if verdict.fits and not admission.refusals else b"false",

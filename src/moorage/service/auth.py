@@ -124,11 +124,21 @@ def identify(request: Request, *, tokens: Tokens | None) -> Person:
     return person
 
 
-def require_admin(request: Request, *, tokens: Tokens | None, loopback_only: bool) -> Person:
+def still_known(request: Request, *, tokens: Tokens | None) -> bool:
+    """Whether who asked then would be let in now: a stream outlives a token that is taken back."""
+    try:
+        identify(request, tokens=tokens)
+    except ApiError:
+        return False
+    return True
+
+
+def require_admin(request: Request, *, tokens: Tokens | None, local: bool) -> Person:
+    """`local`: nobody but this machine reaches us, and who sits there may do all that its owner may."""
     person = identify(request, tokens=tokens)
     if person.role == "admin":
         return person
-    if tokens is None and loopback_only and _names_loopback(request):
+    if tokens is None and local and _names_loopback(request):
         return Person("local", "admin")
     raise ApiError(
         403,
@@ -145,4 +155,4 @@ def _names_loopback(request: Request) -> bool:
     host = request.headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     client = request.client.host if request.client else ""
-    return name.lower() in LOOPBACK_NAMES and (client in ("::1", "testclient") or client.startswith("127."))
+    return name.lower() in LOOPBACK_NAMES and (client == "::1" or client.startswith("127."))

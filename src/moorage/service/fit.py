@@ -1,10 +1,12 @@
 """`POST /cluster/fit`: would this very pod find a place, where not and why not, and what would work instead."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import fit_answer
+from moorage.cluster.fit_json import encoded, judge
 from moorage.service.bodies import json_body, read
 from moorage.service.errors import ApiError
 from moorage.service.pieces import Encoded
@@ -12,6 +14,9 @@ from moorage.service.resources import picture_headers
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
 from moorage.service.rulebook import namespace_of
 from moorage.service.schemas import FitAnswer, FitRequest
+
+# Beyond this many nodes the answer is encoded beside the loop, which has streams to serve meanwhile.
+FEW = 300
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -40,5 +45,7 @@ async def fit(request: Request, parts: Running) -> Response:
     else:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
     rules = await parts.rulebook.rules_for(namespace_of(pod))
-    answer = fit_answer(cluster, pod, revision=snapshot.revision, rules=rules)
+    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules)
+    few = len(judged.verdict.nodes) <= FEW
+    answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
     return Encoded(answer, headers=picture_headers(parts))

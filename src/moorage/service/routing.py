@@ -47,7 +47,7 @@ async def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_b
 
 
 async def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
-    return auth.require_admin(request, tokens=parts.tokens, loopback_only=parts.settings.loopback_only)
+    return auth.require_admin(request, tokens=parts.tokens, local=parts.alone and parts.settings.loopback_only)
 
 
 READS = Depends(_reader)

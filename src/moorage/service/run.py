@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> None:
     with contextlib.closing(bound(settings)) as listener:
-        async with running(settings) as parts:
+        async with running(settings, alone=True) as parts:
             log.info("listening", extra={"event": "listening", "address": address(listener)})
             await Server(parts, signals=True).serve(sockets=[listener])
 
@@ -86,7 +86,7 @@ async def _serve(settings: Settings) -> None:
 async def serving(settings: Settings) -> AsyncIterator[tuple[str, Parts]]:
     """The same within a program that goes on: its URL and its parts while the block lasts."""
     with contextlib.closing(bound(settings)) as listener:
-        async with running(settings) as parts:
+        async with running(settings, alone=True) as parts:
             server = Server(parts, signals=False)
             task = asyncio.create_task(server.serve(sockets=[listener]))
             while not server.started and not task.done():  # noqa: ASYNC110 (uvicorn tells only by its flag)

@@ -14,7 +14,7 @@ import logging
 import time
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -103,10 +103,13 @@ class Broadcast:
             await asyncio.sleep(PING_SECONDS)
             self._publish(PING, self._ring[-1].revision if self._ring else self._base, kind="ping")
             self._let_go_of_the_stalled(now=time.monotonic())
+            for reader in [reader for reader in self.readers if not reader.allowed()]:
+                reader.cancel()
 
     def _let_go_of_the_stalled(self, *, now: float) -> None:
         for reader in list(self.readers):
             if reader.writing_since is not None and now - reader.writing_since > STALLED_SECONDS:
+                self.dropped += 1
                 reader.cancel()
 
     def _start_over(self, epoch: str, *, revision: int) -> None:
@@ -188,10 +191,18 @@ class Broadcast:
 class Reader(Response):
     """The response of one open stream."""
 
-    def __init__(self, broadcast: Broadcast, *, last_event_id: str | None, gzip: bool = False) -> None:
+    def __init__(
+        self,
+        broadcast: Broadcast,
+        *,
+        last_event_id: str | None,
+        gzip: bool = False,
+        allowed: Callable[[], bool] = lambda: True,
+    ) -> None:
         super().__init__()
         self._broadcast = broadcast
         self._gzip = gzip
+        self.allowed = allowed
         self._last_event_id = last_event_id
         self._writer: asyncio.Task[None] | None = None
         self.writing_since: float | None = None
@@ -211,7 +222,7 @@ class Reader(Response):
             self._broadcast.readers.discard(self)
 
     def cancel(self) -> None:
-        self._broadcast.dropped += 1
+        """End it from outside."""
         if self._writer is not None:
             self._writer.cancel()
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
 from moorage.service import stream
+from moorage.service.auth import still_known
 from moorage.service.errors import ApiError
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
 
@@ -26,6 +27,7 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
     summary="Every change as it happens",
 )
 async def follow(
+    request: Request,
     parts: Running,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
@@ -40,7 +42,12 @@ async def follow(
             hint="Come back in a few seconds, or raise MOORAGE_MAX_STREAMS.",
             headers={"Retry-After": "5"},
         )
-    return stream.Reader(broadcast, last_event_id=last_event_id, gzip=takes_gzip(accept_encoding))
+    return stream.Reader(
+        broadcast,
+        last_event_id=last_event_id,
+        gzip=takes_gzip(accept_encoding),
+        allowed=lambda: still_known(request, tokens=parts.tokens),
+    )
 
 
 def takes_gzip(accept_encoding: str) -> bool:
