@@ -116,6 +116,19 @@ def test_tainted_domains_count_unless_told_otherwise(a_node, a_pod):
         ("podAffinity", {"namespaceSelector": {}}, ["n0", "n1"]),
         ("podAffinity", {"namespaceSelector": {"matchLabels": {"team": "a"}}}, ["n0", "n1"]),
         ("podAffinity", {"namespaceSelector": {"matchLabels": {"team": "b"}}}, []),
+        (
+            "podAffinity",
+            {
+                "namespaceSelector": {"matchExpressions": [{"key": "none", "operator": "DoesNotExist"}]},
+                "namespaces": [],
+            },
+            ["n0", "n1"],
+        ),
+        (
+            "podAntiAffinity",
+            {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]}},
+            ["n2", "nowhere"],
+        ),
         ("podAntiAffinity", {"labelSelector": None}, ["n0", "n1", "n2", "nowhere"]),
         ("podAntiAffinity", {"labelSelector": {}}, ["n2", "nowhere"]),
         ("podAntiAffinity", {"topologyKey": "absent"}, ["n0", "n1", "n2", "nowhere"]),

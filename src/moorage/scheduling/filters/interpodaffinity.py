@@ -39,6 +39,9 @@ class _Term:
         named = frozenset(term.namespaces or ())
         self.namespaces = named or (frozenset((namespace,)) if term.namespace_selector is None else named)
         self.namespace_selector = compile_labels(term.namespace_selector)
+        # Upstream merges an incoming pod's namespace selector into names but goes on matching it, against no labels:
+        # one that an unlabelled namespace satisfies then means every namespace.
+        self.is_everywhere = self.namespace_selector.matches({})
         self._known: dict[bytes, bool] = {}
 
     def merge_namespaces(self, cluster: Cluster) -> None:
@@ -50,7 +53,7 @@ class _Term:
 
     def matches(self, pod: PodInfo) -> bool:
         """For a term of the incoming pod: whether it means this pod."""
-        if pod.namespace not in self.namespaces and not self.namespace_selector.is_empty:
+        if pod.namespace not in self.namespaces and not self.is_everywhere:
             return False
         known = self._known.get(pod.raw_labels)
         if known is None:
@@ -60,7 +63,7 @@ class _Term:
     def count(self, pods: Iterable[PodInfo]) -> int:
         """How many of these pods it means; the loop that runs over every pod of the cluster."""
         known, namespaces, matching = self._known, self.namespaces, 0
-        everywhere = self.namespace_selector.is_empty
+        everywhere = self.is_everywhere
         for pod in pods:
             if everywhere or pod.namespace in namespaces:
                 matches = known.get(pod.raw_labels)
