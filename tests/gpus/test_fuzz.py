@@ -18,7 +18,7 @@ from moorage.gpus.sources.podstatus import identity
 from moorage.gpus.sources.series import parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
 
-# A hundred thousand for each parser: MOORAGE_FUZZ=100000.
+# The benchmark `gpus` puts a hundred thousand texts into each parser; this looks where it hurts.
 EXAMPLES = int(os.environ.get("MOORAGE_FUZZ", "300"))
 fuzz = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
