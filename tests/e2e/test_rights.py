@@ -1,6 +1,7 @@
 """Least rights, on a real API server with RBAC: the tree's own manifests are enough, and each of their lines is needed."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,17 @@ from rig.processes import until
 from rig.rights import ACCOUNT, grant, manifests, revoke
 from rig.service import service
 
-FOLLOWED = {
-    "": ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "namespaces"),
-    "storage.k8s.io": ("storageclasses", "csinodes", "volumeattachments", "csidrivers", "csistoragecapacities"),
-}
-DOCUMENTED = {(group, kind, verb) for group, kinds in FOLLOWED.items() for kind in kinds for verb in ("list", "watch")}
+RIGHTS = Path(__file__).resolve().parents[2] / "docs" / "rights.md"
+
+
+def _documented() -> set[tuple[str, str, str]]:
+    """The table of docs/rights.md: group, kind, verb."""
+    table = RIGHTS.read_text().partition("<!-- reference: rights -->")[2].partition("<!--")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| ([\w, ]+) \|", table, re.MULTILINE)
+    return {("" if group == "core" else group, kind, verb) for kind, group, verbs in rows for verb in verbs.split(", ")}
+
+
+DOCUMENTED = _documented()
 LINES = sorted((kind, verb) for _, kind, verb in DOCUMENTED)
 
 

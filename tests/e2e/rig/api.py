@@ -25,6 +25,8 @@ _GROUPS = {
     "LimitRange": ("api/v1", "limitranges", True),
     "StorageClass": ("apis/storage.k8s.io/v1", "storageclasses", False),
     "CSINode": ("apis/storage.k8s.io/v1", "csinodes", False),
+    "CSIDriver": ("apis/storage.k8s.io/v1", "csidrivers", False),
+    "CSIStorageCapacity": ("apis/storage.k8s.io/v1", "csistoragecapacities", True),
     "VolumeAttachment": ("apis/storage.k8s.io/v1", "volumeattachments", False),
     "PriorityClass": ("apis/scheduling.k8s.io/v1", "priorityclasses", False),
     "RuntimeClass": ("apis/node.k8s.io/v1", "runtimeclasses", False),

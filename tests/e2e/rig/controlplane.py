@@ -20,7 +20,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from rig.api import Api, Obj, Refused
 from rig.processes import Program, free_ports, until
 
-UNKIND_TO_FAKE_NODES = ("node-lifecycle-controller", "taint-eviction-controller", "pod-garbage-collector-controller")
+UNKIND_TO_FAKE_NODES = (
+    "node-lifecycle-controller",
+    "taint-eviction-controller",
+    "pod-garbage-collector-controller",
+    "persistentvolume-attach-detach-controller",
+)
 STARTS_WITHIN = 30
 
 

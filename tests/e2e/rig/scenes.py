@@ -12,7 +12,6 @@ from rig.api import Obj
 ZONES = ("zone-a", "zone-b", "zone-c")
 NAMESPACES = {"asks": {"team": "asks"}, "others": {"team": "others"}}
 GPU_NAMES = ("nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb", "amd.com/gpu")
-DRIVER = "disks.moorage.test"
 # Name, value, preemption: an ask must never evict a part of the scene.
 PRIORITIES = (("patient", 5000), ("urgent", 10_000))
 RUNTIME_OVERHEAD = {"cpu": "250m", "memory": "130Mi"}
@@ -29,6 +28,8 @@ class Scene:
     claims: list[Obj] = field(default_factory=list)
     pods: list[Obj] = field(default_factory=list)
     csinodes: list[Obj] = field(default_factory=list)
+    drivers: list[Obj] = field(default_factory=list)
+    attachments: list[Obj] = field(default_factory=list)
     # Pods that are changed after their creation.
     terminating: set[str] = field(default_factory=set)
     terminal: dict[str, str] = field(default_factory=dict)
@@ -37,6 +38,10 @@ class Scene:
     def named(self, what: str) -> str:
         return f"s{self.number}-{what}"
 
+    @property
+    def driver(self) -> str:
+        return f"disks{self.number}.moorage.test"
+
 
 def scene(seed: int, *, number: int) -> Scene:
     made = Scene(number=number)
@@ -44,6 +49,7 @@ def scene(seed: int, *, number: int) -> Scene:
     for index in range(chance.randint(2, 9)):
         _node(made, chance, index)
     _storage(made, chance)
+    _driver(made, chance)
     for index in range(chance.randint(0, 4 * len(made.nodes))):
         _pod(made, chance, index)
     return made
@@ -184,7 +190,7 @@ def _volume(made: Scene, chance: random.Random, name: str, storage_class: str, c
     if where == "zone label":
         labels["topology.kubernetes.io/zone"] = chance.choice([*ZONES, "zone-a__zone-b"])
     if chance.random() < 0.6:
-        spec["csi"] = {"driver": DRIVER, "volumeHandle": name}
+        spec["csi"] = {"driver": made.driver, "volumeHandle": name}
     else:
         spec["hostPath"] = {"path": "/nowhere"}
     if claim:
@@ -218,7 +224,9 @@ def _storage(made: Scene, chance: random.Random) -> None:
     made.classes += [
         _class(plain, "kubernetes.io/no-provisioner", "Immediate"),
         _class(later, "kubernetes.io/no-provisioner", "WaitForFirstConsumer"),
-        _class(made_later, DRIVER, "WaitForFirstConsumer", chance.choice([None, ["zone-a"], ["zone-b", "zone-c"]])),
+        _class(
+            made_later, made.driver, "WaitForFirstConsumer", chance.choice([None, ["zone-a"], ["zone-b", "zone-c"]])
+        ),
         _class(instant, "nobody.moorage.test", "Immediate"),
     ]
     for index in range(chance.randint(1, 4)):
@@ -230,7 +238,7 @@ def _storage(made: Scene, chance: random.Random) -> None:
         if kind == "once":
             # Only CSI drivers know this mode.
             stored["spec"].pop("hostPath", None)
-            stored["spec"]["csi"] = {"driver": DRIVER, "volumeHandle": volume}
+            stored["spec"]["csi"] = {"driver": made.driver, "volumeHandle": volume}
         made.volumes.append(stored)
         made.claims.append(_claim(claim, plain, mode=mode, volume=volume))
     for index in range(chance.randint(0, 3)):
@@ -245,7 +253,7 @@ def _storage(made: Scene, chance: random.Random) -> None:
     for node in made.nodes:
         if chance.random() < 0.4:
             driver = {
-                "name": DRIVER,
+                "name": made.driver,
                 "nodeID": node["metadata"]["name"],
                 "topologyKeys": [],
                 "allocatable": {"count": chance.choice([0, 1, 2])},
@@ -256,6 +264,45 @@ def _storage(made: Scene, chance: random.Random) -> None:
                     "kind": "CSINode",
                     "metadata": {"name": node["metadata"]["name"]},
                     "spec": {"drivers": [driver]},
+                }
+            )
+
+
+def _driver(made: Scene, chance: random.Random) -> None:
+    """A driver that tells how much room it has, and volumes that are attached though no pod uses them."""
+    if chance.random() < 0.5:
+        made.drivers.append(
+            {
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "CSIDriver",
+                "metadata": {"name": made.driver},
+                "spec": {"storageCapacity": chance.random() < 0.8},
+            }
+        )
+        for zone in chance.sample(ZONES, chance.randint(0, 3)):
+            made.drivers.append(
+                {
+                    "apiVersion": "storage.k8s.io/v1",
+                    "kind": "CSIStorageCapacity",
+                    "metadata": {"name": made.named(f"room-{zone}"), "namespace": "asks"},
+                    "storageClassName": made.named("made"),
+                    "capacity": chance.choice(["500Mi", "1Gi", "80Gi"]),
+                    "nodeTopology": {"matchLabels": {"topology.kubernetes.io/zone": zone}},
+                }
+            )
+    for volume in made.volumes:
+        if "csi" in volume["spec"] and chance.random() < 0.3:
+            name = volume["metadata"]["name"]
+            made.attachments.append(
+                {
+                    "apiVersion": "storage.k8s.io/v1",
+                    "kind": "VolumeAttachment",
+                    "metadata": {"name": f"{name}-attached"},
+                    "spec": {
+                        "attacher": made.driver,
+                        "nodeName": chance.choice(made.nodes)["metadata"]["name"],
+                        "source": {"persistentVolumeName": name},
+                    },
                 }
             )
 

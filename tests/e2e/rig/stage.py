@@ -17,6 +17,8 @@ READ = {
     "csinodes": "CSINode",
     "namespaces": "Namespace",
     "volumeattachments": "VolumeAttachment",
+    "csidrivers": "CSIDriver",
+    "csistoragecapacities": "CSIStorageCapacity",
 }
 ANSWERS_WITHIN = 20
 
@@ -40,7 +42,7 @@ class Stage:
     def set(self, scene: Scene) -> None:
         for node in scene.nodes:
             self._node(node)
-        for obj in (*scene.classes, *scene.csinodes, *scene.volumes, *scene.claims):
+        for obj in (*scene.classes, *scene.drivers, *scene.csinodes, *scene.volumes, *scene.attachments, *scene.claims):
             self.api.create(obj)
         until(lambda: self._bound(scene), within=20, what="claims made for a volume are bound to it")
         for claim in scene.claims:
@@ -94,9 +96,9 @@ class Stage:
     def clear(self) -> None:
         """Everything but what all scenes share."""
         for namespace in NAMESPACES:
-            for kind in ("Pod", "PersistentVolumeClaim"):
+            for kind in ("Pod", "PersistentVolumeClaim", "CSIStorageCapacity"):
                 self._delete_all(kind, namespace)
-        for kind in ("PersistentVolume", "CSINode", "StorageClass", "Node"):
+        for kind in ("VolumeAttachment", "PersistentVolume", "CSIDriver", "CSINode", "StorageClass", "Node"):
             self._delete_all(kind, None)
         until(self._is_clear, within=30, what="the scene is cleared away")
 

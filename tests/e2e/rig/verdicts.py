@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from rig.api import Obj
@@ -76,6 +77,20 @@ def disagreement(verdict: Any, answer: Answer, *, nodes: int) -> str | None:
     return f"moorage: {expected} the scheduler: {answer.message}"
 
 
+def verdict_from_json(answer: Obj) -> Any:
+    """The service's answer to a fit, in the shape of the library's verdict."""
+
+    def node(found: Obj) -> Any:
+        return SimpleNamespace(
+            fits=found.get("fits", False),
+            plugin=found["plugin"],
+            reasons=[reason["message"] for reason in found["reasons"]],
+        )
+
+    prefilter = node(answer["prefilter"]) if answer["prefilter"] else None
+    return SimpleNamespace(prefilter=prefilter, nodes={name: node(found) for name, found in answer["nodes"].items()})
+
+
 def _why(verdict: Any, node: str) -> str:
     if verdict.prefilter is not None:
         return f"{verdict.prefilter.plugin}: {', '.join(verdict.prefilter.reasons)}"
@@ -90,6 +105,8 @@ class Journal:
     asks: int = 0
     bound: int = 0
     again: int = 0
+    refused_by_api: int = 0
+    undecided: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     fits: int = 0
     disagreements: list[str] = field(default_factory=list)
@@ -112,6 +129,8 @@ class Journal:
             ("  bound to a node that moorage said fits", self.bound),
             ("  refused with the same reasons and counts", self.asks - self.bound - len(self.disagreements)),
             ("  agreed only when asked again", self.again),
+            ("the service lacked a rule, said so, and was asked with the stored pod", self.undecided),
+            ("pods that the API server itself refused, not asked", self.refused_by_api),
             ("verdicts on single nodes: fits", self.fits),
             *((f"verdicts: {plugin}", count) for plugin, count in self.refusals.most_common()),
             ("disagreements", len(self.disagreements)),
@@ -124,6 +143,8 @@ class Journal:
             "asks": self.asks,
             "bound": self.bound,
             "asked_again": self.again,
+            "undecided_by_service": self.undecided,
+            "refused_by_api": self.refused_by_api,
             "fitting_nodes": self.fits,
             "refusals": dict(self.refusals.most_common()),
             "disagreements": self.disagreements,
