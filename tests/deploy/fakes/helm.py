@@ -16,7 +16,6 @@ def main():
     for option in (
         "kube-context",
         "namespace",
-        "filter",
         "output",
         "version",
         "description",
@@ -26,15 +25,13 @@ def main():
     ):
         parser.add_argument(f"--{option}", default="")
     parser.add_argument("--values", action="append", default=[])
-    for option in ("all", "install", "wait"):
+    for option in ("install", "wait"):
         parser.add_argument(f"--{option}", action="store_true")
     args = parser.parse_intermixed_args()
     with LOG.open("a") as log:
         log.write(" ".join(sys.argv[1:]) + "\n")
     releases = json.loads(STATE.read_text()) if STATE.exists() else {}
     match args.words:
-        case ["list"]:
-            print(json.dumps([{"name": name} for name in releases if name in args.filter]))
         case ["history", name]:
             if name not in releases:
                 sys.exit("Error: release: not found")
