@@ -37,7 +37,12 @@ class Units:
     available: int
 
     def as_json(self) -> dict[str, Any]:
-        return {"resource": self.resource, "allocatable": self.allocatable, "available": self.available}
+        return {
+            "resource": self.resource,
+            "capacity": self.capacity,
+            "allocatable": self.allocatable,
+            "available": self.available,
+        }
 
 
 @dataclass(frozen=True, slots=True)

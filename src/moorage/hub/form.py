@@ -181,24 +181,36 @@ def row(node: NodeFacts) -> dict[str, Any]:
     """One node of the list that the page has without JavaScript."""
     bars = [
         _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
-        _bar("memory", node.available.memory, node.allocatable.memory, memory_words),
-        *(_bar(short_resource(units.resource), units.available, units.allocatable, str) for units in node.gpus),
+        _bar("", node.available.memory, node.allocatable.memory, memory_words),
+        *(
+            _bar(short_resource(units.resource), units.available, units.allocatable, str)
+            for units in node.gpus
+            if units.capacity
+        ),
     ]
-    return {"name": node.name, "state": node.closed or "", "bars": bars, "cards": node.cards, "taints": node.taints}
+    return {
+        "name": node.name,
+        "state": node.closed or (f"reserved ({', '.join(node.taints)})" if node.taints else ""),
+        "bars": bars,
+        "cards": node.cards,
+        "taints": node.taints,
+    }
 
 
 def _bar(what: str, available: int | None, whole: int | None, words: Any) -> dict[str, Any]:
     if available is None or whole is None:
-        return {"what": what, "text": f"{what}: unknown", "share": None}
+        return {"what": what, "text": f"{what or 'memory'}: unknown", "share": None}
     return {
         "what": what,
-        "text": f"{_share_words(words(available), words(whole))} {what}",
+        "text": f"{_share_words(words(available), words(whole))} {what}".strip(),
         "share": round(100 * available / whole) if whole > 0 else 0,
     }
 
 
 def _share_words(part: str, whole: str) -> str:
     """For "54 GiB" and "62 GiB": "54 of 62 GiB"."""
+    if part == "0 B":
+        return f"0 of {whole}"
     number, _, unit = part.partition(" ")
     return f"{number} of {whole}" if unit and whole.endswith(f" {unit}") else f"{part} of {whole}"
 

@@ -19,9 +19,10 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from tornado import web
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, Integer, List, Unicode, default
+from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, default, validate
 
-from moorage.hub import form, manifest, options, progress
+from moorage.errors import InvalidQuantity
+from moorage.hub import amounts, form, manifest, options, progress
 from moorage.hub.facts import HOSTNAME
 from moorage.hub.handlers import install
 from moorage.hub.offering import NVIDIA, offer_of
@@ -125,6 +126,21 @@ class MoorageSpawner(KubeSpawner):
     def _service_token_default(self) -> str:
         return os.environ.get("MOORAGE_SERVICE_TOKEN", "")
 
+    @validate(
+        "cpu_min", "cpu_max", "cpu_step", "cpu_choices", "memory_min", "memory_max", "memory_step", "memory_choices"
+    )
+    def _check_bound(self, proposal: Any) -> Any:
+        """A bound with a typing error must not become no bound."""
+        name, value = proposal.trait.name, proposal.value
+        read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
+        try:
+            for amount in value if isinstance(value, list) else [value]:
+                if amount != "":
+                    read(amount)
+        except InvalidQuantity as error:
+            raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
+        return value
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         install()
@@ -173,6 +189,7 @@ class MoorageSpawner(KubeSpawner):
         posted: dict[str, Any] = {}
         try:
             posted = options.from_form(formdata)
+            await self.service.settled(_FIRST_WORD_SECONDS)
             saved = options.decide(posted, self.offer()).as_options()
             if profile:
                 saved["profiles"] = profile

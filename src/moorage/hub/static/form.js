@@ -145,11 +145,11 @@ function verdictWords(answer, chosen) {
   const fitting = Object.entries(answer.nodes).filter(([, node]) => node.fits).map(([name]) => name);
   const total = Object.keys(answer.nodes).length;
   if (answer.fits && chosen) return [`This fits on ${chosen} now.`];
-  if (answer.fits) return [`This fits on ${fitting.length} of ${total} machines now${fitting.length <= 4 ? `: ${fitting.join(", ")}` : ""}.`];
+  if (answer.fits) return [`This fits on ${fitting.length} of ${total} nodes now${fitting.length <= 4 ? `: ${fitting.join(", ")}` : ""}.`];
   const reasons = (chosen && answer.nodes[chosen]?.reasons) || answer.reasons;
   const why = (reasons ?? []).map((reason) => (/[.!?]$/.test(reason.text) ? reason.text : `${reason.text}.`));
   const end = "You can start all the same and wait for room.";
-  return [chosen ? `This does not fit on ${chosen} now.` : "This fits on no machine now.", ...why, end];
+  return [chosen ? `This does not fit on ${chosen} now.` : "This fits on no node now.", ...why, end];
 }
 
 /** Buttons that take what would work. */

@@ -92,6 +92,7 @@ class Row {
     this.item.addEventListener("click", () => !this.name.disabled && getSelection().isCollapsed && choose(name));
     this.shown = "";
     this.closed = null;
+    this.taints = [];
     this.verdict = undefined;
   }
 
@@ -100,12 +101,13 @@ class Row {
     if (fresh === this.shown) return;
     this.shown = fresh;
     this.closed = node.closed;
+    this.taints = node.taints;
     this.name.disabled = Boolean(node.closed);
     this.item.classList.toggle("moorage-closed", Boolean(node.closed));
     const bars = [
       ["CPU", node.cpu.available, node.cpu.allocatable, cpuWords],
-      ["memory", node.memory.available, node.memory.allocatable, memoryWords],
-      ...node.gpus.map((units) => [shortResource(units.resource), units.available, units.allocatable, String]),
+      ["", node.memory.available, node.memory.allocatable, memoryWords],
+      ...node.gpus.filter((units) => units.capacity).map((units) => [shortResource(units.resource), units.available, units.allocatable, String]),
     ];
     while (this.bars.children.length > bars.length) this.bars.lastChild.remove();
     bars.forEach((bar, at) => showBar(this.bars.children[at] ?? this.bars.appendChild(newBar()), ...bar));
@@ -123,15 +125,17 @@ class Row {
 
   tell() {
     const reason = this.verdict?.fits === false ? (this.verdict.reasons[0]?.text ?? "does not fit") : "";
-    const words = this.closed ?? (this.verdict?.fits ? "fits" : reason);
+    const reserved = this.taints.length ? `reserved (${this.taints.join(", ")})` : "";
+    const words = this.closed ?? (this.verdict?.fits ? "fits" : reason || reserved);
     if (this.state.textContent !== words) this.state.textContent = words;
     this.state.classList.toggle("moorage-fits", !this.closed && this.verdict?.fits === true);
   }
 }
 
-/** "54 of 62 GiB" for "54 GiB" and "62 GiB". */
+/** "54 of 62 GiB" for "54 GiB" and "62 GiB". Memory needs no other word than its unit. */
 export function shareWords(part, whole) {
   const [, unit] = whole.split(" ");
+  if (part === "0 B") return `0 of ${whole}`;
   return unit && part.endsWith(` ${unit}`) ? `${part.split(" ")[0]} of ${whole}` : `${part} of ${whole}`;
 }
 
@@ -147,6 +151,6 @@ function showBar(bar, what, available, whole, words) {
   const known = available !== null && whole !== null;
   meter.hidden = !known;
   if (known) meter.value = whole > 0 ? (100 * available) / whole : 0;
-  const fresh = known ? `${shareWords(words(available), words(whole))} ${what}` : `${what}: unknown`;
+  const fresh = known ? `${shareWords(words(available), words(whole))} ${what}`.trim() : `${what || "memory"}: unknown`;
   if (text.textContent !== fresh) text.textContent = fresh;
 }
