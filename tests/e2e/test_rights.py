@@ -96,11 +96,11 @@ def test_the_service_may_not_read_secrets_or_open_a_shell(deployed: ControlPlane
         served.call("POST", "/api/v1/namespaces/default/pods/rights-pod/exec", command="id")
 
 
-@pytest.fixture
-def hub(admin: Api, deployed: ControlPlane) -> Iterator[Api]:
+@pytest.fixture(scope="module")
+def hub(deployed: ControlPlane) -> Iterator[Api]:
     """The account of a hub, with the rights that zero-to-jupyterhub's chart gives it in its own namespace."""
-    yield admin.acting_as(hub_account(admin))
-    admin.delete("Namespace", HUB_NAMESPACE)
+    yield deployed.admin.acting_as(hub_account(deployed.admin))
+    deployed.admin.delete("Namespace", HUB_NAMESPACE)
 
 
 def test_the_hub_may_do_nothing_outside_its_namespace(hub: Api, anybody: Api) -> None:
