@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.simulator import admission, defaulting, quotas, validation
 from moorage.simulator.canonical import canonicalize
 from moorage.simulator.resources import KINDS, NAMESPACES, NODES, PODS, Kind
+from moorage.simulator.shapes import without_nulls
 from moorage.simulator.status import (
     MODIFIED,
     Refusal,
@@ -88,6 +89,9 @@ class Api:
         `trusted` is for test data: a missing namespace is made, and neither admission nor validation stands in the way.
         """
         body = deepcopy(body)
+        if not trusted:
+            validation.readable(kind, body)
+            body = without_nulls(body)
         body["apiVersion"], body["kind"] = kind.api_version, kind.name
         metadata = body["metadata"] = dict(body.get("metadata") or {})
         if not metadata.get("name") and metadata.get("generateName"):
@@ -111,7 +115,6 @@ class Api:
         if not trusted:
             metadata.pop("deletionTimestamp", None)
         if not trusted:
-            validation.readable(kind, body)
             canonicalize(kind, body)
         body = defaulting.prepare(kind, body, keep_status=trusted or kind.plural == "nodes")
         if not trusted:
@@ -173,6 +176,9 @@ class Api:
             raise bad_request(
                 f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
             )
+        if not trusted:
+            validation.readable(kind, body)
+            body = without_nulls(body)
         body = self._merge_for_update(kind, old, body, subresource=subresource, trusted=trusted)
         body["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         if kind is NODES and subresource == "status" and not trusted:

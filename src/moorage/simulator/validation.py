@@ -13,6 +13,7 @@ from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
 from moorage.simulator import resourcerules
 from moorage.simulator.resourcerules import invalid_value
+from moorage.simulator.shapes import misfit
 from moorage.simulator.status import bad_request, invalid
 
 if TYPE_CHECKING:
@@ -42,21 +43,31 @@ _SHORT_NAMES = ("namespaces", "services")
 
 
 def readable(kind: Kind, body: Json) -> None:
-    """Raise 400 where a pod, a claim or a node has a shape that the API server can't decode."""
-    spec = body.get("spec")
-    start = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: json: cannot unmarshal'
-    if spec is not None and not isinstance(spec, dict):
-        raise bad_request(f"{start} the spec")
-    if kind.plural == "pods":
-        for field in ("containers", "initContainers", "volumes", "tolerations"):
-            held = (spec or {}).get(field)
-            if held is not None and not (isinstance(held, list) and all(isinstance(item, dict) for item in held)):
-                raise bad_request(f"{start} spec.{field}")
-        held = [spec or {}, *((spec or {}).get("containers") or ()), *((spec or {}).get("initContainers") or ())]
-        for holder in held:
-            resources = holder.get("resources") or {}
-            for section in ("limits", "requests"):
-                _quantities(kind, resources.get(section))
+    """Raise 400 where an object has a shape or an amount that the API server can't decode."""
+    start = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
+    if (wrong := misfit(kind.plural, body)) is not None:
+        raise bad_request(f"{start}: json: cannot unmarshal: {wrong}")
+    spec, status = body.get("spec") or {}, body.get("status") or {}
+    held: list[Json] = []
+    match kind.plural:
+        case "pods":
+            held = [spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
+            held = [(item or {}).get("resources") or {} for item in held]
+            held.append({"requests": spec.get("overhead")})
+        case "nodes":
+            held = [{"limits": status.get("capacity"), "requests": status.get("allocatable")}]
+        case "persistentvolumeclaims":
+            held = [spec.get("resources") or {}]
+        case "resourcequotas":
+            held = [{"limits": spec.get("hard")}]
+        case "limitranges":
+            for item in spec.get("limits") or ():
+                held += [{"limits": amounts} for amounts in (item or {}).values() if isinstance(amounts, dict)]
+        case _:
+            pass
+    for resources in held:
+        for section in ("limits", "requests"):
+            _quantities(start, resources.get(section))
 
 
 def check(kind: Kind, body: Json) -> None:
@@ -68,10 +79,7 @@ def check(kind: Kind, body: Json) -> None:
         case "pods":
             causes += _pod(body)
         case "persistentvolumeclaims":
-            causes += _claim(kind, body)
-        case "nodes":
-            for field in ("capacity", "allocatable"):
-                _quantities(kind, (body.get("status") or {}).get(field))
+            causes += _claim(body)
         case _:
             pass
     if causes:
@@ -96,8 +104,6 @@ def _names(kind: Kind, name: str) -> list[Cause]:
 def _labels(labels: Any, field: str) -> list[Cause]:
     found: list[Cause] = []
     for value in (labels or {}).values():
-        if not isinstance(value, str):
-            raise bad_request(f"the object can't be decoded: {field} holds a value that is no text")
         if len(value) > 63:
             found.append(invalid_value(field, value, "must be no more than 63 bytes"))
         if re.fullmatch(_VALUE, value) is None:
@@ -105,25 +111,16 @@ def _labels(labels: Any, field: str) -> list[Cause]:
     return found
 
 
-def _quantities(kind: Kind, amounts: Any) -> dict[str, int]:
-    """The amounts in nano-units; 400 where one is no quantity, since that already fails when the body is decoded."""
-    if amounts is None:
-        return {}
-    if not isinstance(amounts, dict):
-        raise bad_request(
-            f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: json: cannot unmarshal'
-        )
+def _quantities(start: str, amounts: Json | None) -> None:
     try:
-        return {str(name): parse_nanos(amount) for name, amount in amounts.items()}
+        for amount in (amounts or {}).values():
+            parse_nanos(amount)
     except InvalidQuantity as error:
-        start = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}'
         raise bad_request(f"{start}: {_NOT_QUANTITY}") from error
 
 
 def _pod(pod: Json) -> list[Cause]:
-    spec = pod.get("spec")
-    if not isinstance(spec, dict):
-        raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal the spec')
+    spec = pod["spec"]
     containers = spec.get("containers")
     if not containers:
         return [("FieldValueRequired", "spec.containers", "Required value")]
@@ -137,9 +134,7 @@ def _pod(pod: Json) -> list[Cause]:
     return found
 
 
-def _container(container: Any, field: str, seen: set[str]) -> list[Cause]:
-    if not isinstance(container, dict):
-        raise bad_request('Pod in version "v1" cannot be handled as a Pod: json: cannot unmarshal a container')
+def _container(container: Json, field: str, seen: set[str]) -> list[Cause]:
     found: list[Cause] = []
     name = str(container.get("name") or "")
     if not name:
@@ -155,17 +150,16 @@ def _container(container: Any, field: str, seen: set[str]) -> list[Cause]:
     return found
 
 
-def _claim(kind: Kind, claim: Json) -> list[Cause]:
+def _claim(claim: Json) -> list[Cause]:
     spec = claim.get("spec") or {}
     found: list[Cause] = []
     if not spec.get("accessModes"):
         found.append(("FieldValueRequired", "spec.accessModes", "Required value: at least 1 access mode is required"))
-    storage = _quantities(kind, (spec.get("resources") or {}).get("requests")).get("storage")
+    storage = ((spec.get("resources") or {}).get("requests") or {}).get("storage")
     if storage is None:
         found.append(("FieldValueRequired", "spec.resources[storage]", "Required value"))
-    elif storage <= 0:
-        text = str(spec["resources"]["requests"]["storage"])
-        found.append(invalid_value("spec.resources[storage]", text, "must be greater than zero"))
+    elif parse_nanos(storage) <= 0:
+        found.append(invalid_value("spec.resources[storage]", str(storage), "must be greater than zero"))
     return found
 
 
