@@ -1,4 +1,4 @@
-"""Takes the pictures of the README from a demo of its own: the form (wide, narrow, dark) and the dashboard."""
+"""Takes the pictures of the README from a demo of its own: the form (light and dark) and the dashboard."""
 
 from __future__ import annotations
 
@@ -38,7 +38,12 @@ def log_in(page: Page, info: dict[str, str]) -> None:
     page.get_by_label("Password").fill(info["password"])
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("button", name="Start").wait_for()
-    time.sleep(1.5)  # the first live numbers
+    page.get_by_label("Node", exact=True).select_option(
+        index=page.get_by_label("Node", exact=True).locator("option").count() - 1
+    )
+    for label, value in (("CPU", "2"), ("Memory", "3Gi"), ("GPU", "1")):
+        page.get_by_label(label, exact=True).fill(value)
+    time.sleep(2)  # the first live numbers, and the verdict on this choice
 
 
 def main() -> None:
@@ -51,7 +56,6 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS)
             for name, width, height, scheme in [
                 ("form", 1280, 1000, "light"),
-                ("form-narrow", 420, 1400, "light"),
                 ("form-dark", 1280, 1000, "dark"),
             ]:
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
@@ -59,7 +63,7 @@ def main() -> None:
                 log_in(page, info)
                 page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
                 context.close()
-            for name, width, scheme in [("dashboard", 1280, "light"), ("dashboard-dark", 1280, "dark")]:
+            for name, width, scheme in [("dashboard", 1280, "light")]:
                 context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
                 page = context.new_page()
                 page.goto(info["api_url"] + "/")
