@@ -10,7 +10,7 @@ from moorage.cluster.ledger import is_ready
 from moorage.gpus.facts import Health, Holder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
@@ -78,9 +78,16 @@ def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
         schedulable=not node.unschedulable,
         holdings=tuple(holdings),
         allocations=tuple(allocations),
-        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if scalars else frozenset(),
+        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values())
+        if _has_devices(scalars)
+        else frozenset(),
         pods_readable=pods_readable,
     )
+
+
+def _has_devices(scalars: Iterable[str]) -> bool:
+    """Every node has page sizes; only nodes with more than these can have cards that someone holds."""
+    return any(not name.startswith(("hugepages-", "attachable-volumes-")) for name in scalars)
 
 
 def _sums(pods: Sequence[PodInfo]) -> dict[str, int]:

@@ -62,7 +62,8 @@ class Cluster:
         self.unreadable_objects: dict[tuple[str, str], Unreadable] = {}
         # Kinds of which nothing is known, as opposed to kinds of which there is nothing.
         self.unknown_kinds: frozenset[type[Object]] = frozenset()
-        self.claim_users: dict[Key, set[str]] = {}
+        # Nearly every claim has one user, so a set is made only for the second one.
+        self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}
         self._strangers: dict[str, NodeInfo] = {}
         self._objects: dict[type[Object], dict[Key, Any]] = {kind: {} for kind in KINDS}
@@ -178,9 +179,12 @@ class Cluster:
             self.anti_affine.pop(uid, None)
             for claim in set(pod.extra.claims):
                 users = self.claim_users[pod.namespace, claim]
-                users.discard(uid)
-                if not users:
+                if isinstance(users, str):
                     del self.claim_users[pod.namespace, claim]
+                else:
+                    users.discard(uid)
+                    if len(users) == 1:
+                        self.claim_users[pod.namespace, claim] = users.pop()
         elif pod.extra.nominated_node_name is not None:
             name = pod.extra.nominated_node_name
             info = self.nodes.get(name) or self._strangers[name]
@@ -241,7 +245,8 @@ class Cluster:
 
     def is_claim_used(self, namespace: str, claim: str) -> bool:
         """Whether a pod on a known node mounts this claim."""
-        return any(self.pods[uid].node_name in self.nodes for uid in self.claim_users.get((namespace, claim), ()))
+        users = self.claim_users.get((namespace, claim), ())
+        return any(self.pods[uid].node_name in self.nodes for uid in ((users,) if isinstance(users, str) else users))
 
     # --- inner --------------------------------------------------------------------------------------------------
 
@@ -255,7 +260,11 @@ class Cluster:
         if pod.extra.anti_affinity:
             self.anti_affine[pod.uid] = pod
         for claim in pod.extra.claims:
-            self.claim_users.setdefault((pod.namespace, claim), set()).add(pod.uid)
+            users = self.claim_users.setdefault((pod.namespace, claim), pod.uid)
+            if isinstance(users, set):
+                users.add(pod.uid)
+            elif users != pod.uid:
+                self.claim_users[pod.namespace, claim] = {users, pod.uid}
 
     def _replace(self, pod: PodInfo) -> None:
         uid, name = pod.uid, pod.node_name
