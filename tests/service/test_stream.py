@@ -1,12 +1,13 @@
 """`GET /api/v1/cluster/stream`."""
 
 import asyncio
+import dataclasses
 import socket
 import zlib
 
 import pytest
 
-from moorage.service import stream
+from moorage.service import messages, stream
 from moorage.service.streaming import takes_gzip
 
 
@@ -98,7 +99,7 @@ async def test_an_id_from_before_the_ring_gets_a_snapshot(service, simulator, no
 async def test_a_quiet_stream_still_says_something_each_second(service) -> None:
     async with service.stream() as events, asyncio.timeout(5):
         async for chunk in events.response.aiter_bytes():
-            if stream.PING in chunk:
+            if messages.PING in chunk:
                 break
 
 
@@ -113,7 +114,7 @@ async def test_a_reader_that_takes_nothing_is_let_go(service, simulator, node, m
 
     async with asyncio.timeout(20):
         while not broadcast.dropped:
-            broadcast._publish(b": " + b"x" * 500_000 + b"\n\n", 0, kind="ping")
+            broadcast._publish(dataclasses.replace(messages.ping(0), data=b": " + b"x" * 500_000 + b"\n\n"))
             await asyncio.sleep(0.05)
         while broadcast.readers:
             await asyncio.sleep(0.05)
@@ -178,14 +179,14 @@ async def test_a_browser_gets_the_same_messages_compressed(service, simulator, n
     assert packed.response.num_bytes_downloaded * 4 < plain.response.num_bytes_downloaded
 
 
-@pytest.mark.parametrize("size", [0, 1, 1000, stream.LARGEST_COMPRESSED + 1, 3_000_000])
+@pytest.mark.parametrize("size", [0, 1, 1000, messages.LARGEST_ON_THE_LOOP + 1, 3_000_000])
 def test_compressed_messages_join_to_one_stream(size) -> None:
-    messages = [b"a" * size, b"", bytes(range(256)) * 10, b"b" * size]
+    texts = [b"a" * size, b"", bytes(range(256)) * 10, b"b" * size]
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    unpack.decompress(stream.GZIP_START)
+    unpack.decompress(messages.GZIP_START)
 
-    for message in messages:
-        assert unpack.decompress(stream.packed(message)) == message
+    for text in texts:
+        assert unpack.decompress(messages.packed(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -203,3 +204,21 @@ def test_compressed_messages_join_to_one_stream(size) -> None:
 )
 def test_only_who_takes_gzip_gets_it(header, wanted) -> None:
     assert takes_gzip(header) is wanted
+
+
+async def test_pages_that_come_at_once_share_a_snapshot_and_miss_nothing(service, simulator, node, pod) -> None:
+    simulator.add(node("a", cpu="8"))
+    await service.until(lambda nodes: "a" in nodes)
+    async with service.stream() as first:
+        before, _ = await first.until("snapshot")
+    simulator.add(pod("p", on="a", cpu="1"))
+    await service.until(lambda nodes: nodes["a"]["allocated"]["cpu"] == 1)
+
+    async with service.stream() as second:
+        seen, _ = await second.until("snapshot")
+        nodes = seen["nodes"]
+        if seen["revision"] == before["revision"]:
+            change, _ = await second.until("nodes")
+            nodes = change["changed"]
+
+    assert nodes[0]["allocated"]["cpu"] == 1

@@ -10,33 +10,31 @@ byte, so that any sequence of them is one valid stream. Nodes are alike, and tak
 """
 
 import asyncio
-import logging
 import time
-import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal
 
-import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from moorage.cluster.live import LiveCluster, Status
-from moorage.cluster.snapshot import Snapshot
+from moorage.cluster.live import LiveCluster
+from moorage.service.messages import (
+    GZIP_START,
+    Message,
+    message,
+    nodes_data,
+    ping,
+    snapshot_data,
+    status_data,
+)
 from moorage.service.pieces import pieces
 
-log = logging.getLogger(__name__)
-
-PING = b": ping\n\n"
 PING_SECONDS = 1.0
 # A reader whose socket has taken nothing for this long is gone or too slow.
 STALLED_SECONDS = 10.0
-# RFC 1952: no name, no time. The checksum that ends a file is never sent, since a stream has no end.
-GZIP_START = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-# Compressing a snapshot of thousands of nodes would hold up everybody else; it is sent as it is.
-LARGEST_COMPRESSED = 256 * 1024
+# Pages that come at once share a snapshot of this age, and what has changed since: after a restart there are many.
+SNAPSHOT_SECONDS = 1.0
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -44,13 +42,13 @@ HEADERS = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+@dataclass(frozen=True)
+class Opening:
+    """What a new reader is sent first, where in the ring it reads on, and the revision that it then knows."""
+
+    messages: list[Message]
     sequence: int
-    revision: int
-    data: bytes
-    packed: bytes
-    kind: Literal["nodes", "status", "ping"]
+    known: int
 
 
 class Broadcast:
@@ -62,12 +60,13 @@ class Broadcast:
         self.max_streams = max_streams
         self._ring: deque[Message] = deque()
         self._held = 0
-        self._next = 0
+        self._next = 0  # the sequence number that the next message gets; the ring's last one has one less
         self._base = -1  # the ring holds all that happened after this revision
         self._epoch = ""
         self._arrived = asyncio.Event()
         self._ended = False
-        self._snapshot: tuple[tuple[str, int, str], bytes, bytes] | None = None
+        self._snapshot: tuple[float, bytes, Message] | None = None
+        self._making = asyncio.Lock()
         self.readers: set[Reader] = set()
         self.dropped = 0
         self.messages = 0
@@ -89,27 +88,25 @@ class Broadcast:
             # The first change holds every node: of a large cluster that is megabytes which nobody needs to replay.
             if (change.changed or change.removed) and not (first and not self.readers):
                 data = nodes_data(change.revision, snapshot.taken_at, changed=change.changed, removed=change.removed)
-                self._publish(
-                    event("nodes", data, identity=f"{self._epoch}-{change.revision}"), change.revision, kind="nodes"
-                )
+                self._publish(await message("nodes", data, epoch=self._epoch, revision=change.revision))
             status = status_data(change.status)
             if status != said:
                 said = status
-                message = event("status", status, identity=f"{self._epoch}-{change.revision}")
-                self._publish(message, change.revision, kind="status")
+                self._publish(await message("status", status, epoch=self._epoch, revision=change.revision))
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(PING_SECONDS)
-            self._publish(PING, self._ring[-1].revision if self._ring else self._base, kind="ping")
-            self._let_go_of_the_stalled(now=time.monotonic())
-            for reader in [reader for reader in self.readers if not reader.allowed()]:
-                reader.cancel()
+            self._publish(ping(self._newest))
+            self._let_go(now=time.monotonic())
 
-    def _let_go_of_the_stalled(self, *, now: float) -> None:
+    def _let_go(self, *, now: float) -> None:
+        """Of readers that take nothing, and of those whose right was taken back."""
         for reader in list(self.readers):
             if reader.writing_since is not None and now - reader.writing_since > STALLED_SECONDS:
                 self.dropped += 1
+                reader.cancel()
+            elif not reader.allowed():
                 reader.cancel()
 
     def _start_over(self, epoch: str, *, revision: int) -> None:
@@ -118,15 +115,18 @@ class Broadcast:
         self._epoch = epoch
         self._base = revision
 
-    def _publish(self, data: bytes, revision: int, *, kind: Literal["nodes", "status", "ping"]) -> None:
-        message = Message(self._next, revision, data, packed(data), kind)
-        self._ring.append(message)
+    @property
+    def _newest(self) -> int:
+        return self._ring[-1].revision if self._ring else self._base
+
+    def _publish(self, new: Message) -> None:
+        self._ring.append(new)
         self._next += 1
-        self._held += len(data) + len(message.packed)
-        self.messages += kind != "ping"
+        self._held += new.size
+        self.messages += new.kind != "ping"
         while self._held > self._replay_bytes and len(self._ring) > 1:
             oldest = self._ring.popleft()
-            self._held -= len(oldest.data) + len(oldest.packed)
+            self._held -= oldest.size
             self._base = max(self._base, oldest.revision)
         arrived, self._arrived = self._arrived, asyncio.Event()
         arrived.set()
@@ -136,40 +136,51 @@ class Broadcast:
         self._ended = True
         self._arrived.set()
 
-    def opening(self, last_event_id: str | None) -> tuple[list[tuple[bytes, bytes]], int, int]:
-        """What a new reader is sent first, the sequence that it reads on from, and the revision that it then knows."""
+    async def opening(self, last_event_id: str | None) -> Opening:
         known = self._known_revision(last_event_id)
         if known is None:
-            snapshot = self._live.snapshot
-            if snapshot is None:  # the route answers 503 before it comes to this
-                return [], self._next, -1
-            return [self._snapshot_message(snapshot)], self._next, snapshot.revision
-        missed = [(m.data, m.packed) for m in self._ring if m.kind == "nodes" and m.revision > known]
-        identity = f"{self._epoch}-{max(known, self._ring[-1].revision if self._ring else known)}"
-        status = event("status", status_data(self._live.status), identity=identity)
-        return [*missed, (status, packed(status))], self._next, known
+            return await self._fresh()
+        status = status_data(self._live.status)
+        now = await message("status", status, epoch=self._epoch, revision=max(known, self._newest))
+        return Opening([*self._since(known), now], self._next, known)
 
     def _known_revision(self, last_event_id: str | None) -> int | None:
         """The revision that a reader resumes from, if the ring still holds all that came after it."""
         epoch, _, revision = (last_event_id or "").rpartition("-")
         if not epoch or epoch != self._epoch or not revision.isascii() or not revision.isdigit() or len(revision) > 18:
             return None
-        newest = self._ring[-1].revision if self._ring else self._base
-        return int(revision) if self._base <= int(revision) <= newest else None
+        return int(revision) if self._base <= int(revision) <= self._newest else None
 
-    def _snapshot_message(self, snapshot: Snapshot) -> tuple[bytes, bytes]:
+    def _since(self, known: int) -> list[Message]:
+        return [held for held in self._ring if held.kind == "nodes" and held.revision > known]
+
+    async def _fresh(self) -> Opening:
+        """A snapshot, and whatever the ring holds that is newer than it."""
+        while True:
+            async with self._making:
+                made = self._usable_snapshot() or await self._make_snapshot()
+            # While it was made, the ring may have run past it.
+            if made.revision >= self._base or not self._ring:
+                return Opening([made, *self._since(made.revision)], self._next, made.revision)
+
+    def _usable_snapshot(self) -> Message | None:
+        if self._snapshot is None:
+            return None
+        made_at, status, made = self._snapshot
+        latest = self._live.snapshot
+        same = latest is not None and latest.revision == made.revision
+        young = time.monotonic() - made_at < SNAPSHOT_SECONDS and made.revision >= self._base
+        return made if (same or young) and status == status_data(self._live.status) else None
+
+    async def _make_snapshot(self) -> Message:
+        snapshot = self._live.snapshot
+        if snapshot is None:
+            raise RuntimeError("a stream was opened before the first list")  # the route answers 503 before
         status = status_data(self._live.status)
-        key = (snapshot.epoch, snapshot.revision, status.decode())
-        if self._snapshot is None or self._snapshot[0] != key:
-            data = b'{"revision":%d,"taken_at":%s,"nodes":%s,"status":%s}' % (
-                snapshot.revision,
-                msgspec.json.encode(snapshot.taken_at),
-                snapshot.array(),
-                status,
-            )
-            message = event("snapshot", data, identity=f"{snapshot.epoch}-{snapshot.revision}")
-            self._snapshot = key, message, packed(message)
-        return self._snapshot[1], self._snapshot[2]
+        data = snapshot_data(snapshot, status=status)
+        made = await message("snapshot", data, epoch=snapshot.epoch, revision=snapshot.revision)
+        self._snapshot = time.monotonic(), status, made
+        return made
 
     async def after(self, sequence: int, *, known: int) -> AsyncIterator[Message]:
         """Every message from this one on that tells more than `known`; ends when the ring has run away from it."""
@@ -178,14 +189,14 @@ class Broadcast:
                 await self._arrived.wait()
             if self._ended:
                 return
-            first = self._ring[0].sequence if self._ring else self._next
+            first = self._next - len(self._ring)
             if sequence < first:
                 return
             # Indexing from the end is O(distance to it), and a reader that keeps up stands there.
-            message = self._ring[sequence - self._next]
+            held = self._ring[sequence - self._next]
             sequence += 1
-            if message.kind != "nodes" or message.revision > known:
-                yield message
+            if held.kind != "nodes" or held.revision > known:
+                yield held
 
 
 class Reader(Response):
@@ -231,11 +242,11 @@ class Reader(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if self._gzip:
             await self._send(send, GZIP_START)
-        opening, sequence, known = self._broadcast.opening(self._last_event_id)
-        for plain, short in opening:
-            await self._send(send, short if self._gzip else plain)
-        async for message in self._broadcast.after(sequence, known=known):
-            await self._send(send, message.packed if self._gzip else message.data)
+        opening = await self._broadcast.opening(self._last_event_id)
+        for first in opening.messages:
+            await self._send(send, first.packed if self._gzip else first.data)
+        async for later in self._broadcast.after(opening.sequence, known=opening.known):
+            await self._send(send, later.packed if self._gzip else later.data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send, data: bytes) -> None:
@@ -248,26 +259,3 @@ class Reader(Response):
 async def _disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-def packed(data: bytes) -> bytes:
-    """One message as deflated blocks that refer to nothing before them and end on a byte (RFC 1951)."""
-    deflate = zlib.compressobj(level=1 if len(data) <= LARGEST_COMPRESSED else 0, wbits=-zlib.MAX_WBITS)
-    return deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH)
-
-
-def event(name: str, data: bytes, *, identity: str) -> bytes:
-    return b"id: %s\nevent: %s\ndata: %s\n\n" % (identity.encode(), name.encode(), data)
-
-
-def nodes_data(revision: int, taken_at: datetime, *, changed: Mapping[str, bytes], removed: list[str]) -> bytes:
-    return b'{"revision":%d,"taken_at":%s,"changed":[%s],"removed":%s}' % (
-        revision,
-        msgspec.json.encode(taken_at),
-        b",".join(changed.values()),
-        msgspec.json.encode(removed),
-    )
-
-
-def status_data(status: Status) -> bytes:
-    return msgspec.json.encode({"stale": status.stale, "since": status.since, "reason": status.reason})
