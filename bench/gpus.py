@@ -253,6 +253,29 @@ _PIECES = (
         "GPU-a,10,",
     ),
 )
+_SAMPLES = (
+    (
+        "0, GPU-aa, 00000000:01:00.0, 24564 MiB, 507 MiB, 23623 MiB, 7 %, [N/A], NVIDIA GeForce RTX 4090\n"
+        "1, GPU-bb, 00000000:02:00.0, [N/A], [N/A], [N/A], 2 %, [N/A], NVIDIA GB10\n"
+    ),
+    "GPU 0: NVIDIA H100 (UUID: GPU-aa)\n  MIG 3g.40gb     Device  0: (UUID: MIG-1)\n",
+    (
+        "<nvidia_smi_log><gpu id='00000000:01:00.0'><product_name>Tesla T4</product_name><uuid>GPU-aa</uuid><fb_memory_usage>"
+        "<total>15360 MiB</total><used>12 MiB</used><free>14913 MiB</free></fb_memory_usage><utilization><gpu_util>3 %</gpu_util>"
+        "</utilization></gpu></nvidia_smi_log>"
+    ),
+    (
+        'DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-aa",modelName="Tesla T4",pod="p",namespace="n"} 507\n'
+        'DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-aa",GPU_I_ID="7"} 12\n'
+    ),
+    'gpu_used_vram{gpu_id="0",gpu_uuid="17ff"} 285\ngpu_gfx_activity{gpu_id="0",gpu_uuid="17ff"} 12\n',
+    (
+        '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"__name__":"DCGM_FI_DEV_FB_USED","UUID":"GPU-aa"},'
+        '"value":[1.5,"507"]}]}}'
+    ),
+    "GPU-aa,10,24576,100,NVIDIA-Tesla T4,0,true:",
+    '[{"id":"GPU-bb","index":1,"count":4,"devmem":15360,"type":"NVIDIA-Tesla T4","health":true}]',
+)
 _FIGURES = ("memory_total", "memory_used", "memory_free", "utilization", "temperature")
 
 
@@ -261,10 +284,7 @@ def _fuzz() -> float:
     chance = random.Random(7)
     failures = 0
     for _ in range(TEXTS):
-        if chance.random() < 0.4:
-            body = chance.randbytes(chance.randrange(120))
-        else:
-            body = "".join(chance.choices(_PIECES, k=chance.randrange(25))).encode()
+        body = _any_bytes(chance)
         text = body.decode("utf-8", errors="replace")
         numbers = {int(number) for number in re.findall(r"[0-9]+", text) if len(number) < 20}
         for name, parse in _PARSERS.items():
@@ -278,8 +298,27 @@ def _fuzz() -> float:
             except Exception as error:
                 print(f"{name} raised {error!r} on {body!r}", file=sys.stderr)
                 wrong = True
+            if wrong:
+                print(f"{name} misread {body!r}", file=sys.stderr)
             failures += wrong
     return float(failures)
+
+
+def _any_bytes(chance: random.Random) -> bytes:
+    """Noise, pieces of real output in any order, or real output with some bytes lost, doubled or changed."""
+    kind = chance.random()
+    if kind < 0.25:
+        return chance.randbytes(chance.randrange(120))
+    if kind < 0.5:
+        return "".join(chance.choices(_PIECES, k=chance.randrange(25))).encode()
+    body = bytearray(chance.choice(_SAMPLES).encode())
+    for _ in range(chance.randrange(4)):
+        start = chance.randrange(len(body) + 1)
+        end = min(len(body), start + chance.randrange(12))
+        body[start:end] = chance.choice(
+            (b"", body[start:end] * 2, chance.randbytes(2), chance.choice(_PIECES).encode())
+        )
+    return bytes(body)
 
 
 def _agent(body: bytes, text: str) -> list[CardFact]:

@@ -347,3 +347,9 @@ def test_slices_are_named_by_the_list_in_the_drivers_order() -> None:
         ("MIG-1", "3g.40gb", 2),
         ("MIG-2", "1g.10gb", 7),
     ]
+
+
+def test_a_number_with_a_hole_in_it_is_no_number() -> None:
+    output = parse_csv(f"0, {U}, 00000000:01:00.0, 2\x00564 MiB, 4 MiB, 1 MiB, 7 %, [N/A], Tesla\x00T4\n")
+
+    assert (output.cards[0].memory_total, output.cards[0].model) == (None, "Tesla T4")

@@ -104,7 +104,7 @@ def parse_list(text: str, *, source: str = "exec", taken_at: float | None = None
                     taken_at=taken_at,
                     index=int(card["index"]),
                     uuid=_uuid(card["uuid"]),
-                    model=None if model is None or _is_placeholder(model) else model[:200],
+                    model=None if model is None or _is_placeholder(model) else _cut(model) or None,
                 )
             )
         elif part is not None and output.cards:
@@ -181,7 +181,7 @@ def with_slices(cards: Iterable[CardFact], listed: Iterable[CardFact]) -> list[C
 
 
 def _lines(text: str) -> list[str]:
-    return text[:_LARGEST].replace("\r", "\n").replace("\x00", "").split("\n")
+    return text[:_LARGEST].replace("\r", "\n").split("\n")
 
 
 def _cut(text: str) -> str:
@@ -281,7 +281,7 @@ def _fact(
     memory_free, why_free = whole(free)
     busy, why_busy = percent(utilization)
     heat, _ = whole(temperature)
-    model = None if name is None or _is_placeholder(name) else name.strip()[:200]
+    model = None if name is None or _is_placeholder(name) else _cut(name) or None
     if model is None and name is not None:
         why["model"] = reason(name)
     unified = is_unified_model(model) and memory_total is None and (total or "").strip().strip("[]") in _UNIFIED_WORDS
