@@ -1,6 +1,7 @@
 """What a person may set, call or type is told on some page."""
 
 import importlib.util
+import json
 import re
 import subprocess
 import sys
@@ -65,6 +66,35 @@ def test_every_path_of_the_api_is_documented(pages):
     paths = create_app(Settings()).openapi()["paths"]
 
     assert [path for path in paths if path.removesuffix("/{name}") not in pages["api.md"]] == []
+
+
+def test_every_field_of_the_answers_is_documented(pages):
+    from moorage.service import schemas
+
+    answers = (
+        schemas.FitAnswer,
+        schemas.NodeVerdict,
+        schemas.Reason,
+        schemas.Ask,
+        schemas.Image,
+        schemas.FormDefaultsAnswer,
+    )
+
+    named = {name for answer in answers for name in answer.model_fields}
+    assert sorted(name for name in named if not re.search(rf"\b{name}\b", pages["api.md"])) == []
+
+
+def test_every_field_of_a_node_is_documented(pages):
+    from moorage.cluster.node_json import NodeJson
+    from moorage.gpus.cards import Cards
+    from moorage.scheduling.cluster import Cluster
+    from moorage.simulator import builders
+
+    cluster = Cluster.from_objects(nodes=[builders.node("n1", cpu="4", gpu=1)])
+    node = json.loads(NodeJson(cluster, gpu_details=Cards().details).of("n1"))
+
+    assert [name for name in node if f"`{name}`" not in pages["api.md"] and f'"{name}"' not in pages["api.md"]] == []
+    assert [name for name in node["gpu_details"][0] if f"`{name}`" not in pages["gpus.md"]] == []
 
 
 def test_every_kind_that_is_followed_is_documented(pages):
