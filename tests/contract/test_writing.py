@@ -169,6 +169,92 @@ async def test_a_label_value_of_more_than_63_characters_is_invalid(api, pods, a_
     assert (answer.status, answer.body["reason"]) == (422, "Invalid")
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("metadata", "labels"), 1),
+        (("metadata", "labels"), {"a": 1}),
+        (("metadata", "finalizers"), "x"),
+        (("spec",), "x"),
+        (("spec", "containers"), "x"),
+        (("spec", "containers"), {"name": "main"}),
+        (("spec", "containers", 0), []),
+        (("spec", "containers", 0, "image"), 1),
+        (("spec", "containers", 0, "args"), "x"),
+        (("spec", "containers", 0, "env"), [1]),
+        (("spec", "containers", 0, "resources"), []),
+        (("spec", "containers", 0, "resources"), {"limits": "x"}),
+        (("spec", "containers", 0, "resources"), {"limits": {"cpu": []}}),
+        (("spec", "nodeSelector"), ["x"]),
+        (("spec", "tolerations"), {}),
+        (("spec", "priority"), "high"),
+        (("spec", "affinity"), "x"),
+        (("status",), 1),
+        (("kind",), 1),
+        (("kind",), "Node"),
+    ],
+)
+async def test_what_has_the_wrong_shape_can_not_be_read(api, pods, a_pod, path, value):
+    body = a_pod("p")
+    place = body
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+
+    answer = await api.post(pods, body)
+
+    assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"volumes": [{"emptyDir": {}}]}, "spec.volumes[0].name"),
+        ({"restartPolicy": "Perhaps"}, "spec.restartPolicy"),
+        ({"tolerations": [{"operator": "Like", "key": "k"}]}, "spec.tolerations[0].operator"),
+        ({"tolerations": [{"operator": "Equal"}]}, "spec.tolerations[0].operator"),
+        ({"tolerations": [{"key": "k", "effect": "Never"}]}, "spec.tolerations[0].effect"),
+    ],
+)
+async def test_a_pod_whose_fields_make_no_sense_is_invalid(api, pods, a_pod, spec, field):
+    answer = await api.post(pods, a_pod("p", **spec))
+
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert field in [cause["field"] for cause in answer.body["details"]["causes"]]
+
+
+@pytest.mark.parametrize(
+    ("container", "field"),
+    [
+        ({"env": [{"value": "x"}]}, "env[0].name"),
+        ({"env": [{"name": "E", "valueFrom": {}}]}, "env[0].valueFrom"),
+        ({"volumeMounts": [{"name": "v", "mountPath": "/v"}]}, "volumeMounts[0].name"),
+        ({"ports": [{"name": "http"}]}, "ports[0].containerPort"),
+        ({"ports": [{"containerPort": 70000}]}, "ports[0].containerPort"),
+        ({"image": None}, "image"),
+        ({"name": "Main"}, "name"),
+    ],
+)
+async def test_a_container_whose_fields_make_no_sense_is_invalid(api, pods, a_pod, container, field):
+    body = a_pod("p")
+    body["spec"]["containers"][0] |= container
+
+    answer = await api.post(pods, body)
+
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+    assert f"spec.containers[0].{field}" in [cause["field"] for cause in answer.body["details"]["causes"]]
+
+
+async def test_null_is_as_good_as_nothing(api, pods, a_pod):
+    body = a_pod("p", tolerations=None, affinity=None, nodeSelector=None, priority=None)
+    body["spec"]["containers"][0] |= {"env": None, "ports": None, "args": None}
+
+    answer = await api.post(pods, body)
+
+    assert answer.status == 201
+    assert "affinity" not in answer.body["spec"]
+
+
 async def test_what_is_no_object_is_a_bad_request(api, pods):
     answer = await api.post(pods, [])
 

@@ -182,3 +182,14 @@ async def test_readiness_waits_for_the_port(cluster, pod, until):
     await until(ready)
 
     assert phase(cluster, "p") == "Running"
+
+
+async def test_a_pod_that_nobody_can_read_does_not_stop_the_others(cluster, pod, until):
+    cluster.add(
+        pod("bad", on="n1", phase="Pending", cpu="a lot", command=["sh", "-c", "exit 0"], restartPolicy="Never")
+    )
+    cluster.add(pod("good", on="n1", phase="Pending", command=["sh", "-c", "exit 0"], restartPolicy="Never"))
+
+    await until(lambda: phase(cluster, "good") == "Succeeded")
+
+    await until(lambda: phase(cluster, "bad") == "Succeeded")

@@ -227,6 +227,10 @@ async def read_object(request: web.Request, kind: Kind) -> Json:
     body = parse(await request.read(), request.content_type)
     if not isinstance(body, dict) or not isinstance(body.get("metadata", {}), dict | None):
         raise bad_request(f"the object provided is unrecognized (must be of type {kind.name})")
+    if not all(isinstance(body.get(field), str | None) for field in ("apiVersion", "kind")):
+        raise bad_request(
+            f"the object provided is unrecognized (must be of type {kind.name}): couldn't get version/kind"
+        )
     version, name = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name
     if (version, name) != (kind.api_version, kind.name):
         why = f"converting ({version}.{name}) to ({kind.group or 'core'}.{kind.name}): unknown conversion"

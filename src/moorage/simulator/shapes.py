@@ -303,6 +303,10 @@ _SHAPES: dict[str, type[_Shape]] = {
     "configmaps": Keyed,
 }
 _TEXTS = ("args", "command", "finalizers", "accessModes", "scopes")
+# In these maps a value that is null is the empty one; it doesn't take its key away.
+_EMPTY = dict.fromkeys(("limits", "requests", "overhead", "hard", "capacity", "allocatable"), "0") | dict.fromkeys(
+    ("labels", "annotations", "nodeSelector", "data", "stringData"), ""
+)
 
 
 def misfit(plural: str, body: Json) -> str | None:
@@ -316,6 +320,8 @@ def misfit(plural: str, body: Json) -> str | None:
 
 def without_nulls(body: Any, *, field: str = "") -> Any:
     """The body as Go has it after decoding: `null` in an object is nothing, in a list the empty value."""
+    if isinstance(body, dict) and field in _EMPTY:
+        return {key: _EMPTY[field] if value is None else value for key, value in body.items()}
     if isinstance(body, dict):
         return {key: without_nulls(value, field=key) for key, value in body.items() if value is not None}
     if isinstance(body, list):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
-from moorage.simulator import resourcerules
+from moorage.simulator import podrules, resourcerules
 from moorage.simulator.resourcerules import invalid_value
 from moorage.simulator.shapes import misfit
 from moorage.simulator.status import bad_request, invalid
@@ -75,6 +75,7 @@ def check(kind: Kind, body: Json) -> None:
     metadata = body["metadata"]
     name = str(metadata.get("name") or "")
     causes = [*_names(kind, name), *_labels(metadata.get("labels"), "metadata.labels")]
+    causes += podrules.metadata_causes(metadata)
     match kind.plural:
         case "pods":
             causes += _pod(body)
@@ -124,11 +125,13 @@ def _pod(pod: Json) -> list[Cause]:
     containers = spec.get("containers")
     if not containers:
         return [("FieldValueRequired", "spec.containers", "Required value")]
-    found: list[Cause] = []
+    found = podrules.spec_causes(spec)
+    volumes = {str(volume.get("name") or "") for volume in spec.get("volumes") or ()} - {""}
     for field in ("initContainers", "containers"):
         seen: set[str] = set()
         for index, container in enumerate(spec.get(field) or ()):
             found += _container(container, f"spec.{field}[{index}]", seen)
+            found += podrules.container_causes(container, f"spec.{field}[{index}]", volumes)
     found += resourcerules.pod_causes(pod)
     found += _labels(spec.get("nodeSelector"), "spec.nodeSelector")
     return found
