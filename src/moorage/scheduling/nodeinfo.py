@@ -8,11 +8,12 @@ Source: kubernetes v1.36 pkg/scheduler/framework/types.go (NodeInfo)
 from __future__ import annotations
 
 from sys import intern
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
-from moorage.objects import UNREADABLE, ContainerImage, Identity, Node, Taint, Unreadable
+from moorage.objects import UNREADABLE, ContainerImage, Identity, Node, NodeStatus, Taint, Unreadable
 from moorage.scheduling.podinfo import NO_EXTRA, Labels, PodInfo
 from moorage.scheduling.totals import Totals, read_totals
 
@@ -37,6 +38,24 @@ def _share_names(raw: bytes, node: Node) -> tuple[str, ...]:
         _shared_names.clear()
     _shared_names[raw] = names
     return names
+
+
+_shared_parts: dict[tuple[Any, ...], Any] = {}
+# Few makes of nodes and few conditions are told by many; messages that differ each time must not pile up.
+_SHARED_PARTS = 10_000
+
+
+def _share_status(status: NodeStatus) -> NodeStatus:
+    """The status without its images; nodes of one make share the text of what they have and how they do."""
+    if len(_shared_parts) >= _SHARED_PARTS:
+        _shared_parts.clear()
+    share = _shared_parts.setdefault
+    conditions = [share((c.type, c.status, c.reason, c.message), c) for c in status.conditions or ()]
+    capacity, allocatable = [
+        share(tuple(amounts.items()), amounts) if amounts else amounts
+        for amounts in (status.capacity, status.allocatable)
+    ]
+    return replace(status, images=None, capacity=capacity, allocatable=allocatable, conditions=conditions or None)
 
 
 class NodeInfo:
@@ -110,7 +129,7 @@ class NodeInfo:
         self.node = replace(
             node,
             metadata=replace(node.metadata, labels=self.labels),
-            status=replace(status, images=None) if status is not None else None,
+            status=_share_status(status) if status is not None else None,
         )
 
     def forget_node(self) -> None:
