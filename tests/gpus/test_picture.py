@@ -146,3 +146,12 @@ def test_nodes_that_are_gone_are_forgotten() -> None:
 
     assert len(cards._views) < 110
     assert len(cards._pictures) < 110
+
+
+def test_the_holder_of_a_claimed_card_is_told_on_a_node_without_any_unit() -> None:
+    source = Changing()
+    info, cards = NodeInfo("n1"), Cards([source], holders="pod", clock=lambda: NOW)
+    info.set_node(decode(Node, {"metadata": {"name": "n1"}}))
+    source.known = [CardFact(source="dra", uuid="GPU-0", allocated=True, holders=(Holder(namespace="lab", pod="a"),))]
+
+    assert [entry["holder"] for entry in cards.details(info)] == ["lab/a"]

@@ -80,7 +80,7 @@ def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
         allocations=tuple(allocations),
         pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values())
         if _has_devices(scalars)
-        else frozenset(),
+        else None,
         pods_readable=pods_readable,
     )
 
