@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-VECTORS = Path(__file__).parents[1] / "data" / "vectors"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.fixture(scope="session")
 def vectors():
-    """`vectors("fit")`: the cases of one file of answers of the real code."""
+    """`vectors("vectors/fit")`: the cases of one file of answers of the real code."""
 
     def read(name: str) -> list[dict[str, Any]]:
-        with gzip.open(VECTORS / f"{name}.jsonl.gz", "rt") as lines:
+        with gzip.open(DATA / f"{name}.jsonl.gz", "rt") as lines:
             return [json.loads(line) for line in lines]
 
     return read

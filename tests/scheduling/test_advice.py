@@ -27,7 +27,7 @@ def test_a_node_that_lacks_room_says_how_much_it_has(a_node, a_pod):
 
 
 def test_the_offered_room_is_the_most_that_the_filters_let_through(vectors):
-    for case in vectors("fit"):
+    for case in vectors("vectors/fit"):
         kinds = ("persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces")
         cluster = Cluster.from_objects(nodes=case["nodes"], pods=case["pods"], **{k: case.get(k) for k in kinds})
         advice = advise(cluster, case["ask"], cluster.fit(case["ask"]))

@@ -256,7 +256,7 @@ def test_from_1_37_on_a_plain_init_containers_status_counts():
 
 
 def test_versions_agree_while_nothing_is_resized(vectors):
-    for case in vectors("requests"):
+    for case in vectors("vectors/requests"):
         pod = {**case["pod"], "status": {}}
 
         assert effective_requests(pod) == effective_requests(pod, server_version=(1, 37))

@@ -1,4 +1,4 @@
-"""The real scheduler's answers, line by line: tests/data/vectors/README.md says where they come from."""
+"""The real scheduler's answers, line by line; the README beside each file says where they come from."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ import pytest
 
 from moorage import Cluster, effective_requests
 
-KINDS = ("nodes", "pods", "persistentvolumeclaims", "persistentvolumes", "storageclasses", "csinodes", "namespaces")
+KINDS = (
+    "nodes",
+    "pods",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "storageclasses",
+    "csinodes",
+    "volumeattachments",
+    "namespaces",
+)
 
 
 def test_a_pod_counts_on_its_node_what_the_real_code_counts(vectors):
-    for case in vectors("requests"):
+    for case in vectors("vectors/requests"):
         expected = case["requests"]
 
         found = effective_requests(case["pod"])
@@ -23,8 +32,9 @@ def test_a_pod_counts_on_its_node_what_the_real_code_counts(vectors):
         assert found.scalars == expected.get("scalars", {}), case["pod"]
 
 
-def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors):
-    for case in vectors("fit"):
+@pytest.mark.parametrize("file", ["vectors/fit", "verdicts/invented"])
+def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors, file):
+    for case in vectors(file):
         cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
 
         verdict = cluster.fit(case["ask"])
@@ -36,7 +46,7 @@ def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors):
 
 @pytest.mark.parametrize("kind", ["nodes", "pods"])
 def test_a_verdict_does_not_depend_on_the_order_in_which_things_are_told(vectors, kind):
-    for case in vectors("fit")[:300]:
+    for case in vectors("vectors/fit")[:300]:
         given = {kind: case[kind] for kind in KINDS if kind in case}
         given[kind] = list(reversed(given[kind] or []))
 

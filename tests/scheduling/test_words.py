@@ -44,7 +44,7 @@ def test_every_line_of_the_table_is_found_with_and_without_its_plugin(plugin, re
 
 
 def test_every_reason_in_the_real_answers_has_a_sentence(vectors):
-    for case in vectors("fit"):
+    for case in vectors("vectors/fit"):
         for verdict in [case["prefilter"], *case["verdicts"].values()]:
             for reason in (verdict or {}).get("reasons", ()):
                 assert words.sentence(verdict["plugin"], reason) != reason

@@ -1,0 +1,39 @@
+"""Verdicts on made-up clusters beside those of the scheduler's own code: the rules that recorded cases hardly meet."""
+
+import itertools
+import json
+
+import pytest
+from test_oracle import CASES, SEED, as_ours, rejection, theirs
+
+from moorage import Cluster
+from rig.invent import Invent
+
+pytestmark = pytest.mark.e2e
+
+
+def ours(case):
+    given = {kind: items for kind, items in case.items() if kind != "ask"}
+    verdict = Cluster.from_objects(**given).fit(case["ask"])
+    if verdict.prefilter:
+        return rejection(verdict.prefilter.plugin, verdict.prefilter.reasons, verdict.prefilter.unresolvable)
+    return {
+        name: node.fits or rejection(node.plugin, node.reasons, node.unresolvable)
+        for name, node in verdict.nodes.items()
+    }
+
+
+def test_every_verdict_on_a_made_up_cluster_is_the_schedulers_own(programs, results):
+    cases = list(itertools.islice(Invent(SEED).cases(), CASES))
+    answers = theirs(programs / "oracle", cases)
+    assert [answer for answer in answers if answer.get("error")] == []
+
+    wrong = [
+        case["ask"]["metadata"]["uid"]
+        for case, answer in zip(cases, answers, strict=True)
+        if ours(case) != as_ours(answer)
+    ]
+
+    table = {"seed": SEED, "cases": len(cases), "disagreements": len(wrong)}
+    (results / "oracle-invented.json").write_text(json.dumps(table, indent=1) + "\n")
+    assert wrong == []
