@@ -251,7 +251,11 @@ async def test_answers_that_are_failures_come_as_errors_of_their_own(simulator):
             await client.get("/api/v1/pods")
 
 
-async def test_nobody_at_the_address_is_told_with_the_address():
+async def test_nobody_at_the_address_is_told_with_the_address_apart():
     async with await connect(server="http://127.0.0.1:9") as client:
-        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:9 can't be reached"):
+        with pytest.raises(Unreachable) as refused:
             await client.get("/version")
+
+    assert refused.value.message == "the Kubernetes API server can't be reached"
+    assert refused.value.hint is not None
+    assert "http://127.0.0.1:9" in refused.value.hint

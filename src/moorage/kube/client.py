@@ -78,7 +78,7 @@ class Client:
             async with asyncio.timeout(within), self._open(path, params, compress=True) as answer:
                 return await answer.read()
         except TimeoutError:
-            raise Unreachable(f"{self.server} did not answer within {within:g} s") from None
+            raise _silent(self.server, within) from None
         except _BROKEN as error:
             raise _unreachable(self.server, error) from error
 
@@ -92,7 +92,7 @@ class Client:
                 async with asyncio.timeout(within):
                     answer = await stack.enter_async_context(self._open(path, params, compress=False))
             except TimeoutError:
-                raise Unreachable(f"{self.server} did not answer within {within:g} s") from None
+                raise _silent(self.server, within) from None
             except _BROKEN as error:
                 raise _unreachable(self.server, error) from error
             yield Chunks(self.server, answer)
@@ -148,4 +148,11 @@ class Client:
 
 
 def _unreachable(server: str, error: Exception) -> Unreachable:
-    return Unreachable(cut(f"{server} can't be reached: {str(error) or type(error).__name__}"))
+    """The message reaches pages, where addresses have no place; the hint is for whoever runs the program."""
+    return Unreachable(
+        "the Kubernetes API server can't be reached", hint=cut(f"{server}: {str(error) or type(error).__name__}")
+    )
+
+
+def _silent(server: str, within: float) -> Unreachable:
+    return Unreachable(f"the Kubernetes API server did not answer within {within:g} s", hint=server)

@@ -26,24 +26,21 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Generic, NoReturn, TypeVar
-
-import msgspec
+from typing import NoReturn
 
 from moorage.kube.backoff import Backoff
 from moorage.kube.client import Chunks, Client
-from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Status, Unreachable, cut, error_of
+from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Unreachable, cut
+from moorage.kube.events import Events
 from moorage.kube.lines import Lines
-from moorage.kube.pages import Garbage, read_object, read_page
+from moorage.kube.pages import Garbage, read_page
 from moorage.kube.resources import Resource
 from moorage.kube.sink import Health, Sink, take_page
-from moorage.objects import ObjectMeta, Unreadable
+from moorage.objects import Unreadable
 
 __all__ = ["Feed", "Health", "Sink", "follow", "take_page"]
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # The headers of a new watch come at once from a server that lives.
 _ANSWER_WITHIN = 1.8
@@ -56,20 +53,6 @@ _RELIST_UNSEEN = 3.0
 _PAGE_TRIES = 5
 # A watch that breaks at the same place so often has something in its way that only a list gets around.
 _BROKEN_WATCHES = 3
-
-
-class _Event(msgspec.Struct, Generic[T]):
-    type: str
-    object: T
-
-
-class _Meta(msgspec.Struct):
-    metadata: ObjectMeta
-
-
-_raw_event = msgspec.json.Decoder(_Event[msgspec.Raw])
-_meta = msgspec.json.Decoder(_Meta)
-_status = msgspec.json.Decoder(Status)
 
 
 class Feed:
@@ -94,7 +77,7 @@ class Feed:
         self._sink = sink
         self._pace = pace or Backoff()
         self._now = now
-        self._decoder: msgspec.json.Decoder[_Event[Any]] = msgspec.json.Decoder(_Event[resource.kind])  # type: ignore[name-defined]
+        self._events = Events(resource.kind)
         self._quiet = False
         self._doubtful = False
         self._broken = 0
@@ -257,45 +240,20 @@ class Feed:
     def _take(self, line: bytes) -> None:
         if not line.strip():
             return
-        try:
-            event = self._decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self._take_odd(line)
-            return
-        kind, item = event.type, event.object
+        kind, item, revision = self._events.read(line)
         if kind in ("ADDED", "MODIFIED"):
-            self._sink.put(self.resource, item)
-        elif kind == "DELETED":
-            self._sink.drop(self.resource, item)
-        elif kind == "ERROR":
-            self._take_odd(line)
-            return
-        elif kind == "BOOKMARK":
-            self._bookmarked = asyncio.get_running_loop().time()
-            self.revision = item.metadata.resource_version or self.revision
-            return
-        else:
-            log.debug("skipped an event of type %s", cut(kind), extra={"resource": self.resource.name})
-        self._progress(item.metadata.resource_version)
-
-    def _take_odd(self, line: bytes) -> None:
-        """A line that is no ordinary event of this kind: an ERROR, an object that can't be read, or no JSON at all."""
-        try:
-            event = _raw_event.decode(line)
-            if event.type == "ERROR":
-                status = _status.decode(event.object)
-                raise error_of(status.code or 500, bytes(event.object))
-            revision = _meta.decode(event.object).metadata.resource_version
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Garbage(f"a watch sent a line that can't be read: {error}") from error
-        item = read_object(self.resource.kind, bytes(event.object))
-        if event.type in ("ADDED", "MODIFIED"):
             if isinstance(item, Unreadable):
                 self._sink.put_unreadable(self.resource, item)
             else:
                 self._sink.put(self.resource, item)
-        elif event.type == "DELETED":
+        elif kind == "DELETED":
             self._sink.drop(self.resource, item)
+        elif kind == "BOOKMARK":
+            self._bookmarked = asyncio.get_running_loop().time()
+            self.revision = revision or self.revision
+            return
+        else:
+            log.debug("skipped an event of type %s", cut(kind), extra={"resource": self.resource.name})
         self._progress(revision)
 
     def _progress(self, revision: str | None) -> None:
