@@ -48,6 +48,21 @@ async def test_with_a_kubeconfig_the_api_answers_who_has_read_it(simulate, tmp_p
         assert answer.status == 404
 
 
+async def test_a_restart_keeps_the_path_of_its_kubeconfig(simulate, tmp_path):
+    def path(file):
+        return yaml.safe_load(file.read_text())["clusters"][0]["cluster"]["server"].rsplit("/", 1)[1]
+
+    file = tmp_path / "kubeconfig"
+    process, _ = await simulate("--kubeconfig-out", str(file))
+    before = path(file)
+    process.kill()
+    await process.wait()
+
+    await simulate("--kubeconfig-out", str(file))
+
+    assert path(file) == before
+
+
 async def test_without_one_the_api_is_open_and_pods_run_without_processes(simulate):
     _, said = await simulate()
     url = said.split("--server ")[1].split()[0]

@@ -149,9 +149,10 @@ class Client:
 
 def _unreachable(server: str, error: Exception) -> Unreachable:
     """The message reaches pages, where addresses have no place; the hint is for whoever runs the program."""
-    return Unreachable(
-        "the Kubernetes API server can't be reached", hint=cut(f"{server}: {str(error) or type(error).__name__}")
-    )
+    message = "the Kubernetes API server can't be reached"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        message += ": its certificate is not one that we trust"
+    return Unreachable(message, hint=cut(f"{server}: {str(error) or type(error).__name__}"))
 
 
 def _silent(server: str, within: float) -> Unreachable:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import signal
 import sys
@@ -23,6 +24,8 @@ from moorage.simulator.traffic import Traffic
 if TYPE_CHECKING:
     from pathlib import Path
 
+_EARLIER = re.compile(r"server: [\"']?http://127\.0\.0\.1:\d+(/[\w-]{32})[\"']?\s")
+
 
 def run(*, dump: str | None = None, port: int = 0, kubeconfig_out: Path | None = None) -> None:
     """Simulate a cluster on 127.0.0.1 until SIGINT or SIGTERM; the scenario, or the objects of a dump."""
@@ -36,7 +39,7 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         kubelet=True,
         processes=kubeconfig_out is not None,
         has_image=scenario.has_image,
-        prefix=f"/{secrets.token_urlsafe(24)}" if kubeconfig_out is not None else "",
+        prefix=_prefix(kubeconfig_out) if kubeconfig_out is not None else "",
     )
     skipped = simulator.load(read_dump(dump) if dump else scenario.objects())
     for sentence in skipped:
@@ -63,3 +66,11 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         if traffic is not None:
             traffic.cancel()
         await simulator.stop()
+
+
+def _prefix(kubeconfig: Path) -> str:
+    """A path that nobody guesses; that of an earlier run, so that its kubeconfig stays good after a restart."""
+    with contextlib.suppress(OSError):
+        if earlier := _EARLIER.search(kubeconfig.read_text()):
+            return earlier[1]
+    return f"/{secrets.token_urlsafe(24)}"
