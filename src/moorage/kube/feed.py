@@ -28,6 +28,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from moorage.kube.alarm import Alarm
 from moorage.kube.backoff import Backoff
 from moorage.kube.client import Chunks, Client
 from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Unreachable, cut
@@ -134,7 +135,7 @@ class Feed:
         late = None
         if self.health.listed:
             reason = f"the list of {self.resource.name} is being read anew"
-            late = asyncio.get_running_loop().call_later(_RELIST_UNSEEN, self._stale, reason)
+            late = Alarm(_RELIST_UNSEEN, lambda: self._stale(reason))
         try:
             self._anew = False
             self._sink.begin(self.resource)
@@ -154,7 +155,7 @@ class Feed:
             self._well()
         finally:
             if late is not None:
-                late.cancel()
+                late.stop()
 
     async def _page(self, token: str) -> bytes:
         """One page, tried a few times: the pages before it need not be fetched again."""
@@ -190,17 +191,17 @@ class Feed:
             timeoutSeconds=str(self._life()),
         )
         loop = asyncio.get_running_loop()
-        late = loop.call_later(_ANSWER_WITHIN, self._stale, f"{self._client.server} has not answered for seconds")
+        late = Alarm(_ANSWER_WITHIN, lambda: self._stale(f"{self._client.server} has not answered for seconds"))
         self.watches += 1
         opened, before = loop.time(), self.events
         try:
             async with self._client.stream(self.resource.path, params, within=self._patience()) as chunks:
-                late.cancel()
+                late.stop()
                 if not self._broken:
                     self._well()
                 whole = await self._read(chunks)
         finally:
-            late.cancel()
+            late.stop()
         if loop.time() - opened >= _SETTLED:
             self._settled()
         elif whole and self.events == before:
