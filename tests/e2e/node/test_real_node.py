@@ -6,32 +6,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from rig.api import Obj
-from rig.controlplane import ControlPlane, control_plane
+from rig.controlplane import ControlPlane
 from rig.hub import NAMESPACE, Hub, Person, hub
-from rig.node import DEVICES, NAME, RealNode, missing
+from rig.node import DEVICES, NAME, RealNode
 from rig.processes import until
 from rig.rights import grant
 from rig.service import Service, service
 
 CPU, MEMORY = "1.5", "700Mi"
 CPU_MILLI, MEMORY_BYTES = 1500, 700 << 20
-
-
-@pytest.fixture(scope="module")
-def cluster(programs) -> Iterator[ControlPlane]:
-    if reason := missing():
-        pytest.fail(f"this machine can't be a node: {reason}")
-    with control_plane(programs, kubelets=True) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def real(cluster: ControlPlane) -> Iterator[RealNode]:
-    made = RealNode(cluster)
-    try:
-        yield made.start()
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="module")

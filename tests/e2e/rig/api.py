@@ -17,6 +17,7 @@ _GROUPS = {
     "Namespace": ("api/v1", "namespaces", False),
     "Pod": ("api/v1", "pods", True),
     "Event": ("api/v1", "events", True),
+    "ConfigMap": ("api/v1", "configmaps", True),
     "Secret": ("api/v1", "secrets", True),
     "ServiceAccount": ("api/v1", "serviceaccounts", True),
     "PersistentVolume": ("api/v1", "persistentvolumes", False),

@@ -268,7 +268,7 @@ state = "{self.folder}/containerd/state"
 
     def stop(self) -> None:
         for step in (
-            self._end_pods,
+            self.end_pods,
             self.plugin.kill,
             self.kubelet.kill,
             self._end_containers,
@@ -283,7 +283,8 @@ state = "{self.folder}/containerd/state"
             with contextlib.suppress(Exception):
                 step()
 
-    def _end_pods(self) -> None:
+    def end_pods(self) -> None:
+        """Every pod, until the last one is gone."""
         admin = self.cluster.admin
         for pod in admin.list("Pod"):
             admin.delete("Pod", pod["metadata"]["name"], namespace=pod["metadata"]["namespace"], grace=1)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -29,13 +30,20 @@ def until(ask: Callable[[], T | None], *, within: float, what: str, every: float
         time.sleep(every)
 
 
-def free_ports(count: int, *, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody listens on; all held at once, so that none comes twice."""
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, at any address; all held at once, so that none comes twice.
+
+    They lie below the range from which the kernel takes the ports of outgoing connections, so none is taken before it is used.
+    """
+    found: list[int] = []
     with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind((host, 0))
-        return [each.getsockname()[1] for each in sockets]
+        while len(found) < count:
+            each = held.enter_context(socket.socket())
+            port = random.randrange(15_000, 32_000)
+            with contextlib.suppress(OSError):
+                each.bind(("", port))
+                found.append(port)
+    return found
 
 
 class Program:
