@@ -268,10 +268,19 @@ def test_a_limit_range_can_say_it_for_them():
     assert admit(_pod(), limitranges=[held], resourcequotas=[_quota({"cpu": "4"})]).refusals == ()
 
 
-def test_a_quota_that_nobody_has_counted_yet_refuses():
-    quota = decode(ResourceQuota, {"metadata": {"name": "new"}, "spec": {"hard": {"pods": "1"}}})
+def test_a_quota_that_is_told_but_not_counted_yet_refuses():
+    told = {"hard": {"pods": "1", "services": "3"}}
+    quota = decode(
+        ResourceQuota, {"metadata": {"name": "new"}, "spec": told, "status": {**told, "used": {"services": "0"}}}
+    )
 
     assert admit(_pod(), resourcequotas=[quota]).refusals[0].message == "status unknown for quota: new, resources: pods"
+
+
+def test_a_quota_that_the_controller_has_not_seen_yet_holds_nobody_back():
+    quota = decode(ResourceQuota, {"metadata": {"name": "new"}, "spec": {"hard": {"pods": "0"}}})
+
+    assert admit(_pod(), resourcequotas=[quota]).refusals == ()
 
 
 @pytest.mark.parametrize(

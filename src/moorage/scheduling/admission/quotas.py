@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 KIND = "ResourceQuota"
 _ONE = 10**9
+_COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _MUST_BE_SAID = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
 
@@ -38,27 +39,39 @@ def check(pod: Json, quotas: Iterable[ResourceQuota]) -> Iterator[Refusal]:
 
 
 def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
-    name = quota.metadata.name
+    name, status = quota.metadata.name, quota.status
     identity = Identity(KIND, quota.metadata.namespace, name)
-    status, spec = quota.status, quota.spec
-    hard = nanos_of((status.hard if status else None) or (spec.hard if spec else None), of=identity, at="hard")
+    # What the spec says holds once the quota controller has repeated it in the status, and not before.
+    told = nanos_of(status.hard if status else None, of=identity, at="status.hard")
+    hard = {held: amount for held, amount in told.items() if _is_of_pods(held)}
+    if not hard:
+        return
     missing = _unsaid(pod, hard)
     if missing:
         text = "This namespace counts what its pods ask for, so each container must say it: " + missing + "."
         yield Refusal(KIND, name, f"failed quota: {name}: must specify {missing}", text)
-    counted = {held: amount for held, amount in asked.items() if held in hard}
-    if counted and (status is None or status.used is None):
-        unknown = ",".join(sorted(counted))
-        message = f"status unknown for quota: {name}, resources: {unknown}"
+    used = nanos_of(status.used if status else None, of=identity, at="status.used")
+    if not used.keys() >= hard.keys():
+        message = f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}"
         yield Refusal(KIND, name, message, "The cluster has not yet counted what this namespace uses. Try again soon.")
         return
-    used = nanos_of(status.used if status else None, of=identity, at="status.used")
-    over = [held for held, amount in counted.items() if amount and used.get(held, 0) + amount > hard[held]]
+    counted = {held: amount for held, amount in asked.items() if held in hard}
+    over = [held for held, amount in counted.items() if amount and used[held] + amount > hard[held]]
     if over:
         lists = (list_of(counted, over), list_of(used, over), list_of(hard, over))
         message = "exceeded quota: {}, requested: {}, used: {}, limited: {}".format(name, *lists)
-        text = " ".join(_words(held, used.get(held, 0), hard[held]) for held in sorted(over))
+        text = " ".join(_words(held, used[held], hard[held]) for held in sorted(over))
         yield Refusal(KIND, name, message, text, min(over))
+
+
+def _is_of_pods(held: str) -> bool:
+    """Whether a quota counts something of pods under this name."""
+    if held in ("pods", "count/pods") or held in _COMPUTE or held.startswith("hugepages-"):
+        return True
+    if held.startswith("limits."):
+        return held.removeprefix("limits.") in _COMPUTE
+    name = held.removeprefix("requests.")
+    return name != held and (name in _COMPUTE or name.startswith("hugepages-") or is_extended(name))
 
 
 def _words(held: str, used: int, hard: int) -> str:
@@ -77,13 +90,13 @@ def usage(pod: Json) -> Nanos:
     """What a pod counts, under every name by which a quota may know it."""
     counts: Nanos = {"count/pods": _ONE, "pods": _ONE}
     for name, amount in requests_of(pod).items():
-        if name in ("cpu", "memory", "ephemeral-storage") or name.startswith("hugepages-"):
+        if name in _COMPUTE or name.startswith("hugepages-"):
             counts[name] = amount
             counts[f"requests.{name}"] = amount
         elif is_extended(name):
             counts[f"requests.{name}"] = amount
     for name, amount in limits_of(pod).items():
-        if name in ("cpu", "memory", "ephemeral-storage"):
+        if name in _COMPUTE:
             counts[f"limits.{name}"] = amount
     return counts
 
