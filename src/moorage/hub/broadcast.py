@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from moorage.hub.client import ServiceClient
 
-INTERVAL = 0.15
+INTERVAL = 0.1
 PING_SECONDS = 1.0
 _STALLED_SECONDS = 30.0
 _GROUP = 4

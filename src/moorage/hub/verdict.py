@@ -52,7 +52,10 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
         async with asyncio.timeout(_TIMEOUT):
+            # Three parts take milliseconds (the log-in's check, the pod, its JSON): each gets a turn of the loop.
+            await asyncio.sleep(0)
             pod, namespace = await spawner.pod_for(choice.as_options())
+            await asyncio.sleep(0)
         plain = spawner.api.api_client.sanitize_for_serialization(pod)
         answer: dict[str, Any] | None
         answer = await spawner.service.fit(manifest.for_verdict(plain, namespace=namespace), timeout=_TIMEOUT)

@@ -1,0 +1,39 @@
+"""The service's verdict as the page gets it, whatever the service sent."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moorage.hub.verdict import in_brief
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["fits", "reasons", "text"]), inner),
+)
+SHORT = {"code": "NodeResourcesFit", "message": "Insufficient cpu", "text": "1 CPU too little.", "short_by": None}
+
+
+def test_nodes_with_the_same_answer_share_it():
+    refused = {"fits": False, "reasons": [SHORT]}
+
+    brief = in_brief({"fits": True, "nodes": {"a": refused, "b": dict(refused), "c": {"fits": True, "reasons": []}}})
+
+    assert brief["nodes"] == {"a": 0, "b": 0, "c": 1}
+    assert brief["kinds"] == [
+        {"fits": False, "reasons": [{"text": "1 CPU too little.", "message": "Insufficient cpu"}]},
+        {"fits": True},
+    ]
+
+
+def test_a_reason_that_holds_everywhere_is_kept():
+    brief = in_brief(
+        {"fits": False, "nodes": {}, "prefilter": {"plugin": "VolumeBinding", "reasons": [SHORT, "plain"]}}
+    )
+
+    assert [reason["text"] for reason in brief["reasons"]] == ["1 CPU too little.", "plain"]
+
+
+@given(st.fixed_dictionaries({}, optional={"fits": JSON, "nodes": JSON, "prefilter": JSON, "would_work": JSON}))
+def test_nonsense_becomes_no_more_than_unfit(answer):
+    brief = in_brief(answer)
+
+    assert set(brief["nodes"].values()) <= set(range(len(brief["kinds"])))
