@@ -158,6 +158,19 @@ async def test_a_revision_that_is_no_number_is_refused(api, pods):
     assert answer.status == 400
 
 
+@pytest.mark.parametrize("query", [{"limit": "x"}, {"limit": ""}, {"timeoutSeconds": "x"}])
+async def test_a_number_that_is_none_is_a_bad_request(api, pods, query):
+    answer = await api.get(pods, **query)
+
+    assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
+
+
+async def test_a_list_has_no_initial_events(api, pods):
+    answer = await api.get(pods, sendInitialEvents="true")
+
+    assert (answer.status, answer.body["reason"]) == (422, "Invalid")
+
+
 async def test_a_list_from_the_cache_ignores_the_limit(api, pods, fill):
     await fill(3)
 
@@ -192,6 +205,10 @@ async def test_a_large_list_is_packed_for_who_can_unpack_it(api, maps):
         ("!m", ["p0", "p1", "p2"]),
         ("n,n!=0,n!=1", ["p2"]),
         ("m notin (x)", ["p0", "p1", "p2"]),
+        ("n>0", ["p1", "p2"]),
+        ("n<1", ["p0"]),
+        ("n in (0,,1)", ["p0", "p1"]),
+        (" n = 1 ", ["p1"]),
     ],
 )
 async def test_label_selectors(api, pods, fill, selector, expected):
@@ -227,14 +244,16 @@ async def test_the_namespace_is_a_field_too(api, namespace, fill):
     assert answer.names == ["p0", "p1"]
 
 
-@pytest.mark.parametrize("selector", ["spec.colour=red", "metadata.name", "metadata.labels=x"])
+@pytest.mark.parametrize("selector", ["spec.colour=red", "metadata.name", "metadata.labels=x", "metadata.name=a=b"])
 async def test_a_field_that_nobody_can_select_by_is_a_bad_request(api, pods, selector):
     answer = await api.get(pods, fieldSelector=selector)
 
     assert (answer.status, answer.body["reason"]) == (400, "BadRequest")
 
 
-@pytest.mark.parametrize("selector", ["n in", "a=b=c", "=x", "n in (1"])
+@pytest.mark.parametrize(
+    "selector", ["n in", "a=b=c", "=x", "n in (1", "n>x", "-n=1", "a/b/c=1", "n in (1 2)", "n=" + "x" * 64]
+)
 async def test_a_label_selector_that_is_none_is_a_bad_request(api, pods, selector):
     answer = await api.get(pods, labelSelector=selector)
 

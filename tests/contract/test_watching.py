@@ -184,6 +184,7 @@ async def test_a_watch_may_begin_with_a_list(api, pods, fill, a_pod):
     [
         {"sendInitialEvents": "true", "allowWatchBookmarks": "true"},
         {"resourceVersionMatch": "NotOlderThan"},
+        {"continue": "x"},
     ],
 )
 async def test_initial_events_and_the_match_need_each_other(api, pods, query):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,9 @@ def selection(kind: Kind, namespace: str | None, query: Mapping[str, str]) -> Se
 
 
 def number(query: Mapping[str, str], field: str) -> int:
-    text = query.get(field) or "0"
-    if not text.isascii() or not text.lstrip("-").isdigit():
+    """A query parameter that is a whole number; 0 where it isn't given or is negative, 400 where it is none."""
+    text = query.get(field, "0")
+    if re.fullmatch(r"-?[0-9]+", text, re.ASCII) is None:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
     return max(0, int(text))
 
@@ -96,9 +98,13 @@ def list_page(storage: Storage, kind: Kind, namespace: str | None, query: Mappin
     """Raises 400, 410 or 504 as the API server does."""
     chosen = selection(kind, namespace, query)
     limit = number(query, "limit")
+    number(query, "timeoutSeconds")
     token = query.get("continue")
     match = query.get("resourceVersionMatch", "")
     asked = revision_asked(query)
+    if "sendInitialEvents" in query:
+        why = "Forbidden: sendInitialEvents is forbidden for list"
+        raise invalid_options("ListOptions", "sendInitialEvents", "FieldValueForbidden", why)
     _check_combination(match, asked, token)
     if token:
         revision, start = _read_token(token, storage)

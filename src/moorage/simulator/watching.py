@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.simulator.listing import Selection, revision_asked, selection
+from moorage.simulator.listing import Selection, number, revision_asked, selection
 from moorage.simulator.request import is_true
 from moorage.simulator.status import Refusal, expired, invalid_options
 from moorage.simulator.storage import Change, Shelf, Storage, Stored, at_revision
@@ -60,8 +60,7 @@ class Watch:
         self._bookmarks = is_true(query.get("allowWatchBookmarks"))
         self._initial = _wants_initial_events(query)
         self._bookmark_seconds = bookmark_seconds
-        text = query.get("timeoutSeconds") or ""
-        seconds = int(text) if text.isascii() and text.isdigit() else 0
+        seconds = number(query, "timeoutSeconds")
         self._ends = time.monotonic() + (seconds or random.uniform(1800, 3600))  # noqa: S311 (spread, not secrecy)
         self._next_bookmark = self._bookmark_time()
 
@@ -147,7 +146,9 @@ def _wants_initial_events(query: Mapping[str, str]) -> bool | None:
     """`sendInitialEvents`, or None where it isn't given; 422 on combinations that make no sense."""
     text, match = query.get("sendInitialEvents"), query.get("resourceVersionMatch", "")
     why = ""
-    if text is None:
+    if query.get("continue"):
+        why = "resourceVersionMatch is forbidden when continue is provided"
+    elif text is None:
         if match:
             why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
     elif match != "NotOlderThan":
