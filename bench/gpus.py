@@ -28,6 +28,7 @@ from moorage.gpus.sources.exporters import Exporter, read_amd, read_dcgm
 from moorage.gpus.sources.metrics import dcgm_cards
 from moorage.gpus.sources.pods import FoundPod
 from moorage.gpus.sources.series import parse_vector
+from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer, Pace
 from moorage.objects import Node, decode
 from moorage.scheduling.nodeinfo import NodeInfo
@@ -333,7 +334,7 @@ _COMPUTED = ("dcgm", "amd", "prometheus", "agent")
 _PARSERS: dict[str, Callable[[bytes, str], Sequence[CardFact]]] = {
     "csv": lambda _, text: smi.parse_csv(text).cards,
     "list": lambda _, text: smi.parse_list(text).cards,
-    "xml": lambda _, text: smi.parse_xml(text).cards,
+    "xml": lambda _, text: parse_xml(text).cards,
     "hami": lambda _, text: hami.parse(text),
     "dcgm": lambda body, _: read_dcgm(body, 0.0),
     "amd": lambda body, _: read_amd(body, 0.0),

@@ -212,7 +212,8 @@ async def test_a_card_that_plugin_and_driver_both_know_is_one_record(simulator, 
 
 
 def test_the_first_betas_shape_is_read() -> None:
-    from moorage.gpus.sources.dra import Claims, ResourceSlice
+    from moorage.gpus.sources.dra_claims import Claims
+    from moorage.gpus.sources.dra_objects import ResourceSlice
     from moorage.objects import decode
 
     body = resource_slice("s1")

@@ -16,6 +16,7 @@ from moorage.gpus.sources.exporters import read_amd, read_dcgm
 from moorage.gpus.sources.metrics import dcgm_cards
 from moorage.gpus.sources.podstatus import identity
 from moorage.gpus.sources.series import parse_vector
+from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer
 
 # The benchmark `gpus` puts a hundred thousand texts into each parser; this looks where it hurts.
@@ -75,8 +76,8 @@ def test_lists_of_any_text(text) -> None:
 @fuzz
 @given(texts)
 def test_logs_of_any_text(text) -> None:
-    honest(smi.parse_xml("<nvidia_smi_log>" + text).cards, text)
-    smi.parse_xml(text)
+    honest(parse_xml("<nvidia_smi_log>" + text).cards, text)
+    parse_xml(text)
 
 
 @fuzz

@@ -16,7 +16,9 @@ from aiohttp import web
 
 from moorage.gpus.cards import Cards
 from moorage.gpus.sources import exporters
-from moorage.gpus.sources.dra import Claims, Dra, ResourceClaim, ResourceSlice
+from moorage.gpus.sources.dra import Dra
+from moorage.gpus.sources.dra_claims import Claims
+from moorage.gpus.sources.dra_objects import ResourceClaim, ResourceSlice
 from moorage.gpus.sources.exec import Exec
 from moorage.gpus.sources.prometheus import Prometheus
 from moorage.gpus.sources.sweep import Pace

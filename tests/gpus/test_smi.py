@@ -2,7 +2,8 @@
 
 import pytest
 
-from moorage.gpus.sources.smi import FIELDS, OLD_FIELDS, parse_csv, parse_list, parse_xml, with_slices
+from moorage.gpus.sources.smi import FIELDS, OLD_FIELDS, parse_csv, parse_list, with_slices
+from moorage.gpus.sources.smi_xml import parse_xml
 
 # Columns in the order of older queries, with the name in the middle as people write it by hand.
 WIDE = ("index", "uuid", "name", "memory.total", "memory.used", "memory.free", "utilization.gpu", "mig.mode.current")

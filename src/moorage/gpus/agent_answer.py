@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moorage.gpus.sources import smi
+from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def cards(body: bytes, *, now: float) -> list[CardFact]:
     if answer.age_seconds is None:
         raise NoAnswer("nvidia-smi has not answered yet")
     taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
-    output = smi.parse_xml(answer.xml, source="agent", taken_at=taken_at)
+    output = parse_xml(answer.xml, source="agent", taken_at=taken_at)
     if not output.cards:
         raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card")
     found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)

@@ -78,9 +78,7 @@ def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
         schedulable=not node.unschedulable,
         holdings=tuple(holdings),
         allocations=tuple(allocations),
-        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values())
-        if _has_devices(scalars)
-        else None,
+        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if _has_devices(scalars) else None,
         pods_readable=pods_readable,
     )
 

@@ -1,5 +1,5 @@
-"""Read what `nvidia-smi` prints: csv, `-L` and `-q -x`. No text makes these raise, and no placeholder becomes a
-number.
+"""Read what `nvidia-smi` prints: csv and `-L` (`smi_xml` reads `-q -x`). No text makes these raise, and no placeholder
+becomes a number.
 
 One bad card of several makes the tool fail and print good rows, a sentence and a row of errors, all to stdout: the
 good rows count.
@@ -8,8 +8,7 @@ good rows count.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET  # no entities are read: see `parse_xml`
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,7 +16,7 @@ from moorage.gpus.facts import CardFact, Part, is_unified_model, plain_pci
 from moorage.gpus.readings import percent, reason, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 # The name comes last: it is the only text that may hold anything.
 FIELDS = (
@@ -51,7 +50,7 @@ _FAILURES = (
     "command not found",
     "no such file or directory",
 )
-_LARGEST = 8 << 20
+LARGEST = 8 << 20
 _UNIT_OF_HEADER = re.compile(r"\s*\[(MiB|%|W)\]$")
 
 
@@ -69,7 +68,7 @@ def parse_csv(
 ) -> Output:
     """Rows of `--query-gpu=… --format=csv`, with or without header and units."""
     output = Output(cards=[], problems=[])
-    for line in _lines(text):
+    for line in lines_of(text):
         names = _header(line)
         if names is not None:
             fields = names
@@ -77,23 +76,23 @@ def parse_csv(
         handle = _HANDLE.search(line)
         if handle is not None:
             output.cards.append(_lost(handle, source=source, taken_at=taken_at))
-            output.problems.append(_cut(line))
+            output.problems.append(cut(line))
             continue
-        if _take_failure(output, line):
+        if take_failure(output, line):
             continue
         card = _row(line, fields=fields, source=source, taken_at=taken_at)
         if card is not None:
             output.cards.append(card)
         elif line.strip():
-            output.problems.append(_cut(line))
-    output.cards = _without_twins(output.cards)
+            output.problems.append(cut(line))
+    output.cards = without_twins(output.cards)
     return output
 
 
 def parse_list(text: str, *, source: str = "exec", taken_at: float | None = None) -> Output:
     """`nvidia-smi -L`: the only place that names the UUIDs of slices."""
     output = Output(cards=[], problems=[])
-    for line in _lines(text):
+    for line in lines_of(text):
         card = _LISTED.fullmatch(line)
         part = _LISTED_SLICE.fullmatch(line)
         if card is not None:
@@ -103,60 +102,18 @@ def parse_list(text: str, *, source: str = "exec", taken_at: float | None = None
                     source=source,
                     taken_at=taken_at,
                     index=int(card["index"]),
-                    uuid=_uuid(card["uuid"]),
-                    model=None if model is None or _is_placeholder(model) else _cut(model) or None,
+                    uuid=uuid_of(card["uuid"]),
+                    model=None if model is None or _is_placeholder(model) else cut(model) or None,
                 )
             )
         elif part is not None and output.cards:
             last = output.cards[-1]
-            piece = Part(profile=part["profile"][:40], uuid=_uuid(part["uuid"]))
+            piece = Part(profile=part["profile"][:40], uuid=uuid_of(part["uuid"]))
             output.cards[-1] = msgspec.structs.replace(last, parts=(*last.parts, piece), mig=True)
-        elif line.strip() and not _take_failure(output, line):
-            output.problems.append(_cut(line))
-    output.cards = _without_twins(output.cards)
+        elif line.strip() and not take_failure(output, line):
+            output.problems.append(cut(line))
+    output.cards = without_twins(output.cards)
     return output
-
-
-def parse_xml(text: str, *, source: str = "exec", taken_at: float | None = None) -> Output:
-    """`nvidia-smi -q -x`. A text that breaks off gives the cards that were whole."""
-    output = Output(cards=[], problems=[])
-    text = text[:_LARGEST]
-    start = text.find("<nvidia_smi_log")
-    if start < 0:
-        for line in _lines(text):
-            if line.strip() and not _take_failure(output, line):
-                output.problems.append(_cut(line))
-        return output
-    # What stands before the log is its DOCTYPE, which only names a file; nothing else may define entities.
-    parser: ET.XMLPullParser[Any] = ET.XMLPullParser(["end"])
-    try:
-        parser.feed(text[start:])
-        parser.close()
-    except (ET.ParseError, ValueError, LookupError) as error:
-        output.problems.append(f"the answer of nvidia-smi breaks off: {_cut(str(error))}")
-    for element in _whole_elements(parser):
-        if element.tag != "gpu":
-            continue
-        card = _xml_card(element, source=source, taken_at=taken_at)
-        if card is not None:
-            output.cards.append(card)
-        else:
-            output.problems.append("a card could not be read")
-    output.cards = _without_twins(output.cards)
-    return output
-
-
-def _whole_elements(parser: ET.XMLPullParser[Any]) -> Iterator[ET.Element]:
-    """The elements that ended before the text broke off; the error itself comes as an event once more."""
-    events = parser.read_events()
-    while True:
-        try:
-            event: Any = next(events)
-        except StopIteration:
-            return
-        except (ET.ParseError, ValueError, LookupError):
-            continue
-        yield event[1]
 
 
 def with_slices(cards: Iterable[CardFact], listed: Iterable[CardFact]) -> list[CardFact]:
@@ -180,11 +137,11 @@ def with_slices(cards: Iterable[CardFact], listed: Iterable[CardFact]) -> list[C
     return found
 
 
-def _lines(text: str) -> list[str]:
-    return text[:_LARGEST].replace("\r", "\n").split("\n")
+def lines_of(text: str) -> list[str]:
+    return text[:LARGEST].replace("\r", "\n").split("\n")
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
 
 
@@ -198,25 +155,25 @@ def _header(line: str) -> tuple[str, ...] | None:
     return names if "index" in names and names[0] in FIELDS else None
 
 
-def _take_failure(output: Output, line: str) -> bool:
+def take_failure(output: Output, line: str) -> bool:
     plain = line.strip()
     lower = plain.lower()
     if lower.startswith("field ") and "is not a valid field to query" in lower:
         parts = plain.split('"')
         output.unknown_field = parts[1][:60] if len(parts) > 2 else "?"
-        output.failure = output.failure or _cut(plain)
+        output.failure = output.failure or cut(plain)
         return True
     if any(mark in lower for mark in _FAILURES):
-        output.failure = output.failure or _cut(plain)
+        output.failure = output.failure or cut(plain)
         return True
     if lower.startswith("nvml library version"):
-        output.failure = f"{output.failure} ({_cut(plain)})" if output.failure else _cut(plain)
+        output.failure = f"{output.failure} ({cut(plain)})" if output.failure else cut(plain)
         return True
     return False
 
 
 def _lost(handle: re.Match[str], *, source: str, taken_at: float | None) -> CardFact:
-    why = _cut(handle["why"]).rstrip(".") or "Unknown Error"
+    why = cut(handle["why"]).rstrip(".") or "Unknown Error"
     return CardFact(
         source=source,
         taken_at=taken_at,
@@ -227,7 +184,7 @@ def _lost(handle: re.Match[str], *, source: str, taken_at: float | None) -> Card
     )
 
 
-def _uuid(text: str | None) -> str | None:
+def uuid_of(text: str | None) -> str | None:
     found = _UUID.fullmatch((text or "").strip())
     return found.group(0) if found else None
 
@@ -239,11 +196,11 @@ def _row(line: str, *, fields: Sequence[str], source: str, taken_at: float | Non
     if len(cells) != len(fields):
         return None
     row = dict(zip(fields, cells, strict=True))
-    index, uuid, pci = row.get("index", ""), _uuid(row.get("uuid")), plain_pci(row.get("pci.bus_id"))
+    index, uuid, pci = row.get("index", ""), uuid_of(row.get("uuid")), plain_pci(row.get("pci.bus_id"))
     known_index = index.isascii() and index.isdigit() and len(index) <= 4
     if not known_index and uuid is None and pci is None:
         return None
-    return _fact(
+    return card_of(
         source=source,
         taken_at=taken_at,
         index=int(index) if known_index else None,
@@ -258,7 +215,7 @@ def _row(line: str, *, fields: Sequence[str], source: str, taken_at: float | Non
     )
 
 
-def _fact(
+def card_of(
     *,
     source: str,
     taken_at: float | None,
@@ -281,7 +238,7 @@ def _fact(
     memory_free, why_free = whole(free)
     busy, why_busy = percent(utilization)
     heat, _ = whole(temperature)
-    model = None if name is None or _is_placeholder(name) else _cut(name) or None
+    model = None if name is None or _is_placeholder(name) else cut(name) or None
     if model is None and name is not None:
         why["model"] = reason(name)
     unified = is_unified_model(model) and memory_total is None and (total or "").strip().strip("[]") in _UNIFIED_WORDS
@@ -325,54 +282,7 @@ def _lost_words(*cells: str | None) -> str | None:
     return None
 
 
-def _xml_card(element: ET.Element, *, source: str, taken_at: float | None) -> CardFact | None:
-    def text(path: str) -> str | None:
-        found = element.find(path)
-        return None if found is None else found.text or ""
-
-    uuid, pci = _uuid(text("uuid")), plain_pci(element.get("id")) or plain_pci(text("pci/pci_bus_id"))
-    if uuid is None and pci is None:
-        return None
-    processes = element.find("processes")
-    used = text("fb_memory_usage/used")
-    return _fact(
-        source=source,
-        taken_at=taken_at,
-        # The log lists cards in the driver's order but writes no index; a minor number is another count.
-        index=None,
-        uuid=uuid,
-        pci=pci,
-        name=text("product_name"),
-        total=text("fb_memory_usage/total"),
-        used=used,
-        free=text("fb_memory_usage/free"),
-        utilization=text("utilization/gpu_util"),
-        mig=text("mig_mode/current_mig"),
-        temperature=text("temperature/gpu_temp"),
-        parts=tuple(_xml_part(part) for part in element.iterfind("mig_devices/mig_device")),
-        # Text instead of a list ("N/A") means that processes can't be seen from here.
-        processes=None
-        if processes is None or (processes.text or "").strip()
-        else len(processes.findall("process_info")),
-    )
-
-
-def _xml_part(element: ET.Element) -> Part:
-    def number(path: str) -> int | None:
-        found = element.find(path)
-        return whole(found.text)[0] if found is not None else None
-
-    uuid = element.find("uuid")
-    return Part(
-        uuid=_uuid(uuid.text) if uuid is not None else None,
-        instance=number("gpu_instance_id"),
-        memory_total=number("fb_memory_usage/total"),
-        memory_used=number("fb_memory_usage/used"),
-        memory_free=number("fb_memory_usage/free"),
-    )
-
-
-def _without_twins(cards: list[CardFact]) -> list[CardFact]:
+def without_twins(cards: list[CardFact]) -> list[CardFact]:
     """One record for each card: a second row with the same UUID or address says nothing new."""
     seen: set[str] = set()
     found = []
