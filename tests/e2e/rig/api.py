@@ -107,7 +107,7 @@ class Api:
                 connection.request(method, path, data, headers)
                 response = connection.getresponse()
                 return response.status, response.read()
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                 # A kept connection may have been closed since the last request.
                 self.close()
                 if last:
