@@ -173,6 +173,8 @@ async def test_a_list_has_no_initial_events(api, pods):
 
 async def test_a_list_from_the_cache_ignores_the_limit(api, pods, fill):
     await fill(3)
+    # The real server's cache may lag behind; a consistent list waits until it does not.
+    await api.get(pods)
 
     answer = await api.get(pods, limit=1, resourceVersion="0")
 
