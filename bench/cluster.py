@@ -23,7 +23,9 @@ sys.path.insert(0, str(HERE))
 
 import synthetic  # noqa: E402
 
-PAGE = 500
+from moorage.kube.resources import PODS  # noqa: E402
+
+PAGE = PODS.page
 # Peers are measured on a tenth of the pods and scaled, since they would need gigabytes.
 SAMPLE = synthetic.PODS // 10
 SOAK = 1_000_000
@@ -80,7 +82,7 @@ def _memory(pid: int | str = "self") -> tuple[float, float]:
 
 def _sync() -> dict[str, float]:
     from moorage.cluster.store import Store
-    from moorage.kube.resources import NODES, PODS
+    from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
     store, spent = Store(), {}
@@ -91,7 +93,7 @@ def _sync() -> dict[str, float]:
         store.begin(resource)
         cpu = 0.0
         # Several pages are made before the clock starts, since making them leaves the processor's caches full of that.
-        for bodies in _batches(synthetic.pages(make, count, size=PAGE, kind=kind), 20):
+        for bodies in _batches(synthetic.pages(make, count, size=PAGE, kind=kind), 40):
             started = time.process_time()
             for body in bodies:
                 take_page(store, resource, body)
@@ -228,7 +230,7 @@ def _events() -> tuple[float, float]:
     from moorage.cluster.store import Store
     from moorage.kube.feed import Feed
     from moorage.kube.lines import Lines
-    from moorage.kube.resources import NODES, PODS
+    from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
     store = Store()
@@ -296,7 +298,7 @@ def _soak() -> dict[str, float]:
     from moorage.cluster.ledger import drift
     from moorage.cluster.store import Store
     from moorage.kube.feed import Feed
-    from moorage.kube.resources import NODES, PODS
+    from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
     chance = random.Random(2026)

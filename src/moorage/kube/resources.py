@@ -18,7 +18,9 @@ class Resource:
     required: bool = False
     # A watch that says nothing for so long is doubted and replaced: it may hang on a connection that is long dead.
     silence: float = 10.0
-    page: int = 500
+    # What a page decodes into should stay in the cache until it is digested: measured, pages of 250 pods of 9 KB take
+    # a tenth less time than 500, and hold the event loop for half as long.
+    page: int = 250
 
     @property
     def missing_right(self) -> str:
