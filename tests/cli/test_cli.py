@@ -22,6 +22,18 @@ async def test_nodes_of_a_dump_as_a_table_of_80_columns(moorage, dump) -> None:
     assert "cordoned" in ended.out
 
 
+async def test_cards_have_a_row_each_and_their_notes_below(moorage, dump) -> None:
+    ended = await moorage("nodes", "--cards", "--from", "-", stdin=dump)
+
+    assert ended.status == 0
+    cards = json.loads((await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)).out)
+    models = [card["model"] for node in cards for card in node["gpu_details"]]
+    assert models
+    assert all(model.split()[0] in ended.out for model in models)
+    assert "unknown" in ended.out
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
 async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
     as_json = await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)
     as_yaml = await moorage("nodes", "--from", "-", "-o", "yaml", stdin=dump)

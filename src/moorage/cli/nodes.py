@@ -1,9 +1,11 @@
 """`moorage nodes`"""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import click
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
@@ -11,34 +13,40 @@ from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.source import Origin, opened
 
+Draw = Callable[[list[dict[str, Any]]], RenderableType]
+
 
 @click.command(help="What is free on each node now, of what a pod could ever get there.")
 @click.option("-w", "--watch", is_flag=True, help="Go on and show every change.")
+@click.option(
+    "--cards", is_flag=True, help="A line for each GPU instead: its state, memory, utilization, and what is odd."
+)
 @output_option
 @source_options
-def nodes(*, origin: Origin, output: str, watch: bool) -> None:
-    asyncio.run(_follow(origin, output=output) if watch else _once(origin, output=output))
+def nodes(*, origin: Origin, output: str, watch: bool, cards: bool) -> None:
+    draw = _cards_table if cards else _table
+    asyncio.run(_follow(origin, output=output, draw=draw) if watch else _once(origin, output=output, draw=draw))
 
 
-async def _once(origin: Origin, *, output: str) -> None:
+async def _once(origin: Origin, *, output: str, draw: Draw) -> None:
     async with opened(origin) as source:
         found = await source.nodes()
     if output == "table":
-        console().print(_table(found))
+        console().print(draw(found))
     else:
         structured(found, output=output)
 
 
-async def _follow(origin: Origin, *, output: str) -> None:
+async def _follow(origin: Origin, *, output: str, draw: Draw) -> None:
     async with opened(origin) as source:
         if output == "table" and console().is_terminal:
             with Live(console=console(), auto_refresh=False) as live:
                 async for found in source.watch():
-                    live.update(_table(found), refresh=True)
+                    live.update(draw(found), refresh=True)
             return
         async for found in source.watch():
             if output == "table":
-                console().print(_table(found))
+                console().print(draw(found))
                 click.echo()
             else:
                 structured(found, output=output)
@@ -66,6 +74,44 @@ def _table(found: list[dict[str, Any]]) -> Table:
     if not found:
         made.add_row(safe("The cluster has no nodes."))
     return made
+
+
+def _cards_table(found: list[dict[str, Any]]) -> Group:
+    """Each card a row; what is odd about cards stands below, each sentence once for a node."""
+    made = table(
+        ("NODE", {"overflow": "fold", "min_width": 8, "ratio": None}),
+        ("#", {"justify": "right", "no_wrap": True}),
+        ("MODEL", {"overflow": "fold"}),
+        ("STATE", {"overflow": "fold"}),
+        ("MEMORY USED", {"overflow": "fold"}),
+        ("BUSY", {"justify": "right", "no_wrap": True}),
+    )
+    notes: dict[tuple[str, str], list[str]] = {}
+    for node in found:
+        for card in node.get("gpu_details") or []:
+            index, busy = str(card.get("index", "")), card.get("utilization")
+            made.add_row(
+                safe(node["name"]),
+                index,
+                safe(card["model"]),
+                safe(card.get("state_text") or card.get("state") or ""),
+                safe(_memory(card)),
+                "unknown" if busy is None else f"{busy}%",
+            )
+            for sentence in [*(card.get("notes") or []), *map(str, card.get("disagreements") or [])]:
+                notes.setdefault((node["name"], sentence), []).append(index)
+    if not made.row_count:
+        made.add_row(safe("No node has a GPU that is known of."))
+    below = [safe(f"{node} {', '.join(f'#{i}' for i in cards)}: {said}") for (node, said), cards in notes.items()]
+    return Group(made, *below)
+
+
+def _memory(card: dict[str, Any]) -> str:
+    used, total, age = card.get("memory_used"), card.get("memory_total"), card.get("age_seconds")
+    text = "unknown" if used == "Unknown" else str(used)
+    if total not in (None, "Unknown"):
+        text += f" of {total}"
+    return text if age is None else f"{text}, {age:.0f} s ago"
 
 
 def _cards(node: dict[str, Any]) -> str:
