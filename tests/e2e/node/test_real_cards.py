@@ -1,13 +1,12 @@
 """Cards of a real node: `nvidia-smi` by a real exec under a Role of one namespace, and the devices that the kubelet gives."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from rig.api import Obj, Refused
-from rig.controlplane import ControlPlane, control_plane
-from rig.node import DEVICES, NAME, RealNode, missing
+from rig.controlplane import ControlPlane
+from rig.node import DEVICES, NAME, RealNode
 from rig.objects import pod
 from rig.processes import until
 from rig.rights import ACCOUNT, grant, manifests
@@ -32,23 +31,6 @@ row() {
 row 0 GPU-aaaa 19818 97
 row 1 GPU-bbbb 1 0
 """
-
-
-@pytest.fixture(scope="module")
-def cluster(programs) -> Iterator[ControlPlane]:
-    if reason := missing():
-        pytest.fail(f"this machine can't be a node: {reason}")
-    with control_plane(programs, kubelets=True) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def real(cluster: ControlPlane) -> Iterator[RealNode]:
-    made = RealNode(cluster)
-    try:
-        yield made.start()
-    finally:
-        made.stop()
 
 
 def _image(real: RealNode) -> str:
