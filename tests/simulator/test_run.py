@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -12,13 +13,15 @@ import yaml
 
 
 @pytest.fixture
-async def simulate():
+async def simulate(tmp_path):
     """Start the command; gives the process and the first line that it says."""
     processes = []
 
     async def start(*words):
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "moorage.cli", "simulate", "--port", "0", *words, stdout=asyncio.subprocess.PIPE
+            *(sys.executable, "-m", "moorage.cli", "simulate", "--port", "0", *words),
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
         )
         processes.append(process)
         said = await asyncio.wait_for(process.stdout.readline(), 20)
@@ -27,8 +30,8 @@ async def simulate():
     yield start
     for process in processes:
         if process.returncode is None:
-            process.kill()
-        await process.communicate()
+            process.terminate()
+        await asyncio.wait_for(process.communicate(), 20)
 
 
 async def nodes_of(url):

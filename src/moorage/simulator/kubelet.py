@@ -51,15 +51,13 @@ class Kubelet:
         self.processes = processes
         self.without_process: set[str] = set()
         self._given = folder
-        self.folder = folder or Path()
+        self._folder: Path | None = None
         self._keepers: dict[str, Keeper] = {}
         self._logs: dict[str, dict[str, Logbook]] = {}
         self._hosts: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self.folder = self._given or Path(tempfile.mkdtemp(prefix="moorage-simulator-"))
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._task = asyncio.create_task(self._run(), name="kubelet")
 
     async def stop(self) -> None:
@@ -72,8 +70,9 @@ class Kubelet:
         keepers = list(self._keepers.values())
         self._keepers.clear()
         await asyncio.gather(*(keeper.abandon() for keeper in keepers))
-        if self._given is None and self.folder != Path():
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._given is None and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
 
     async def _run(self) -> None:
         follower = Follower(self.api.storage, [PODS])
@@ -106,6 +105,14 @@ class Kubelet:
             keeper.begin()
         if pod["metadata"].get("deletionTimestamp"):
             keeper.end(int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+
+    @property
+    def folder(self) -> Path:
+        """Where the homes of the pods lie; a temporary folder is made when the first pod needs it."""
+        if self._folder is None:
+            self._folder = self._given or Path(tempfile.mkdtemp(prefix="moorage-simulator-"))
+            self._folder.mkdir(parents=True, exist_ok=True)
+        return self._folder
 
     def host_address(self, node: str) -> str:
         """The node's InternalIP where it has one, and otherwise a loopback address of its own."""
