@@ -47,10 +47,10 @@ format: $(VENV)/.ready ## let ruff mend what it can
 testbed: ## build the real control plane once (needs Go)
 	@testbed/build
 
-e2e: setup testbed ## tests on the real control plane, and on a real node where the machine allows it
+e2e: setup ## tests on the real control plane, and on a real node where the machine allows it
 	$(BIN)/python tests/e2e/run.py
 
-e2e-long: setup testbed ## as e2e, with 3,000 differential asks
+e2e-long: setup ## as e2e, with 3,000 differential asks
 	MOORAGE_ASKS=3000 $(BIN)/python tests/e2e/run.py
 
 bench: setup ## the limits of DESIGN, measured; writes bench/results.json and a table

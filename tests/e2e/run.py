@@ -70,11 +70,16 @@ def real_node() -> Outcome:
     reason = node.missing(install=True)
     if reason:
         return Outcome(rung, NOT_RUN, why=reason)
+    try:
+        node.notebook_image()
+    except node.NoImage as failure:
+        return Outcome(rung, NOT_RUN, why=f"the notebook's image could not be made: {failure}")
     return pytest(rung, "tests/e2e/node", "-q", "-s")
 
 
 def main() -> int:
-    shutil.rmtree(ROOT / "test-results" / "logs", ignore_errors=True)
+    for old in ("logs", "disagreements"):
+        shutil.rmtree(ROOT / "test-results" / old, ignore_errors=True)
     where = programs()
     if isinstance(where, str):
         outcomes = [Outcome("everything on the real control plane", NOT_RUN, why=where)]

@@ -33,6 +33,10 @@ DEVICES = ("GPU-aaaa", "GPU-bbbb")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
+class NoImage(AssertionError):
+    """The image that notebooks start from could not be made here."""
+
+
 def run(*command: str | Path, check: bool = True) -> str:
     done = subprocess.run(
         [str(part) for part in command], capture_output=True, text=True, check=False, env={**os.environ, "PATH": PATH}
@@ -79,6 +83,20 @@ def _listened(path: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def notebook_image() -> Path:
+    """The notebook's archive, made once of packages, beside the control plane."""
+    image = ROOT / ".testbed" / "images" / f"notebook-{version('jupyterhub')}-{version('jupyterlab')}.tar"
+    done = subprocess.run(
+        [ROOT / "testbed" / "notebook-image", image, ROOT / ".venv" / "bin" / "python"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise NoImage(done.stderr.strip() or "no reason was given")
+    return image
 
 
 def _free_network() -> ipaddress.IPv4Network:
@@ -193,23 +211,11 @@ state = "{self.folder}/containerd/state"
         (self.folder / "kubelet.yaml").write_text(yaml.safe_dump(kubelet))
 
     def images(self) -> list[Path]:
-        """The archives that the node starts with; made once, beside the control plane."""
-        folder = ROOT / ".testbed" / "images"
-        folder.mkdir(parents=True, exist_ok=True)
+        """The archives that the node starts with."""
         pause = self.folder / "pause.tar"
-        subprocess.run(
-            [
-                ROOT / "testbed" / "image",
-                pause,
-                "localhost/pause:1",
-                "/pause",
-                f"{self.cluster.programs / 'pause'}=/pause",
-            ],
-            check=True,
-        )
-        notebook = folder / f"notebook-{version('jupyterhub')}-{version('jupyterlab')}.tar"
-        subprocess.run([ROOT / "testbed" / "notebook-image", notebook, ROOT / ".venv" / "bin" / "python"], check=True)
-        return [pause, notebook]
+        mapping = f"{self.cluster.programs / 'pause'}=/pause"
+        subprocess.run([ROOT / "testbed" / "image", pause, "localhost/pause:1", "/pause", mapping], check=True)
+        return [pause, notebook_image()]
 
     # -- life --------------------------------------------------------------------------------------------------------
 
