@@ -105,6 +105,7 @@ def test_a_cut_wire_makes_the_picture_stale_until_it_is_mended(own: ControlPlane
 
 
 def test_history_that_the_store_has_thrown_away_is_read_anew(own: ControlPlane, served: Service, cut: Wire) -> None:
+    lists = served.metric("moorage_lists_total")
     with Witness(served, true=_cpu("n1", 7)) as witness:
         cut.cut()
         for number in range(20):
@@ -119,6 +120,7 @@ def test_history_that_the_store_has_thrown_away_is_read_anew(own: ControlPlane, 
         _becomes(served, "n1", 5, within=15)
 
     assert witness.longest < LONGEST, witness.last_wrong
+    assert served.metric("moorage_lists_total") > lists
 
 
 def test_a_store_that_restarts_loses_nothing(own: ControlPlane, served: Service) -> None:

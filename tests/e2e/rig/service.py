@@ -80,6 +80,10 @@ class Service:
         found: Obj = json.loads(answer)
         return found
 
+    def metric(self, name: str) -> float:
+        lines = self.request("/metrics")[2].decode().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
     def log(self) -> str:
         return self.program.log.read_text()
 
