@@ -103,6 +103,8 @@ BAD_ASKS = [
     {"gpu": 1.5},
     {"gpu": "1"},
     {"gpu": 10**40},
+    {"gpu": 1, "gpu_resource": "cpu"},
+    {"gpu": 1, "gpu_resource": "no name"},
     {"node": 5},
     {"node": "x" * 300},
     {"node_selector": {"a": 1}},
@@ -122,6 +124,10 @@ async def test_an_ask_that_no_pod_could_make_is_refused_in_a_sentence(unlike) ->
         assert answer.json()["error"]["message"]
 
 
+NESTED: list = []
+for _ in range(900):
+    NESTED = [NESTED]
+
 BAD_PODS = [
     {},
     {"spec": None},
@@ -132,7 +138,11 @@ BAD_PODS = [
     {"spec": {"containers": [{"resources": {"requests": {"cpu": "lots"}}}]}},
     {"spec": {"containers": [{"resources": {"requests": {"cpu": []}}}]}},
     {"spec": {"containers": [{"resources": {"requests": {"cpu": {"a": "b"}}}}]}},
+    {"kind": "Deployment", "spec": {"template": {}}},
+    {"kind": ["Pod"], "spec": {"containers": []}},
     {"metadata": 5, "spec": {"containers": []}},
+    {"metadata": {"namespace": ["a"]}, "spec": {"containers": []}},
+    {"spec": {"containers": [], "unknown": NESTED}},
     {"metadata": {"labels": {"a": 1}}, "spec": {"containers": []}},
     {"spec": {"containers": [], "nodeSelector": 5}},
     {"spec": {"containers": [], "affinity": {"nodeAffinity": "x"}}},
@@ -147,6 +157,32 @@ async def test_a_pod_that_cannot_be_read_is_refused_in_a_sentence(unlike) -> Non
         assert answer.status_code in (200, 400, 422), (body, answer.text)
         if answer.status_code != 200:
             assert answer.json()["error"]["message"], body
+
+
+async def test_numbers_of_any_size_are_refused_in_a_sentence(unlike) -> None:
+    for digits in (20, 400, 5000):
+        answer = await unlike.client.post(FIT, content='{"ask": {"cpu": %s}}' % ("9" * digits))
+
+        assert answer.status_code in (400, 422), (digits, answer.text)
+
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+COSTLY_SPECS = [
+    {"containers": [{"name": "c", "resources": {"requests": {f"a.b/r{i}": "1" for i in range(100)}}}]},
+    {"affinity": {"podAntiAffinity": {REQUIRED: [{"topologyKey": "a"}] * 100}}},
+    {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": []}] * 1000}}}},
+    {"tolerations": [{"key": "a"}] * 1000},
+    {"nodeSelector": {f"a{i}": "b" for i in range(1000)}},
+    {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a"}] * 100},
+]
+
+
+async def test_a_pod_that_asks_too_much_of_the_service_is_refused(unlike) -> None:
+    for spec in COSTLY_SPECS:
+        answer = await unlike.client.post(FIT, json={"pod": {"spec": {"containers": [{"name": "c"}], **spec}}})
+
+        assert answer.status_code == 422, spec.keys()
+        assert answer.json()["error"]["code"] == "too_many"
 
 
 async def test_a_pod_and_an_ask_at_once_are_refused(unlike, pod) -> None:

@@ -15,6 +15,7 @@ from moorage.cluster.amounts import GpuNames
 from moorage.errors import InvalidQuantity, MoorageError
 from moorage.quantity import Quantity
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.names import is_extended
 
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"
@@ -33,7 +34,7 @@ def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
             amounts[name] = _quantity(name, value)
     node = ask.get("node") or None
     if gpu := _count(ask.get("gpu")):
-        amounts[ask.get("gpu_resource") or usual_gpu(cluster, node=node)] = str(gpu)
+        amounts[_gpu_resource(ask.get("gpu_resource")) or usual_gpu(cluster, node=node)] = str(gpu)
     selector = dict(ask.get("node_selector") or {})
     if node is not None:
         selector[HOSTNAME] = _hostname(cluster, node)
@@ -74,7 +75,8 @@ def _hostname(cluster: Cluster, node: str) -> str:
 
 def _quantity(name: str, value: Any) -> str:
     plain = isinstance(value, int | float) and not isinstance(value, bool)
-    text = format(Decimal(str(value)), "f") if plain and math.isfinite(value) and abs(value) < 1e18 else value
+    # Compared first: a whole number can be too large for `isfinite`.
+    text = format(Decimal(str(value)), "f") if plain and abs(value) < 1e18 and math.isfinite(value) else value
     try:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= _LONGEST else "")
     except InvalidQuantity as exc:
@@ -82,6 +84,16 @@ def _quantity(name: str, value: Any) -> str:
     if quantity.nanos < 0:
         raise InvalidAsk(f"{name} is below 0", hint="ask for 0 or more")
     return str(text)
+
+
+def _gpu_resource(name: Any) -> str | None:
+    if not name:
+        return None
+    if not isinstance(name, str) or not is_extended(name):
+        raise InvalidAsk(
+            "gpu_resource is not the name of an extended resource", hint="name it as the node does: nvidia.com/gpu"
+        )
+    return name
 
 
 def _count(value: Any) -> int:

@@ -12,6 +12,7 @@ import msgspec
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.scheduling.advice import Advice, advise
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.filters import noderesourcesfit
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
 
@@ -72,8 +73,11 @@ def _node(verdict: NodeVerdict) -> dict[str, Any]:
 def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
     """Each of upstream's reasons; a shortage stands beside the reason that names its resource."""
     found = []
+    shortages = {short.resource: short for short in verdict.details}
     for message in verdict.reasons:
-        short = _shortage(message, verdict.details)
+        short = shortages.get(
+            "pods" if message == noderesourcesfit.REASON_PODS else message.removeprefix("Insufficient ")
+        )
         found.append(
             {
                 "code": verdict.plugin,
@@ -83,11 +87,6 @@ def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _shortage(message: str, details: tuple[Shortage, ...]) -> Shortage | None:
-    resource = "pods" if message == "Too many pods" else message.removeprefix("Insufficient ")
-    return next((short for short in details if short.resource == resource), None)
 
 
 def _short_by(short: Shortage) -> dict[str, Any]:

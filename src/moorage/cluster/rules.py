@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from moorage.errors import InvalidObject
 from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass
 from moorage.scheduling.admission import Refusal, admit
 
@@ -45,10 +46,12 @@ class Admitted:
 
 
 def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
-    """Raises `InvalidObject` where the pod or a rule can't be read."""
+    """Raises `InvalidObject` where the pod or a rule can't be read, and where it is no pod."""
+    _check_kind(pod)
     metadata = pod.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
-    namespace = metadata.get("namespace") or "default"
+    namespace = metadata.get("namespace")
+    namespace = namespace if isinstance(namespace, str) and namespace else "default"
     # A pod that is stored already is counted by its quota already.
     new = not metadata.get("uid")
     found = admit(
@@ -66,3 +69,13 @@ def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
         if spec.get("runtimeClassName") and not spec.get("overhead"):
             undecided += (RUNTIME,)
     return Admitted(found.pod, refusals, undecided)
+
+
+def _check_kind(pod: dict[str, Any]) -> None:
+    """Anything else has no containers where a pod has them, and so would seem to fit everywhere."""
+    kind = pod.get("kind")
+    if kind not in (None, "", "Pod"):
+        named = kind[:40] if isinstance(kind, str) else "another kind of object"
+        raise InvalidObject(
+            f"a pod is needed, and this is {named}", hint="ask with a Pod, or with the template of its pods"
+        )

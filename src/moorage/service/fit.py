@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoded, judge
+from moorage.service import bounds
 from moorage.service.bodies import json_body, read
 from moorage.service.errors import ApiError
 from moorage.service.pieces import Encoded
@@ -44,6 +45,7 @@ async def fit(request: Request, parts: Running) -> Response:
         pod = question.pod
     else:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
+    bounds.check(pod)
     rules = await parts.rulebook.rules_for(namespace_of(pod))
     judged = judge(cluster, pod, revision=snapshot.revision, rules=rules)
     few = len(judged.verdict.nodes) <= FEW

@@ -46,17 +46,21 @@ def admit(
     Raises `InvalidObject` where the pod or one of the objects can't be read.
     """
     decode(Pod, pod)
-    stored = deepcopy(pod)
-    stored.setdefault("spec", {})
-    if stored["spec"] is None:
-        stored["spec"] = {}
     try:
+        stored = deepcopy(pod)
+        if stored.get("spec") is None:
+            stored["spec"] = {}
         return _admit(stored, list(limitranges), resourcequotas, runtimeclasses, priorityclasses)
     except Unreadable:
         raise
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         # A shape that the typed fields don't cover, such as a list where the API has an object.
-        raise Unreadable(identify(Pod, pod), f"it has a field of the wrong shape ({error})") from error
+        what = (
+            "it is nested too deeply"
+            if isinstance(error, RecursionError)
+            else f"it has a field of the wrong shape ({error})"
+        )
+        raise Unreadable(identify(Pod, pod), what) from error
 
 
 def _admit(

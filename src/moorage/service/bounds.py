@@ -1,0 +1,64 @@
+"""How much one question may ask of this service.
+
+A verdict costs nodes times what the pod asks for, and its answer grows the same way. The API server bounds neither, so
+a few kilobytes could hold up the loop for seconds and be answered by a gigabyte. Real pods are far below these bounds.
+"""
+
+from typing import Any
+
+from moorage.service.errors import ApiError
+
+# Names of resources, each of which every refusing node is told the shortage of.
+MOST_RESOURCES = 32
+# Rules that are held against each node: expressions of selectors, tolerations.
+MOST_NODE_RULES = 256
+# Rules that are held against each pod of the cluster: affinity to other pods, spreading.
+MOST_POD_RULES = 32
+
+
+def check(pod: dict[str, Any]) -> None:
+    """Raises `ApiError` where the pod asks for more than any real one. What has another shape is for others to tell."""
+    spec = _dict(pod.get("spec"))
+    affinity = _dict(spec.get("affinity"))
+    others = [_required(affinity, "podAffinity"), _required(affinity, "podAntiAffinity")]
+    rules = sum(len(_list(terms)) for terms in (*others, spec.get("topologySpreadConstraints")))
+    terms = _list(_dict(_required(affinity, "nodeAffinity")).get("nodeSelectorTerms"))
+    expressions = sum(
+        1 + len(_list(_dict(term).get("matchExpressions"))) + len(_list(_dict(term).get("matchFields")))
+        for term in terms
+    )
+    selected = expressions + len(_list(spec.get("tolerations"))) + len(_dict(spec.get("nodeSelector")))
+    _refuse_above(MOST_RESOURCES, len(_resources(spec)), "names of resources")
+    _refuse_above(MOST_POD_RULES, rules, "rules on other pods")
+    _refuse_above(MOST_NODE_RULES, selected, "rules on nodes")
+
+
+def _resources(spec: dict[str, Any]) -> set[str]:
+    owners = [*_list(spec.get("containers")), *_list(spec.get("initContainers")), spec]
+    names = set(_dict(spec.get("overhead")))
+    for owner in owners:
+        resources = _dict(_dict(owner).get("resources"))
+        names.update(_dict(resources.get("requests")), _dict(resources.get("limits")))
+    return names
+
+
+def _refuse_above(most: int, found: int, what: str) -> None:
+    if found > most:
+        raise ApiError(
+            422,
+            "too_many",
+            f"The pod has {found} {what}; this service answers for up to {most}.",
+            hint="Ask with a simpler pod.",
+        )
+
+
+def _required(affinity: dict[str, Any], kind: str) -> Any:
+    return _dict(affinity.get(kind)).get("requiredDuringSchedulingIgnoredDuringExecution")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
