@@ -274,3 +274,48 @@ def test_a_node_whose_pods_can_not_be_read_may_have_less_room_than_told(a_node, 
     verdict = cluster.fit(a_pod("ask"))
 
     assert verdict.undecided == ("Pods that can't be read run on n2: there may be less room than told.",)
+
+
+RESTART_ALL = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}]
+
+
+@pytest.mark.parametrize(
+    ("spec", "declared", "fits"),
+    [
+        ({}, None, True),
+        ({"containers": [{"name": "c", "restartPolicyRules": RESTART_ALL}]}, None, False),
+        ({"containers": [{"name": "c", "restartPolicyRules": RESTART_ALL}]}, ["SomethingElse"], False),
+        (
+            {"containers": [{"name": "c", "restartPolicyRules": RESTART_ALL}]},
+            ["RestartAllContainersOnContainerExits"],
+            True,
+        ),
+        ({"containers": [{"name": "c", "restartPolicyRules": [{"action": "Restart"}]}]}, None, True),
+        ({"initContainers": [{"name": "i", "restartPolicyRules": RESTART_ALL}]}, None, False),
+        ({"hostNetwork": True, "hostUsers": False}, None, False),
+        ({"hostNetwork": True, "hostUsers": False}, ["UserNamespacesHostNetworkSupport"], True),
+        ({"hostNetwork": True, "hostUsers": True}, None, True),
+        ({"hostNetwork": True}, None, True),
+        ({"hostUsers": False}, None, True),
+    ],
+)
+def test_a_node_must_declare_the_features_that_the_pod_needs(a_node, a_pod, spec, declared, fits):
+    node = a_node()
+    node["status"]["declaredFeatures"] = declared
+    cluster = Cluster.from_objects(nodes=[node])
+
+    found = cluster.fit(a_pod(spec=spec)).nodes["n1"]
+
+    assert found.fits is fits
+    if not fits:
+        assert (found.plugin, found.reasons, found.unresolvable) == (
+            "NodeDeclaredFeatures",
+            ("node(s) didn't match Pod's required features",),
+            True,
+        )
+
+
+def test_before_v1_36_nodes_declare_nothing_and_nobody_asks(a_node, a_pod):
+    cluster = Cluster.from_objects(nodes=[a_node()], server_version=(1, 35))
+
+    assert cluster.fit(a_pod(spec={"hostNetwork": True, "hostUsers": False})).fits

@@ -56,8 +56,13 @@ class CountedContainer(Part):
     ports: list[ContainerPort] | None = None
 
 
+class RestartRule(Part):
+    action: str = ""
+
+
 class Container(CountedContainer):
     image: str | None = None
+    restart_policy_rules: list[RestartRule] | None = None
 
 
 class NodeAffinity(Part):
@@ -150,6 +155,7 @@ class PodSpec(Part):
     runtime_class_name: str | None = None
     active_deadline_seconds: int | None = None
     host_network: bool | None = None
+    host_users: bool | None = None
     volumes: list[Volume] | None = None
     resource_claims: list[PodResourceClaim] | None = None
 

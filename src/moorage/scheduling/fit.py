@@ -16,6 +16,7 @@ from moorage.scheduling.ask import Ask
 from moorage.scheduling.filters import (
     interpodaffinity,
     nodeaffinity,
+    nodedeclaredfeatures,
     nodename,
     nodeports,
     noderesourcesfit,
@@ -54,6 +55,7 @@ PLUGINS: tuple[Plugin, ...] = (
     volumezone,
     podtopologyspread,
     interpodaffinity,
+    nodedeclaredfeatures,
 )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from moorage.scheduling.filters import (
     interpodaffinity,
     nodeaffinity,
+    nodedeclaredfeatures,
     nodename,
     nodeports,
     noderesourcesfit,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 _NO_CLAIM = "The storage claim {claim} does not exist. Create it, or ask for another one."
 _NO_CLASS = "The storage claim names no storage class, and there is none by default. Set one on the claim."
-_DRA, _FEATURES = "DynamicResources", "NodeDeclaredFeatures"
+_DRA = "DynamicResources"
 
 # (plugin, upstream's reason with its variable parts in braces, the sentence)
 TABLE: tuple[tuple[str, str, str], ...] = (
@@ -177,7 +178,12 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "A device claim is being made.",
     ),
     (
-        _FEATURES,
+        nodedeclaredfeatures.NAME,
+        nodedeclaredfeatures.REASON,
+        "This node's kubelet lacks a feature that the pod needs: it is older, or the feature is off there.",
+    ),
+    (
+        nodedeclaredfeatures.NAME,
         "node declared features check failed - unsatisfied requirements: {features}",
         "This node lacks features that the pod needs: {features}.",
     ),
