@@ -61,6 +61,29 @@ def test_asking_less_is_not_offered_where_it_would_not_help(a_node, a_pod):
     assert advice.sentences == ("Asking for less would not help: every node refuses for another reason.",)
 
 
+def test_what_no_node_has_is_offered_to_be_left_out(a_node, a_pod):
+    cluster = Cluster.from_objects(nodes=[a_node(cpu="8")])
+    several, alone = a_pod("ask", cpu="6", gpu="1"), a_pod("ask", gpu="1")
+
+    assert advise(cluster, several, cluster.fit(several)).sentences == (
+        "It would fit on n1 with 6 CPU and without nvidia.com/gpu.",
+    )
+    assert advise(cluster, alone, cluster.fit(alone)).sentences == ("It would fit on n1 without nvidia.com/gpu.",)
+
+
+def test_a_node_without_any_cpu_left_is_no_way_out(a_node, a_pod):
+    full = [a_pod("full", on="n1", cpu="8")]
+    ask = a_pod("ask", cpu="6", memory="4Gi")
+    alone = Cluster.from_objects(nodes=[a_node("n1", cpu="8")], pods=full)
+    other = Cluster.from_objects(nodes=[a_node("n1", cpu="8"), a_node("n2", cpu="1", memory="1Gi")], pods=full)
+
+    assert advise(alone, ask, alone.fit(ask)).closest is None
+    assert advise(alone, ask, alone.fit(ask)).sentences == (
+        "Asking for less would not help: nowhere is any CPU or memory left.",
+    )
+    assert advise(other, ask, other.fit(ask)).closest.node == "n2"
+
+
 def test_a_node_whose_later_filters_refuse_is_not_offered(a_node, a_pod):
     pod = a_pod(on="n1", labels={"app": "x"})
     cluster = Cluster.from_objects(nodes=[a_node("n1", cpu="1")], pods=[pod])

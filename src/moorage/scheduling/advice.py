@@ -12,7 +12,7 @@ import msgspec
 
 from moorage.scheduling.filters import noderesourcesfit
 from moorage.scheduling.fit import Trial
-from moorage.scheduling.words import amount_words
+from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
     from moorage.objects import Pod
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from moorage.scheduling.verdict import Verdict
 
 NAMED = 20
+# Nobody has any use for a pod that asks for some of these and is given none.
+_NEEDED = ("cpu", "memory")
 
 
 class Room(msgspec.Struct, frozen=True, gc=False):
@@ -92,14 +94,16 @@ def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Adv
             _raise_most(largest, name, room, asked)
     for name, room in rooms.items():
         _raise_most(largest, name, room, asked)
-    closest = _closest(rooms, asked) if not fitting else None
+    needed = [name for name in _NEEDED if asked.get(name)]
+    usable = {node: room for node, room in rooms.items() if all(_in(room, name) for name in needed)}
+    closest = _closest(usable, asked) if not fitting else None
     return Advice(
         fits_on=tuple(fitting[:NAMED]),
         fits_on_count=len(fitting),
         closest=closest,
         largest=largest,
         nodes=rooms,
-        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes)),
+        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(rooms)),
     )
 
 
@@ -185,12 +189,16 @@ def _part(there: int, amount: int) -> float:
     return 1.0 if there >= amount else there / amount
 
 
-def _sentences(fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int) -> tuple[str, ...]:
+def _sentences(
+    fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int, rooms: int
+) -> tuple[str, ...]:
     if fitting:
         if len(fitting) == nodes:
             return ("It fits on every node.",) if nodes > 1 else ()
         more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
         return (f"It fits as it is on {', '.join(fitting[:3])}{more}.",)
+    if closest is None and rooms:
+        return (f"Asking for less would not help: nowhere is any {_either(asked)} left.",)
     if closest is None:
         return ("Asking for less would not help: every node refuses for another reason.",) if nodes else ()
     have = {
@@ -199,5 +207,12 @@ def _sentences(fitting: list[str], closest: Closest | None, asked: dict[str, int
         "ephemeral-storage": closest.ephemeral_storage_bytes,
         **closest.extended,
     }
-    offer = ", ".join(amount_words(name, have.get(name, 0)) for name in asked)
-    return (f"It would fit on {closest.node} with {offer}.",)
+    there = [amount_words(name, have[name]) for name in asked if have.get(name)]
+    lacking = [resource_words(name) for name in asked if not have.get(name)]
+    ways = [f"with {', '.join(there)}"] if there else []
+    ways += [f"without {', '.join(lacking)}"] if lacking else []
+    return (f"It would fit on {closest.node} {' and '.join(ways)}.",)
+
+
+def _either(asked: dict[str, int]) -> str:
+    return " or ".join(resource_words(name) for name in _NEEDED if asked.get(name))
