@@ -84,6 +84,13 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
+async def test_a_node_that_the_cluster_does_not_have_is_named(moorage, dump) -> None:
+    ended = await moorage("fit", "--cpu", "1", "--node", "typo", "--from", "-", stdin=dump)
+
+    assert ended.status == 1
+    assert "The cluster has no node named typo." in ended.out
+
+
 async def test_fit_of_a_pod_from_a_file(moorage, dump, pod, tmp_path) -> None:
     (tmp_path / "pod.yaml").write_text(yaml.safe_dump(pod("q", cpu="12")))
 
@@ -131,7 +138,9 @@ async def test_images_by_environment(moorage, dump) -> None:
 async def watched(*source: str):
     """`moorage nodes --watch` as a process."""
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "moorage.cli", "nodes", "--watch", *source), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "moorage.cli", "nodes", "--watch", *source),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
 
 
@@ -170,6 +179,42 @@ async def test_watch_of_a_service_shows_each_change(simulator, node, pod) -> Non
             await process.communicate()
 
 
+async def until_said(process, text: bytes) -> None:
+    async with asyncio.timeout(20):
+        while text not in await process.stderr.readline():
+            assert not process.stderr.at_eof()
+
+
+async def test_watch_goes_on_when_the_service_comes_back(simulator, node, pod) -> None:
+    simulator.add(node("a", cpu="4"))
+    async with serving(Settings(port=0, api_server=simulator.url)) as (url, _):
+        port = int(url.rpartition(":")[2])
+        process = await watched("--server", url)
+        await until_shown(process, b"4/4")
+    try:
+        await until_said(process, b"what is shown may be old")
+        async with serving(Settings(port=port, api_server=simulator.url)):
+            await until_said(process, b"current again")
+            simulator.add(pod("p", on="a", cpu="1"))
+            await until_shown(process, b"3/4")
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def test_watch_says_when_the_api_server_is_away(simulator, node, tmp_path) -> None:
+    simulator.add(node("a", cpu="4"))
+    simulator.kubeconfig(tmp_path / "kubeconfig")
+    process = await watched("--kubeconfig", str(tmp_path / "kubeconfig"))
+    try:
+        await until_shown(process, b"4/4")
+        simulator.faults.half_open()
+        await until_said(process, b"what is shown may be old")
+    finally:
+        process.kill()
+        await process.communicate()
+
+
 BAD = [
     ((), 2),
     (("nonsense",), 2),
@@ -185,6 +230,7 @@ BAD = [
     (("fit", "--from", "-"), 2),
     (("fit", "--cpu", "four", "--from", "-"), 2),
     (("fit", "--gpu", "-1", "--from", "-"), 2),
+    (("fit", "--gpu", "1", "--gpu-resource", "cpu", "--from", "-"), 2),
     (("fit", "--pod", "-", "--from", "-"), 2),
     (("fit", "--pod", "/does/not/exist", "--from", "-"), 2),
     (("serve", "--host", "0.0.0.0"), 2),

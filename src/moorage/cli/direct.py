@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from moorage.cli.local import fit_locally, images_by_node, images_locally
+from moorage.cli.show import Currency, trouble_of
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards
@@ -42,8 +43,10 @@ class Direct:
         return msgspec.json.decode(snapshot.array(), type=list[dict[str, Any]]) if snapshot is not None else []
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
+        currency = Currency()
         yield await self.nodes()
         async for change in self._live.changes():
+            currency.tell(trouble_of(stale=change.status.stale, reason=change.status.reason))
             if change.changed or change.removed:
                 yield await self.nodes()
 

@@ -31,7 +31,7 @@ MOST_ROWS = 40
 def fit(*, origin: Origin, output: str, pod_file: str | None, **wish: Any) -> None:
     answer = asyncio.run(_ask(origin, _request(origin, pod_file=pod_file, wish=wish)))
     if output == "table":
-        _print(answer, console())
+        _print(answer, console(), node=wish.get("node"))
     else:
         structured(answer, output=output)
     sys.exit(0 if answer["fits"] else 1)
@@ -60,7 +60,7 @@ async def _ask(origin: Origin, request: dict[str, Any]) -> dict[str, Any]:
         return await source.fit(request)
 
 
-def _print(answer: dict[str, Any], out: Console) -> None:
+def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
     nodes = answer["nodes"]
     fitting = [name for name, verdict in nodes.items() if verdict["fits"]]
     for refusal in answer["refusals"]:
@@ -73,6 +73,8 @@ def _print(answer: dict[str, Any], out: Console) -> None:
             out.print(safe(f"  {reason['text'] or reason['message']}"))
     else:
         out.print(safe(f"It fits on none of {len(nodes)} nodes.", style="bold red"))
+        if node and node not in nodes:
+            out.print(safe(f"The cluster has no node named {node}."))
     if nodes:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:

@@ -1,5 +1,6 @@
 """A running moorage service as a source."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,9 +8,16 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from moorage.cli.show import Currency, trouble_of
 from moorage.errors import MoorageError
 
 WITHIN = 15
+# Between two tries to follow a service that went away.
+AGAIN = 1.0
+
+
+class Refused(MoorageError):
+    """The service answers, and to ask the same again would be answered the same."""
 
 
 @contextlib.asynccontextmanager
@@ -38,11 +46,32 @@ class Remote:
         return images
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
+        """Goes on when the service goes away, as it does with each new version of it."""
+        currency, shown = Currency(), False
+        while True:
+            try:
+                async for nodes in self._stream(currency):
+                    shown = True
+                    yield nodes
+                trouble = "the service ended the stream"
+            except Refused:
+                raise
+            except MoorageError as exc:
+                if not shown:
+                    raise
+                trouble = str(exc)
+            currency.tell(trouble)
+            await asyncio.sleep(AGAIN)
+
+    async def _stream(self, currency: Currency) -> AsyncIterator[list[dict[str, Any]]]:
         nodes: dict[str, dict[str, Any]] = {}
         async with self._open(
             "GET", "/cluster/stream", timeout=aiohttp.ClientTimeout(sock_connect=5, sock_read=10)
         ) as r:
             async for event, data in _events(r.content):
+                status = data["status"] if event == "snapshot" else data if event == "status" else None
+                if status is not None:
+                    currency.tell(trouble_of(stale=status["stale"], reason=status["reason"]))
                 if event == "snapshot":
                     nodes = {node["name"]: node for node in data["nodes"]}
                 elif event == "nodes":
@@ -52,7 +81,6 @@ class Remote:
                 else:
                     continue
                 yield [nodes[name] for name in sorted(nodes)]
-        raise MoorageError("the service ended the stream", hint="start the command again")
 
     async def _ask(self, method: str, path: str, *, shape: Any, body: Any = None) -> Any:
         async with self._open(method, path, body=body, timeout=aiohttp.ClientTimeout(total=WITHIN)) as response:
@@ -117,4 +145,5 @@ def _error(data: bytes, *, status: int) -> MoorageError:
         error = msgspec.json.decode(data, type=_ErrorAnswer).error
     except msgspec.MsgspecError:
         return MoorageError(f"the server answers {status}", hint="--server is the address of `moorage serve`")
-    return MoorageError(error.message.rstrip("."), hint=error.hint or None)
+    kind = Refused if 400 <= status < 500 else MoorageError
+    return kind(error.message.rstrip("."), hint=error.hint or None)

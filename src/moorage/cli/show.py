@@ -25,6 +25,30 @@ def console() -> Console:
     return Console(highlight=False, markup=False, emoji=False)
 
 
+class Currency:
+    """Says on standard error when what is shown may be old, and when it is current again; each once."""
+
+    def __init__(self) -> None:
+        self._said: str | None = None
+
+    def tell(self, trouble: str | None) -> None:
+        """`trouble` is what keeps the picture from being current, or None."""
+        if trouble == self._said:
+            return
+        self._said = trouble
+        click.echo(
+            f"moorage: {safe(trouble)}; what is shown may be old"
+            if trouble is not None
+            else "moorage: what is shown is current again",
+            err=True,
+        )
+
+
+def trouble_of(*, stale: bool, reason: str | None) -> str | None:
+    """What a status says against the picture."""
+    return (reason or "the cluster can't be followed") if stale else None
+
+
 def table(*columns: tuple[str, dict[str, Any]]) -> Table:
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title, options in columns:
