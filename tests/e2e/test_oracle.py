@@ -13,6 +13,7 @@ from rig.recombine import KINDS, Recombine
 
 pytestmark = pytest.mark.e2e
 CASES = int(os.environ.get("MOORAGE_ORACLE_CASES", "3000"))
+TRIES = 4
 SEED = int(os.environ.get("MOORAGE_ORACLE_SEED", "1"))
 
 
@@ -20,6 +21,26 @@ def theirs(program, cases, *flags):
     text = "".join(json.dumps(case) + "\n" for case in cases)
     done = subprocess.run([program, *flags], input=text, capture_output=True, text=True, check=True, timeout=600)
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def differing(program, cases, *, ours):
+    """The cases on which the two disagree, of those that the program answers; and all its answers.
+
+    The scheduler's caches of volumes fill beside its lists, and nothing tells when they are full: one case in thousands is
+    answered too early. What differs is therefore asked again, by itself.
+    """
+    answers = theirs(program, cases)
+    assert len(answers) == len(cases)
+    wrong = _wrong(cases, answers, ours=ours)
+    for _ in range(TRIES):
+        if wrong:
+            wrong = _wrong(wrong, theirs(program, wrong), ours=ours)
+    return [case["ask"]["metadata"]["uid"] for case in wrong], answers
+
+
+def _wrong(cases, answers, *, ours):
+    pairs = zip(cases, answers, strict=True)
+    return [case for case, answer in pairs if not answer.get("error") and ours(case) != as_ours(answer)]
 
 
 def rejection(plugin, reasons, unresolvable):
@@ -47,21 +68,17 @@ def as_ours(answer):
 
 def test_every_verdict_is_the_schedulers_own(programs, results):
     cases = list(itertools.islice(Recombine(SEED).cases(), CASES))
-    answers = theirs(programs / "oracle", cases)
-    assert len(answers) == len(cases)
-    met, wrong, no_answer = Counter(), [], 0
 
-    for case, answer in zip(cases, answers, strict=True):
-        if answer.get("error"):  # upstream itself stumbles over this one
-            no_answer += 1
-            continue
-        expected = as_ours(answer)
+    wrong, answers = differing(programs / "oracle", cases, ours=ours)
+
+    # Upstream itself stumbles over some.
+    answered = [as_ours(answer) for answer in answers if not answer.get("error")]
+    no_answer = CASES - len(answered)
+    met = Counter()
+    for answer in answered:
         met.update(
-            [expected[0]] if isinstance(expected, tuple) else ["fits" if v is True else v[0] for v in expected.values()]
+            [answer[0]] if isinstance(answer, tuple) else ["fits" if v is True else v[0] for v in answer.values()]
         )
-        if ours(case) != expected:
-            wrong.append(case["ask"]["metadata"]["uid"])
-
     table = {
         "seed": SEED,
         "cases": CASES - no_answer,
