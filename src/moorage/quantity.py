@@ -26,6 +26,8 @@ _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 _LARGEST_BINARY = (2**63 - 1) * NANO
 # Beyond these many digits nothing fits an int64 or changes a nano-unit; the bound keeps hostile text cheap.
 _DIGITS = 400
+# Longer than any amount that repeats; what is longer must not fill the memory.
+_REMEMBERED = 64
 
 
 def ceil_div(amount: int, step: int) -> int:
@@ -66,10 +68,16 @@ def parse_nanos(text: str | float | None) -> int:
         raise InvalidQuantity(f"a quantity must be text or a number, not {type(text).__name__}")
     if isinstance(text, int) and abs(text) > 10**_DIGITS:
         raise InvalidQuantity("a quantity of more than 400 digits can't be read")
-    return _parse(text if isinstance(text, str) else repr(text))
+    if not isinstance(text, str):
+        text = repr(text)
+    return _remembered(text) if len(text) <= _REMEMBERED else _parse(text)
 
 
 @lru_cache(maxsize=65536)
+def _remembered(text: str) -> int:
+    return _parse(text)
+
+
 def _parse(text: str) -> int:
     found = _GRAMMAR.fullmatch(text)
     if found is None or not text:

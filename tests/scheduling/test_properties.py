@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -247,3 +249,32 @@ def test_no_garbage_quantity_is_taken_for_an_amount(text):
 
     with pytest.raises(InvalidObject, match=r"Pod p can't be read: spec\.containers\[0\]\.resources\.requests\.cpu"):
         effective_requests(pod)
+
+
+def _bulky(number: int) -> dict[str, Any]:
+    long = f"{number}-" + "x" * 300_000
+    term = {"topologyKey": HOST, "labelSelector": {"matchExpressions": [{"key": long, "operator": "Exists"}]}}
+    away = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    requests = {"cpu": "1" * 300_000 + str(number), f"hugepages-{long}": "1"}
+    spec: dict[str, Any] = {"containers": [{"name": "c", "resources": {"requests": requests}}]}
+    spec |= ({}, {"schedulingGates": [{"name": long}]}, {"affinity": away})[number % 3]
+    return {"metadata": {"name": "p", "labels": {"a": long}}, "spec": spec}
+
+
+def test_what_was_asked_does_not_stay_in_memory(a_node):
+    cluster = Cluster.from_objects(nodes=[a_node()])
+
+    def ask(number: int) -> None:
+        with contextlib.suppress(InvalidObject):
+            cluster.fit(_bulky(number))
+
+    for number in range(3):
+        ask(number)
+
+    tracemalloc.start()
+    for number in range(3, 33):
+        ask(number)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert kept < 3_000_000

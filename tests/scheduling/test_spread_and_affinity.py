@@ -199,3 +199,31 @@ def test_pods_that_run_keep_others_away(a_node, a_pod, change, namespace, fits):
 def test_a_selector_that_can_not_be_read_is_an_error_that_names_it(a_node, a_pod, spec):
     with pytest.raises(InvalidObject, match=r"Pod default/ask can't be read: spec\..*"):
         Cluster.from_objects(nodes=[a_node()]).fit(a_pod("ask", spec=spec))
+
+
+def test_replicas_share_their_terms(a_node, a_pod):
+    away = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [TERM]}}
+    pods = [a_pod(f"p{i}", on="n1", spec={"affinity": away}) for i in range(2)]
+
+    first, second = Cluster.from_objects(nodes=[a_node()], pods=pods).pods.values()
+
+    assert first.extra.anti_affinity is second.extra.anti_affinity
+
+
+def test_terms_of_another_namespace_mean_a_pod_only_by_name_or_selector(a_node, a_pod):
+    def refused(**more) -> bool:
+        away = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{**TERM, **more}]}}
+        other = a_pod("other", on="n1", namespace="elsewhere", spec={"affinity": away})
+        cluster = Cluster.from_objects(
+            nodes=[a_node()], pods=[other], namespaces=[{"metadata": {"name": "default", "labels": {"team": "a"}}}]
+        )
+        return not cluster.fit(a_pod("ask", labels={"app": "x"})).fits
+
+    assert not refused()
+    assert refused(namespaces=["default"])
+    assert refused(namespaceSelector={"matchLabels": {"team": "a"}})
+    assert refused(namespaceSelector={})
+    assert not refused(namespaceSelector={"matchLabels": {"team": "b"}})
+
+
+TERM = {"topologyKey": "kubernetes.io/hostname", "labelSelector": {"matchLabels": {"app": "x"}}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 _KEPT = 100_000
+_LONGEST = 317  # of a resource that Kubernetes accepts
 _QUALIFIED = re.compile(
     r"(?P<domain>[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)/"
     r"(?P<name>([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])",
@@ -21,14 +22,14 @@ def is_scalar(name: str) -> bool:
     known = _scalars.get(name)
     if known is None:
         known = is_extended(name) or name.startswith(("hugepages-", "attachable-volumes-")) or "kubernetes.io/" in name
-        if len(_scalars) < _KEPT:
+        if len(_scalars) < _KEPT and len(name) <= _LONGEST:
             _scalars[name] = known
     return known
 
 
 def is_extended(name: str) -> bool:
     """A device plugin's or an administrator's resource, such as `nvidia.com/gpu`."""
-    if "/" not in name or "kubernetes.io/" in name or name.startswith("requests.") or len(name) > 317:
+    if "/" not in name or "kubernetes.io/" in name or name.startswith("requests.") or len(name) > _LONGEST:
         return False
     # Upstream asks that `requests.<name>` be a valid name too, since quota uses it.
     found = _QUALIFIED.fullmatch("requests." + name)

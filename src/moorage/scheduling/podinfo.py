@@ -39,6 +39,8 @@ TERMINAL = ("Succeeded", "Failed")
 DEFAULT_SCHEDULER = "default-scheduler"
 
 _SHARED = 200_000
+# Bytes of JSON beyond which nothing is shared: whoever may ask must not fill the memory.
+_LONGEST = 4096
 _shared_labels: dict[bytes, bytes] = {b"": b"", b"null": b""}
 _labels = msgspec.json.Decoder(dict[str, str | None])
 
@@ -123,6 +125,8 @@ def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
         meta = pod.metadata
         identity = Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name)
         raise Unreadable(identity, f"metadata.labels: {error}") from error
+    if len(raw) > _LONGEST:
+        return raw
     if len(_shared_labels) >= _SHARED:
         _shared_labels.clear()
         _shared_labels.update({b"": b"", b"null": b""})
@@ -130,9 +134,17 @@ def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
     return raw
 
 
-@lru_cache(maxsize=8192)
 def read_labels(raw: bytes) -> Labels:
-    """The labels of a pod; the same text gives the same dict, which nobody may change."""
+    """The labels of a pod, as a dict that nobody may change."""
+    return _remembered_labels(raw) if len(raw) <= _LONGEST else _read_labels(raw)
+
+
+@lru_cache(maxsize=8192)
+def _remembered_labels(raw: bytes) -> Labels:
+    return _read_labels(raw)
+
+
+def _read_labels(raw: bytes) -> Labels:
     return {name: value or "" for name, value in _labels.decode(raw).items()} if raw else {}
 
 
@@ -184,12 +196,28 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
         claims=tuple(claims),
         ephemeral_claims=tuple(ephemeral),
         disks=tuple(disks),
-        anti_affinity=tuple(anti.required or ()) if anti else (),
+        anti_affinity=_share_terms(anti.required) if anti and anti.required else (),
         devices=_devices(pod),
         resource_claims=bool(spec.resource_claims),
         annotations=annotations if annotations != _NO_ANNOTATIONS else None,
     )
     return NO_EXTRA if extra == NO_EXTRA else extra
+
+
+_shared_terms: dict[bytes, tuple[PodAffinityTerm, ...]] = {}
+
+
+def _share_terms(terms: Sequence[PodAffinityTerm]) -> tuple[PodAffinityTerm, ...]:
+    """The replicas of a set tell the same terms: one copy is kept for them all."""
+    raw = msgspec.json.encode(terms)
+    if len(raw) > _LONGEST:
+        return tuple(terms)
+    shared = _shared_terms.get(raw)
+    if shared is None:
+        if len(_shared_terms) >= _SHARED:
+            _shared_terms.clear()
+        shared = _shared_terms[raw] = tuple(terms)
+    return shared
 
 
 def _devices(pod: Pod | CountedPod) -> tuple[Device, ...]:

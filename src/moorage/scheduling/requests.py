@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 _MILLI = 10**6
 _KEPT = 100_000
+# Bytes of JSON beyond which an answer is not kept: whoever may ask must not fill the memory.
+_LONGEST = 4096
 
 
 class Requests(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +112,8 @@ def pod_requests(
     known = _known.get(found := tuple(key))
     if known is None:
         known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
+        if sum(len(part) for part in found if isinstance(part, bytes)) > _LONGEST:
+            return known
         if len(_known) >= _KEPT:
             _known.clear()
         _known[found] = known
@@ -159,6 +163,8 @@ def _of_repeated(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None
 
 
 def _repeat(raw: bytes, pod: Pod | CountedPod) -> _Repeated | None:
+    if len(raw) > _LONGEST:
+        return None
     try:
         nanos = Reader(pod).requests(Raw(raw), at="resources")
         requests = (_raw_requests.decode(raw) if raw else None) or _RawRequests()

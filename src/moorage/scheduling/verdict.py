@@ -35,11 +35,21 @@ class NodeVerdict(msgspec.Struct, frozen=True, gc=False):
 
 
 FITS = NodeVerdict(fits=True)
+_LONGEST = 4096
+
+
+def refuse(plugin: str, *reasons: str, unresolvable: bool = False) -> NodeVerdict:
+    """A refusal; the same words give the same object. Unresolvable: removing other pods would not help."""
+    make = _remembered if sum(map(len, reasons)) <= _LONGEST else _refusal
+    return make(plugin, reasons, unresolvable=unresolvable)
 
 
 @lru_cache(maxsize=1024)
-def refuse(plugin: str, *reasons: str, unresolvable: bool = False) -> NodeVerdict:
-    """A refusal; the same words give the same object. Unresolvable: removing other pods would not help."""
+def _remembered(plugin: str, reasons: tuple[str, ...], *, unresolvable: bool) -> NodeVerdict:
+    return _refusal(plugin, reasons, unresolvable=unresolvable)
+
+
+def _refusal(plugin: str, reasons: tuple[str, ...], *, unresolvable: bool) -> NodeVerdict:
     return NodeVerdict(fits=False, plugin=plugin, reasons=reasons, unresolvable=unresolvable)
 
 

@@ -90,6 +90,7 @@ class _State:
         self.existing: Counts = {}
         self.wanted: Counts = {}
         self.avoided: Counts = {}
+        self._known_to_avoid: dict[tuple[int, str], tuple[str, ...]] = {}
 
     def count_all(self, cluster: Cluster) -> None:
         for pod in cluster.anti_affine.values():
@@ -116,7 +117,7 @@ class _State:
     def with_added(self, added: Iterable[PodInfo], node: NodeInfo) -> _State:
         copy = object.__new__(_State)
         copy.affinity, copy.anti_affinity, copy.ask = self.affinity, self.anti_affinity, self.ask
-        copy.namespace_labels = self.namespace_labels
+        copy.namespace_labels, copy._known_to_avoid = self.namespace_labels, self._known_to_avoid
         copy.existing, copy.wanted, copy.avoided = dict(self.existing), dict(self.wanted), dict(self.avoided)
         for pod in added:
             copy._count_existing(pod, node)
@@ -127,14 +128,27 @@ class _State:
         return copy
 
     def _count_existing(self, pod: PodInfo, node: NodeInfo) -> None:
+        for key in self._avoids(pod):
+            _bump(self.existing, key, node)
+
+    def _avoids(self, pod: PodInfo) -> tuple[str, ...]:
+        """The topology keys of this pod's terms that mean the incoming one. Pods of a kind share their terms."""
+        terms, namespace = pod.extra.anti_affinity, pod.namespace
+        found = self._known_to_avoid.get((id(terms), namespace))
+        if found is None:
+            found = self._find_avoided(terms, namespace)
+            self._known_to_avoid[id(terms), namespace] = found
+        return found
+
+    def _find_avoided(self, terms: Sequence[PodAffinityTerm], namespace: str) -> tuple[str, ...]:
+        if namespace != self.ask.namespace and not any(t.namespaces or t.namespace_selector for t in terms):
+            return ()
         try:
-            terms = [_Term(term, pod.namespace) for term in pod.extra.anti_affinity]
+            compiled = [_Term(term, namespace) for term in terms]
         except InvalidSelector:
             # Upstream keeps a pod whose terms it can't parse, without its terms.
-            return
-        for term in terms:
-            if term.means(self.ask, self.namespace_labels):
-                _bump(self.existing, term.key, node)
+            return ()
+        return tuple(term.key for term in compiled if term.means(self.ask, self.namespace_labels))
 
     def _count_wanted(self, pod: PodInfo, node: NodeInfo) -> None:
         if self.affinity and all(term.matches(pod) for term in self.affinity):

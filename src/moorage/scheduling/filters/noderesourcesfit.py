@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "NodeResourcesFit"
 REASON_PODS = "Too many pods"
 REASON = "Insufficient {resource}"
+_LONGEST = 4096
 
 
 def prepare(ask: Ask, _: Cluster) -> Check:
@@ -78,10 +79,15 @@ def _refuse(requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeIn
         if asked > free:
             short.append(Shortage(name, asked, free, there))
             unresolvable = unresolvable or asked > there
-    reasons = _reasons(*[shortage.resource for shortage in short])
+    names = [shortage.resource for shortage in short]
+    reasons = _remembered(*names) if sum(map(len, names)) <= _LONGEST else _reasons(*names)
     return NodeVerdict(False, NAME, reasons, unresolvable, tuple(short))
 
 
 @lru_cache(maxsize=1024)
+def _remembered(*names: str) -> tuple[str, ...]:
+    return _reasons(*names)
+
+
 def _reasons(*names: str) -> tuple[str, ...]:
     return tuple(sorted([REASON_PODS if name == "pods" else REASON.format(resource=name) for name in names]))
