@@ -1,17 +1,19 @@
 """Generated requests against the API's own description, over a real port."""
 
-import asyncio
-import threading
-from concurrent.futures import Future
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
 
 import hypothesis
 import pytest
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from moorage.service.run import serving
-from moorage.service.settings import Settings
-from moorage.simulator import Simulator, node, pod
+from moorage.simulator import node, pod
 
 EXAMPLES = 25
 TOKEN = "t" * 40
@@ -19,28 +21,32 @@ TOKEN = "t" * 40
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
-    """A service on a loop of its own, since the generated tests are not asynchronous."""
-    tokens = tmp_path_factory.mktemp("tokens") / "tokens"
-    tokens.write_text(f"ada:admin:{TOKEN}\n")
-    started: Future[str] = Future()
-    stop = threading.Event()
-
-    async def run() -> None:
-        async with Simulator() as simulator:
-            simulator.add(node("a", gpu=1), node("b"), pod("p", on="a", cpu="1"))
-            settings = Settings(port=0, api_server=simulator.url, images=["q/x:1"], token_file=tokens)
-            async with serving(settings) as (address, parts):
-                while parts.live.snapshot is None:
-                    await asyncio.sleep(0.02)
-                started.set_result(address)
-                while not stop.is_set():
-                    await asyncio.sleep(0.05)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    yield started.result(timeout=20)
-    stop.set()
-    thread.join(20)
+    """A service and a cluster as processes of their own: the generator compiles code, which CPython 3.11 minds in threads."""
+    folder = tmp_path_factory.mktemp("service")
+    (folder / "tokens").write_text(f"ada:admin:{TOKEN}\n")
+    objects = [node("a", gpu=1), node("b"), pod("p", on="a", cpu="1")]
+    (folder / "dump.json").write_text(json.dumps({"kind": "List", "items": objects}))
+    moorage = [sys.executable, "-m", "moorage.cli"]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    with contextlib.ExitStack() as stack:
+        simulate = [*moorage, "simulate", "--port", "0", "--from", str(folder / "dump.json")]
+        simulator = stack.enter_context(subprocess.Popen(simulate, stdout=subprocess.PIPE, text=True))
+        stack.callback(simulator.terminate)
+        server = simulator.stdout.readline().split("--server ")[1].split()[0]
+        serve = [*moorage, "serve", "--port", address.rsplit(":", 1)[1], "--api-server", server]
+        serve += ["--token-file", str(folder / "tokens"), "--images", '["q/x:1"]']
+        service = stack.enter_context(subprocess.Popen(serve, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        stack.callback(service.terminate)
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{address}/readyz", timeout=2).close()
+                break
+            assert time.monotonic() < deadline, "the service did not start"
+            time.sleep(0.05)
+        yield address
 
 
 @pytest.fixture(scope="module")

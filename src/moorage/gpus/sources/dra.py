@@ -15,6 +15,7 @@ from moorage.errors import MoorageError
 from moorage.gpus.facts import CardFact, Part
 from moorage.gpus.sources.dra_claims import Claims, Device
 from moorage.gpus.sources.dra_objects import Basic, DeviceClass, ResourceClaim, ResourceSlice
+from moorage.kube.backoff import Backoff
 from moorage.kube.errors import NotFound
 from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import Resource
@@ -48,6 +49,7 @@ class Dra:
         self._healths: dict[str, Health] = {}
 
     async def run(self, on_change: OnChange) -> None:
+        pace = Backoff(longest=_ASK_AGAIN)
         while True:
             try:
                 version = await self._version()
@@ -58,7 +60,7 @@ class Dra:
             else:
                 self._problem = None
                 await self._follow(version, on_change)
-            await asyncio.sleep(_ASK_AGAIN)
+            await asyncio.sleep(pace.next())
 
     def problem(self, node: NodeView) -> str | None:
         del node
