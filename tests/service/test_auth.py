@@ -153,6 +153,19 @@ async def test_without_tokens_a_foreign_name_for_this_machine_changes_nothing(se
     assert (here.status_code, rebound.status_code) == (200, 403)
 
 
+async def test_without_tokens_nobody_changes_anything_through_a_proxy(service, serve, simulator) -> None:
+    body = {"default_gpu": 1}
+    below = await serve(api_server=simulator.url, root_path="/services/moorage")
+    async with asyncio.timeout(10):
+        while (await below.get("/readyz")).status_code != 200:
+            await asyncio.sleep(0.02)
+
+    for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP"):
+        through = await service.client.put("/api/v1/jupyterhub/config", json=body, headers={name: "for=10.0.0.9"})
+        assert through.status_code == 403, name
+    assert (await below.client.put("/api/v1/jupyterhub/config", json=body)).status_code == 403
+
+
 async def test_anonymous_from_everywhere_only_reads(serve, simulator) -> None:
     service = await serve(api_server=simulator.url, host="0.0.0.0", allow_anonymous_access_from_everywhere=True)
     url = service.url.replace("0.0.0.0", "127.0.0.1")

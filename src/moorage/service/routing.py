@@ -47,7 +47,10 @@ async def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_b
 
 
 async def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
-    return auth.require_admin(request, tokens=parts.tokens, local=parts.alone and parts.settings.loopback_only)
+    settings = parts.settings
+    # Below a path of somebody else's it is shown by a proxy, and whoever reaches that reaches us.
+    local = parts.alone and settings.loopback_only and not settings.root_path
+    return auth.require_admin(request, tokens=parts.tokens, local=local)
 
 
 READS = Depends(_reader)
