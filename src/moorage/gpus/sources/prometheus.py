@@ -129,6 +129,7 @@ class Prometheus:
                 if number % 100 == 99:
                     await asyncio.sleep(0)
         before = self._facts
+        self._told = {node: told for node, told in self._told.items() if node in before}
         self._facts = {node: Known.after(before.get(node), facts) for node, facts in fresh.items()}
         recovered = self._problem is not None
         self._problem, self._answered_at = None, now
