@@ -69,6 +69,15 @@ def test_what_is_no_amount_of_cpu_is_refused(value):
         read_cpu(value)
 
 
+@pytest.mark.parametrize("value", ["1e400", "1e30", "16Ei", 10**40, 10**400, 1e300])
+@pytest.mark.parametrize("read", [read_cpu, read_memory])
+def test_an_amount_beyond_all_machines_is_refused_in_a_short_sentence(read, value):
+    with pytest.raises(InvalidQuantity) as caught:
+        read(value)
+
+    assert len(caught.value.message) < 120
+
+
 @pytest.mark.parametrize("value", [True, 1.5, "1.0", "-1", -1, "one", None, [1], 10**12, "٣"])
 def test_what_is_no_count_is_refused(value):
     with pytest.raises(InvalidQuantity):

@@ -138,6 +138,16 @@ async def test_a_server_that_hangs_is_stale_within_four_seconds_and_recovers(sim
     assert feed.record.health.reason is None
 
 
+async def test_a_server_that_hangs_is_told_without_its_address(simulator, make_feed):
+    feed = await make_feed()
+
+    simulator.faults.half_open()
+
+    await feed.until(lambda f: f.record.health.stale, within=4)
+    assert "has not answered" in feed.record.health.reason
+    assert "http" not in feed.record.health.reason
+
+
 async def test_a_slow_server_is_reached_in_the_end(simulator, make_feed, pod):
     simulator.faults.delay(2.5, path="/api/v1/pods")
 

@@ -14,6 +14,8 @@ from moorage.quantity import NANO, parse_nanos
 _BINARY = ("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)
 _DECIMAL = ("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3)
 _LONGEST = 64
+# The largest quantity of Kubernetes, so that no sentence has hundreds of digits.
+_MOST = (2**63 - 1) * NANO
 # How people write memory beside the Kubernetes grammar, where only one reading makes sense: "3 GiB", "512 MiB".
 _SPOKEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGTPE]i)B?\s*", re.ASCII)
 
@@ -62,6 +64,8 @@ def _nanos(value: object, *, example: str) -> int:
         raise InvalidQuantity(f"{shown(value)} is not an amount: write it like {example}") from None
     if nanos < 0:
         raise InvalidQuantity(f"{shown(value)} is negative: write it like {example}")
+    if nanos >= _MOST:
+        raise InvalidQuantity(f"{shown(value)} is more than any machine has: write it like {example}")
     return nanos
 
 

@@ -191,7 +191,7 @@ class Feed:
             timeoutSeconds=str(self._life()),
         )
         loop = asyncio.get_running_loop()
-        late = Alarm(_ANSWER_WITHIN, lambda: self._stale(f"{self._client.server} has not answered for seconds"))
+        late = Alarm(_ANSWER_WITHIN, lambda: self._stale("the Kubernetes API server has not answered for seconds"))
         self.watches += 1
         opened, before = loop.time(), self.events
         try:
