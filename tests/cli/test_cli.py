@@ -81,6 +81,7 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert "It fits on 2 of 3 nodes." in fits.out
     assert "It fits on none of 3 nodes." in nowhere.out
     assert "What would work" in nowhere.out
+    assert "Held on gpu by: default/p (1 nvidia.com/gpu)" in nowhere.out
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 

@@ -259,3 +259,26 @@ async def test_a_runtime_class_that_was_not_read_is_undecided(unlike, pod) -> No
 
     assert answer["fits"]
     assert any("runtime class" in sentence for sentence in answer["undecided"])
+
+
+@pytest.mark.parametrize(
+    ("policy", "held"),
+    [
+        ("hidden", {}),
+        ("namespace", {"gpu": [("nvidia.com/gpu", 2, "default", None)]}),
+        ("pod", {"gpu": [("nvidia.com/gpu", 1, "default", "p"), ("nvidia.com/gpu", 1, "default", "q")]}),
+    ],
+)
+async def test_who_holds_what_is_short_is_told_as_policy_allows(serve, simulator, node, pod, policy, held) -> None:
+    simulator.add(node("gpu", cpu="8", gpu=2), node("small", cpu="2"))
+    simulator.add(*(pod(name, on="gpu", cpu="1", gpu=1) for name in "pq"))
+    service = await serve(api_server=simulator.url, gpu_holders=policy)
+    await service.until(lambda nodes: len(nodes) == 2 and nodes["gpu"]["allocated"]["gpu"] == 2)
+
+    answer = await ask(service, gpu=2)
+
+    told = {
+        name: [(one["resource"], one["amount"], one["namespace"], one["pod"]) for one in ones]
+        for name, ones in answer["held_by"].items()
+    }
+    assert told == held

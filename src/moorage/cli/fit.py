@@ -10,9 +10,11 @@ from rich.console import Console
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, safe, structured, table
 from moorage.cli.source import Origin, opened
+from moorage.scheduling.words import amount_words
 
 # More rows than this help nobody; -o json has all of them.
 MOST_ROWS = 40
+MOST_HELD = 3
 
 
 @click.command(
@@ -81,8 +83,15 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; -o json shows all."))
     for sentence in [] if fitting else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
+    for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
+        out.print(safe(f"Held on {name} by: {', '.join(map(_holder, held))}"))
     for sentence in answer["undecided"]:
         out.print(safe(f"Not decided here: {sentence}"))
+
+
+def _holder(held: dict[str, Any]) -> str:
+    name = "/".join(filter(None, (held["namespace"], held["pod"])))
+    return f"{name} ({amount_words(held['resource'], held['amount'])})"
 
 
 def _table(nodes: dict[str, Any]) -> Any:

@@ -14,7 +14,9 @@ from moorage.scheduling.cluster import Cluster
 
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
     pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
-    answer: dict[str, Any] = msgspec.json.decode(encoded(judge(cluster, pod, revision=revision, rules=rules)))
+    answer: dict[str, Any] = msgspec.json.decode(
+        encoded(judge(cluster, pod, revision=revision, rules=rules, policy="pod"))
+    )
     return answer
 
 

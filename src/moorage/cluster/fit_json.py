@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.scheduling.advice import Advice, advise
 from moorage.scheduling.cluster import Cluster
@@ -26,14 +27,26 @@ class Judged:
     verdict: Verdict
     admission: Admitted
     advice: Advice
+    held: dict[str, list[Held]]
     revision: int
 
 
-def judge(cluster: Cluster, pod: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> Judged:
-    """The verdict for this very pod as the API server would store it, and what would work instead."""
+def judge(
+    cluster: Cluster,
+    pod: dict[str, Any],
+    *,
+    revision: int,
+    rules: Rules = UNKNOWN,
+    policy: HolderPolicy = "hidden",
+) -> Judged:
+    """The verdict for this very pod as the API server would store it, and what would work instead.
+
+    `policy` says whose names a reader may see of those who hold what is short.
+    """
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
-    return Judged(verdict, admission, advise(cluster, admission.pod, verdict), revision)
+    advice = advise(cluster, admission.pod, verdict)
+    return Judged(verdict, admission, advice, held_by(cluster, verdict, policy=policy), revision)
 
 
 def encoded(judged: Judged) -> bytes:
@@ -46,13 +59,17 @@ def encoded(judged: Judged) -> bytes:
         if data is None:
             data = known[node] = _encode(_node(node))
         nodes.append(_encode(name) + b":" + data)
-    return b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"undecided":%s}' % (
+    return (
+        b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
+        b'"undecided":%s}'
+    ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
         revision,
         _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
         _encode(advice),
+        _encode(judged.held),
         _encode((*verdict.undecided, *admission.undecided)),
     )
 

@@ -22,7 +22,7 @@ from moorage.gpus.view import NodeView, view_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from moorage.gpus.details import HolderPolicy
+    from moorage.cluster.held import HolderPolicy
     from moorage.gpus.facts import CardFact
     from moorage.gpus.sources.base import OnChange, Source
     from moorage.scheduling.nodeinfo import NodeInfo

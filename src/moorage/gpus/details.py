@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from moorage.gpus.allocation import Standing
 from moorage.gpus.merge import STALE_AFTER, Card
@@ -13,10 +13,8 @@ from moorage.gpus.words import notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moorage.cluster.held import HolderPolicy
     from moorage.gpus.facts import Holder
-
-# Whose names may be seen. The page is one for all readers, so what is not for all is not in it.
-HolderPolicy = Literal["hidden", "namespace", "pod"]
 
 UNKNOWN_MODEL = "Unknown GPU"
 _WHY = ("model", "memory_total", "memory_used", "memory_free", "utilization")

@@ -47,7 +47,7 @@ async def fit(request: Request, parts: Running) -> Response:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
     bounds.check(pod)
     rules = await parts.rulebook.rules_for(namespace_of(pod))
-    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules)
+    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=parts.settings.gpu_holders)
     few = len(judged.verdict.nodes) <= FEW
     answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
     return Encoded(answer, headers=picture_headers(parts))

@@ -113,6 +113,15 @@ class Refusal(BaseModel):
     resource: str | None
 
 
+class Held(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    resource: str
+    amount: int = Field(description="In whole units; cpu in thousandths.")
+    namespace: str
+    pod: str | None = Field(description="null where only the namespace may be seen.")
+
+
 class FitAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -124,6 +133,9 @@ class FitAnswer(BaseModel):
     prefilter: Prefilter | None = Field(description="Why every node is refused at once.")
     nodes: dict[str, NodeVerdict]
     would_work: dict[str, Any]
+    held_by: dict[str, list[Held]] = Field(
+        description="Who holds what is short, by node, as far as everybody may see it."
+    )
     undecided: list[Any] = Field(description="What only the cluster itself can decide.")
 
 

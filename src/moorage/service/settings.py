@@ -56,7 +56,8 @@ class Settings(BaseSettings):
         default_factory=list, description="Further resource names that count as GPUs, separated by commas."
     )
     gpu_holders: Literal["hidden", "namespace", "pod"] = Field(
-        default="hidden", description="What everybody may see of who holds a card: nothing, the namespace, or the pod."
+        default="hidden",
+        description="What everybody may see of who holds a card or room on a node: nothing, the namespace, or the pod.",
     )
     gpu_prometheus_url: str | None = Field(
         default=None, description="Prometheus that scrapes the cards' exporters, such as http://prometheus:9090."
