@@ -172,6 +172,8 @@ COSTLY_SPECS = [
     {"affinity": {"podAntiAffinity": {REQUIRED: [{"topologyKey": "a"}] * 100}}},
     {"affinity": {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": []}] * 1000}}}},
     {"tolerations": [{"key": "a"}] * 1000},
+    {"volumes": [{"name": "v"}] * 1000},
+    {"containers": [{"name": "c", "ports": [{"hostPort": 1}] * 1000}]},
     {"nodeSelector": {f"a{i}": "b" for i in range(1000)}},
     {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "a"}] * 100},
 ]

@@ -165,13 +165,13 @@ def _extra(pod: Pod | CountedPod) -> PodExtra:
         for port in container.ports or ():
             if port.host_port:
                 return _read_extra(pod)
-    claims: tuple[str, ...] = ()
+    claims: list[str] = []
     for volume in spec.volumes or ():
         if volume.persistent_volume_claim is not None:
-            claims = (*claims, volume.persistent_volume_claim.claim_name)
+            claims.append(volume.persistent_volume_claim.claim_name)
         elif volume.ephemeral is not None or is_disk(volume):
             return _read_extra(pod)
-    return PodExtra(claims=claims) if claims else NO_EXTRA
+    return PodExtra(claims=tuple(claims)) if claims else NO_EXTRA
 
 
 def _read_extra(pod: Pod | CountedPod) -> PodExtra:

@@ -14,6 +14,8 @@ MOST_RESOURCES = 32
 MOST_NODE_RULES = 256
 # Rules that are held against each pod of the cluster: affinity to other pods, spreading.
 MOST_POD_RULES = 32
+# Volumes and ports, which are also looked for on each node.
+MOST_PARTS = 256
 
 
 def check(pod: dict[str, Any]) -> None:
@@ -31,12 +33,17 @@ def check(pod: dict[str, Any]) -> None:
     _refuse_above(MOST_RESOURCES, len(_resources(spec)), "names of resources")
     _refuse_above(MOST_POD_RULES, rules, "rules on other pods")
     _refuse_above(MOST_NODE_RULES, selected, "rules on nodes")
+    ports = sum(len(_list(_dict(container).get("ports"))) for container in _containers(spec))
+    _refuse_above(MOST_PARTS, len(_list(spec.get("volumes"))) + ports, "volumes and ports")
+
+
+def _containers(spec: dict[str, Any]) -> list[Any]:
+    return [*_list(spec.get("containers")), *_list(spec.get("initContainers"))]
 
 
 def _resources(spec: dict[str, Any]) -> set[str]:
-    owners = [*_list(spec.get("containers")), *_list(spec.get("initContainers")), spec]
     names = set(_dict(spec.get("overhead")))
-    for owner in owners:
+    for owner in (*_containers(spec), spec):
         resources = _dict(_dict(owner).get("resources"))
         names.update(_dict(resources.get("requests")), _dict(resources.get("limits")))
     return names
