@@ -65,6 +65,21 @@ async def test_nodes_come_and_go_and_the_choice_stays(open_page, fake_service, l
     await expect(page.get_by_label("Node")).to_have_value("atlas")
 
 
+async def test_a_chosen_node_that_closes_is_refused_and_never_exchanged(open_page, fake_service, hub, cluster, load):
+    fake, pods = load("moorage_test_fake_service"), load("moorage_test_pods")
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    await page.get_by_label("Node").select_option("borg")
+
+    fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30, cordoned=True, schedulable=False))
+    await expect(page.get_by_label("Node").locator("option[value=borg]")).to_contain_text("cordoned")
+    await page.get_by_role("button", name="Start", exact=True).click()
+
+    await expect(page.locator(".spawn-error-msg")).to_contain_text("cordoned")
+    assert pods.pod_of(cluster, page.person) is None
+    fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))
+
+
 async def test_a_dead_service_is_told_within_five_seconds_and_forgotten_when_it_is_back(open_page, fake_service):
     page = await open_page()
     status = page.locator("#moorage-status")

@@ -91,6 +91,17 @@ async def test_the_form_says_what_is_free_without_any_script(person):
     assert "closed for new servers (cordoned)" in page
 
 
+async def test_a_node_without_hostname_label_says_why_it_can_not_be_chosen(person, fake_service, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    fake_service.put(fake.node_json("nameless", hostname=None))
+
+    async def told():
+        return '<option value="nameless" disabled>nameless (can&#x27;t be chosen: no hostname label)' in await person.form()
+
+    await until(told)
+    fake_service.remove("nameless")
+
+
 async def test_a_hostile_name_stays_text(person, fake_service, load):
     fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
     name = "</script><script>alert(1)</script>"

@@ -127,6 +127,8 @@ def node_words(node: NodeFacts) -> str:
     """A node in the list: its name and what can be had on it now."""
     if node.closed:
         return f"{node.name} ({node.closed})"
+    if node.hostname is None:
+        return f"{node.name} (can't be chosen: no hostname label)"
     parts = []
     if node.available.cpu is not None:
         parts.append(f"{cpu_words(node.available.cpu)} CPU")

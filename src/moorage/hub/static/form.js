@@ -79,7 +79,8 @@ function showOptions() {
     }
     const words = optionWords(node);
     if (option.textContent !== words) option.textContent = words;
-    option.disabled = Boolean(node.closed) || node.pickable === false;
+    // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
+    option.disabled = node.name !== chosen && (Boolean(node.closed) || node.pickable === false);
   }
   for (const [name, option] of known) {
     if (!name || list.nodes.has(name)) continue;

@@ -8,6 +8,7 @@ const SEARCH_FROM = 9;
 /** A node as an option of the Node field: its name and what can be had on it now. */
 export function optionWords(node) {
   if (node.closed) return `${node.name} (${node.closed})`;
+  if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
   const parts = [];
   if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
   if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
@@ -102,7 +103,7 @@ class Row {
     this.shown = fresh;
     this.closed = node.closed;
     this.taints = node.taints;
-    this.name.disabled = Boolean(node.closed);
+    this.name.disabled = Boolean(node.closed) || node.pickable === false;
     this.item.classList.toggle("moorage-closed", Boolean(node.closed));
     const bars = [
       ["CPU", node.cpu.available, node.cpu.allocatable, cpuWords],
