@@ -96,7 +96,10 @@ async def test_a_node_without_hostname_label_says_why_it_can_not_be_chosen(perso
     fake_service.put(fake.node_json("nameless", hostname=None))
 
     async def told():
-        return '<option value="nameless" disabled>nameless (can&#x27;t be chosen: no hostname label)' in await person.form()
+        return (
+            '<option value="nameless" disabled>nameless (can&#x27;t be chosen: no hostname label)'
+            in await person.form()
+        )
 
     await until(told)
     fake_service.remove("nameless")
