@@ -182,15 +182,28 @@ def _units(value: dict[str, Any]) -> tuple[Units, ...]:
 
 
 def _cards(value: Any) -> tuple[str, ...]:
-    """The models of a node's cards, each once: "2 × NVIDIA A100 (40960 MiB)"."""
+    """A node's cards in words, equal ones once, then what is odd about them: "2 × NVIDIA A100, 40960 MiB: free".
+
+    What a card is doing stands beside what the scheduler may still give of it; only that decides whether a pod starts.
+    """
     counts: dict[str, int] = {}
+    notes: dict[str, None] = {}
     for card in value[:64] if isinstance(value, list) else ():
         model = _text(card.get("model"), 100) if isinstance(card, dict) else None
-        if model:
-            memory = _text(card.get("memory_total"), 30)
-            words = f"{model}, {memory}" if memory and memory != "Unknown" else model
-            counts[words] = counts.get(words, 0) + 1
-    return tuple(f"{count} × {words}" if count > 1 else words for words, count in counts.items())
+        if not model:
+            continue
+        memory, used = _text(card.get("memory_total"), 30), _text(card.get("memory_used"), 30)
+        busy = _whole(card.get("utilization"))
+        state = [_text(card.get("state_text"), 100)]
+        state += [f"{used} in use" if used and used != "Unknown" else None]
+        state += [f"{busy} % busy" if busy is not None else None]
+        words = f"{model}, {memory}" if memory and memory != "Unknown" else model
+        words += f": {', '.join(filter(None, state))}" if any(state) else ""
+        counts[words] = counts.get(words, 0) + 1
+        said = card.get("notes")
+        notes.update((note, None) for note in (said[:4] if isinstance(said, list) else ()) if _text(note, 200))
+    cards = (f"{count} × {words}" if count > 1 else words for words, count in counts.items())
+    return (*cards, *list(notes)[:4])
 
 
 def read_images(value: Any) -> tuple[ImageFacts, ...]:

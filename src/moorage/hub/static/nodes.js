@@ -112,7 +112,7 @@ class Row {
     ];
     while (this.bars.children.length > bars.length) this.bars.lastChild.remove();
     bars.forEach((bar, at) => showBar(this.bars.children[at] ?? this.bars.appendChild(newBar()), ...bar));
-    this.cards.textContent = node.cards.join("; ");
+    this.cards.textContent = node.cards.join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
   }
