@@ -31,6 +31,7 @@ demo: setup ## a hub, the service and a simulated cluster on 127.0.0.1 (PORT=800
 
 test: setup ## everything that needs no Go toolchain: unit, contract, service, hub and browser tests
 	@tools/browser
+	MOORAGE_KUBECTL=$$(tools/kubectl); export MOORAGE_KUBECTL; \
 	$(PYTEST) tests --ignore=tests/e2e -n $(WORKERS) --dist loadfile
 
 lint: $(VENV)/.ready ## ruff, mypy (strict) and the direction of imports

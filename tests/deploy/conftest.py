@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -214,3 +215,12 @@ def fits_the_chart() -> Callable[[dict[str, Any]], Any]:
         return c
 
     return check
+
+
+@pytest.fixture
+def kubectl():
+    """Where kubectl is."""
+    program = os.environ.get("MOORAGE_KUBECTL") or shutil.which("kubectl")
+    if program is None:
+        pytest.fail("kubectl is missing: install it, or name it in MOORAGE_KUBECTL")
+    return program

@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 import sys
 
@@ -66,8 +65,7 @@ def test_every_variable_of_the_role_has_a_default_and_a_description(root):
     assert set(defaults) == set(described)
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playbook):
+async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playbook, kubectl):
     playbook = new_playbook()
 
     played = await playbook.run(
@@ -84,7 +82,7 @@ async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playboo
     assert played.rc == 0, played.output
     assert playbook.objects() == {}
     built = subprocess.run(
-        ["kubectl", "kustomize", str(playbook.state / "kustomized")],
+        [kubectl, "kustomize", str(playbook.state / "kustomized")],
         check=True,
         capture_output=True,
         text=True,

@@ -1,5 +1,4 @@
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -171,10 +170,9 @@ def test_no_secret_lies_in_the_tree(deploy):
             assert not (isinstance(found, dict) and found.get("kind") == "Secret"), path
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_kustomize_gives_every_namespaced_object_the_namespace_and_the_pod_its_settings():
+def test_kustomize_gives_every_namespaced_object_the_namespace_and_the_pod_its_settings(kubectl):
     built = subprocess.run(
-        ["kubectl", "kustomize", str(KUBERNETES)], check=True, capture_output=True, text=True, timeout=60
+        [kubectl, "kustomize", str(KUBERNETES)], check=True, capture_output=True, text=True, timeout=60
     ).stdout
 
     found = list(yaml.safe_load_all(built))
