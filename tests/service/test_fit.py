@@ -253,7 +253,27 @@ async def test_quotas_that_may_not_be_read_are_undecided(serve, simulator, node)
     assert "could not be read" in answer["undecided"][-1]
 
 
-async def test_a_runtime_class_that_was_not_read_is_undecided(unlike, pod) -> None:
+async def test_the_overhead_of_a_runtime_class_is_counted(unlike, simulator, pod) -> None:
+    simulator.add(
+        {
+            "apiVersion": "node.k8s.io/v1",
+            "kind": "RuntimeClass",
+            "metadata": {"name": "kata"},
+            "handler": "kata",
+            "overhead": {"podFixed": {"cpu": "1000"}},
+        }
+    )
+    body = pod("q", cpu="1")
+    body["spec"]["runtimeClassName"] = "kata"
+
+    answer = (await unlike.client.post(FIT, json={"pod": body})).json()
+
+    assert not answer["fits"]
+    assert not any("runtime class" in sentence for sentence in answer["undecided"])
+
+
+async def test_a_runtime_class_that_may_not_be_read_is_undecided(unlike, simulator, pod) -> None:
+    simulator.faults.revoke_right("runtimeclasses", "list")
     body = pod("q", cpu="1")
     body["spec"]["runtimeClassName"] = "kata"
 

@@ -13,7 +13,6 @@ from moorage.service.errors import ApiError
 from moorage.service.pieces import Encoded
 from moorage.service.resources import picture_headers
 from moorage.service.routing import READS, MoorageRoute, Running, error_responses
-from moorage.service.rulebook import namespace_of
 from moorage.service.schemas import FitAnswer, FitRequest
 
 # Beyond this many nodes the answer is encoded beside the loop, which has streams to serve meanwhile.
@@ -46,7 +45,7 @@ async def fit(request: Request, parts: Running) -> Response:
     else:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
     bounds.check(pod)
-    rules = await parts.rulebook.rules_for(namespace_of(pod))
+    rules = await parts.rulebook.rules_for(pod)
     judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=parts.settings.gpu_holders)
     few = len(judged.verdict.nodes) <= FEW
     answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
