@@ -255,6 +255,57 @@ def test_from_1_37_on_a_plain_init_containers_status_counts():
     assert effective_requests(pod, server_version=(1, 37)).cpu_milli == 9000
 
 
+RESIZED = {
+    "the pod's own status stands in place of its containers'": (
+        _pod(
+            _container(cpu="1"),
+            status={
+                "resources": {"requests": {"cpu": "2"}},
+                "allocatedResources": {"cpu": "3"},
+                "containerStatuses": [_state(actual={"cpu": "9"}, allocated={"cpu": "9"})],
+            },
+        ),
+        (9000, 3000),
+    ),
+    "only where it tells both what was allocated and what there is": (
+        _pod(
+            _container(cpu="1"),
+            status={
+                "resources": {"requests": {"cpu": "2"}},
+                "containerStatuses": [_state(actual={"cpu": "9"}, allocated={"cpu": "9"})],
+            },
+        ),
+        (9000, 9000),
+    ),
+    "what was allocated counts without a word of what there is": (
+        _pod(_container(cpu="1"), status={"containerStatuses": [{"name": "c", "allocatedResources": {"cpu": "4"}}]}),
+        (1000, 4000),
+    ),
+    "what can't be had counts nothing before the kubelet has spoken": (
+        _pod(
+            _container(cpu="4"),
+            status={"conditions": [{"type": "PodResizePending", "status": "True", "reason": "Infeasible"}]},
+        ),
+        (4000, 0),
+    ),
+    "a name that only the pod's status tells": (
+        _pod(
+            _container(cpu="1", memory="1"),
+            resources={"requests": {"memory": "2"}},
+            status={"resources": {"requests": {"memory": "2", "cpu": "7"}}},
+        ),
+        (1000, 7000),
+    ),
+}
+
+
+@pytest.mark.parametrize(("pod", "expected"), RESIZED.values(), ids=RESIZED.keys())
+def test_a_resize_by_the_rule_up_to_1_36_and_from_1_37_on(pod, expected):
+    found = effective_requests(pod).cpu_milli, effective_requests(pod, server_version=(1, 37)).cpu_milli
+
+    assert found == expected
+
+
 def test_versions_agree_while_nothing_is_resized(vectors):
     for case in vectors("vectors/requests"):
         pod = {**case["pod"], "status": {}}

@@ -3,8 +3,8 @@
 Sidecars add up, plain init containers only raise the peak, pod-level values replace the sum, overhead comes on top, and
 a pod that is being resized counts the largest of what it asks, was allocated and has.
 
-Source: kubernetes v1.36 component-helpers resource/helpers.go (PodRequests, AggregateContainerRequests); from v1.37 the
-maxima of a resize are taken of whole-pod sums.
+Source: kubernetes v1.36 component-helpers resource/helpers.go (PodRequests, AggregateContainerRequests), and v1.37.2 of
+the same file, from which on the maxima of a resize are taken of whole-pod sums.
 """
 
 from __future__ import annotations
@@ -46,15 +46,11 @@ def exact_requests(
     """The effective requests before they are rounded, under every name that the pod gives."""
     reader = Reader(pod)
     status = pod.status if with_status else None
-    states = (
-        {s.name: s for s in (*(status.container_statuses or ()), *(status.init_container_statuses or ()))}
-        if status
-        else {}
-    )
     infeasible = status is not None and is_infeasible(pod)
     if server_version >= MAX_OF_SUMS:
-        total = _largest_of_sums(reader, states=states, infeasible=infeasible)
+        total = _largest_of_sums(reader, status=status, infeasible=infeasible)
     else:
+        states = _states(status)
 
         def counted(container: CountedContainer, at: str) -> Nanos:
             asked = reader.requests(container.resources, at=at)
@@ -70,7 +66,7 @@ def exact_requests(
             return _largest(actual, allocated) if infeasible else _largest(asked, actual, allocated)
 
         total = _sum(reader, counted)
-    _apply_pod_level(total, reader, status=status, infeasible=infeasible)
+    _apply_pod_level(total, reader, status=status, infeasible=infeasible, server_version=server_version)
     for name, amount in reader.amounts(pod.spec.overhead, at="spec.overhead").items():
         total[name] = total.get(name, 0) + amount
     return total
@@ -98,8 +94,19 @@ def _sum(reader: Reader, counted: Any) -> Nanos:
     return total
 
 
-def _largest_of_sums(reader: Reader, *, states: dict[str, ContainerStatus], infeasible: bool) -> Nanos:
-    """From v1.37: asked, allocated and actual amounts are each summed over the pod before they are compared."""
+def _states(status: PodStatus | CountedStatus | None) -> dict[str, ContainerStatus]:
+    if status is None:
+        return {}
+    return {s.name: s for s in (*(status.container_statuses or ()), *(status.init_container_statuses or ()))}
+
+
+def _largest_of_sums(reader: Reader, *, status: PodStatus | CountedStatus | None, infeasible: bool) -> Nanos:
+    """From v1.37: asked, allocated and actual amounts are each summed over the pod before they are compared.
+
+    Where the pod's own status tells both of the latter, its word stands in place of its containers' sums. What can't be
+    had (`Infeasible`) counts nothing, not even where the kubelet has not said yet what there is.
+    """
+    states = _states(status)
 
     def asked(container: CountedContainer, at: str) -> Nanos:
         return reader.requests(container.resources, at=at)
@@ -107,29 +114,39 @@ def _largest_of_sums(reader: Reader, *, states: dict[str, ContainerStatus], infe
     def allocated(container: CountedContainer, at: str) -> Nanos:
         state = states.get(container.name)
         if state is None or not _is_set(state.allocated_resources):
-            return asked(container, at)
+            return {} if infeasible else asked(container, at)
         return reader.amounts(
             state.allocated_resources, at=f"status of container {container.name!r}: allocatedResources"
         )
 
     def actual(container: CountedContainer, at: str) -> Nanos:
         state = states.get(container.name)
-        if state is None or not _is_set(state.resources):
+        if state is None:
             return allocated(container, at)
-        return reader.requests(state.resources, at=f"status of container {container.name!r}: resources")
+        told = reader.told(state.resources, at=f"status of container {container.name!r}: resources")
+        return allocated(container, at) if told is None else told
 
-    sums = [_sum(reader, allocated), _sum(reader, actual)]
-    if not infeasible:
-        sums.append(_sum(reader, asked))
+    sums = [] if infeasible else [_sum(reader, asked)]
+    if status is not None:
+        whole = reader.told(status.resources, at="status.resources")
+        if whole is not None and _is_set(status.allocated_resources):
+            sums += [reader.amounts(status.allocated_resources, at="status.allocatedResources"), whole]
+        else:
+            sums += [_sum(reader, allocated), _sum(reader, actual)]
     return _largest(*sums)
 
 
 def _apply_pod_level(
-    total: Nanos, reader: Reader, *, status: PodStatus | CountedStatus | None, infeasible: bool
+    total: Nanos,
+    reader: Reader,
+    *,
+    status: PodStatus | CountedStatus | None,
+    infeasible: bool,
+    server_version: Version,
 ) -> None:
     """The pod's own cpu, memory and huge pages stand in place of its containers' sum, even where they are smaller."""
     asked = reader.requests(reader.pod.spec.resources, at="spec.resources")
-    names = [name for name in asked if name in ("cpu", "memory") or name.startswith("hugepages-")]
+    names = [name for name in asked if _is_of_pods(name)]
     if not names:
         return
     if status is not None and _is_set(status.resources):
@@ -137,8 +154,15 @@ def _apply_pod_level(
         allocated = reader.amounts(status.allocated_resources, at="status.allocatedResources")
         seen = _largest(actual, allocated)
         asked = seen if infeasible else _largest(asked, seen)
+        if server_version >= MAX_OF_SUMS:
+            # Also names that only the status tells; and one that it doesn't tell stays what its containers sum up to.
+            names = [name for name in asked if _is_of_pods(name)]
     for name in names:
         total[name] = asked.get(name, 0)
+
+
+def _is_of_pods(name: str) -> bool:
+    return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
 def is_infeasible(pod: Pod | CountedPod) -> bool:
@@ -151,7 +175,8 @@ def is_infeasible(pod: Pod | CountedPod) -> bool:
             conditions = _conditions.decode(conditions)
         except UNREADABLE as error:
             raise _unreadable(pod, f"status.conditions: {error}") from error
-    return any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in conditions or ())
+    pending = next((c for c in conditions or () if c.type == "PodResizePending"), None)
+    return pending is not None and pending.reason == "Infeasible"
 
 
 # --- arithmetic on amounts --------------------------------------------------------------------------------------
@@ -195,6 +220,13 @@ class Reader:
     def requests(self, raw: Raw, *, at: str) -> Nanos:
         resources = self._read(_resources, raw, at=at)
         return self._nanos(resources.requests if resources else None, at=f"{at}.requests")
+
+    def told(self, raw: Raw, *, at: str) -> Nanos | None:
+        """As `requests`, and None where there are none, not even an empty list of them."""
+        resources = self._read(_resources, raw, at=at)
+        if resources is None or resources.requests is None:
+            return None
+        return self._nanos(resources.requests, at=f"{at}.requests")
 
     def amounts(self, raw: Raw, *, at: str) -> Nanos:
         return self._nanos(self._read(_amounts, raw, at=at), at=at)

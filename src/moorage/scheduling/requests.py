@@ -90,7 +90,7 @@ def pod_requests(
     """As `effective_requests`; a pod that still asks for a place is measured `with_status=False`, by its spec alone."""
     spec, status = pod.spec, pod.status if with_status else None
     if not spec.init_containers and spec.overhead is EMPTY and spec.resources is EMPTY:
-        plain = _of_repeated(pod, status)
+        plain = _of_repeated(pod, status, server_version=server_version)
         if plain is not None:
             return plain
     key: list[Any] = [bytes(container.resources) for container in spec.containers or ()]
@@ -107,7 +107,7 @@ def pod_requests(
         key += (bytes(status.resources), bytes(status.allocated_resources))
         for states in (status.container_statuses, status.init_container_statuses):
             for state in states or ():
-                if state.resources:
+                if state.resources or state.allocated_resources:
                     key += (state.name, bytes(state.resources), bytes(state.allocated_resources))
     known = _known.get(found := tuple(key))
     if known is None:
@@ -124,7 +124,9 @@ def _names(containers: Sequence[CountedContainer] | None) -> tuple[str, ...]:
     return tuple([container.name for container in containers or ()])
 
 
-def _of_repeated(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None) -> Requests | None:
+def _of_repeated(
+    pod: Pod | CountedPod, status: PodStatus | CountedStatus | None, *, server_version: Version
+) -> Requests | None:
     """The answer for most pods: containers only, whose status repeats their spec to the letter. None for any other."""
     parts: list[_Repeated] = []
     containers = pod.spec.containers or ()
@@ -137,8 +139,11 @@ def _of_repeated(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None
     if status is not None:
         if status.resources is not EMPTY:
             return None
+        told = 0
         for place, state in enumerate(status.container_statuses or ()):
             if state.resources is EMPTY:
+                if state.allocated_resources is not EMPTY:
+                    return None
                 continue
             if place >= len(parts) or containers[place].name != state.name:
                 named = [index for index, container in enumerate(containers) if container.name == state.name]
@@ -149,6 +154,9 @@ def _of_repeated(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None
                 return None
             if state.allocated_resources is not EMPTY and state.allocated_resources != parts[place].allocated:
                 return None
+            told += 1
+        if server_version >= MAX_OF_SUMS and told < len(parts) and is_infeasible(pod):
+            return None
     if len(parts) == 1:
         return parts[0].requests
     together = _together.get(found := tuple(parts))
