@@ -7,7 +7,7 @@ import re
 import pytest
 
 from moorage.scheduling import words
-from moorage.scheduling.fit import PLUGINS
+from moorage.scheduling.filters import PLUGINS
 from moorage.scheduling.verdict import Shortage
 
 REASONS = [

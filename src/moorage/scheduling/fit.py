@@ -13,22 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.objects import DeviceClass, Pod
 from moorage.scheduling.ask import Ask
-from moorage.scheduling.filters import (
-    interpodaffinity,
-    nodeaffinity,
-    nodedeclaredfeatures,
-    nodename,
-    nodeports,
-    noderesourcesfit,
-    nodeunschedulable,
-    nodevolumelimits,
-    podtopologyspread,
-    schedulinggates,
-    tainttoleration,
-    volumebinding,
-    volumerestrictions,
-    volumezone,
-)
+from moorage.scheduling.filters import PLUGINS, nodeaffinity
 from moorage.scheduling.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
@@ -37,26 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moorage.scheduling.cluster import Cluster
-    from moorage.scheduling.filters import Check, Plugin
+    from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
-
-PLUGINS: tuple[Plugin, ...] = (
-    schedulinggates,
-    nodeunschedulable,
-    nodename,
-    tainttoleration,
-    nodeaffinity,
-    nodeports,
-    noderesourcesfit,
-    volumerestrictions,
-    nodevolumelimits,
-    volumebinding,
-    volumezone,
-    podtopologyspread,
-    interpodaffinity,
-    nodedeclaredfeatures,
-)
 
 
 class Trial:

@@ -19,13 +19,7 @@ from moorage.objects import (
     StorageClass,
     VolumeAttachment,
 )
-from moorage.scheduling.filters import (
-    interpodaffinity,
-    nodevolumelimits,
-    volumebinding,
-    volumerestrictions,
-    volumezone,
-)
+from moorage.scheduling import filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,10 +31,10 @@ _Kinds = frozenset[type[Object]]
 
 # Without these a plugin would refuse what may well fit.
 _NEEDED: dict[str, _Kinds] = {
-    volumerestrictions.NAME: frozenset({PersistentVolumeClaim}),
-    nodevolumelimits.NAME: frozenset({PersistentVolumeClaim}),
-    volumebinding.NAME: frozenset({PersistentVolumeClaim, PersistentVolume, StorageClass}),
-    volumezone.NAME: frozenset({PersistentVolumeClaim, PersistentVolume, StorageClass}),
+    filters.volumerestrictions.NAME: frozenset({PersistentVolumeClaim}),
+    filters.nodevolumelimits.NAME: frozenset({PersistentVolumeClaim}),
+    filters.volumebinding.NAME: frozenset({PersistentVolumeClaim, PersistentVolume, StorageClass}),
+    filters.volumezone.NAME: frozenset({PersistentVolumeClaim, PersistentVolume, StorageClass}),
 }
 # Without these the same plugins refuse too little, which is said as well.
 _ALSO_READ: _Kinds = frozenset(
@@ -61,7 +55,7 @@ def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...
         if missing:
             told.append(f"The pod's volumes were not fully checked: {_listed(missing)} can't be read here.")
     if Namespace in unknown and _selects_namespaces(ask):
-        skipped.add(interpodaffinity.NAME)
+        skipped.add(filters.interpodaffinity.NAME)
         told.append("The pod's affinity to other pods was not checked: namespaces can't be read here.")
     return frozenset(skipped), tuple(told)
 

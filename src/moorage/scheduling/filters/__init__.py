@@ -10,6 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from moorage.scheduling.filters import (
+    interpodaffinity,
+    nodeaffinity,
+    nodedeclaredfeatures,
+    nodename,
+    nodeports,
+    noderesourcesfit,
+    nodeunschedulable,
+    nodevolumelimits,
+    podtopologyspread,
+    schedulinggates,
+    tainttoleration,
+    volumebinding,
+    volumerestrictions,
+    volumezone,
+)
 from moorage.scheduling.nodeinfo import NodeInfo
 from moorage.scheduling.podinfo import PodInfo
 from moorage.scheduling.verdict import NodeVerdict
@@ -28,3 +44,22 @@ class Plugin(Protocol):
     NAME: str
 
     def prepare(self, ask: Ask, cluster: Cluster, /) -> Prepared: ...
+
+
+# In the scheduler's order.
+PLUGINS: tuple[Plugin, ...] = (
+    schedulinggates,
+    nodeunschedulable,
+    nodename,
+    tainttoleration,
+    nodeaffinity,
+    nodeports,
+    noderesourcesfit,
+    volumerestrictions,
+    nodevolumelimits,
+    volumebinding,
+    volumezone,
+    podtopologyspread,
+    interpodaffinity,
+    nodedeclaredfeatures,
+)
