@@ -28,7 +28,7 @@ from moorage.objects import (
 from moorage.scheduling.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.fit import fit
 from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import NO_EXTRA, PodInfo, digest
+from moorage.scheduling.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:
@@ -146,24 +146,28 @@ class Cluster:
             except Unreadable as error:
                 self.set_unreadable(error)
                 raise
-        uid, extra, name = pod.uid, pod.extra, pod.node_name
-        former = self.pods.get(uid)
+        former = self.pods.get(pod.uid)
         if former is not None or self.unreadable_objects:
-            if former is not None and former.node_name == name and former.extra == extra and not pod.terminal:
+            if former is not None and _stands_alike(former, pod):
                 # Only amounts, labels or marks changed, as in most events: the indexes stand.
                 self._replace(pod)
                 return pod
-            self.remove_pod(uid)
-        if pod.terminal:
-            return pod
-        self.pods[uid] = pod
+            self.remove_pod(pod.uid)
+        self.add_pod(pod)
+        return pod
+
+    def add_pod(self, pod: PodInfo) -> None:
+        """Add a pod whose uid is not known here; a terminal one doesn't count."""
+        if pod.phase in TERMINAL:
+            return
+        name = pod.node_name
+        self.pods[pod.uid] = pod
         if name is not None:
             (self.nodes.get(name) or self._place(name)).add(pod)
-            if extra is not NO_EXTRA:
+            if pod.extra is not NO_EXTRA:
                 self._index(pod)
-        elif extra.nominated_node_name is not None:
-            self._place(extra.nominated_node_name).nominated[uid] = pod
-        return pod
+        elif pod.extra.nominated_node_name is not None:
+            self._place(pod.extra.nominated_node_name).nominated[pod.uid] = pod
 
     def remove_pod(self, uid: str) -> None:
         """Take a pod away; an unknown uid changes nothing."""
@@ -309,3 +313,7 @@ def _discard(index: dict[str, dict[str, Any]], key: str, name: str) -> None:
     entries.pop(name, None)
     if not entries:
         index.pop(key, None)
+
+
+def _stands_alike(former: PodInfo, pod: PodInfo) -> bool:
+    return former.node_name == pod.node_name and former.extra == pod.extra and pod.phase not in TERMINAL

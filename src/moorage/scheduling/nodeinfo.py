@@ -142,18 +142,18 @@ class NodeInfo:
     def add(self, pod: PodInfo) -> None:
         """Count a pod here; the same uid counts once."""
         self.generation += 1
-        uid, pods = pod.uid, self.pods
-        former = pods.get(uid)
-        pods[uid] = pod
+        uid = pod.uid
+        former = self.pods.get(uid)
+        self.pods[uid] = pod
         if pod.extra is not NO_EXTRA:
             self.special[uid] = pod
         elif former is not None:
             self.special.pop(uid, None)
-        if former is None:
-            self.requested.add(pod.requests)
-        elif former.requests is not pod.requests:
+        if former is not None:
+            if former.requests is pod.requests:
+                return
             self.requested.subtract(former.requests)
-            self.requested.add(pod.requests)
+        self.requested.add(pod.requests)
 
     def remove(self, uid: str) -> None:
         """Stop counting a pod; an unknown uid changes nothing."""

@@ -9,7 +9,7 @@ from sys import intern
 from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
-from moorage.objects import Amounts, Identity, Node, Unreadable
+from moorage.objects import Amount, Amounts, Identity, Node, Unreadable
 from moorage.quantity import NANO, ceil_div, parse_nanos
 from moorage.scheduling.names import is_scalar
 
@@ -68,10 +68,26 @@ class Totals:
         return self.cpu_milli, self.memory, self.ephemeral_storage, self.pods, self.scalars
 
 
+_SHARED = 10_000
+_shared: dict[tuple[tuple[str, Amount], ...], Totals] = {}
+
+
 def read_totals(amounts: Amounts | None, *, node: Node, at: str) -> Totals:
-    """A node's capacity or allocatable in whole units."""
+    """A node's capacity or allocatable in whole units; nodes of one make share it, so nobody may change it.
+
+    Raises `Unreadable`, naming the node and the field, where an amount is garbage.
+    """
+    known = _shared.get(key := tuple(amounts.items()) if amounts else ())
+    if known is None:
+        if len(_shared) >= _SHARED:
+            _shared.clear()
+        known = _shared[key] = _read_totals(amounts or {}, node=node, at=at)
+    return known
+
+
+def _read_totals(amounts: Amounts, *, node: Node, at: str) -> Totals:
     totals = Totals()
-    for name, amount in (amounts or {}).items():
+    for name, amount in amounts.items():
         try:
             nanos = parse_nanos(amount)
         except InvalidQuantity as error:
