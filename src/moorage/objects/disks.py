@@ -29,6 +29,7 @@ class RBD(Value, frozen=True):
 class AzureDisk(Value, frozen=True):
     disk_name: str = ""
     disk_uri: str = field(default="", name="diskURI")
+    kind: str | None = None
 
 
 class Cinder(Value, frozen=True):

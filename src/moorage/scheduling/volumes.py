@@ -1,18 +1,13 @@
-"""Claims, volumes and the nodes that can reach them, as several plugins read them.
+"""Claims and their classes, as several plugins read them.
 
-Source: kubernetes v1.36 component-helpers storage/volume/helpers.go and pv_helpers.go,
-component-helpers storage/ephemeral/ephemeral.go
+Source: kubernetes v1.36 component-helpers storage/volume/helpers.go and storage/ephemeral/ephemeral.go
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.scheduling.selectors import NodeTerms
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from moorage.objects import PersistentVolume, PersistentVolumeClaim, Volume
     from moorage.scheduling.ask import Ask
 
@@ -40,11 +35,3 @@ def is_made_for(claim: PersistentVolumeClaim, ask: Ask) -> bool:
     """Whether an ephemeral volume's claim belongs to this pod and not to one of the same name."""
     owners = claim.metadata.owner_references or ()
     return any(owner.controller and owner.uid == (ask.pod.metadata.uid or "") for owner in owners)
-
-
-def is_reachable(volume: PersistentVolume, labels: Mapping[str, str]) -> bool:
-    """Whether a node with these labels satisfies the volume's node affinity."""
-    affinity = volume.spec.node_affinity if volume.spec else None
-    if affinity is None or affinity.required is None:
-        return True
-    return NodeTerms(affinity.required).matches(labels)

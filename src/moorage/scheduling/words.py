@@ -95,6 +95,11 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         filters.volumebinding.NAME,
+        filters.volumebinding.REASON_UNTRANSLATABLE,
+        "The volume behind the storage claim can't be given to its driver: {problem}. Have it repaired.",
+    ),
+    (
+        filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNBOUND,
         "A storage claim has no volume yet. It may take a moment; if it stays so, look at the claim's events.",
     ),

@@ -15,11 +15,17 @@ from typing import Any
 HOST, ZONE, OLD_ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"
 REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 GONE = {"deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": ["example.com/hold"]}
+DRIVER_ZONES = ("topology.ebs.csi.aws.com/zone", "topology.gke.io/zone", "topology.cinder.csi.openstack.org/zone")
+REGION, OLD_REGION = "topology.kubernetes.io/region", "failure-domain.beta.kubernetes.io/region"
+MIGRATED = "storage.alpha.kubernetes.io/migrated-plugins"
+IN_TREE = ("kubernetes.io/aws-ebs", "kubernetes.io/gce-pd", "kubernetes.io/cinder", "kubernetes.io/azure-disk")
 DRIVERS = ("csi.a", "ebs.csi.aws.com", "pd.csi.storage.gke.io", "disk.csi.azure.com", "cinder.csi.openstack.org")
+DRIVERS += ("pxd.portworx.com",)
 # What a case is mostly about: (mounts, disks, spread, affinity, node rules, pods with a claim)
 THEMES = {
     "everything": {"claims": 0.4, "disks": 0.12, "spread": 0.35, "affinity": 0.3, "nodes": 0.25},
     "volumes": {"claims": 0.95, "disks": 0.5, "spread": 0.02, "affinity": 0.05, "nodes": 0.03},
+    "migrated": {"claims": 0.95, "disks": 0.3, "spread": 0.0, "affinity": 0.0, "nodes": 0.0},
     "others": {"claims": 0.02, "disks": 0.01, "spread": 0.7, "affinity": 0.5, "nodes": 0.1},
 }
 
@@ -68,7 +74,12 @@ class Invent:
     # --- nodes --------------------------------------------------------------------------------------------------
 
     def _node(self, name: str) -> dict[str, Any]:
-        wanted = {ZONE: (0.85, ["z1", "z2", "z3"]), OLD_ZONE: (0.2, ["z1", "z2"]), "rack": (0.6, ["r", "s"])}
+        wanted = {
+            ZONE: (0.85, ["r-1-a", "r-1-b", "r-1-c"]),
+            OLD_ZONE: (0.2, ["r-1-a", "r-1-b"]),
+            "rack": (0.6, ["r", "s"]),
+        }
+        wanted |= {key: (0.4, ["r-1-a", "r-1-b"]) for key in DRIVER_ZONES} | {REGION: (0.3, ["r-1", "r-2"])}
         wanted |= {"pool": (0.5, ["a", "b"]), "n": (0.4, ["3", "5", "9", "x", "-7"])}
         labels = {HOST: name} | {
             key: self.pick(values) for key, (chance, values) in wanted.items() if self._may(chance)
@@ -89,8 +100,11 @@ class Invent:
         drivers = [{"name": driver, "nodeID": name, "topologyKeys": None} for driver in DRIVERS]
         for driver in drivers:
             if self._may(0.8):
-                driver["allocatable"] = {"count": self.pick([1, 2, 3])}
-        return {"metadata": {"name": name}, "spec": {"drivers": drivers}}
+                driver["allocatable"] = {
+                    "count": self.pick([1, 1, 2] if self.theme is THEMES["migrated"] else [1, 2, 3])
+                }
+        replaced = {MIGRATED: ",".join(self._some(IN_TREE, 4))} if self._may(0.6) else {}
+        return {"metadata": {"name": name, "annotations": replaced}, "spec": {"drivers": drivers}}
 
     # --- storage ------------------------------------------------------------------------------------------------
 
@@ -99,7 +113,7 @@ class Invent:
         makers = ["csi.a", "csi.a", "kubernetes.io/no-provisioner", "kubernetes.io/aws-ebs"]
         wait = {"metadata": {"name": "wait"}, "provisioner": self.pick(makers), **waiting}
         if self._may(0.3):
-            zones = {"key": ZONE, "values": self._some(["z1", "z2", "z3"], 2)}
+            zones = {"key": ZONE, "values": self._some(["r-1-a", "r-1-b", "r-1-c"], 2)}
             wait["allowedTopologies"] = [{"matchLabelExpressions": [zones]}]
         static = {"metadata": {"name": "static"}, "provisioner": "kubernetes.io/no-provisioner", **waiting}
         return [wait, static, {"metadata": {"name": "now"}, "provisioner": "csi.a", "volumeBindingMode": "Immediate"}]
@@ -141,25 +155,53 @@ class Invent:
         self.claims.append({"metadata": meta, "spec": spec, "status": {"phase": phase}})
 
     def _volume(self, name: str, storage_class: str, *, promised: Any = None, phase: str | None = None) -> None:
-        zones = {ZONE: ["z1", "z2", "z1__z2", "z1__"], OLD_ZONE: ["z1", "z2"], "tier": ["a", "b"]}
-        labels = {key: self.pick(values) for key, values in zones.items() if self._may(0.2)}
+        zones = {ZONE: ["r-1-a", "r-1-b", "r-1-a__r-1-b", "r-1-a__"], OLD_ZONE: ["r-1-a", "r-1-b"], "tier": ["a", "b"]}
+        often = 0.5 if self.theme is THEMES["migrated"] else 0.2
+        labels = {key: self.pick(values) for key, values in zones.items() if self._may(often)}
         modes = [["ReadWriteOnce"], ["ReadWriteOnce", "ReadOnlyMany"], ["ReadWriteMany"], ["ReadWriteOncePod"]]
         csi = {"csi": {"driver": "csi.a", "volumeHandle": self.pick([name, name, "shared"])}}
-        sources = [csi] * 4 + [{"awsElasticBlockStore": {"volumeID": "vol-1"}}, {"nfs": {"server": "s", "path": "/"}}]
+        in_tree = self._in_tree()
+        sources = (
+            [csi] * 4
+            + [in_tree] * (40 if self.theme is THEMES["migrated"] else 1)
+            + [{"nfs": {"server": "s", "path": "/"}}]
+        )
         spec = {"capacity": {"storage": self.pick(["5Gi", "10Gi", "20Gi"])}, "accessModes": self.pick(modes)}
-        spec |= {"storageClassName": storage_class, **self.pick(sources)}
+        spec |= {"storageClassName": storage_class, **(source := self.pick(sources))}
+        if source is in_tree and labels.get(ZONE) == "r-1-a__":
+            labels[ZONE] = "r-1-b__r-1-c"  # the other one can't be translated, on which upstream gives up
         if self._may(0.1):
             spec["volumeMode"] = self.pick(["Block", "Filesystem"])
         if self._may(0.4):
-            key, operator = self.pick([ZONE, HOST]), self.pick(["In", "In", "NotIn"])
-            values = self._some(["z1", "z2", "z3", "n0", "n1", "n2"], 3)
-            term = {"matchExpressions": [{"key": key, "operator": operator, "values": values}]}
-            spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": [term]}}
+            terms = [self._reach() for _ in range(self.pick([1, 1, 1, 2]))]
+            spec["nodeAffinity"] = {"required": {"nodeSelectorTerms": terms}}
         if promised:
             spec["claimRef"] = promised
         meta = {"name": name, "labels": labels, **(GONE if self._may(0.04) else {})}
         status = {"phase": phase or self.pick(["Available"] * 3 + ["Released"])}
         self.volumes.append({"metadata": meta, "spec": spec, "status": status})
+
+    def _in_tree(self) -> dict[str, Any]:
+        kinds = [
+            {"awsElasticBlockStore": {"volumeID": self.pick(["vol-1", "vol-2", "aws://z/vol-1", "aws:///vol-3"])}},
+            {"gcePersistentDisk": {"pdName": self.pick("de")}},
+            {"cinder": {"volumeID": self.pick("cde")}},
+            {"azureDisk": {"diskName": "d", "diskURI": self.pick("uvw"), "kind": "Managed"}},
+            {"portworxVolume": {"volumeID": self.pick("xy")}},
+        ]
+        return self.pick(kinds)
+
+    def _reach(self) -> dict[str, Any]:
+        """One term of a volume's node affinity."""
+        expressions = []
+        for _ in range(self.pick([1, 1, 2])):
+            key = self.pick([ZONE, ZONE, HOST, OLD_ZONE, REGION, OLD_REGION])
+            values = {HOST: ["n0", "n1", "n2"], REGION: ["r-1", "r-2"], OLD_REGION: ["r-1", "r-2"]}
+            among = values.get(key, ["r-1-a", "r-1-b", "r-1-c"])
+            operator = self.pick(["In", "In", "In", "NotIn", "Exists"])
+            more = {"values": self._some(among, 2)} if operator != "Exists" else {}
+            expressions.append({"key": key, "operator": operator, **more})
+        return {"matchExpressions": expressions}
 
     def _attachments(self) -> list[dict[str, Any]]:
         names = [volume["metadata"]["name"] for volume in self.volumes]
@@ -199,6 +241,7 @@ class Invent:
         kinds = [
             {"gcePersistentDisk": {"pdName": self.pick("de"), **shared}},
             {"awsElasticBlockStore": {"volumeID": self.pick(["vol-1", "vol-2", "aws://z/vol-1"])}},
+            self._in_tree(),
             {"iscsi": {"targetPortal": "p", "iqn": self.pick("ij"), "lun": 0, **shared}},
             {"rbd": {"monitors": self._some("ab", 2), "image": self.pick("pq"), "pool": "rbd", **shared}},
             {"azureDisk": {"diskName": "d", "diskURI": self.pick("uv")}},
@@ -289,7 +332,7 @@ class Invent:
             terms = [self._node_term() for _ in range(self.pick([1, 1, 2]))]
             affinity["nodeAffinity"] = {REQUIRED: {"nodeSelectorTerms": terms}}
         if self._may(chance / 2):
-            spec["nodeSelector"] = {self.pick(["pool", HOST, ZONE]): self.pick(["a", "b", "n0", "z1"])}
+            spec["nodeSelector"] = {self.pick(["pool", HOST, ZONE]): self.pick(["a", "b", "n0", "r-1-a"])}
         if self._may(0.4):
             key = {"key": self.pick("kl")}
             spec["tolerations"] = [
@@ -303,8 +346,8 @@ class Invent:
         if self._may(0.7):
             operator = self.pick(["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"])
             values = {
-                "In": ["a", "z1", "5"],
-                "NotIn": ["b", "z2"],
+                "In": ["a", "r-1-a", "5"],
+                "NotIn": ["b", "r-1-b"],
                 "Gt": [self.pick("159x")],
                 "Lt": [self.pick("159x")],
             }

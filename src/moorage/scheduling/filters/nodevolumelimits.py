@@ -3,8 +3,7 @@
 Counted are the distinct volumes of the node's pods and of its VolumeAttachments, in-tree kinds under the CSI driver
 that took over from them. A node without CSINode, or a driver without a count, has no limit.
 
-Source: kubernetes v1.36 pkg/scheduler/framework/plugins/nodevolumelimits/csi.go and utils.go, staging/src/k8s.io/
-csi-translation-lib
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/nodevolumelimits/csi.go and utils.go
 """
 
 from __future__ import annotations
@@ -13,11 +12,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from moorage.objects import CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass, Volume, VolumeSpec
+from moorage.scheduling.migration import DRIVERS, Untranslatable, driver_of, handle_of
 from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import claim_name, class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
@@ -30,32 +30,23 @@ REASON = "node(s) exceed max volume count"
 
 # The driver and its id of a volume, as far as they can be known.
 Handle = tuple[str, str]
-_DRIVERS = {
-    "kubernetes.io/aws-ebs": "ebs.csi.aws.com",
-    "kubernetes.io/gce-pd": "pd.csi.storage.gke.io",
-    "kubernetes.io/cinder": "cinder.csi.openstack.org",
-    "kubernetes.io/azure-disk": "disk.csi.azure.com",
-    "kubernetes.io/portworx-volume": "pxd.portworx.com",
-}
 
 
 def prepare(ask: Ask, cluster: Cluster) -> Prepared:
-    if not any(claim_name(volume, ask.name) is not None or _in_tree(volume) for volume in ask.volumes):
+    if not any(claim_name(volume, ask.name) is not None or driver_of(volume) is not None for volume in ask.volumes):
         return None
     refusal = refuse(NAME, REASON)
 
     def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
-        csi_node = cluster.get(CSINode, node.name)
-        limits = _limits(csi_node)
+        limits = _limits(cluster.get(CSINode, node.name))
         if not limits:
             return None
-        migrated = _migrated(csi_node)
-        new = _of_pod(ask.info, cluster, migrated)
+        new = _of_pod(ask.info, cluster)
         if not any(driver in limits for driver, _ in new):
             return None
         held: set[Handle] = set()
         for pod in node.special.values():
-            held |= _of_pod(pod, cluster, migrated)
+            held |= _of_pod(pod, cluster)
         # A volume that is attached already but that no pod here mounts counts once for itself and once more if asked.
         there = Counter(driver for driver, _ in held | _of_attachments(node, cluster))
         more = Counter(driver for driver, _ in new - held)
@@ -69,45 +60,49 @@ def _limits(csi_node: CSINode | None) -> dict[str, int]:
     return {d.name: d.allocatable.count for d in drivers if d.allocatable and d.allocatable.count is not None}
 
 
-def _migrated(csi_node: CSINode | None) -> Collection[str]:
-    """The in-tree plugins whose volumes count for CSI drivers: since v1.36 all of them where there is a CSINode."""
-    return _DRIVERS.keys() if csi_node is not None else ()
-
-
-def _of_pod(pod: PodInfo, cluster: Cluster, migrated: Collection[str]) -> set[Handle]:
+def _of_pod(pod: PodInfo, cluster: Cluster) -> set[Handle]:
     handles = set()
     for name in (*pod.extra.claims, *pod.extra.ephemeral_claims):
         claim = cluster.get(PersistentVolumeClaim, name, namespace=pod.namespace)
-        if claim is not None and (handle := _of_claim(claim, cluster, migrated)) is not None:
+        if claim is not None and (handle := _of_claim(claim, cluster)) is not None:
             handles.add(handle)
     for disk in pod.extra.disks:
-        found = _in_tree(disk)
-        if found is not None and found[0] in migrated:
-            handles.add((_DRIVERS[found[0]], found[1]))
+        if (handle := _in_tree(disk)) is not None:
+            handles.add(handle)
     return handles
 
 
-def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster, migrated: Collection[str]) -> Handle | None:
+def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster) -> Handle | None:
     volume = cluster.get(PersistentVolume, (claim.spec.volume_name if claim.spec else None) or "")
     if volume is not None:
-        return _of_volume(volume, migrated)
+        return _of_volume(volume)
     storage_class = cluster.get(StorageClass, class_of(claim))
     if storage_class is None or not storage_class.provisioner:
         return None
     # An unbound claim has no volume id yet, but it is one volume for all pods that mount it.
-    provisioner = storage_class.provisioner
-    driver = _DRIVERS[provisioner] if provisioner in migrated else provisioner
+    migrated = DRIVERS.get(storage_class.provisioner)
+    driver = migrated.name if migrated is not None else storage_class.provisioner
     return driver, f"unbound {claim.metadata.namespace or ''}/{claim.metadata.name}"
 
 
-def _of_volume(volume: PersistentVolume, migrated: Collection[str]) -> Handle | None:
+def _of_volume(volume: PersistentVolume) -> Handle | None:
     spec = volume.spec
     if spec is None:
         return None
     if spec.csi is not None:
         return (spec.csi.driver, spec.csi.volume_handle) if spec.csi.driver and spec.csi.volume_handle else None
-    found = _in_tree(spec)
-    return (_DRIVERS[found[0]], found[1]) if found is not None and found[0] in migrated else None
+    found = _in_tree(spec, labels=volume.metadata.labels)
+    return found if found is not None and found[1] else None
+
+
+def _in_tree(source: Volume | VolumeSpec, *, labels: Mapping[str, str | None] | None = None) -> Handle | None:
+    driver = driver_of(source)
+    if driver is None:
+        return None
+    try:
+        return driver.name, handle_of(source, labels=labels)
+    except Untranslatable:
+        return None
 
 
 def _of_attachments(node: NodeInfo, cluster: Cluster) -> set[Handle]:
@@ -119,18 +114,3 @@ def _of_attachments(node: NodeInfo, cluster: Cluster) -> set[Handle]:
         if spec is not None and spec.attacher and volume is not None and volume.spec and volume.spec.csi:
             handles.add((spec.attacher, volume.spec.csi.volume_handle))
     return handles
-
-
-def _in_tree(source: Volume | VolumeSpec) -> tuple[str, str] | None:
-    """The in-tree plugin and the id of a disk that a CSI driver serves nowadays."""
-    if source.aws_elastic_block_store is not None:
-        return "kubernetes.io/aws-ebs", source.aws_elastic_block_store.volume_id.rpartition("/")[2]
-    if source.gce_persistent_disk is not None:
-        return "kubernetes.io/gce-pd", source.gce_persistent_disk.pd_name
-    if source.cinder is not None:
-        return "kubernetes.io/cinder", source.cinder.volume_id
-    if source.azure_disk is not None:
-        return "kubernetes.io/azure-disk", source.azure_disk.disk_uri
-    if source.portworx_volume is not None:
-        return "kubernetes.io/portworx-volume", source.portworx_volume.volume_id
-    return None

@@ -1,7 +1,8 @@
 """VolumeBinding: the pod's claims must be bound to volumes that the node reaches, or be able to become so there.
 
 An unbound claim of a class that waits for its first consumer takes the smallest free volume that matches, or is
-provisioned where the class's topologies and the driver's capacity allow it.
+provisioned where the class's topologies and the driver's capacity allow it. Bound volumes of in-tree kinds are seen as
+the CSI driver sees them that took over on the node (`migration`).
 
 Source: kubernetes v1.36 pkg/scheduler/framework/plugins/volumebinding/volume_binding.go, binder.go and
 component-helpers storage/volume/pv_helpers.go (FindMatchingVolume)
@@ -15,12 +16,14 @@ from moorage.errors import InvalidQuantity
 from moorage.objects import (
     ClaimSpec,
     CSIDriver,
+    CSINode,
     CSIStorageCapacity,
     PersistentVolume,
     PersistentVolumeClaim,
     StorageClass,
 )
 from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.scheduling.migration import Reach, Untranslatable
 from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
 from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import (
@@ -31,7 +34,6 @@ from moorage.scheduling.volumes import (
     claim_name,
     class_of,
     is_made_for,
-    is_reachable,
 )
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ REASON_AFFINITY = "node(s) didn't match PersistentVolume's node affinity"
 REASON_NO_VOLUMES = "node(s) didn't find available persistent volumes to bind"
 REASON_NO_SPACE = "node(s) did not have enough free storage"
 REASON_VOLUME_GONE = "node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
+REASON_UNTRANSLATABLE = "could not translate pv: {problem}"
 REASON_UNBOUND = "pod has unbound immediate PersistentVolumeClaims"
 REASON_NO_CLAIM = 'persistentvolumeclaim "{claim}" not found'
 REASON_LOST = 'persistentvolumeclaim "{claim}" bound to non-existent persistentvolume "{volume}"'
@@ -114,7 +117,9 @@ class _Binder:
         self, cluster: Cluster, bound: list[PersistentVolumeClaim], waiting: list[PersistentVolumeClaim]
     ) -> None:
         self.cluster = cluster
-        self.volumes = [cluster.get(PersistentVolume, _spec(claim).volume_name or "") for claim in bound]
+        volumes = [cluster.get(PersistentVolume, _spec(claim).volume_name or "") for claim in bound]
+        self.bound = [Reach(volume) if volume is not None else None for volume in volumes]
+        self.in_tree = any(reach is not None and reach.is_in_tree for reach in self.bound)
         self.decided = [claim for claim in waiting if SELECTED_NODE in (claim.metadata.annotations or {})]
         open_claims = [claim for claim in waiting if SELECTED_NODE not in (claim.metadata.annotations or {})]
         self.claims = sorted(open_claims, key=lambda claim: _size(_spec(claim)))
@@ -122,11 +127,17 @@ class _Binder:
 
     def reasons(self, node: NodeInfo) -> list[str]:
         reasons = []
-        for volume in self.volumes:
-            if volume is None:
+        csi_node = self.cluster.get(CSINode, node.name) if self.in_tree else None
+        for reach in self.bound:
+            if reach is None:
                 reasons.append(REASON_VOLUME_GONE)
                 break
-            if not is_reachable(volume, node.labels):
+            try:
+                reached = reach.includes(node.labels, csi_node=csi_node)
+            except Untranslatable as problem:
+                # Upstream gives up on the whole pod with these words.
+                return [REASON_UNTRANSLATABLE.format(problem=problem)]
+            if not reached:
                 reasons.append(REASON_AFFINITY)
                 break
         reason = self._bind(node)
@@ -151,8 +162,8 @@ class _Binder:
                 return reason
         return None
 
-    def _candidates(self, claim: PersistentVolumeClaim) -> list[tuple[PersistentVolume, bool, int]]:
-        """The volumes that may be bound to this claim on some node: (volume, promised to this claim, size)."""
+    def _candidates(self, claim: PersistentVolumeClaim) -> list[tuple[str, Reach, bool, int]]:
+        """The volumes that may be bound to this claim on some node: (name, reach, promised to this claim, size)."""
         wanted, asked = _spec(claim), _size(_spec(claim))
         try:
             selector = compile_labels(wanted.selector) if wanted.selector is not None else None
@@ -168,16 +179,15 @@ class _Binder:
             if (spec.claim_ref is not None and not promised) or size < asked or not _same_kind(wanted, spec):
                 continue
             if promised or _is_free(volume, wanted, selector):
-                found.append((volume, promised, size))
+                found.append((volume.metadata.name, Reach(volume), promised, size))
         return found
 
     def _choose(self, claim: PersistentVolumeClaim, node: NodeInfo, taken: set[str]) -> str | None:
         best: tuple[int, str] | None = None
-        for volume, promised, size in self.candidates[claim.metadata.name]:
-            name = volume.metadata.name
+        for name, reach, promised, size in self.candidates[claim.metadata.name]:
             if name in taken:
                 continue
-            reachable = is_reachable(volume, node.labels)
+            reachable = reach.includes(node.labels)
             if promised:
                 return name if reachable else None
             if reachable and (best is None or size < best[0]):
