@@ -109,7 +109,7 @@ def test_the_second_run_changes_nothing(again):
 
 
 def test_the_tokens_are_long_and_never_printed(again):
-    tokens = re.findall(r"^\w+:(?:reader|admin):([A-Za-z0-9]{48})$", again.tokens, re.MULTILINE)
+    tokens = re.findall(r"^\w+:(?:reader\+holders|admin):([A-Za-z0-9]{48})$", again.tokens, re.MULTILINE)
 
     assert len(set(tokens)) == 2
     assert all(token not in run.output for token in tokens for run in again.runs.values())

@@ -514,3 +514,32 @@ def test_a_node_with_thousands_of_units_has_a_list_that_can_be_read(details) -> 
 
     assert len(entries) == 64
     assert "1000000000 units or cards; no more than 64 are listed" in entries[0]["notes"]
+
+
+def asker(pod: str, amount: int):
+    return Holder(namespace="lab", pod=pod), {GPU: amount}
+
+
+def test_counts_name_the_holder_of_a_nodes_only_card(details) -> None:
+    (entry,) = details(labels=RTX, askers=(asker("notebook", 1),), **units(1, held=1))
+
+    assert (entry["state"], entry["holder"], entry["sources"]["holder"]) == ("held", "lab/notebook", "counts")
+
+
+def test_counts_name_the_holder_of_all_cards_where_one_pod_has_them(details) -> None:
+    entries = details(askers=(asker("training", 2),), **units(2, held=2))
+
+    assert [entry["holder"] for entry in entries] == ["lab/training"] * 2
+
+
+@pytest.mark.parametrize("askers", [(asker("one", 1), asker("two", 1)), (asker("one", 1),)])
+def test_counts_name_nobody_where_several_pods_or_unknown_ones_share_the_cards(details, askers) -> None:
+    entries = details(askers=askers, **units(2, held=2))
+
+    assert [entry["holder"] for entry in entries] == [None, None]
+
+
+def test_a_source_that_names_a_holder_has_the_first_word(details) -> None:
+    (entry,) = details(holdings=(held_by(0, "told"),), askers=(asker("counted", 1),), labels=RTX, **units(1, held=1))
+
+    assert entry["holder"] == "lab/told"

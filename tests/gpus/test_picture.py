@@ -133,7 +133,7 @@ def test_another_pod_on_the_same_card_is_seen_although_the_sums_are_equal() -> N
     info.remove("a")
     info.add(pod("b"))
 
-    assert (before, cards.details(info)[0]["holder"]) == (None, "lab/b")
+    assert (before, cards.details(info)[0]["holder"]) == ("lab/a", "lab/b")
 
 
 def test_nodes_that_are_gone_are_forgotten() -> None:

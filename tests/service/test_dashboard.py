@@ -126,7 +126,7 @@ async def test_a_service_that_goes_away_is_told(service, simulator, node, page) 
     await expect(page.get_by_role("status").first).to_have_text("live")
 
     await page.route("**/api/v1/cluster/stream", lambda route: route.abort())
-    service.parts.broadcast.end()
+    service.parts.streams.plain.end()
 
     await expect(page.get_by_role("status").first).to_contain_text("no connection", timeout=15_000)
 

@@ -108,7 +108,7 @@ async def test_a_parameter_of_the_wrong_shape_is_422(service) -> None:
 
 
 async def test_an_unforeseen_error_is_500_without_its_trace(service, monkeypatch, caplog) -> None:
-    def broken() -> None:
+    def broken(**_) -> None:
         raise RuntimeError("a secret of the house")
 
     monkeypatch.setattr(service.parts, "snapshot", broken)

@@ -84,7 +84,7 @@ async def test_an_id_from_before_the_ring_gets_a_snapshot(service, simulator, no
     await service.until(lambda nodes: "a" in nodes)
     async with service.stream() as events:
         _, identity = await events.until("snapshot")
-    service.parts.broadcast._replay_bytes = 10
+    service.parts.streams.plain._replay_bytes = 10
     for number in range(3):
         simulator.add(pod(f"p{number}", on="a", cpu="1"))
         await service.until(lambda nodes, wanted=number + 1: nodes["a"]["allocated"]["cpu"] == wanted)
@@ -107,7 +107,7 @@ async def test_a_reader_that_takes_nothing_is_let_go(service, simulator, node, m
     monkeypatch.setattr(stream, "STALLED_SECONDS", 0.5)
     simulator.add(*(node(f"node-{number:03}") for number in range(100)))
     await service.until(lambda nodes: len(nodes) == 100)
-    broadcast = service.parts.broadcast
+    broadcast = service.parts.streams.plain
     reader = socket.create_connection(("127.0.0.1", int(service.url.rpartition(":")[2])))
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     reader.sendall(b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -126,10 +126,10 @@ async def test_a_reader_that_takes_nothing_is_let_go(service, simulator, node, m
 async def test_a_closed_page_is_forgotten(service) -> None:
     async with service.stream() as events:
         await events.until("snapshot")
-        assert len(service.parts.broadcast.readers) == 1
+        assert len(service.parts.streams.plain.readers) == 1
 
     async with asyncio.timeout(5):
-        while service.parts.broadcast.readers:
+        while service.parts.streams.plain.readers:
             await asyncio.sleep(0.02)
 
 
@@ -153,12 +153,12 @@ async def test_a_message_is_encoded_once_for_all(service, simulator, node, pod) 
     async with service.stream() as one, service.stream() as other:
         await one.until("snapshot")
         await other.until("snapshot")
-        before = service.parts.broadcast.messages
+        before = service.parts.streams.plain.messages
         simulator.add(pod("p", on="a", cpu="1"))
         first, second = await one.until("nodes"), await other.until("nodes")
 
     assert first == second
-    assert service.parts.broadcast.messages == before + 1
+    assert service.parts.streams.plain.messages == before + 1
 
 
 async def test_a_browser_gets_the_same_messages_compressed(service, simulator, node, pod) -> None:

@@ -53,6 +53,7 @@ class LiveCluster:
         *,
         gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
         gpu_more: Callable[[NodeInfo], dict[str, Any]] | None = None,
+        gpu_named: Callable[[NodeInfo], list[dict[str, Any]] | None] | None = None,
         label_allow_list: Sequence[str] = DEFAULT_LABELS,
         gpu_resources: Sequence[str] = (),
         coalesce: float = 0.05,
@@ -71,6 +72,7 @@ class LiveCluster:
             self._store.cluster,
             gpu_details=gpu_details,
             gpu_more=gpu_more,
+            gpu_named=gpu_named,
             labels=label_allow_list,
             gpus=GpuNames(tuple(gpu_resources)),
         )
@@ -158,12 +160,15 @@ class LiveCluster:
             return
         marked, self._store.changed = self._store.changed, set()
         fresh: dict[str, bytes | None] = {}
+        named: dict[str, bytes] = {}
         for number, name in enumerate(marked, start=1):
-            fresh[name] = self._json.of(name)
+            fresh[name], with_names = self._json.both(name)
+            if with_names is not None:
+                named[name] = with_names
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
         taken_at = datetime.now(UTC)
-        step = following(self._base, fresh=fresh, taken_at=taken_at)
+        step = following(self._base, fresh=fresh, taken_at=taken_at, named=named)
         if step is not None:
             self._base = step.snapshot
         self._snapshot = self._base

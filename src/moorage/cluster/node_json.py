@@ -40,12 +40,14 @@ class NodeJson:
         *,
         gpu_details: Callable[[NodeInfo], list[dict[str, Any]]] | None = None,
         gpu_more: Callable[[NodeInfo], dict[str, Any]] | None = None,
+        gpu_named: Callable[[NodeInfo], list[dict[str, Any]] | None] | None = None,
         labels: Sequence[str] = DEFAULT_LABELS,
         gpus: GpuNames | None = None,
     ) -> None:
         self._cluster = cluster
         self._gpu_details = gpu_details
         self._gpu_more = gpu_more
+        self._gpu_named = gpu_named
         self._gpus = gpus or GpuNames()
         self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
         self._allow: dict[str, bool] = {}
@@ -53,11 +55,16 @@ class NodeJson:
 
     def of(self, name: str) -> bytes | None:
         """The node's JSON; None where there is no such node, even if pods still name it."""
+        return self.both(name)[0]
+
+    def both(self, name: str) -> tuple[bytes | None, bytes | None]:
+        """The node's JSON, and the one for who may see who holds its cards where that is another."""
         info = self._cluster.nodes.get(name)
         if info is None or info.node is None:
-            return None
-        # The encoder leaves room at the end of what it returns, and 5,000 of these are kept: a copy has none.
-        return bytes(memoryview(_encode(self.describe(info))))
+            return None, None
+        described = self.describe(info)
+        cards = self._named_cards(info)
+        return _kept(described), _kept({**described, "gpu_details": cards}) if cards is not None else None
 
     def describe(self, info: NodeInfo) -> dict[str, Any]:
         """The same before it is encoded."""
@@ -109,6 +116,15 @@ class NodeJson:
                 self._tell_failure(info, error)
         return unknown_cards(units)
 
+    def _named_cards(self, info: NodeInfo) -> list[dict[str, Any]] | None:
+        """The cards with the names of their holders, where any is known that the others hide."""
+        if self._gpu_named is not None:
+            try:
+                return self._gpu_named(info)
+            except Exception as error:
+                self._tell_failure(info, error)
+        return None
+
     def _more_of_cards(self, info: NodeInfo) -> dict[str, Any]:
         """Their summary, and devices that no resource name counts."""
         if self._gpu_more is not None:
@@ -146,6 +162,11 @@ class NodeJson:
         if known is None:
             known = self._allow[label] = self._allowed.fullmatch(label) is not None
         return known
+
+
+def _kept(described: dict[str, Any]) -> bytes:
+    """The encoder leaves room at the end of what it returns, and 5,000 of these are kept: a copy has none."""
+    return bytes(memoryview(_encode(described)))
 
 
 def unknown_cards(units: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
+from moorage.gpus.details import with_names
 from moorage.gpus.picture import Picture, draw
 from moorage.gpus.sources.hami import Hami
 from moorage.gpus.sources.podstatus import PodStatus
@@ -89,6 +90,15 @@ class Cards:
         )
         self._pictures[view.name] = picture
         return picture.entries
+
+    def named(self, node: NodeInfo | NodeView) -> list[dict[str, Any]] | None:
+        """What `details` told last, with the names of all holders; None where that tells nothing more."""
+        picture = self._pictures.get(node.name)
+        if picture is None or self._holders == "pod":
+            return None
+        if not any(one.card.holders or any(part.holders for part in one.card.parts) for one in picture.drawn):
+            return None
+        return [with_names(one.entry, one.card) for one in picture.drawn]
 
     def units(self, node: NodeInfo | NodeView) -> list[dict[str, Any]]:
         """The node's `gpu_units`: what the scheduler counts, by resource name; those of claims are approximate."""

@@ -73,8 +73,24 @@ def detail(
     }
 
 
+def with_names(entry: dict[str, Any], card: Card) -> dict[str, Any]:
+    """The entry for who may see which pods hold the card and its slices."""
+    named = {**entry, "holder": _names(card.holders), "unknown": dict(entry["unknown"])}
+    if card.holders:
+        named["unknown"].pop("holder", None)
+    if entry["slices"] is not None:
+        named["slices"] = [
+            {**one, "holder": _names(part.holders)} for one, part in zip(entry["slices"], card.parts, strict=True)
+        ]
+    return named
+
+
+def _names(holders: tuple[Holder, ...]) -> str | None:
+    return ", ".join(shown(holders, policy="pod")) or None
+
+
 def shown(holders: tuple[Holder, ...], *, policy: HolderPolicy) -> list[str]:
-    """The holders' names as far as everybody may see them."""
+    """The holders' names as far as this policy lets them be seen."""
     if policy == "hidden":
         return []
     if policy == "namespace":

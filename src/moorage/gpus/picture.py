@@ -87,9 +87,9 @@ class Picture(msgspec.Struct):
                     return False
                 age = int(now - taken_at) if now > taken_at else 0
                 stale = age > STALE_AFTER
-                if stale and self.trouble:
-                    return False
                 read_at, moment = taken_at, timestamp(taken_at)
+            if self.trouble and (stale or one.entry["stale"]):
+                return False  # the trouble is told beside old readings alone
             idle = None
             if busy is not None:
                 if busy or one.busy_at is None:

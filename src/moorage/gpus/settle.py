@@ -79,6 +79,7 @@ class Settlement:
             return self._by_slices(cards, units)
         together = pool(units, cards=len(cards), slots=self.census.slots)
         self._compare(cards, together)
+        self._name_by_counts(cards, units, together)
         found = self._standings(cards, together, of="units" if self.census.of_units else None)
         deal(found, available=together.available)
         return found, [], units[0].resource if units else None
@@ -93,6 +94,23 @@ class Settlement:
             self.disagreements.append(
                 f"held: the scheduler counts {together.held} units of {together.resource}, sources name {named}"
             )
+
+    def _name_by_counts(self, cards: Sequence[Card], units: Sequence[Units], together: Pool) -> None:
+        """Where no source names a holder, counts do so for a node's only card, and where one pod has all cards."""
+        if any(card.holders for card in cards) or not self.census.cards_countable:
+            return
+        asking = [
+            (holder, amount)
+            for holder, asked in self.view.askers
+            if (amount := sum(asked.get(unit.resource, 0) for unit in units))
+        ]
+        if sum(amount for _, amount in asking) != together.held:
+            return
+        if len(cards) == 1 or (len(asking) == 1 and together.held >= together.capacity):
+            for card in cards:
+                card.holders = tuple(holder for holder, _ in asking)
+                if asking:
+                    card.sources.setdefault("holder", "counts")
 
     def _by_claims(self, cards: list[Card]) -> tuple[list[Standing], list[list[Standing]], str | None]:
         """Cards of DRA drivers: each is taken or not by claims, and so is each slice of a card that is split."""

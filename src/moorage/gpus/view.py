@@ -41,6 +41,7 @@ class NodeView(msgspec.Struct, frozen=True, kw_only=True):
     ready: bool = True
     schedulable: bool = True
     holdings: tuple[Holding, ...] = ()
+    askers: tuple[tuple[Holder, Mapping[str, int]], ...] = ()  # pods that count, and what devices they ask for
     allocations: tuple[tuple[Holder, str], ...] = ()  # what HAMi wrote on the pods
     pods: frozenset[tuple[str, str]] | None = None  # (namespace, name) of those that count; None: not known
     pods_readable: bool = True
@@ -65,6 +66,7 @@ def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
         if annotations is not None and annotations.hami_allocated:
             allocations.append((Holder(namespace=pod.namespace, pod=pod.name), annotations.hami_allocated))
     scalars = node.capacity.scalars
+    has_devices = _has_devices(scalars)
     return NodeView(
         name=node.name,
         labels=node.labels,
@@ -77,9 +79,18 @@ def view_of(node: NodeInfo, *, pods_readable: bool = True) -> NodeView | None:
         ready=is_ready(node),
         schedulable=not node.unschedulable,
         holdings=tuple(holdings),
+        askers=_askers(node) if has_devices and not node.unreadable_pods else (),
         allocations=tuple(allocations),
-        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if _has_devices(scalars) else None,
+        pods=frozenset((pod.namespace, pod.name) for pod in node.pods.values()) if has_devices else None,
         pods_readable=pods_readable,
+    )
+
+
+def _askers(node: NodeInfo) -> tuple[tuple[Holder, Mapping[str, int]], ...]:
+    return tuple(
+        (Holder(namespace=pod.namespace, pod=pod.name), pod.requests.scalars)
+        for pod in node.pods.values()
+        if pod.requests.scalars
     )
 
 

@@ -25,6 +25,7 @@ SHORTEST_TOKEN = 16
 class Person:
     name: str
     role: Role
+    sees_holders: bool = False
 
 
 class TokenFileError(MoorageError):
@@ -85,17 +86,20 @@ def _read(path: Path) -> list[tuple[bytes, Person]]:
         name, _, rest = line.partition(":")
         role, _, token = rest.partition(":")
         name, role, token = name.strip(), role.strip(), token.strip()
-        if not name or role not in ("reader", "admin"):
+        role, plus, right = role.partition("+")
+        if not name or role not in ("reader", "admin") or (plus and right != "holders"):
             raise TokenFileError(
                 f"line {number} of the token file {path} is not `name:reader:token` or `name:admin:token`",
-                hint="One person a line; empty lines and lines that start with # are left out.",
+                hint="One person a line; empty lines and lines that start with # are left out. `reader+holders` and "
+                "`admin+holders` may also see who holds cards and room.",
             )
         if len(token) < SHORTEST_TOKEN:
             raise TokenFileError(
                 f"line {number} of the token file {path} has a token of less than {SHORTEST_TOKEN} characters",
                 hint="Make one with `openssl rand -hex 32`.",
             )
-        people.append((_digest(token), Person(name, "admin" if role == "admin" else "reader")))
+        person = Person(name, "admin" if role == "admin" else "reader", sees_holders=bool(plus))
+        people.append((_digest(token), person))
     if not people:
         raise TokenFileError(f"the token file {path} names nobody", hint="Add a line such as `hub:reader:<token>`.")
     return people
@@ -126,13 +130,12 @@ def identify(request: Request, *, tokens: Tokens | None) -> Person:
     return person
 
 
-def still_known(request: Request, *, tokens: Tokens | None) -> bool:
-    """Whether who asked then would be let in now: a stream outlives a token that is taken back."""
+def still_known(request: Request, person: Person, *, tokens: Tokens | None) -> bool:
+    """Whether who asked then would be let in now to see the same: a stream outlives a right that is taken back."""
     try:
-        identify(request, tokens=tokens)
+        return identify(request, tokens=tokens) == person
     except ApiError:
         return False
-    return True
 
 
 def require_admin(request: Request, *, tokens: Tokens | None, local: bool) -> Person:

@@ -12,7 +12,7 @@ from moorage.service.bodies import json_body, read
 from moorage.service.errors import ApiError
 from moorage.service.pieces import Encoded
 from moorage.service.resources import picture_headers
-from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
 from moorage.service.schemas import FitAnswer, FitRequest
 
 # Beyond this many nodes the answer is encoded beside the loop, which has streams to serve meanwhile.
@@ -26,10 +26,9 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
     response_model=FitAnswer,
     responses=error_responses(400, 413, 422),
     openapi_extra=json_body(FitRequest),
-    dependencies=[READS],
     summary="Would this pod find a place",
 )
-async def fit(request: Request, parts: Running) -> Response:
+async def fit(request: Request, parts: Running, person: Reader) -> Response:
     question = await read(request, FitRequest)
     if (question.pod is None) == (question.ask is None):
         raise ApiError(
@@ -46,7 +45,8 @@ async def fit(request: Request, parts: Running) -> Response:
         pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
     bounds.check(pod)
     rules = await parts.rulebook.rules_for(pod)
-    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=parts.settings.gpu_holders)
+    policy = "pod" if person.sees_holders else parts.settings.gpu_holders
+    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy)
     few = len(judged.verdict.nodes) <= FEW
     answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
     return Encoded(answer, headers=picture_headers(parts))

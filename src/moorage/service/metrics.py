@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 import moorage
 from moorage.cluster.live import LiveCluster
 from moorage.images.catalogue import Catalogue
-from moorage.service.stream import Broadcast
+from moorage.service.streams import Streams
 
 # Each node is some ten series; beyond this the per-node ones are left out and `moorage_node_metrics_omitted` says so.
 MOST_NODES = 1000
@@ -33,7 +33,7 @@ _COUNTERS = {
 
 
 class Metrics:
-    def __init__(self, live: LiveCluster, broadcast: Broadcast, catalogue: Catalogue) -> None:
+    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
@@ -46,7 +46,7 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
             registry=self._registry,
         )
-        self._registry.register(_Picture(live, broadcast, catalogue))
+        self._registry.register(_Picture(live, streams, catalogue))
 
     def count(self, path: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(path, method, str(status)).inc()
@@ -59,9 +59,9 @@ class Metrics:
 class _Picture(Collector):
     """The cluster as metrics, made when somebody asks."""
 
-    def __init__(self, live: LiveCluster, broadcast: Broadcast, catalogue: Catalogue) -> None:
+    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue) -> None:
         self._live = live
-        self._broadcast = broadcast
+        self._streams = streams
         self._catalogue = catalogue
 
     def describe(self) -> list[Metric]:
@@ -72,10 +72,10 @@ class _Picture(Collector):
         yield from self._feeds()
         yield from self._counters()
         yield from self._nodes()
-        yield GaugeMetricFamily("moorage_open_streams", "Open event streams.", value=len(self._broadcast.readers))
-        yield CounterMetricFamily("moorage_stream_messages", "Messages encoded.", value=self._broadcast.messages)
+        yield GaugeMetricFamily("moorage_open_streams", "Open event streams.", value=self._streams.open)
+        yield CounterMetricFamily("moorage_stream_messages", "Messages encoded.", value=self._streams.messages)
         yield CounterMetricFamily(
-            "moorage_streams_dropped", "Streams ended because their reader was too slow.", value=self._broadcast.dropped
+            "moorage_streams_dropped", "Streams ended because their reader was too slow.", value=self._streams.dropped
         )
         yield GaugeMetricFamily("moorage_images", "Images on offer.", value=len(self._catalogue.listing.images))
         if (age := self._catalogue.age_seconds()) is not None:

@@ -17,14 +17,14 @@ from moorage.gpus.sources import from_settings
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
-from moorage.service.auth import Tokens
+from moorage.service.auth import Person, Tokens
 from moorage.service.errors import ApiError
 from moorage.service.form_defaults import FormDefaults
 from moorage.service.metrics import Metrics
 from moorage.service.rulebook import Rulebook
 from moorage.service.settings import Settings
 from moorage.service.sources import catalogue_of
-from moorage.service.stream import Broadcast
+from moorage.service.streams import Streams
 
 log = logging.getLogger(__name__)
 
@@ -39,12 +39,12 @@ class Parts:
     rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
-    broadcast: Broadcast
+    streams: Streams
     metrics: Metrics
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def snapshot(self) -> Snapshot:
-        """The cluster as it is known now; 503 until it is known at all."""
+    def snapshot(self, *, seen_by: Person | None = None) -> Snapshot:
+        """The cluster as it is known now, as far as this person may see it; 503 until it is known at all."""
         snapshot = self.live.snapshot
         if snapshot is None:
             raise ApiError(
@@ -54,7 +54,7 @@ class Parts:
                 hint="Ask again in a moment; /readyz says when the first list is complete.",
                 headers={"Retry-After": "1"},
             )
-        return snapshot
+        return snapshot.with_names() if seen_by is not None and seen_by.sees_holders else snapshot
 
     def why_not_ready(self) -> str:
         reason = self.live.status.reason
@@ -107,11 +107,18 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         client,
         gpu_details=cards.details,
         gpu_more=cards.more,
+        # Nobody but who has a token can have the right to see more than all others.
+        gpu_named=cards.named if tokens is not None else None,
         gpu_resources=settings.gpu_resources,
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
     )
-    broadcast = Broadcast(live, replay_bytes=settings.replay_megabytes * 1024 * 1024, max_streams=settings.max_streams)
+    streams = Streams(
+        live,
+        replay_bytes=settings.replay_megabytes * 1024 * 1024,
+        most=settings.max_streams,
+        everybody_sees_names=settings.gpu_holders == "pod",
+    )
     parts = Parts(
         settings=settings,
         alone=alone,
@@ -121,13 +128,13 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,
-        broadcast=broadcast,
-        metrics=Metrics(live, broadcast, catalogue),
+        streams=streams,
+        metrics=Metrics(live, streams, catalogue),
     )
     tasks = parts.tasks = [
         asyncio.create_task(live.run(), name="cluster"),
         asyncio.create_task(cards.run(live.touch), name="cards"),
-        asyncio.create_task(broadcast.run(), name="stream"),
+        asyncio.create_task(streams.run(), name="stream"),
         asyncio.create_task(catalogue.run(), name="images"),
     ]
     for task in tasks:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from moorage.service.errors import ApiError, shorten
 from moorage.service.parts import Parts
 from moorage.service.pieces import Encoded
-from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
 from moorage.service.schemas import Node
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
@@ -28,11 +28,12 @@ HEADERS: dict[str, Any] = {
     "/cluster/resources",
     response_model=list[Node],
     responses={200: {"headers": HEADERS}, 304: {"description": "Not changed"}, **error_responses(422)},
-    dependencies=[READS],
     summary="Every node, sorted by name",
 )
-async def list_resources(request: Request, parts: Running, *, images_present: ImagesPresent = False) -> Response:
-    snapshot = parts.snapshot()
+async def list_resources(
+    request: Request, parts: Running, person: Reader, *, images_present: ImagesPresent = False
+) -> Response:
+    snapshot = parts.snapshot(seen_by=person)
     if images_present:
         nodes = b",".join(with_images(data, name, parts=parts) for name, data in snapshot.nodes.items())
         return Encoded(b"[" + nodes + b"]", headers=picture_headers(parts))
@@ -48,13 +49,12 @@ async def list_resources(request: Request, parts: Running, *, images_present: Im
     "/cluster/resources/{name}",
     response_model=Node,
     responses={200: {"headers": HEADERS}, **error_responses(404, 422)},
-    dependencies=[READS],
     summary="One node",
 )
 async def one_resource(
-    parts: Running, name: Annotated[str, Path(max_length=253)], *, images_present: ImagesPresent = False
+    parts: Running, person: Reader, name: Annotated[str, Path(max_length=253)], *, images_present: ImagesPresent = False
 ) -> Response:
-    node = parts.snapshot().nodes.get(name)
+    node = parts.snapshot(seen_by=person).nodes.get(name)
     if node is None:
         raise ApiError(
             404,

@@ -54,6 +54,7 @@ async def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_be
 
 
 READS = Depends(_reader)
+Reader = Annotated[Person, READS]
 CHANGES = Depends(_admin)
 
 

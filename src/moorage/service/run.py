@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         self.stop()
 
     def stop(self) -> None:
-        self._parts.broadcast.end()
+        self._parts.streams.end()
         self.should_exit = True
 
 

@@ -18,7 +18,8 @@ class Settings(BaseSettings):
     )
     token_file: Path | None = Field(
         default=None,
-        description="File with one `name:reader:token` or `name:admin:token` a line; read again when it changes.",
+        description="File with one `name:reader:token` or `name:admin:token` a line; read again when it changes. "
+        "`reader+holders` may also see who holds what.",
     )
     allow_anonymous_access_from_everywhere: bool = Field(
         default=False,
@@ -57,7 +58,8 @@ class Settings(BaseSettings):
     )
     gpu_holders: Literal["hidden", "namespace", "pod"] = Field(
         default="hidden",
-        description="What everybody may see of who holds a card or room on a node: nothing, the namespace, or the pod.",
+        description="What everybody may see of who holds a card or room on a node: nothing, the namespace, or the pod. "
+        "A token with `+holders` sees the pod.",
     )
     gpu_prometheus_url: str | None = Field(
         default=None, description="Prometheus that scrapes the cards' exporters, such as http://prometheus:9090."

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from moorage.cluster.live import LiveCluster
+from moorage.cluster.snapshot import Snapshot
 from moorage.service.messages import (
     GZIP_START,
     Message,
@@ -54,10 +55,11 @@ class Opening:
 class Broadcast:
     """The ring, the task that fills it, and who reads from it."""
 
-    def __init__(self, live: LiveCluster, *, replay_bytes: int, max_streams: int) -> None:
+    def __init__(self, live: LiveCluster, *, replay_bytes: int, names: bool = False) -> None:
         self._live = live
         self._replay_bytes = replay_bytes
-        self.max_streams = max_streams
+        self._names = names
+        self.listening = asyncio.Event()  # set once no change is missed
         self._ring: deque[Message] = deque()
         self._held = 0
         self._next = 0  # the sequence number that the next message gets; the ring's last one has one less
@@ -78,8 +80,9 @@ class Broadcast:
 
     async def _follow(self) -> None:
         said: bytes | None = None
+        self.listening.set()
         async for change in self._live.changes():
-            snapshot = self._live.snapshot
+            snapshot = self._now()
             if snapshot is None:
                 continue
             first = snapshot.epoch != self._epoch
@@ -87,12 +90,19 @@ class Broadcast:
                 self._start_over(snapshot.epoch, revision=change.revision if not self.readers else change.revision - 1)
             # The first change holds every node: of a large cluster that is megabytes which nobody needs to replay.
             if (change.changed or change.removed) and not (first and not self.readers):
-                data = nodes_data(change.revision, snapshot.taken_at, changed=change.changed, removed=change.removed)
+                changed = change.changed
+                if self._names:
+                    changed = {name: snapshot.nodes[name] for name in changed if name in snapshot.nodes}
+                data = nodes_data(change.revision, snapshot.taken_at, changed=changed, removed=change.removed)
                 self._publish(await message("nodes", data, epoch=self._epoch, revision=change.revision))
             status = status_data(change.status)
             if status != said:
                 said = status
                 self._publish(await message("status", status, epoch=self._epoch, revision=change.revision))
+
+    def _now(self) -> Snapshot | None:
+        snapshot = self._live.snapshot
+        return snapshot.with_names() if snapshot is not None and self._names else snapshot
 
     async def _tick(self) -> None:
         while True:
@@ -167,13 +177,13 @@ class Broadcast:
         if self._snapshot is None:
             return None
         made_at, status, made = self._snapshot
-        latest = self._live.snapshot
+        latest = self._now()
         same = latest is not None and latest.revision == made.revision
         young = time.monotonic() - made_at < SNAPSHOT_SECONDS and made.revision >= self._base
         return made if (same or young) and status == status_data(self._live.status) else None
 
     async def _make_snapshot(self) -> Message:
-        snapshot = self._live.snapshot
+        snapshot = self._now()
         if snapshot is None:
             raise RuntimeError("a stream was opened before the first list")  # the route answers 503 before
         status = status_data(self._live.status)

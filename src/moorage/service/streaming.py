@@ -8,7 +8,7 @@ from starlette.responses import Response
 from moorage.service import stream
 from moorage.service.auth import still_known
 from moorage.service.errors import ApiError
-from moorage.service.routing import READS, MoorageRoute, Running, error_responses
+from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -23,30 +23,30 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
         },
         **error_responses(422),
     },
-    dependencies=[READS],
     summary="Every change as it happens",
 )
 async def follow(
     request: Request,
     parts: Running,
+    person: Reader,
     last_event_id: Annotated[str | None, Header(max_length=200)] = None,
     accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
 ) -> Response:
     parts.snapshot()
-    broadcast = parts.broadcast
-    if len(broadcast.readers) >= broadcast.max_streams:
+    streams = parts.streams
+    if streams.open >= streams.most:
         raise ApiError(
             503,
             "too_many_streams",
-            f"{broadcast.max_streams} streams are open already.",
+            f"{streams.most} streams are open already.",
             hint="Come back in a few seconds, or raise MOORAGE_MAX_STREAMS.",
             headers={"Retry-After": "5"},
         )
     return stream.Reader(
-        broadcast,
+        await streams.of(person),
         last_event_id=last_event_id,
         gzip=takes_gzip(accept_encoding),
-        allowed=lambda: still_known(request, tokens=parts.tokens),
+        allowed=lambda: still_known(request, person, tokens=parts.tokens),
     )
 
 
