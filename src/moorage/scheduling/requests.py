@@ -15,13 +15,11 @@ from msgspec import Raw
 
 from moorage.objects import (
     EMPTY,
-    UNREADABLE,
     CountedContainer,
     CountedPod,
     CountedStatus,
     Pod,
     PodStatus,
-    Unreadable,
     decode,
 )
 from moorage.quantity import NANO, ceil_div
@@ -29,9 +27,7 @@ from moorage.scheduling.aggregate import (
     MAX_OF_SUMS,
     SERVER_VERSION,
     Nanos,
-    Reader,
     Version,
-    add,
     exact_requests,
     is_infeasible,
 )
@@ -44,6 +40,7 @@ _MILLI = 10**6
 _KEPT = 100_000
 # Bytes of JSON beyond which an answer is not kept: whoever may ask must not fill the memory.
 _LONGEST = 4096
+_BETWEEN, _STATUS, _OF_SUMS = b"\0", b"\1", b"\2"
 
 
 class Requests(msgspec.Struct, frozen=True, gc=False):
@@ -55,24 +52,8 @@ class Requests(msgspec.Struct, frozen=True, gc=False):
     scalars: dict[str, int] = {}
 
 
-class _Repeated(msgspec.Struct, gc=False, eq=False):
-    """One container's `resources` as many pods repeat it, and how `allocatedResources` repeats its requests."""
-
-    nanos: Nanos
-    requests: Requests
-    allocated: Raw
-
-
-_repeated: dict[bytes, _Repeated] = {}
-_together: dict[tuple[_Repeated, ...], Requests] = {}
+_plain: dict[bytes, Requests] = {}
 _known: dict[tuple[Any, ...], Requests] = {}
-
-
-class _RawRequests(msgspec.Struct, gc=False):
-    requests: Raw = EMPTY
-
-
-_raw_requests = msgspec.json.Decoder(_RawRequests | None)
 
 
 def effective_requests(pod: dict[str, Any] | Pod | CountedPod, *, server_version: Version = SERVER_VERSION) -> Requests:
@@ -89,17 +70,21 @@ def pod_requests(
 ) -> Requests:
     """As `effective_requests`; a pod that still asks for a place is measured `with_status=False`, by its spec alone."""
     spec, status = pod.spec, pod.status if with_status else None
-    if not spec.init_containers and spec.overhead is EMPTY and spec.resources is EMPTY:
-        plain = _of_repeated(pod, status, server_version=server_version)
-        if plain is not None:
-            return plain
+    of_sums = server_version >= MAX_OF_SUMS
+    plain = _plain_key(pod, status, of_sums=of_sums)
+    if plain is not None:
+        known = _plain.get(plain)
+        if known is None:
+            known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
+            _keep(_plain, plain, known, size=len(plain))
+        return known
     key: list[Any] = [bytes(container.resources) for container in spec.containers or ()]
     for container in spec.init_containers or ():
         key += (container.restart_policy, bytes(container.resources))
     key += (None, bytes(spec.resources), bytes(spec.overhead))
     if status is not None:
         key += (
-            server_version >= MAX_OF_SUMS,
+            of_sums,
             is_infeasible(pod),
             _names(spec.containers),
             _names(spec.init_containers),
@@ -112,76 +97,54 @@ def pod_requests(
     known = _known.get(found := tuple(key))
     if known is None:
         known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
-        if sum(len(part) for part in found if isinstance(part, bytes)) > _LONGEST:
-            return known
-        if len(_known) >= _KEPT:
-            _known.clear()
-        _known[found] = known
+        _keep(_known, found, known, size=sum(len(part) for part in found if isinstance(part, bytes)))
     return known
+
+
+def _keep(kept: dict[Any, Requests], key: Any, requests: Requests, *, size: int) -> None:
+    if size > _LONGEST:
+        return
+    if len(kept) >= _KEPT:
+        kept.clear()
+    kept[key] = requests
 
 
 def _names(containers: Sequence[CountedContainer] | None) -> tuple[str, ...]:
     return tuple([container.name for container in containers or ()])
 
 
-def _of_repeated(
-    pod: Pod | CountedPod, status: PodStatus | CountedStatus | None, *, server_version: Version
-) -> Requests | None:
-    """The answer for most pods: containers only, whose status repeats their spec to the letter. None for any other."""
-    parts: list[_Repeated] = []
-    containers = pod.spec.containers or ()
-    for container in containers:
-        raw = bytes(container.resources)
-        part = _repeated.get(raw) or _repeat(raw, pod)
-        if part is None:
-            return None
-        parts.append(part)
-    if status is not None:
-        if status.resources is not EMPTY:
-            return None
-        told = 0
-        for place, state in enumerate(status.container_statuses or ()):
-            if state.resources is EMPTY:
-                if state.allocated_resources is not EMPTY:
-                    return None
-                continue
-            if place >= len(parts) or containers[place].name != state.name:
-                named = [index for index, container in enumerate(containers) if container.name == state.name]
-                if not named:
-                    continue
-                place = named[0]  # noqa: PLW2901 - the statuses' order is by name, and most often the spec's too
-            if state.resources != containers[place].resources:
-                return None
-            if state.allocated_resources is not EMPTY and state.allocated_resources != parts[place].allocated:
-                return None
-            told += 1
-        if server_version >= MAX_OF_SUMS and told < len(parts) and is_infeasible(pod):
-            return None
-    if len(parts) == 1:
-        return parts[0].requests
-    together = _together.get(found := tuple(parts))
-    if together is None:
-        total: Nanos = {}
-        for part in parts:
-            add(total, part.nanos)
-        if len(_together) >= _KEPT:
-            _together.clear()
-        together = _together[found] = rounded(total)
-    return together
+def _plain_key(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None, *, of_sums: bool) -> bytes | None:
+    """All that the answer depends on for most pods: containers only, whose status repeats their spec to the letter.
 
-
-def _repeat(raw: bytes, pod: Pod | CountedPod) -> _Repeated | None:
-    if len(raw) > _LONGEST:
+    None for any other pod. The parts are put together with bytes that JSON can't have.
+    """
+    spec = pod.spec
+    if spec.init_containers or spec.overhead is not EMPTY or spec.resources is not EMPTY:
         return None
-    try:
-        nanos = Reader(pod).requests(Raw(raw), at="resources")
-        requests = (_raw_requests.decode(raw) if raw else None) or _RawRequests()
-    except (Unreadable, *UNREADABLE):
-        return None  # the long way round tells which field is wrong
-    if len(_repeated) >= _KEPT:
-        _repeated.clear()
-    part = _repeated[raw] = _Repeated(nanos, rounded(nanos), Raw(bytes(requests.requests)))
-    return part
+    containers = spec.containers or ()
+    parts: list[Raw | bytes] = [container.resources for container in containers]
+    if status is None:
+        return _BETWEEN.join(parts)
+    if status.resources is not EMPTY or status.allocated_resources is not EMPTY or status.init_container_statuses:
+        return None
+    states = status.container_statuses or ()
+    if len(states) != len(containers) and (states or of_sums):
+        return None
+    parts.append(_OF_SUMS if of_sums else _STATUS)
+    for container, state in zip(containers, states, strict=False):
+        if state.name != container.name:
+            # The kubelet sorts statuses by name.
+            found = next((other for other in states if other.name == container.name), None)
+            if found is None:
+                return None
+            state = found  # noqa: PLW2901
+        if state.resources == container.resources:
+            parts.append(state.allocated_resources)
+        elif state.resources is EMPTY and not of_sums:
+            parts.append(EMPTY)
+        else:
+            return None
+    return _BETWEEN.join(parts)
 
 
 def rounded(total: Nanos) -> Requests:
