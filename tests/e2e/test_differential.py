@@ -72,6 +72,7 @@ def _play(stage: Stage, served: Service, made: Scene, *, seed: int, journal: Jou
     names = {node["metadata"]["name"] for node in made.nodes}
     until(lambda: set(served.nodes()) == names, within=10, what="the service sees the scene's nodes")
     objects = stage.read()
+    journal.resized += len(made.resized)
     chance = random.Random(seed)
     pods = sorted((ask(chance, made, number=index) for index in range(ASKS_IN_A_SCENE)), key=uses_claims)
     for pod in pods:

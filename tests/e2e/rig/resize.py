@@ -15,11 +15,16 @@ CHANCE = {"cpu": 0.8, "memory": 0.7, "ephemeral-storage": 0.2, "nvidia.com/gpu":
 
 
 class Resize:
-    """An endless, seeded source of pods as they might lie on a node."""
+    """A source of pods as they might lie on a node, and of what kubelets might say of given ones."""
 
-    def __init__(self, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.pick = self.random.choice
+    def __init__(self, chance: random.Random, *, amounts: dict[str, list[str]] | None = None) -> None:
+        self.random = chance
+        self.pick = chance.choice
+        self.of = amounts or AMOUNTS
+
+    def status(self, spec: dict[str, Any]) -> dict[str, Any]:
+        """What the kubelet says of a pod with this spec."""
+        return self._status(spec["containers"], spec.get("initContainers", []))
 
     def pods(self) -> Iterator[dict[str, Any]]:
         number = 0
@@ -30,8 +35,8 @@ class Resize:
     def _may(self, chance: float) -> bool:
         return self.random.random() < chance
 
-    def amounts(self) -> dict[str, str]:
-        return {name: self.pick(AMOUNTS[name]) for name, chance in CHANCE.items() if self._may(chance)}
+    def _amounts(self) -> dict[str, str]:
+        return {name: self.pick(of) for name, of in self.of.items() if self._may(CHANCE[name])}
 
     def _pod(self, name: str) -> dict[str, Any]:
         containers = [self._container(f"c{index}") for index in range(self.pick([1, 1, 2, 3]))]
@@ -47,7 +52,7 @@ class Resize:
         if self._may(0.3):
             spec["overhead"] = {"cpu": self.pick(["250m", "100u"]), "memory": "120Mi"}
         pod = {"metadata": {"name": name, "namespace": "default", "uid": name}, "spec": spec}
-        return {**pod, "status": {"phase": "Running", **self._status(containers, starting)}}
+        return {**pod, "status": {"phase": "Running", **self.status(spec)}}
 
     def _container(self, name: str) -> dict[str, Any]:
         return {"name": name, "image": "x", "resources": self._resources()}
@@ -55,9 +60,9 @@ class Resize:
     def _resources(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         if self._may(0.9):
-            found["requests"] = self.amounts()
+            found["requests"] = self._amounts()
         if self._may(0.2):
-            found["limits"] = self.amounts()
+            found["limits"] = self._amounts()
         return found
 
     def _status(self, containers: list[dict[str, Any]], starting: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,7 +74,7 @@ class Resize:
         if self._may(0.3):
             status["resources"] = self._resources()
         if self._may(0.3):
-            status["allocatedResources"] = self.amounts()
+            status["allocatedResources"] = self._amounts()
         status["conditions"] = [{"type": "Ready", "status": "True"}]
         if self._may(0.4):
             reason = self.pick(["Infeasible", "Infeasible", "Deferred"])
@@ -88,7 +93,7 @@ class Resize:
             if self._may(0.8):
                 state["resources"] = asked if same else self._resources()
             if self._may(0.7):
-                state["allocatedResources"] = asked.get("requests", {}) if same else self.amounts()
+                state["allocatedResources"] = asked.get("requests", {}) if same else self._amounts()
             found.append(state)
         self.random.shuffle(found)
         return found

@@ -8,12 +8,20 @@ import random
 from dataclasses import dataclass, field
 
 from rig.api import Obj
+from rig.resize import Resize
 
 ZONES = ("zone-a", "zone-b", "zone-c")
 NAMESPACES = {"asks": {"team": "asks"}, "others": {"team": "others"}}
 GPU_NAMES = ("nvidia.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb", "amd.com/gpu")
 # Name, value, preemption: an ask must never evict a part of the scene.
 PRIORITIES = (("patient", 5000), ("urgent", 10_000))
+# What pods in the middle of a resize were given, in sizes that decide whether others fit beside them.
+GIVEN = {
+    "cpu": ["100m", "1500m", "3", "7", "40"],
+    "memory": ["500M", "4Gi", "7Gi", "20Gi", "90Gi"],
+    "nvidia.com/gpu": ["1", "2"],
+    "ephemeral-storage": ["1Gi", "60Gi"],
+}
 RUNTIME_OVERHEAD = {"cpu": "250m", "memory": "130Mi"}
 
 
@@ -34,6 +42,7 @@ class Scene:
     terminating: set[str] = field(default_factory=set)
     terminal: dict[str, str] = field(default_factory=dict)
     nominated: dict[str, str] = field(default_factory=dict)
+    resized: dict[str, Obj] = field(default_factory=dict)
 
     def named(self, what: str) -> str:
         return f"s{self.number}-{what}"
@@ -342,6 +351,8 @@ def _pod(made: Scene, chance: random.Random, index: int) -> None:
             "resources": {"requests": {"cpu": "300m", "memory": "200Mi"}},
         }
         spec["initContainers"] = [sidecar, {"name": "first", "image": "none", "resources": {"requests": {"cpu": "2"}}}]
+    if chance.random() < 0.15:
+        spec["resources"] = {"requests": chance.choice([{"cpu": "5", "memory": "7Gi"}, {"memory": "8Gi"}])}
     if chance.random() < 0.2:
         spec["affinity"] = {"podAntiAffinity": _anti(chance)}
     if chance.random() < 0.4:
@@ -371,6 +382,8 @@ def _pod(made: Scene, chance: random.Random, index: int) -> None:
             made.terminating.add(name)
         elif fate < 0.3:
             made.terminal[name] = chance.choice(["Succeeded", "Failed"])
+        if chance.random() < 0.4:
+            made.resized[name] = Resize(chance, amounts=GIVEN).status(spec)
     made.pods.append(pod)
 
 

@@ -65,6 +65,10 @@ class Stage:
     def _pod(self, scene: Scene, pod: Obj) -> None:
         name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
         self.api.create(pod)
+        if name in scene.resized:
+            # No kubelet runs here, so what one would say can be said in its place.
+            change = {"status": {"phase": "Running", **scene.resized[name]}}
+            self.api.patch("Pod", name, change, namespace=namespace, part="status")
         if name in scene.terminal:
             self.api.patch("Pod", name, {"status": {"phase": scene.terminal[name]}}, namespace=namespace, part="status")
         if name in scene.terminating:

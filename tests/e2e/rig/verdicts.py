@@ -107,6 +107,7 @@ class Journal:
     again: int = 0
     refused_by_api: int = 0
     undecided: int = 0
+    resized: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     fits: int = 0
     disagreements: list[str] = field(default_factory=list)
@@ -131,6 +132,7 @@ class Journal:
             ("  agreed only when asked again", self.again),
             ("the service lacked a rule, said so, and was asked with the stored pod", self.undecided),
             ("pods that the API server itself refused, not asked", self.refused_by_api),
+            ("pods on the nodes in the middle of a resize", self.resized),
             ("verdicts on single nodes: fits", self.fits),
             *((f"verdicts: {plugin}", count) for plugin, count in self.refusals.most_common()),
             ("disagreements", len(self.disagreements)),
@@ -145,6 +147,7 @@ class Journal:
             "asked_again": self.again,
             "undecided_by_service": self.undecided,
             "refused_by_api": self.refused_by_api,
+            "resized": self.resized,
             "fitting_nodes": self.fits,
             "refusals": dict(self.refusals.most_common()),
             "disagreements": self.disagreements,
