@@ -44,10 +44,10 @@ def settings() -> str:
 
 def spawner() -> str:
     """Every option of the spawner that KubeSpawner does not have."""
-    from moorage.hub.spawner import MoorageSpawner
+    from moorage.hub.settings import Settings
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for name, trait in MoorageSpawner.class_own_traits(config=True).items():
+        for name, trait in Settings.class_own_traits(config=True).items():
             default = trait.default_value if not isinstance(trait.default_value, type(...)) else ""
             if default in ([], {}) or type(default).__name__ in ("Sentinel", "type"):
                 default = ""

@@ -37,9 +37,9 @@ def test_every_setting_of_the_service_is_documented(pages):
 
 
 def test_every_option_of_the_spawner_is_documented(pages):
-    from moorage.hub.spawner import MoorageSpawner
+    from moorage.hub.settings import Settings
 
-    traits = MoorageSpawner.class_own_traits(config=True)
+    traits = Settings.class_own_traits(config=True)
 
     assert [name for name in traits if f"`c.MoorageSpawner.{name}`" not in pages["hub.md"]] == []
     assert [name for name, trait in traits.items() if not trait.help] == []

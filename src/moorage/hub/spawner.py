@@ -10,7 +10,6 @@ administrator's configuration is changed in place.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -19,15 +18,15 @@ from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from tornado import web
 from traitlets import Any as AnyTrait
-from traitlets import Bool, Dict, Float, Integer, List, TraitError, Unicode, default, validate
+from traitlets import default
 
-from moorage.errors import InvalidQuantity
-from moorage.hub import amounts, form, manifest, options, progress
+from moorage.hub import form, manifest, options, progress
 from moorage.hub.facts import HOSTNAME
 from moorage.hub.handlers import install
 from moorage.hub.offering import NVIDIA, offer_of
 from moorage.hub.options import Choice, Offer, Refusal
 from moorage.hub.refusals import refused, take_back
+from moorage.hub.settings import Settings
 from moorage.hub.state import Refused, hub_state
 
 # The settings of KubeSpawner that a choice sets.
@@ -47,7 +46,7 @@ _TRIED_SECONDS = 15.0
 _FIRST_WORD_SECONDS = 1.0
 
 
-class MoorageSpawner(KubeSpawner):
+class MoorageSpawner(Settings, KubeSpawner):
     """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
     go on working.
     """
@@ -57,89 +56,6 @@ class MoorageSpawner(KubeSpawner):
     # A dictionary to JupyterHub 6. Version 5 hands on and saves whatever JSON was posted, and a stricter trait would
     # make a person's every page fail from then on.
     user_options = AnyTrait({})
-
-    service_url = Unicode(
-        config=True,
-        help="Address of the moorage service. Default: $MOORAGE_SERVICE_URL, otherwise http://moorage:8000.",
-    )
-    service_token = Unicode(
-        config=True, help="Bearer token for the service, if it asks for one. Default: $MOORAGE_SERVICE_TOKEN."
-    )
-    cpu_guarantee_ratio = Float(
-        0.5,
-        min=0,
-        max=1,
-        config=True,
-        help="The part of the chosen CPU that the scheduler reserves; the whole is the limit.",
-    )
-    default_node = Unicode("", config=True, help="The node that the form has selected first; empty is Automatic.")
-    default_cpu = Unicode("", config=True, help="The CPU that the form offers first, for example 2 or 500m.")
-    default_memory = Unicode("", config=True, help="The memory that the form offers first, for example 4Gi.")
-    default_gpu = Integer(
-        -1, config=True, help="The GPUs that the form offers first; -1: what the service says, otherwise 0."
-    )
-    default_image = Unicode("", config=True, help="Name or reference of the image that the form has selected first.")
-    cpu_min = Unicode("100m", config=True, help="The least CPU that may be chosen.")
-    cpu_max = Unicode("", config=True, help="The most CPU that may be chosen; empty: as much as the largest node has.")
-    cpu_step = Unicode("", config=True, help="Only multiples of this much CPU may be chosen; empty: any amount.")
-    cpu_choices: Any = List(config=True, help="Only these amounts of CPU may be chosen, for example ['1', '2', '4'].")
-    memory_min = Unicode("128Mi", config=True, help="The least memory that may be chosen.")
-    memory_max = Unicode(
-        "", config=True, help="The most memory that may be chosen; empty: as much as the largest node has."
-    )
-    memory_step = Unicode("", config=True, help="Only multiples of this much memory may be chosen; empty: any amount.")
-    memory_choices: Any = List(
-        config=True, help="Only these amounts of memory may be chosen, for example ['2Gi', '8Gi']."
-    )
-    gpu_max = Integer(
-        -1,
-        config=True,
-        help="The most GPUs that may be chosen; -1: as many as the largest node has, 0: none are offered.",
-    )
-    gpu_resources = List(
-        Unicode(), config=True, help="The GPU resources that are offered; empty: those that the nodes have."
-    )
-    images = List(
-        Dict(),
-        config=True,
-        help="The offered images, instead of the service's: name, reference, display_name, description, default.",
-    )
-    refuse_too_large = Bool(
-        True,
-        config=True,
-        help="Refuse what no node could give even if it were empty. Switch off where nodes are added on demand.",
-    )
-    dry_run = Bool(
-        True,
-        config=True,
-        help="Let the API server try the pod (dryRun=All) first, so that quota and policies refuse it on the form.",
-    )
-    dry_run_timeout = Float(
-        2.0, min=0.1, config=True, help="How long to wait for that, in seconds; then start without it."
-    )
-
-    @default("service_url")
-    def _service_url_default(self) -> str:
-        return os.environ.get("MOORAGE_SERVICE_URL") or "http://moorage:8000"
-
-    @default("service_token")
-    def _service_token_default(self) -> str:
-        return os.environ.get("MOORAGE_SERVICE_TOKEN", "")
-
-    @validate(
-        "cpu_min", "cpu_max", "cpu_step", "cpu_choices", "memory_min", "memory_max", "memory_step", "memory_choices"
-    )
-    def _check_bound(self, proposal: Any) -> Any:
-        """A bound with a typing error must not become no bound."""
-        name, value = proposal.trait.name, proposal.value
-        read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
-        try:
-            for amount in value if isinstance(value, list) else [value]:
-                if amount != "":
-                    read(amount)
-        except InvalidQuantity as error:
-            raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
-        return value
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
