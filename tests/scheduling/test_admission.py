@@ -399,6 +399,25 @@ def test_a_runtime_class_that_does_not_match_refuses(spec, message):
     assert [refusal.message for refusal in admit(_pod(**spec), runtimeclasses=[KATA]).refusals] == [message]
 
 
+def test_an_overhead_of_ones_own_is_refused_where_the_class_has_none():
+    pod = _pod(runtimeClassName="plain", overhead={"cpu": "1"})
+    [refusal] = admit(pod, runtimeclasses=[decode(RuntimeClass, {"metadata": {"name": "plain"}})]).refusals
+
+    assert refusal.message == "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+
+
+def test_a_limit_range_notes_what_it_filled_in():
+    held = _range(default={"memory": "1Gi", "cpu": "1"}, defaultRequest={"cpu": "500m"})
+    pod = _pod(requests={"cpu": "1"}, initContainers=[{"name": "i"}])
+
+    note = admit(pod, limitranges=[held]).pod["metadata"]["annotations"]["kubernetes.io/limit-ranger"]
+
+    assert note == (
+        "LimitRanger plugin set: memory request for container notebook; cpu, memory limit for container notebook; "
+        "cpu, memory request for init container i; cpu, memory limit for init container i"
+    )
+
+
 def _priority(name: str, value: int, *, default=False) -> PriorityClass:
     return decode(PriorityClass, {"metadata": {"name": name}, "value": value, "globalDefault": default})
 

@@ -1,13 +1,16 @@
 """Who may create what where, and what admission plugins add: namespaces, service accounts, priority and runtime
 classes, limit ranges and quotas.
 
-Source of the sentences: the plugins of that name in kubernetes v1.36 plugin/pkg/admission.
+Whatever decides where a pod fits is `scheduling.admission`'s rule, asked here about what is stored.
+Source of the other sentences: the plugins of that name in kubernetes v1.36 plugin/pkg/admission.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.objects import PriorityClass, RuntimeClass, decode
+from moorage.scheduling.admission import classes
 from moorage.simulator import limitranges, quotas
 from moorage.simulator.resources import BY_PLURAL, NAMESPACES, PODS, Kind
 from moorage.simulator.status import forbidden, not_found
@@ -31,8 +34,7 @@ def mutate(api: Api, kind: Kind, body: Json) -> None:
     _namespace(api, kind, body)
     if kind is PODS:
         _account(api, body)
-        _priority(api, body)
-        _runtime(api, body)
+        _classes(api, body)
         limitranges.fill_in(api, body)
     elif kind.plural == "persistentvolumeclaims":
         _storage_class(api, body)
@@ -40,8 +42,6 @@ def mutate(api: Api, kind: Kind, body: Json) -> None:
 
 def validate(api: Api, kind: Kind, body: Json) -> None:
     """Refuse this new object, which is valid in itself; quotas come last."""
-    if kind is PODS:
-        _overhead(api, body)
     if kind is PODS or kind.plural == "persistentvolumeclaims":
         limitranges.check(api, kind, body)
     if kind.plural in _COUNTED:
@@ -77,59 +77,13 @@ def _account(api: Api, pod: Json) -> None:
         raise forbidden(PODS, pod["metadata"].get("name"), why)
 
 
-def _priority(api: Api, pod: Json) -> None:
-    spec, name = pod["spec"], pod["metadata"].get("name")
-    wanted = spec.get("priorityClassName")
-    if wanted:
-        held = api.find(_PRIORITIES, None, wanted)
-        if held is None:
-            raise forbidden(PODS, name, f"no PriorityClass with name {wanted} was found")
-    else:
-        held = next((found for found in api.all(_PRIORITIES) if found.get("globalDefault")), None)
-        if held is not None:
-            spec["priorityClassName"] = held["metadata"]["name"]
-    value = int(held.get("value", 0)) if held else 0
-    if spec.get("priority") not in (None, 0, value):
-        why = (
-            f"the integer value of priority ({spec['priority']}) must not be provided in pod spec; "
-            f"priority admission controller computed {value} from the given PriorityClass name"
-        )
-        raise forbidden(PODS, name, why)
-    spec["priority"] = value
+def _classes(api: Api, pod: Json) -> None:
+    """The runtime class and the priority class that the pod names, and what they bring."""
+    name = pod["metadata"].get("name")
+    priorities = [decode(PriorityClass, held) for held in api.all(_PRIORITIES)]
+    runtimes = [decode(RuntimeClass, held) for held in api.all(_RUNTIMES)]
+    for refusal in (*classes.apply_priority(pod, priorities), *classes.apply_runtime(pod, runtimes)):
+        raise forbidden(PODS, name, refusal.message)
+    held = api.find(_PRIORITIES, None, pod["spec"].get("priorityClassName") or "")
     if held is not None:
-        spec["preemptionPolicy"] = held.get("preemptionPolicy") or "PreemptLowerPriority"
-
-
-def _runtime(api: Api, pod: Json) -> None:
-    spec, name = pod["spec"], pod["metadata"].get("name")
-    wanted = spec.get("runtimeClassName")
-    if not wanted:
-        return
-    held = api.find(_RUNTIMES, None, wanted)
-    if held is None:
-        raise forbidden(PODS, name, f'pod rejected: RuntimeClass "{wanted}" not found')
-    overhead = (held.get("overhead") or {}).get("podFixed")
-    if overhead:
-        if spec.get("overhead") not in (None, overhead):
-            raise forbidden(PODS, name, "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead")
-        spec["overhead"] = dict(overhead)
-    scheduling = held.get("scheduling") or {}
-    selector, own = scheduling.get("nodeSelector") or {}, spec.get("nodeSelector") or {}
-    for key, value in selector.items():
-        if own.get(key, value) != value:
-            place = f"nodeSelector[{key}]"
-            why = f"conflict: runtimeClass.scheduling.{place} = {value}; pod.spec.{place} = {own[key]}"
-            raise forbidden(PODS, name, f"pod rejected: {why}")
-    if selector:
-        spec["nodeSelector"] = {**own, **selector}
-    for toleration in scheduling.get("tolerations") or ():
-        if toleration not in spec.setdefault("tolerations", []):
-            spec["tolerations"].append(toleration)
-
-
-def _overhead(api: Api, pod: Json) -> None:
-    wanted = pod["spec"].get("runtimeClassName")
-    held = api.find(_RUNTIMES, None, wanted) if wanted else None
-    if pod["spec"].get("overhead") and not ((held or {}).get("overhead") or {}).get("podFixed"):
-        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-        raise forbidden(PODS, pod["metadata"].get("name"), why)
+        pod["spec"]["preemptionPolicy"] = held.get("preemptionPolicy") or "PreemptLowerPriority"

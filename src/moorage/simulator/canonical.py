@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.quantity import NANO, ceil_div, parse_nanos
-from moorage.simulator.amounts import binary_text, decimal_text
+from moorage.scheduling.admission.amounts import binary_text, decimal_text
 
 if TYPE_CHECKING:
     from moorage.simulator.resources import Kind

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.errors import InvalidQuantity
+from moorage.errors import InvalidObject, InvalidQuantity
 from moorage.quantity import parse_nanos
-from moorage.simulator.amounts import sums, text_of
+from moorage.scheduling.admission import defaults
 from moorage.simulator.limitranges import complete
 
 if TYPE_CHECKING:
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
-_WAIT_FOR_NODE = [
-    {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-    for key in ("not-ready", "unreachable")
-]
 
 
 def prepare(kind: Kind, body: Json, *, keep_status: bool) -> Json:
@@ -113,7 +109,6 @@ def _pod(body: Json) -> None:
         ("schedulerName", "default-scheduler"),
         ("securityContext", {}),
         ("enableServiceLinks", True),
-        ("priority", 0),
         ("preemptionPolicy", "PreemptLowerPriority"),
     ):
         if spec.get(field) is None:
@@ -121,24 +116,23 @@ def _pod(body: Json) -> None:
     if not spec.get("serviceAccountName"):
         spec["serviceAccountName"] = spec.get("serviceAccount") or "default"
     spec["serviceAccount"] = spec["serviceAccountName"]
-    tolerations = spec.setdefault("tolerations", None) or []
-    spec["tolerations"] = list(tolerations) + [
-        dict(wanted)
-        for wanted in _WAIT_FOR_NODE
-        if not any(_covers(held, wanted) for held in tolerations if isinstance(held, dict))
-    ]
     for container in [*(spec.get("initContainers") or ()), *(spec.get("containers") or ())]:
         if isinstance(container, dict):
             _container(container)
-    _pod_level(body)
+    _by_rule(body)
     status = body.setdefault("status", {})
     if isinstance(status, dict):
         status.setdefault("phase", "Pending")
         status.setdefault("qosClass", _quality(spec))
 
 
-def _covers(held: Json, wanted: Json) -> bool:
-    return held.get("key") in (wanted["key"], None, "") and held.get("effect") in (wanted["effect"], None, "")
+def _by_rule(pod: Json) -> None:
+    """What decides where the pod fits: amounts, ports of the node, tolerations, selectors."""
+    try:
+        defaults.tolerate_unwell_nodes(pod)
+        defaults.fill_in(pod)
+    except (InvalidObject, AttributeError, TypeError):
+        return  # test data that nobody can read
 
 
 def _container(container: Json) -> None:
@@ -150,34 +144,7 @@ def _container(container: Json) -> None:
     image = str(container.get("image") or "")
     latest = ":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest")
     container.setdefault("imagePullPolicy", "Always" if latest and "@" not in image else "IfNotPresent")
-    for port in container.get("ports") or ():
-        port.setdefault("protocol", "TCP")
-    resources = container.setdefault("resources", {})
-    limits = resources.get("limits") if isinstance(resources, dict) else None
-    if isinstance(limits, dict) and limits:
-        requests = resources.get("requests")
-        # A request that is missing where a limit stands is the limit. The scheduler never defaults, so it happens here.
-        resources["requests"] = {**limits, **(requests if isinstance(requests, dict) else {})}
-
-
-def _pod_level(pod: Json) -> None:
-    """Where the pod itself has limits, requests that it lacks are its containers' sum, or else those limits."""
-    spec = pod["spec"]
-    resources = spec.get("resources")
-    limits = resources.get("limits") if isinstance(resources, dict) else None
-    if not isinstance(limits, dict) or not limits:
-        return
-    requests = dict(resources.get("requests") or {})
-    try:
-        asked = sums({**pod, "spec": {**spec, "overhead": None}}, "requests")
-    except InvalidQuantity:
-        return
-    for name, amount in asked.items():
-        if name in ("cpu", "memory"):
-            requests.setdefault(name, text_of(name, amount))
-    for name, amount in limits.items():
-        requests.setdefault(name, amount)
-    resources["requests"] = requests
+    container.setdefault("resources", {})
 
 
 def _quality(spec: Json) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.quantity import NANO, parse_nanos
+from moorage.scheduling.admission.amounts import requests_of, text_of
 from moorage.scheduling.names import is_extended
-from moorage.simulator.amounts import nanos_of, sums, text_of
 
 Json = dict[str, Any]
 Cause = tuple[str, str, str]
@@ -58,13 +58,12 @@ def pod_causes(pod: Json) -> list[Cause]:
             found += _value(name, amount, place)
     found += _against_limits(resources, "spec.resources")
     found += _pages_alone(resources, "spec.resources")
-    bare = {**pod, "spec": {**spec, "overhead": None}}
-    asked = sums(bare, "requests")
+    asked = requests_of({**pod, "spec": {**spec, "resources": None}}, overhead=False)
     for name, amount in (resources.get("requests") or {}).items():
         if asked.get(name, 0) > parse_nanos(amount):
             why = f"must be greater than or equal to aggregate container requests of {text_of(name, asked[name])}"
             found.append(invalid_value(f"spec.resources.requests[{name}]", str(amount), why))
-    limits = nanos_of(resources.get("limits"))
+    limits = {name: parse_nanos(amount) for name, amount in (resources.get("limits") or {}).items()}
     for index, container in enumerate(spec.get("containers") or ()):
         for name, amount in ((container.get("resources") or {}).get("limits") or {}).items():
             if name in limits and parse_nanos(amount) > limits[name]:

@@ -32,20 +32,24 @@ def nanos_of(amounts: Mapping[str, Any] | None, *, of: Identity, at: str) -> Nan
 
 def text_of(resource: str, nanos: int) -> str:
     """The canonical form: binary suffixes for memory and storage, decimal ones for everything else."""
-    sign, size = ("-" if nanos < 0 else ""), abs(nanos)
-    if size == 0:
-        return "0"
-    if size % NANO == 0 and any(part in resource for part in ("memory", "storage", "hugepages-")):
-        whole = size // NANO
-        for suffix, bits in _BINARY:
-            if whole % (1 << bits) == 0:
-                return f"{sign}{whole >> bits}{suffix}"
-        return f"{sign}{whole}"
+    if nanos % NANO == 0 and any(part in resource for part in ("memory", "storage", "hugepages-")):
+        return binary_text(nanos // NANO)
+    return decimal_text(nanos)
+
+
+def binary_text(units: int) -> str:
+    for suffix, bits in _BINARY:
+        if units and units % (1 << bits) == 0:
+            return f"{units >> bits}{suffix}"
+    return str(units)
+
+
+def decimal_text(nanos: int) -> str:
     for suffix, power in _DECIMAL:
         step = 10 ** (power + 9)
-        if size % step == 0:
-            return f"{sign}{size // step}{suffix}"
-    raise AssertionError("nano-units are whole")
+        if nanos and nanos % step == 0:
+            return f"{nanos // step}{suffix}"
+    return "0"
 
 
 def list_of(amounts: Nanos, names: Iterable[str]) -> str:

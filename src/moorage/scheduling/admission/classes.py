@@ -25,10 +25,7 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
     spec = pod["spec"]
     wanted = spec.get("runtimeClassName")
     if not wanted:
-        if not spec.get("overhead"):
-            return []
-        why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-        return [Refusal(_RUNTIME, "", why, "The pod sets an overhead by itself; only a runtime class may do so.")]
+        return [_own_overhead("")] if spec.get("overhead") else []
     found = next((runtime for runtime in known if runtime.metadata.name == wanted), None)
     if found is None:
         why = f'pod rejected: RuntimeClass "{wanted}" not found'
@@ -41,7 +38,14 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
                 Refusal(_RUNTIME, wanted, why, "The pod's own overhead differs from its runtime class's. Leave it out.")
             ]
         spec["overhead"] = dict(overhead)
+    elif spec.get("overhead"):
+        return [_own_overhead(wanted)]
     return _schedule(spec, found)
+
+
+def _own_overhead(wanted: str) -> Refusal:
+    why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
+    return Refusal(_RUNTIME, wanted, why, "The pod sets an overhead by itself; only a runtime class may do so.")
 
 
 def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:

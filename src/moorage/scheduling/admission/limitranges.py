@@ -21,18 +21,31 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _NANO = 10**9
+_ONE = {"Container": "a container", "PersistentVolumeClaim": "a storage claim"}
 
 
 def fill_in(pod: Json, ranges: Iterable[LimitRange]) -> None:
-    """Give each container the amounts that it lacks; the first LimitRange that has one wins."""
+    """Give each container the amounts that it lacks, and note that; the first LimitRange that has one wins."""
+    told = []
     for held in ranges:
         for item in _items(held):
             if item.type == "Container":
-                limits = {**(item.max or {}), **(item.default or {})}
-                requests = {**(item.min or {}), **limits, **(item.default_request or {})}
-                for container in _containers(pod):
-                    _add(container, "requests", requests)
-                    _add(container, "limits", limits)
+                requests, limits = defaults_of(item)
+                for which, field in (("", "containers"), ("init ", "initContainers")):
+                    for container in pod["spec"].get(field) or ():
+                        name = f"{which}container {container.get('name') or ''}"
+                        told += [f"{added} request for {name}" for added in _add(container, "requests", requests)]
+                        told += [f"{added} limit for {name}" for added in _add(container, "limits", limits)]
+    if told:
+        meta = pod["metadata"] = dict(pod.get("metadata") or {})
+        note = "LimitRanger plugin set: " + "; ".join(told)
+        meta["annotations"] = {**(meta.get("annotations") or {}), "kubernetes.io/limit-ranger": note}
+
+
+def defaults_of(item: LimitRangeItem) -> tuple[Amounts, Amounts]:
+    """What a container that says nothing requests, and its limits: bounds stand in where there is no default."""
+    limits = {**(item.max or {}), **(item.default or {})}
+    return {**(item.min or {}), **limits, **(item.default_request or {})}, limits
 
 
 def check(pod: Json, ranges: Iterable[LimitRange]) -> Iterator[Refusal]:
@@ -52,6 +65,17 @@ def check(pod: Json, ranges: Iterable[LimitRange]) -> Iterator[Refusal]:
                 ).broken()
 
 
+def check_claim(claim: Json, ranges: Iterable[LimitRange]) -> Iterator[Refusal]:
+    """Each bound that a new claim breaks. It has no limits: what it requests is held against both bounds."""
+    who = Identity("PersistentVolumeClaim", (claim.get("metadata") or {}).get("namespace"))
+    resources = (claim.get("spec") or {}).get("resources") or {}
+    requests = nanos_of(resources.get("requests"), of=who, at="spec.resources.requests")
+    for held in ranges:
+        for item in _items(held):
+            if item.type == "PersistentVolumeClaim":
+                yield from _Bounds(held, item, requests, {}).broken_by_request()
+
+
 def _items(held: LimitRange) -> Iterable[LimitRangeItem]:
     return (held.spec.limits if held.spec else None) or ()
 
@@ -60,12 +84,15 @@ def _containers(pod: Json) -> list[Json]:
     return [*(pod["spec"].get("containers") or ()), *(pod["spec"].get("initContainers") or ())]
 
 
-def _add(container: Json, section: str, amounts: Amounts) -> None:
+def _add(container: Json, section: str, amounts: Amounts) -> list[str]:
+    """The names that were missing, put together as the API server does."""
     resources = container.get("resources") or {}
     held = resources.get(section) or {}
     missing = {name: amount for name, amount in amounts.items() if name not in held}
-    if missing:
-        container["resources"] = {**resources, section: {**held, **missing}}
+    if not missing:
+        return []
+    container["resources"] = {**resources, section: {**held, **missing}}
+    return [", ".join(sorted(missing))]
 
 
 class _Bounds:
@@ -74,7 +101,7 @@ class _Bounds:
     def __init__(self, held: LimitRange, item: LimitRangeItem, requests: Nanos, limits: Nanos) -> None:
         self.name, self.item, self.requests, self.limits = held.metadata.name, item, requests, limits
         self.identity = Identity("LimitRange", held.metadata.namespace, held.metadata.name)
-        self.one = "a container" if item.type == "Container" else "a pod"
+        self.one = _ONE.get(item.type, "a pod")
 
     def broken(self) -> Iterator[Refusal]:
         for resource, bound in self._sorted(self.item.min, "min"):
@@ -83,6 +110,12 @@ class _Bounds:
             yield from self._most(resource, bound)
         for resource, bound in self._sorted(self.item.max_limit_request_ratio, "maxLimitRequestRatio"):
             yield from self._ratio(resource, bound)
+
+    def broken_by_request(self) -> Iterator[Refusal]:
+        for resource, bound in self._sorted(self.item.min, "min"):
+            yield from self._least(resource, bound)
+        for resource, bound in self._sorted(self.item.max, "max"):
+            yield from self._most_requested(resource, bound)
 
     def _sorted(self, amounts: Amounts | None, field: str) -> list[tuple[str, int]]:
         return sorted(nanos_of(amounts, of=self.identity, at=f"spec.limits.{field}").items())
@@ -100,6 +133,15 @@ class _Bounds:
             yield self._refusal(resource, f"{start}, but request is {text_of(resource, request)}", text)
         elif limit is not None and limit < bound:
             yield self._refusal(resource, f"{start}, but limit is {text_of(resource, limit)}", text)
+
+    def _most_requested(self, resource: str, bound: int) -> Iterator[Refusal]:
+        start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
+        text = f"This namespace allows at most {_words(resource, bound)} for {self.one}. Ask for less."
+        request = self.requests.get(resource)
+        if request is None:
+            yield self._refusal(resource, f"{start}.  No request is specified", text)
+        elif request > bound:
+            yield self._refusal(resource, f"{start}, but request is {text_of(resource, request)}", text)
 
     def _most(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"

@@ -12,6 +12,7 @@ from moorage.objects import Identity, ScopeRequirement
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of, text_of
 from moorage.scheduling.admission.refusal import Refusal
 from moorage.scheduling.names import is_extended
+from moorage.scheduling.podinfo import TERMINAL
 from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
@@ -39,18 +40,28 @@ def check(pod: Json, quotas: Iterable[ResourceQuota]) -> Iterator[Refusal]:
 
 
 def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
-    name, status = quota.metadata.name, quota.status
-    identity = Identity(KIND, quota.metadata.namespace, name)
-    # What the spec says holds once the quota controller has repeated it in the status, and not before.
-    told = nanos_of(status.hard if status else None, of=identity, at="status.hard")
-    hard = {held: amount for held, amount in told.items() if _is_of_pods(held)}
+    name = quota.metadata.name
+    hard = {held: amount for held, amount in told(quota).items() if _is_of_pods(held)}
     if not hard:
         return
     missing = _unsaid(pod, hard)
     if missing:
         text = "This namespace counts what its pods ask for, so each container must say it: " + missing + "."
         yield Refusal(KIND, name, f"failed quota: {name}: must specify {missing}", text)
-    used = nanos_of(status.used if status else None, of=identity, at="status.used")
+    yield from exceeding(quota, asked, hard=hard)
+
+
+def told(quota: ResourceQuota) -> Nanos:
+    """What the quota allows. Its spec holds once the quota controller has repeated it in the status, and not before."""
+    identity = Identity(KIND, quota.metadata.namespace, quota.metadata.name)
+    return nanos_of(quota.status.hard if quota.status else None, of=identity, at="status.hard")
+
+
+def exceeding(quota: ResourceQuota, asked: Nanos, *, hard: Nanos) -> Iterator[Refusal]:
+    """Whether so much more would be beyond what the quota allows, or nobody knows."""
+    name = quota.metadata.name
+    identity = Identity(KIND, quota.metadata.namespace, name)
+    used = nanos_of(quota.status.used if quota.status else None, of=identity, at="status.used")
     if not used.keys() >= hard.keys():
         message = f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}"
         yield Refusal(KIND, name, message, "The cluster has not yet counted what this namespace uses. Try again soon.")
@@ -87,7 +98,9 @@ def _words(held: str, used: int, hard: int) -> str:
 
 
 def usage(pod: Json) -> Nanos:
-    """What a pod counts, under every name by which a quota may know it."""
+    """What a pod counts, under every name by which a quota may know it; one that has ended is an object and no more."""
+    if (pod.get("status") or {}).get("phase") in TERMINAL:
+        return {"count/pods": _ONE}
     counts: Nanos = {"count/pods": _ONE, "pods": _ONE}
     for name, amount in requests_of(pod).items():
         if name in _COMPUTE or name.startswith("hugepages-"):
