@@ -257,12 +257,8 @@ def test_only_the_nodes_that_are_named_are_answered_for(a_node, a_pod):
 
 
 def test_what_can_not_be_decided_is_said(a_node, a_pod):
-    claims = {"resourceClaims": [{"name": "gpu", "resourceClaimName": "shared"}]}
-    device_class = {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "nvidia.com/gpu"}}
-    cluster = Cluster.from_objects(nodes=[a_node()], deviceclasses=[device_class])
+    cluster = Cluster.from_objects(nodes=[a_node()])
 
-    assert len(cluster.fit(a_pod("ask", spec=claims)).undecided) == 1
-    assert len(cluster.fit(a_pod("ask", gpu=1)).undecided) == 1
     assert len(cluster.fit(a_pod("ask", spec={"schedulerName": "volcano"})).undecided) == 1
     assert len(cluster.fit(a_pod("ask", priority=None, spec={"priorityClassName": "high"})).undecided) == 1
     assert cluster.fit(a_pod("ask", cpu=1)).undecided == ()

@@ -183,6 +183,13 @@ class PodCondition(Part):
     reason: str | None = None
 
 
+class PodClaimStatus(Part):
+    """The claim that was made for an entry of the pod, or that none was needed."""
+
+    name: str = ""
+    resource_claim_name: str | None = None
+
+
 class PodStatus(Part):
     phase: str | None = None
     nominated_node_name: str | None = None
@@ -191,6 +198,7 @@ class PodStatus(Part):
     init_container_statuses: list[ContainerStatus] | None = None
     resources: Raw = EMPTY
     allocated_resources: Raw = EMPTY
+    resource_claim_statuses: list[PodClaimStatus] | None = None
 
 
 class Pod(msgspec.Struct, rename="camel", gc=False, kw_only=True):

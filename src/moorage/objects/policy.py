@@ -79,13 +79,3 @@ class PriorityClass(Object):
     PLURAL: ClassVar[str] = "priorityclasses"
     value: int = 0
     global_default: bool | None = None
-
-
-class DeviceClassSpec(Part):
-    extended_resource_name: str | None = None
-
-
-class DeviceClass(Object):
-    KIND: ClassVar[str] = "DeviceClass"
-    PLURAL: ClassVar[str] = "deviceclasses"
-    spec: DeviceClassSpec | None = None

@@ -16,6 +16,7 @@ class Ask:
     __slots__ = (
         "affinity_terms",
         "anti_affinity_terms",
+        "doubts",
         "info",
         "labels",
         "name",
@@ -38,6 +39,14 @@ class Ask:
         required = affinity.pod_affinity.required if affinity and affinity.pod_affinity else None
         self.affinity_terms: tuple[PodAffinityTerm, ...] = tuple(required or ())
         self.anti_affinity_terms = self.info.extra.anti_affinity
+        # What plugins can't decide about this pod, and on which nodes; on all of them where none is named.
+        self.doubts: dict[str, list[str]] = {}
+
+    def doubt(self, what: str, node: str | None = None) -> None:
+        """Note what can't be decided. It refuses nothing, and is told beside the verdict."""
+        nodes = self.doubts.setdefault(what, [])
+        if node is not None and node not in nodes[-1:]:
+            nodes.append(node)
 
     def unreadable(self, complaint: str) -> Unreadable:
         """The error that names this pod."""

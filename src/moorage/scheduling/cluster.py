@@ -20,12 +20,16 @@ from moorage.objects import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceSlice,
     StorageClass,
     Unreadable,
     VolumeAttachment,
     decode,
 )
 from moorage.scheduling.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.fit import fit
 from moorage.scheduling.nodeinfo import NodeInfo
 from moorage.scheduling.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
@@ -48,6 +52,9 @@ KINDS: tuple[type[Object], ...] = (
     CSIStorageCapacity,
     Namespace,
     VolumeAttachment,
+    ResourceSlice,
+    ResourceClaim,
+    ResourceClaimTemplate,
     DeviceClass,
 )
 
@@ -65,6 +72,7 @@ class Cluster:
         # Nearly every claim has one user, so a set is made only for the second one.
         self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}
+        self.devices = Inventory()
         self._strangers: dict[str, NodeInfo] = {}
         self._objects: dict[type[Object], dict[Key, Any]] = {kind: {} for kind in KINDS}
         self._volumes_of_class: dict[str, dict[str, PersistentVolume]] = {}
@@ -211,18 +219,22 @@ class Cluster:
             name = "/".join(part for part in (identity.namespace, identity.name) if part)
             self.unreadable_objects[identity.kind, name] = error
 
-    def set_object(self, item: Object) -> None:
-        """Add or replace an object of `KINDS`."""
+    def set_object(self, item: Object) -> Iterable[str]:
+        """Add or replace an object of `KINDS`; the names of the nodes that may read differently now."""
         kind, meta = type(item), item.metadata
-        self.remove_object(kind, meta.namespace, meta.name)
+        before = self.remove_object(kind, meta.namespace, meta.name)
         self._objects[kind][meta.namespace or "", meta.name] = item
         if isinstance(item, PersistentVolume):
             self._volumes_of_class.setdefault(class_of(item), {})[meta.name] = item
         elif isinstance(item, VolumeAttachment) and item.spec is not None:
             self._attachments_on.setdefault(item.spec.node_name, {})[meta.name] = item
+        return (*before, *self._named(self.devices.put(item)))
 
-    def remove_object(self, kind: type[Object] | str, namespace: str | None, name: str) -> None:
-        """Take an object away; an unknown one changes nothing. `kind` is the class or its name, as `"Namespace"`."""
+    def remove_object(self, kind: type[Object] | str, namespace: str | None, name: str) -> Iterable[str]:
+        """Take an object away; an unknown one changes nothing. `kind` is the class or its name, as `"Namespace"`.
+
+        Returns the names of the nodes that may read differently now.
+        """
         if isinstance(kind, str):
             kind = next(known for known in KINDS if kind in (known.KIND, known.PLURAL))
         self.unreadable_objects.pop((kind.KIND, "/".join(part for part in (namespace, name) if part)), None)
@@ -231,6 +243,7 @@ class Cluster:
             _discard(self._volumes_of_class, class_of(item), name)
         elif isinstance(item, VolumeAttachment) and item.spec is not None:
             _discard(self._attachments_on, item.spec.node_name, name)
+        return () if item is None else self._named(self.devices.drop(item))
 
     # --- what the plugins ask -----------------------------------------------------------------------------------
 
@@ -253,6 +266,9 @@ class Cluster:
         return any(self.pods[uid].node_name in self.nodes for uid in ((users,) if isinstance(users, str) else users))
 
     # --- inner --------------------------------------------------------------------------------------------------
+
+    def _named(self, nodes: Iterable[str] | None) -> Iterable[str]:
+        return tuple(self.nodes) if nodes is None else nodes
 
     def _place(self, name: str) -> NodeInfo:
         info = self.nodes.get(name) or self._strangers.get(name)

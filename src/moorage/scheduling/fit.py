@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.objects import DeviceClass, Pod
 from moorage.scheduling.ask import Ask
-from moorage.scheduling.filters import PLUGINS, nodeaffinity
+from moorage.scheduling.filters import STEPS, nodeaffinity
 from moorage.scheduling.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
@@ -21,6 +20,7 @@ from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from moorage.objects import Pod
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
@@ -30,24 +30,29 @@ if TYPE_CHECKING:
 class Trial:
     """One pod, prepared to be tried on any node of the cluster as it is now."""
 
-    __slots__ = ("_checks", "_named", "ask", "prefilter", "undecided")
+    __slots__ = ("_checks", "_named", "_undecided", "ask", "prefilter")
 
     def __init__(self, cluster: Cluster, pod: Pod | dict[str, Any]) -> None:
         self.ask = Ask(pod)
         skipped, unchecked = left_out(self.ask, cluster)
-        self.undecided = (*_undecided(self.ask, cluster), *unchecked)
+        self._undecided = (*_undecided(self.ask, cluster), *unchecked)
         self.prefilter: NodeVerdict | None = None
         self._named = nodeaffinity.names(self.ask)
         self._checks: list[tuple[str, Check]] = []
-        for plugin in PLUGINS:
-            if plugin.NAME in skipped:
+        for name, prepare in STEPS:
+            if name in skipped:
                 continue
-            prepared = plugin.prepare(self.ask, cluster)
+            prepared = prepare(self.ask, cluster)
             if isinstance(prepared, NodeVerdict):
                 self.prefilter = prepared
                 return
             if prepared is not None:
-                self._checks.append((plugin.NAME, prepared))
+                self._checks.append((name, prepared))
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """What no answer takes into account so far."""
+        return (*self._undecided, *(_doubtful(what, nodes) for what, nodes in self.ask.doubts.items()))
 
     def on(self, infos: Iterable[NodeInfo], *, without: str | None = None) -> dict[str, NodeVerdict]:
         """The verdict of each of these nodes, as if the plugin `without` were switched off."""
@@ -99,29 +104,28 @@ def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | N
     if trial.prefilter is not None:
         return Verdict(prefilter=trial.prefilter, undecided=trial.undecided)
     infos = cluster.nodes.values() if nodes is None else [cluster.nodes[n] for n in nodes if n in cluster.nodes]
-    return Verdict(nodes=trial.on(infos), undecided=trial.undecided)
+    verdicts = trial.on(infos)
+    return Verdict(nodes=verdicts, undecided=trial.undecided)
+
+
+def _doubtful(what: str, nodes: list[str]) -> str:
+    where = f" on {_some(nodes)}" if nodes else ""
+    return f"Whether the pod gets its devices{where} is for the cluster's own scheduler to say: {what}."
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:
     """What the real scheduler also looks at and this answer can't."""
     told = []
     spec = ask.pod.spec
-    if spec.resource_claims:
-        told.append("The pod claims devices, which only the cluster's own scheduler can match.")
-    for name, amount in ask.info.requests.scalars.items():
-        if amount and any(_names(device_class) == name for device_class in cluster.all(DeviceClass)):
-            told.append(f"{name} may come from a device class, which only the cluster's own scheduler can match.")
     if spec.scheduler_name and spec.scheduler_name != DEFAULT_SCHEDULER:
         told.append(f"The pod is left to another scheduler, {spec.scheduler_name}, which may decide otherwise.")
     if spec.priority is None and spec.priority_class_name:
         told.append(f"The number behind the priority class {spec.priority_class_name} is not known; 0 is assumed.")
     crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
     if crowded:
-        named = ", ".join(crowded[:3]) + (f" and {len(crowded) - 3} more" if len(crowded) > 3 else "")
-        told.append(f"Pods that can't be read run on {named}: there may be less room than told.")
+        told.append(f"Pods that can't be read run on {_some(crowded)}: there may be less room than told.")
     return tuple(told)
-
-
-def _names(device_class: DeviceClass) -> str:
-    own = device_class.spec.extended_resource_name if device_class.spec else None
-    return own or f"deviceclass.resource.kubernetes.io/{device_class.metadata.name}"

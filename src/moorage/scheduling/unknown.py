@@ -12,14 +12,20 @@ from moorage.objects import (
     CSIDriver,
     CSINode,
     CSIStorageCapacity,
+    DeviceClass,
     Namespace,
     Object,
     PersistentVolume,
     PersistentVolumeClaim,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceSlice,
     StorageClass,
     VolumeAttachment,
 )
 from moorage.scheduling import filters
+from moorage.scheduling.devices.inventory import IMPLICIT
+from moorage.scheduling.names import is_extended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,15 +46,16 @@ _NEEDED: dict[str, _Kinds] = {
 _ALSO_READ: _Kinds = frozenset(
     {CSINode, VolumeAttachment, CSIDriver, CSIStorageCapacity, PersistentVolume, StorageClass}
 )
+_DEVICES: _Kinds = frozenset({ResourceSlice, ResourceClaim, DeviceClass})
 
 
 def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...]]:
     """The plugins that can't be asked about this pod, and sentences that say what is undecided for it."""
     unknown = cluster.unknown_kinds
-    if not unknown:
-        return frozenset(), ()
     skipped: set[str] = set()
-    told: list[str] = []
+    told = _devices(ask, cluster, skipped)
+    if not unknown:
+        return frozenset(skipped), tuple(told)
     if any(volume.persistent_volume_claim is not None or volume.ephemeral is not None for volume in ask.volumes):
         skipped.update(name for name, needed in _NEEDED.items() if needed & unknown)
         missing = unknown & (_ALSO_READ | {PersistentVolumeClaim})
@@ -58,6 +65,34 @@ def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...
         skipped.add(filters.interpodaffinity.NAME)
         told.append("The pod's affinity to other pods was not checked: namespaces can't be read here.")
     return frozenset(skipped), tuple(told)
+
+
+def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
+    """What is undecided about the pod's devices. A kind of which one object can't be read is not known either."""
+    claims = ask.pod.spec.resource_claims or ()
+    scalars = [name for name, amount in ask.info.requests.scalars.items() if amount and _may_have_a_class(name)]
+    if not claims and not scalars:
+        return []
+    if cluster.server_version < filters.dynamicresources.SINCE:
+        skipped.add(filters.dynamicresources.NAME)
+        return ["The pod claims devices, which is checked for servers from v1.36 on."] if claims else []
+    needed = _DEVICES
+    if any(claim.resource_claim_template_name is not None for claim in claims):
+        needed |= {ResourceClaimTemplate}
+    broken = {kind for kind, _ in cluster.unreadable_objects}
+    missing = {kind for kind in needed if kind in cluster.unknown_kinds or kind.KIND in broken}
+    if not missing:
+        return []
+    skipped.add(filters.dynamicresources.NAME)
+    if claims or filters.dynamicresources.classes_behind(ask, cluster):
+        return [f"The devices that the pod claims were not checked: {_listed(missing)} can't be read here."]
+    if DeviceClass in missing:
+        return [f"{', '.join(scalars)} may come from a device class: {_listed({DeviceClass})} can't be read here."]
+    return []
+
+
+def _may_have_a_class(name: str) -> bool:
+    return is_extended(name) or name.startswith(IMPLICIT)
 
 
 def _selects_namespaces(ask: Ask) -> bool:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _NO_CLAIM = "The storage claim {claim} does not exist. Create it, or ask for another one."
 _NO_CLASS = "The storage claim names no storage class, and there is none by default. Set one on the claim."
-_DRA = "DynamicResources"
 
 # (plugin, upstream's reason with its variable parts in braces, the sentence)
 TABLE: tuple[tuple[str, str, str], ...] = (
@@ -182,22 +181,80 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         "parsing pod: {problem}",
         "The pod's rules on other pods can't be read: {problem}.",
     ),
-    (_DRA, "cannot allocate all claims", "The devices that the pod claims are not all free on this node."),
-    (_DRA, "resourceclaim not available on the node", "The claimed device is not on this node."),
-    (_DRA, "resourceclaim in use", "The claimed device is in use by other pods."),
-    (_DRA, "cannot fit resource", "The device that the pod asks for is not free on this node."),
     (
-        _DRA,
-        "request {request}: device class {name} does not exist",
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON,
+        "The devices that the pod claims can't be had here: they are held, out of service, or not there.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_INVALID,
+        "What is told of this node's devices contradicts itself. An administrator has to look at their driver.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_ELSEWHERE,
+        "The claimed device is not on this node.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_LEFTOVER,
+        "A claim that an earlier attempt left is being removed; then the scheduler tries again by itself.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NO_CLASS,
         "The pod asks for devices of the class {name}, which does not exist.",
     ),
-    (_DRA, "timed out trying to allocate devices", "The scheduler gave up searching for free devices on this node."),
-    (_DRA, 'resourceclaim "{claim}" not found', "The device claim {claim} does not exist."),
-    (_DRA, "waiting for resource driver", "The driver of the claimed device has not answered yet."),
     (
-        _DRA,
-        "waiting for resource claim controller to create the resourceclaim {claim}",
-        "A device claim is being made.",
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NOTHING_ASKED,
+        "The device claim {claim} asks for devices in a way that this scheduler does not know.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NO_CLAIM,
+        "The device claim {claim} does not exist. Create it, or name another one.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NOT_MADE,
+        "The pod's device claim is still being made. If that takes long, its template does not exist.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NAMELESS,
+        "The pod's entry {name} names neither a device claim nor a template.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_DELETED,
+        "The device claim {claim} is being deleted. Wait until it is gone and make it anew.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        filters.dynamicresources.REASON_NOT_OWNER,
+        "A device claim named {claim} exists already and belongs to something else. Remove it or rename the pod.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        "resourceclaim in use",
+        "The claimed device is in use by other pods.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        "cannot fit resource",
+        "The device that the pod asks for is not free on this node.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        "node {node}: timed out trying to allocate devices",
+        "The scheduler gave up searching for free devices on this node.",
+    ),
+    (
+        filters.dynamicresources.NAME,
+        "resource claim {claim} is in the process of being allocated",
+        "The claimed device is being given to a pod right now.",
     ),
     (
         filters.nodedeclaredfeatures.NAME,

@@ -1,6 +1,6 @@
 // oracle answers, with the scheduler's own code, which nodes a pod fits on.
 //
-// It reads cases as JSON lines (the shape of fit.jsonl: nodes, pods, volumes, ask) on standard input, or with -requests pods
+// It reads cases as JSON lines (the shape of fit.jsonl: nodes, pods, volumes, devices, ask) on standard input, or with -requests pods
 // ({"pod": …}), and writes one answer for each on standard output. All feature gates stand at their defaults.
 package main
 
@@ -13,14 +13,18 @@ import (
 	"log"
 	"os"
 	"sort"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
+	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/dynamic-resource-allocation/deviceclass/extendedresourcecache"
 	"k8s.io/dynamic-resource-allocation/resourceslice/tracker"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -45,6 +49,9 @@ type cluster struct {
 	CSINodes          []*storagev1.CSINode          `json:"csinodes"`
 	Namespaces        []*v1.Namespace               `json:"namespaces"`
 	VolumeAttachments []*storagev1.VolumeAttachment `json:"volumeattachments"`
+	ResourceSlices    []*resourcev1.ResourceSlice   `json:"resourceslices"`
+	ResourceClaims    []*resourcev1.ResourceClaim   `json:"resourceclaims"`
+	DeviceClasses     []*resourcev1.DeviceClass     `json:"deviceclasses"`
 	Ask               *v1.Pod                       `json:"ask"`
 }
 
@@ -115,6 +122,15 @@ func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *c
 	for _, o := range c.VolumeAttachments {
 		objects = append(objects, o)
 	}
+	for _, o := range c.ResourceSlices {
+		objects = append(objects, o)
+	}
+	for _, o := range c.ResourceClaims {
+		objects = append(objects, o)
+	}
+	for _, o := range c.DeviceClasses {
+		objects = append(objects, o)
+	}
 	for _, o := range c.Nodes {
 		objects = append(objects, o)
 	}
@@ -151,13 +167,21 @@ func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *c
 		a.Error = err.Error()
 		return a
 	}
+	devices := dynamicresources.NewDRAManager(ctx, claims, slices, factory)
+	// As the scheduler does: names of resources are looked up in a cache that follows the classes.
+	names := devices.DeviceClassResolver().(*extendedresourcecache.ExtendedResourceCache)
+	followed, err := factory.Resource().V1().DeviceClasses().Informer().AddEventHandler(names)
+	if err != nil {
+		a.Error = err.Error()
+		return a
+	}
 	f, err := frameworkruntime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
 		frameworkruntime.WithClientSet(client),
 		frameworkruntime.WithInformerFactory(factory),
 		frameworkruntime.WithSnapshotSharedLister(snapshot),
 		frameworkruntime.WithSharedCSIManager(nodevolumelimits.NewCSIManager(factory.Storage().V1().CSINodes().Lister())),
 		frameworkruntime.WithPodNominator(nominated),
-		frameworkruntime.WithSharedDRAManager(dynamicresources.NewDRAManager(ctx, claims, slices, factory)),
+		frameworkruntime.WithSharedDRAManager(devices),
 	)
 	if err != nil {
 		a.Error = err.Error()
@@ -165,6 +189,10 @@ func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *c
 	}
 	factory.Start(ctx.Done())
 	factory.WaitForCacheSync(ctx.Done())
+	held := claims.AddEventHandler(cache.ResourceEventHandlerFuncs{})
+	for !followed.HasSynced() || !held.HasSynced() {
+		time.Sleep(100 * time.Microsecond)
+	}
 
 	for _, p := range f.PreEnqueuePlugins() {
 		if s := p.PreEnqueue(ctx, c.Ask); !s.IsSuccess() {

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from moorage.scheduling.filters import (
+    dynamicresources,
     interpodaffinity,
     nodeaffinity,
     nodedeclaredfeatures,
@@ -61,5 +62,12 @@ PLUGINS: tuple[Plugin, ...] = (
     volumezone,
     podtopologyspread,
     interpodaffinity,
+    dynamicresources,
     nodedeclaredfeatures,
+)
+# What keeps a pod out of the scheduler's queue comes before all that is asked of nodes.
+STEPS: tuple[tuple[str, Callable[[Ask, Cluster], Prepared]], ...] = (
+    (schedulinggates.NAME, schedulinggates.prepare),
+    (dynamicresources.NAME, dynamicresources.enqueue),
+    *((plugin.NAME, plugin.prepare) for plugin in PLUGINS[1:]),
 )

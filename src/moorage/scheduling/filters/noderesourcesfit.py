@@ -1,9 +1,11 @@
 """NodeResourcesFit: what the pod asks must be free on the node.
 
 Free is allocatable minus the sum of the pods' effective requests, and may be negative; what is not asked is not looked
-at. All resources that are short are told together, and so is by how much.
+at. All resources that are short are told together, and so is by how much. A name that a device class stands behind is
+left to DynamicResources on nodes where no device plugin offers it.
 
-Source: kubernetes v1.36 pkg/scheduler/framework/plugins/noderesources/fit.go (fitsRequest)
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/noderesources/fit.go (fitsRequest,
+shouldDelegateResourceToDRA)
 """
 
 from __future__ import annotations
@@ -11,10 +13,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from moorage.scheduling.filters import dynamicresources
 from moorage.scheduling.verdict import NodeVerdict, Shortage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
@@ -29,7 +32,8 @@ REASON = "Insufficient {resource}"
 _LONGEST = 4096
 
 
-def prepare(ask: Ask, _: Cluster) -> Check:
+def prepare(ask: Ask, cluster: Cluster) -> Check:
+    delegated = dynamicresources.classes_behind(ask, cluster)
     requests = ask.info.requests
     cpu, memory, storage = requests.cpu_milli, requests.memory, requests.ephemeral_storage
     scalars = tuple((name, amount) for name, amount in requests.scalars.items() if amount)
@@ -49,12 +53,14 @@ def prepare(ask: Ask, _: Cluster) -> Check:
                     break
             else:
                 return None
-        return _refuse(requests, scalars, node)
+        return _refuse(requests, scalars, node, delegated)
 
     return check
 
 
-def _refuse(requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeInfo) -> NodeVerdict:
+def _refuse(
+    requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeInfo, delegated: Container[str]
+) -> NodeVerdict | None:
     """Every resource of which the node has too little. Unresolvable: it would have too little if it were empty."""
     allocatable, requested = node.allocatable, node.requested
     short: list[Shortage] = []
@@ -75,10 +81,14 @@ def _refuse(requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeIn
         unresolvable = unresolvable or asked > there
     for name, asked in scalars:
         there = allocatable.scalars.get(name, 0)
+        if there <= 0 and name in delegated:
+            continue
         free = there - requested.scalars.get(name, 0)
         if asked > free:
             short.append(Shortage(name, asked, free, there))
             unresolvable = unresolvable or asked > there
+    if not short:
+        return None
     names = [shortage.resource for shortage in short]
     reasons = _remembered(*names) if sum(map(len, names)) <= _LONGEST else _reasons(*names)
     return NodeVerdict(False, NAME, reasons, unresolvable, tuple(short))

@@ -1,0 +1,233 @@
+"""Whether claims can be met from the pools of one node: an exact answer, or a `Doubt`.
+
+Requests may compete for the same devices, so that taking the first that fits is not enough: devices are matched to
+requests with augmenting paths, which finds a way wherever there is one. Upstream tries all ways one after the other
+and answers the same.
+
+Source: kubernetes v1.36 dynamic-resource-allocation structured/internal/incubating/allocator_incubating.go (Allocate)
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from moorage.scheduling.devices.cel import matches
+from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.wanted import MOST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from moorage.objects import DeviceTaint, DeviceToleration
+    from moorage.scheduling.devices.inventory import DeviceId, Inventory
+    from moorage.scheduling.devices.pools import Offer, Pool
+    from moorage.scheduling.devices.wanted import Claim, Request
+
+_KEEPS_OUT = ("NoSchedule", "NoExecute")
+# Ways to choose among alternatives and values beyond which nobody waits for an answer.
+_MOST_WAYS = 256
+
+
+def can_allocate(claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inventory) -> bool:
+    """Whether all claims can be met at once. Raises `Doubt` where only the scheduler can tell."""
+    allocation = _Allocation(pools, inventory)
+    choices = [ways for claim in claims for ways in claim.requests]
+    if any(way.wants_all for ways in choices for way in ways):
+        allocation.needs_whole_pools()
+    if prod(len(ways) for ways in choices) > _MOST_WAYS:
+        raise Doubt("it leaves more choices open than are tried here")
+    # One after the other, as upstream: where a request has too few devices, nobody looks at those after it.
+    if any(not any(allocation.has_enough(way) for way in ways) for ways in choices):
+        return False
+    chosen = [list(ways) for ways in product(*choices)]
+    if not any(allocation.is_possible(claims, ways) for ways in chosen):
+        return False
+    # What devices that depend on others can still give is not followed; often it is not needed.
+    if not allocation.coupled or any(allocation.is_possible(claims, ways, plain=True) for ways in chosen):
+        return True
+    raise Doubt("devices that share capacity or counters with others would be given")
+
+
+def selected(request: Request, pools: Iterable[Pool]) -> list[Offer]:
+    """The devices that a request selects, free or not, of pools that can be given from."""
+    return [
+        offer
+        for pool in pools
+        if pool.is_complete and pool.is_valid
+        for offer in pool.offers
+        if _is_selected(offer, request)
+    ]
+
+
+def is_tolerated(taints: Iterable[DeviceTaint] | None, tolerations: Sequence[DeviceToleration]) -> bool:
+    return all(
+        taint.effect not in _KEEPS_OUT or any(_tolerates(one, taint) for one in tolerations) for taint in taints or ()
+    )
+
+
+def is_plain(offer: Offer, inventory: Inventory) -> bool:
+    """Whether a device is given whole, to one claim, whatever happens to others."""
+    body = offer.body
+    return not (
+        body.allow_multiple_allocations
+        or body.consumes_counters
+        or offer.identity in inventory.shared
+        or any(amount.request_policy is not None for amount in (body.capacity or {}).values())
+    )
+
+
+def _is_selected(offer: Offer, request: Request) -> bool:
+    return all(matches(expression, offer.facts) for expression in request.expressions)
+
+
+def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    if toleration.operator == "Exists":
+        return True
+    return (toleration.operator or "Equal") == "Equal" and (toleration.value or "") == (taint.value or "")
+
+
+class _Allocation:
+    """The pools of one node, and which of their devices each request could have."""
+
+    def __init__(self, pools: Sequence[Pool], inventory: Inventory) -> None:
+        self._pools, self._inventory = pools, inventory
+        self._candidates: dict[int, list[Offer] | None] = {}
+        # Devices that are given in parts, or that take from what others have.
+        self.coupled: set[DeviceId] = set()
+
+    def needs_whole_pools(self) -> None:
+        for pool in self._pools:
+            if not pool.is_complete or not pool.is_valid:
+                state = "being updated" if not pool.is_complete else "inconsistent"
+                raise Doubt(f"it asks for all devices, and the pool {pool.name} of {pool.driver} is {state}")
+
+    def has_enough(self, request: Request) -> bool:
+        offers = self.candidates(request)
+        return offers is not None and len(offers) >= max(request.count, 1)
+
+    def candidates(self, request: Request) -> list[Offer] | None:
+        """What a request could have; None where it wants all of a kind and one of them is not to be had."""
+        if id(request) not in self._candidates:
+            self._candidates[id(request)] = self._look_for(request)
+        return self._candidates[id(request)]
+
+    def _look_for(self, request: Request) -> list[Offer] | None:
+        found: list[Offer] = []
+        taken = self._inventory.taken
+        is_lost = False
+        for pool in self._pools:
+            for offer in pool.offers if pool.is_complete and pool.is_valid else ():
+                is_free = offer.identity not in taken
+                if not (is_free or request.wants_all) or not _is_selected(offer, request):
+                    continue
+                if is_free and is_tolerated(offer.body.taints, request.tolerations):
+                    if not is_plain(offer, self._inventory):
+                        self.coupled.add(offer.identity)
+                    found.append(offer)
+                else:
+                    is_lost = True
+        if not request.wants_all:
+            return found
+        if len(found) > MOST:
+            raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
+        return None if is_lost else found
+
+    def is_possible(self, claims: Sequence[Claim], chosen: list[Request], *, plain: bool = False) -> bool:
+        """Whether the claims can be met with this way for each request; `plain`: by devices that stand alone."""
+        start = 0
+        choices: list[list[dict[int, tuple[str, Any]]]] = []
+        counts: list[int] = []
+        for claim in claims:
+            places = range(start, start + len(claim.requests))
+            start = places.stop
+            if not all(self.has_enough(chosen[place]) for place in places):
+                return False
+            counts += [self._count(chosen[place]) for place in places]
+            if sum(counts[place] for place in places) > MOST:
+                return False
+            for attribute, names in claim.constraints:
+                tied = [place for place in places if not names or _is_named(chosen[place].name, names)]
+                choices.append(
+                    [dict.fromkeys(tied, (attribute, value)) for value in self._values(tied, chosen, attribute)]
+                )
+        if prod(len(values) for values in choices) > _MOST_WAYS:
+            raise Doubt("it ties devices together in more ways than are tried here")
+        barred = self.coupled if plain else set()
+        return any(self._matches(chosen, counts, ties, barred) for ties in product(*choices))
+
+    def _count(self, request: Request) -> int:
+        return len(self.candidates(request) or ()) if request.wants_all else request.count
+
+    def _values(self, tied: Sequence[int], chosen: list[Request], attribute: str) -> Iterator[Any]:
+        """The values that all tied requests can have in common: those of the first. Nothing tied, nothing asked."""
+        if not tied:
+            yield None
+            return
+        offers = self.candidates(chosen[tied[0]]) or ()
+        yield from {value for offer in offers if (value := _attribute(offer, attribute)) is not None}
+
+    def _matches(
+        self,
+        chosen: list[Request],
+        counts: list[int],
+        ties: Sequence[dict[int, tuple[str, Any]]],
+        barred: set[DeviceId],
+    ) -> bool:
+        possible: list[list[DeviceId]] = []
+        for place, request in enumerate(chosen):
+            own = [tie[place] for tie in ties if place in tie]
+            possible.append(
+                [
+                    offer.identity
+                    for offer in self.candidates(request) or ()
+                    if offer.identity not in barred and all(_attribute(offer, name) == value for name, value in own)
+                ]
+            )
+        return _match(possible, counts)
+
+
+def _is_named(name: str, names: frozenset[str]) -> bool:
+    return name in names or name.partition("/")[0] in names
+
+
+def _attribute(offer: Offer, name: str) -> tuple[str, Any] | None:
+    """A device's attribute with its kind; its own domain need not be written."""
+    attributes = offer.body.attributes or {}
+    domain, _, own = name.partition("/")
+    found = attributes.get(name) or (attributes.get(own) if domain == offer.identity[0] else None)
+    if found is None:
+        return None
+    for kind, value in (
+        ("text", found.string),
+        ("number", found.number),
+        ("flag", found.flag),
+        ("version", found.version),
+    ):
+        if value is not None:
+            return kind, value
+    return None
+
+
+def _match(possible: Sequence[Sequence[DeviceId]], counts: Sequence[int]) -> bool:
+    """Whether each place can have so many devices of its own of those that are possible for it."""
+    holder: dict[DeviceId, int] = {}
+
+    def give(place: int, seen: set[int]) -> bool:
+        seen.add(place)
+        for device in possible[place]:
+            if device not in holder:
+                holder[device] = place
+                return True
+        for device in possible[place]:
+            if holder[device] not in seen and give(holder[device], seen):
+                holder[device] = place
+                return True
+        return False
+
+    return all(give(place, set()) for place, count in enumerate(counts) for _ in range(count))

@@ -1,0 +1,224 @@
+"""DynamicResources: the devices that a pod claims must be, or be able to become, its own on the node.
+
+A claim that has been met binds the pod to the nodes that its devices are on. One that has not is tried on each node,
+with all others of the pod at once. A plain request such as `nvidia.com/gpu: 1` is a claim too where a device class
+stands behind the name and no device plugin offers it on the node. What can't be told with certainty refuses nothing,
+and is said to be undecided.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/dynamicresources/dynamicresources.go,
+extendeddynamicresources.go and dynamic-resource-allocation resourceclaim/resourceclaim.go
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
+from moorage.scheduling.devices.allocation import can_allocate
+from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.inventory import results_of
+from moorage.scheduling.devices.pools import pools_of, terms_of
+from moorage.scheduling.devices.wanted import claim_for_names, claim_of, ways_of
+from moorage.scheduling.verdict import NodeVerdict, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from moorage.objects import PodResourceClaim, ResourceClaimSpec
+    from moorage.scheduling.ask import Ask
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.devices.wanted import Claim
+    from moorage.scheduling.filters import Prepared
+    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.podinfo import PodInfo
+
+NAME = "DynamicResources"
+REASON = "cannot allocate all claims"
+REASON_INVALID = "invalid resource pools were encountered"
+REASON_ELSEWHERE = "resourceclaim not available on the node"
+REASON_LEFTOVER = "cannot schedule extended resource claim"
+REASON_NO_CLASS = "request {request}: device class {name} does not exist"
+REASON_NOTHING_ASKED = "resource claim {namespace}/{claim}, request {request}: unknown request type"
+REASON_NO_CLAIM = 'could not find ResourceClaim "{namespace}/{claim}"'
+REASON_NOT_MADE = 'pod "{namespace}/{pod}": ResourceClaim not created yet'
+REASON_NAMELESS = 'pod "{namespace}/{pod}", spec.resourceClaim "{name}": none of the supported fields are set'
+REASON_DELETED = 'resourceclaim "{claim}" is being deleted'
+REASON_NOT_OWNER = "ResourceClaim {namespace}/{claim} was not created for Pod {namespace}/{pod} (Pod is not owner)"
+SINCE = (1, 36)
+_LEFTOVER = "resource.kubernetes.io/extended-resource-claim"
+
+
+def enqueue(ask: Ask, cluster: Cluster) -> NodeVerdict | None:
+    """Why the pod is not even looked at: a claim of it is missing. Upstream's PreEnqueue."""
+    for claim in ask.pod.spec.resource_claims or ():
+        found = _find(claim, ask, cluster)
+        if isinstance(found, NodeVerdict):
+            return found
+    return None
+
+
+def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+    names = classes_behind(ask, cluster)
+    if not ask.pod.spec.resource_claims and not names:
+        return None
+    met: list[ResourceClaim] = []
+    unmet: list[ResourceClaim | ResourceClaimTemplate] = []
+    for entry in ask.pod.spec.resource_claims or ():
+        claim = _find(entry, ask, cluster)
+        if isinstance(claim, ResourceClaim) and claim.allocation is not None:
+            met.append(claim)
+        elif isinstance(claim, ResourceClaim | ResourceClaimTemplate):
+            unmet.append(claim)
+    for claim in unmet:
+        wrong = _wrong(claim, ask, cluster)
+        if wrong is not None:
+            return refuse(NAME, wrong, unresolvable=True)
+    if not (met or unmet or names):
+        return None
+    if any(one.binding_conditions for claim in met for one in results_of(claim)):
+        ask.doubt("its devices are still being made ready")
+        return None
+    try:
+        wanted = [claim_of(_spec(claim), _class_named(cluster)) for claim in unmet]
+    except Doubt as doubt:
+        ask.doubt(doubt.message)
+        return None
+    trial = _Trial(ask, cluster, names, met, wanted)
+
+    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+        try:
+            reason = trial.reason(node)
+        except Doubt as doubt:
+            ask.doubt(doubt.message, node.name)
+            return None
+        return None if reason is None else refuse(NAME, reason, unresolvable=True)
+
+    return check
+
+
+def classes_behind(ask: Ask, cluster: Cluster) -> dict[str, DeviceClass]:
+    """The classes behind the plain resource names that the pod asks for."""
+    if cluster.server_version < SINCE:
+        return {}
+    asked = (name for name, amount in ask.info.requests.scalars.items() if amount)
+    return {name: found for name in asked if (found := cluster.devices.class_behind(name)) is not None}
+
+
+class _Trial:
+    """One pod's claims, to be tried on any node."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        cluster: Cluster,
+        names: dict[str, DeviceClass],
+        met: list[ResourceClaim],
+        wanted: list[Claim],
+    ) -> None:
+        self._ask, self._cluster, self._names, self._wanted = ask, cluster, names, wanted
+        places = [claim.allocation.node_selector for claim in met if claim.allocation is not None]
+        self._places = [terms_of(place) for place in places if place is not None]
+        self._has_claims = bool(met or wanted)
+        self._leftover = bool(names) and _has_leftover(ask, cluster)
+        self._by_names: dict[frozenset[str], Claim] = {}
+
+    def reason(self, node: NodeInfo) -> str | None:
+        """Why this node can't have the pod."""
+        scalars = node.allocatable.scalars
+        names = frozenset(name for name in self._names if not scalars.get(name))
+        if self._leftover:
+            return REASON_LEFTOVER
+        if not self._has_claims and not names:
+            return None
+        wanted = [*self._wanted, self._claim_for(names)] if names else self._wanted
+        if wanted:
+            pools = pools_of(self._cluster.devices, node.name, node.labels)
+            if not can_allocate(wanted, pools, self._cluster.devices):
+                return REASON if all(pool.is_valid for pool in pools) else REASON_INVALID
+        if not all(place.matches(node.labels, node.name) for place in self._places):
+            return REASON_ELSEWHERE
+        return None
+
+    def _claim_for(self, names: frozenset[str]) -> Claim:
+        claim = self._by_names.get(names)
+        if claim is None:
+            behind = {name: self._names[name] for name in names}
+            claim = self._by_names[names] = claim_for_names(self._ask.pod, behind)
+        return claim
+
+
+def _find(
+    claim: PodResourceClaim, ask: Ask, cluster: Cluster
+) -> ResourceClaim | ResourceClaimTemplate | NodeVerdict | None:
+    """The claim behind an entry of the pod; None where the pod runs without it, a refusal where it is missing."""
+    about = {"namespace": ask.namespace, "pod": ask.name, "name": claim.name}
+    name, is_own = claim.resource_claim_name, False
+    if name is None:
+        if claim.resource_claim_template_name is None:
+            return _refused(REASON_NAMELESS, **about)
+        made = {one.name: one for one in (ask.pod.status.resource_claim_statuses if ask.pod.status else None) or ()}
+        if claim.name not in made:
+            return _planned(claim.resource_claim_template_name, ask, cluster) or _refused(REASON_NOT_MADE, **about)
+        name, is_own = made[claim.name].resource_claim_name, True
+        if name is None:
+            return None
+    found = cluster.get(ResourceClaim, name, namespace=ask.namespace)
+    if found is None:
+        return _refused(REASON_NO_CLAIM, claim=name, **about)
+    if found.metadata.deletion_timestamp is not None:
+        return _refused(REASON_DELETED, claim=name)
+    owners = [one for one in found.metadata.owner_references or () if one.controller]
+    if is_own and (not owners or owners[0].uid != (ask.pod.metadata.uid or "")):
+        return _refused(REASON_NOT_OWNER, claim=name, **about)
+    return found
+
+
+def _planned(template: str, ask: Ask, cluster: Cluster) -> ResourceClaimTemplate | None:
+    """The claim that will be made for a pod that is not there yet: as its template says."""
+    if ask.pod.metadata.uid:
+        return None
+    return cluster.get(ResourceClaimTemplate, template, namespace=ask.namespace)
+
+
+def _refused(reason: str, **about: str) -> NodeVerdict:
+    return refuse(NAME, reason.format(**about), unresolvable=True)
+
+
+def _spec(claim: ResourceClaim | ResourceClaimTemplate) -> ResourceClaimSpec:
+    return claim.spec if isinstance(claim, ResourceClaim) else claim.spec.spec
+
+
+def _wrong(claim: ResourceClaim | ResourceClaimTemplate, ask: Ask, cluster: Cluster) -> str | None:
+    """Why no node can meet a claim."""
+    for request in _spec(claim).devices.requests or ():
+        ways = ways_of(request)
+        if not ways:
+            about = {"namespace": ask.namespace, "claim": claim.metadata.name, "request": request.name}
+            return REASON_NOTHING_ASKED.format(**about)
+        for name, way in ways:
+            if cluster.devices.class_named(way.device_class_name) is None:
+                return REASON_NO_CLASS.format(request=name, name=way.device_class_name)
+    return None
+
+
+def _class_named(cluster: Cluster) -> Callable[[str], DeviceClass]:
+    def named(name: str) -> DeviceClass:
+        found = cluster.devices.class_named(name)
+        if found is None:
+            raise Doubt(f"the device class {name} is not known")
+        return found
+
+    return named
+
+
+def _has_leftover(ask: Ask, cluster: Cluster) -> bool:
+    """Whether an earlier attempt has left its claim for the pod's plain requests; upstream removes it first."""
+    uid = ask.pod.metadata.uid
+    return bool(uid) and any(
+        (claim.metadata.annotations or {}).get(_LEFTOVER) == "true"
+        and claim.spec.devices.requests is not None
+        and any(
+            one.controller and one.name == ask.name and one.uid == uid for one in claim.metadata.owner_references or ()
+        )
+        for claim in cluster.all(ResourceClaim)
+    )

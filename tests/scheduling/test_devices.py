@@ -1,0 +1,420 @@
+"""Devices of Dynamic Resource Allocation: claims, and plain names behind which a device class stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moorage import Cluster
+from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
+
+DRIVER = "gpu.example.com"
+PLUGIN = "DynamicResources"
+NONE_LEFT = "cannot allocate all claims"
+
+
+def device(name: str, *, memory: str = "80Gi", **attributes: Any) -> dict:
+    known = {"type": "gpu", **attributes}
+    kinds = {str: "string", int: "int", bool: "bool"}
+    return {
+        "name": name,
+        "attributes": {key: {kinds[type(value)]: value} for key, value in known.items()},
+        "capacity": {"memory": {"value": memory}},
+    }
+
+
+def devices_of(node: str, *found: dict, generation: int = 1, count: int = 1, part: int = 0, **where: Any) -> dict:
+    """A slice of a pool that has the node's name."""
+    return {
+        "metadata": {"name": f"{node}-{generation}-{part}"},
+        "spec": {
+            "driver": DRIVER,
+            "pool": {"name": node, "generation": generation, "resourceSliceCount": count},
+            "devices": list(found),
+            **(where or {"nodeName": node}),
+        },
+    }
+
+
+def device_class(name: str = "gpu", *expressions: str, resource: str | None = None) -> dict:
+    selectors = [{"cel": {"expression": one}} for one in expressions or (f"device.driver == '{DRIVER}'",)]
+    return {
+        "metadata": {"name": name},
+        "spec": {"selectors": selectors, **({"extendedResourceName": resource} if resource else {})},
+    }
+
+
+def request(name: str = "r", **asked: Any) -> dict:
+    return {"name": name, "exactly": {"deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 1, **asked}}
+
+
+def where(*expressions: str) -> list[dict]:
+    return [{"cel": {"expression": one}} for one in expressions]
+
+
+def claim(name: str = "mine", *requests: dict, takes: tuple[str, ...] = (), on: str | None = None, **more: Any) -> dict:
+    """A claim; `takes` names devices of the pool `on` that it has been given."""
+    body: dict[str, Any] = {
+        "metadata": {"name": name, "namespace": "default", "uid": f"uid-{name}"},
+        "spec": {"devices": {"requests": list(requests) or [request()], **more}},
+    }
+    if on is not None:
+        given = [{"request": "r", "driver": DRIVER, "pool": on, "device": one} for one in takes]
+        here = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [on]}]}
+        body["status"] = {
+            "allocation": {"devices": {"results": given}, "nodeSelector": {"nodeSelectorTerms": [here]}},
+        }
+    return body
+
+
+MINE = {"resourceClaims": [{"name": "card", "resourceClaimName": "mine"}]}
+TWO_CARDS = (device("d0", model="a100", index=0), device("d1", model="t4", index=1, memory="16Gi"))
+
+
+@pytest.fixture
+def a_cluster(a_node):
+    """`a_cluster(claims, slices=…, classes=…)`: two nodes, the first of which has two cards."""
+
+    def make(*claims: dict, slices=None, classes=None, pods=(), nodes=None, **more: Any) -> Cluster:
+        return Cluster.from_objects(
+            nodes=nodes or [a_node("n1"), a_node("n2")],
+            pods=pods,
+            resourceslices=[devices_of("n1", *TWO_CARDS)] if slices is None else slices,
+            resourceclaims=claims,
+            deviceclasses=[device_class()] if classes is None else classes,
+            **more,
+        )
+
+    return make
+
+
+def refusals(verdict) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+    return {name: (node.plugin, node.reasons) for name, node in verdict.nodes.items() if not node.fits}
+
+
+def test_a_claim_is_met_where_a_device_is_free(a_cluster, a_pod):
+    verdict = a_cluster(claim()).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1"]
+    assert refusals(verdict) == {"n2": (PLUGIN, (NONE_LEFT,))}
+    assert verdict.nodes["n2"].unresolvable
+    assert verdict.undecided == ()
+
+
+def test_what_other_claims_hold_is_not_free_and_admin_access_holds_nothing(a_cluster, a_pod):
+    both = claim("theirs", takes=("d0", "d1"), on="n1")
+    watching = claim("admin", takes=("d0", "d1"), on="n1")
+    for one in watching["status"]["allocation"]["devices"]["results"]:
+        one["adminAccess"] = True
+
+    assert a_cluster(claim(), both).fit(a_pod("ask", spec=MINE)).fitting == []
+    assert a_cluster(claim(), watching).fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+def test_a_claim_that_goes_gives_its_device_back(a_cluster, a_pod):
+    cluster = a_cluster(claim(), claim("theirs", takes=("d0", "d1"), on="n1"))
+
+    touched = cluster.remove_object(ResourceClaim, "default", "theirs")
+
+    assert set(touched) == {"n1"}
+    assert cluster.fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+def test_a_claim_that_has_been_met_binds_the_pod_to_its_devices(a_cluster, a_pod):
+    verdict = a_cluster(claim(takes=("d0",), on="n1")).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1"]
+    assert refusals(verdict) == {"n2": (PLUGIN, ("resourceclaim not available on the node",))}
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ({}, 'could not find ResourceClaim "default/mine"'),
+        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, 'resourceclaim "mine" is being deleted'),
+        ({"request": {"deviceClassName": "gone"}}, "request r: device class gone does not exist"),
+        ({"request": None}, "resource claim default/mine, request r: unknown request type"),
+    ],
+)
+def test_a_claim_that_can_not_be_met_anywhere_is_refused_at_once(a_cluster, a_pod, broken, reason):
+    mine = claim()
+    mine["metadata"] |= broken.get("metadata", {})
+    if "request" in broken:
+        mine["spec"]["devices"]["requests"] = [request(**broken["request"]) if broken["request"] else {"name": "r"}]
+
+    verdict = a_cluster(*([mine] if broken else [])).fit(a_pod("ask", spec=MINE))
+
+    assert (verdict.prefilter.plugin, verdict.prefilter.reasons) == (PLUGIN, (reason,))
+    assert verdict.prefilter.unresolvable
+
+
+FROM_TEMPLATE = {"resourceClaims": [{"name": "card", "resourceClaimTemplateName": "a-card"}]}
+
+
+def test_a_claim_of_a_template_must_have_been_made_and_be_the_pods_own(a_cluster, a_pod):
+    made = {"resourceClaimStatuses": [{"name": "card", "resourceClaimName": "mine"}]}
+    own = claim()
+    own["metadata"]["ownerReferences"] = [{"kind": "Pod", "name": "ask", "uid": "uid-default-ask", "controller": True}]
+
+    waiting = a_cluster().fit(a_pod("ask", spec=FROM_TEMPLATE))
+    stranger = a_cluster(claim()).fit(a_pod("ask", spec=FROM_TEMPLATE, status=made))
+    met = a_cluster(own).fit(a_pod("ask", spec=FROM_TEMPLATE, status=made))
+
+    assert waiting.prefilter.reasons == ('pod "default/ask": ResourceClaim not created yet',)
+    assert stranger.prefilter.reasons == (
+        "ResourceClaim default/mine was not created for Pod default/ask (Pod is not owner)",
+    )
+    assert met.fitting == ["n1"]
+
+
+def test_a_pod_that_is_still_planned_is_measured_by_the_template(a_cluster, a_pod):
+    planned = a_pod("ask", spec=FROM_TEMPLATE)
+    del planned["metadata"]["uid"]
+    wants_both = {
+        "metadata": {"name": "a-card", "namespace": "default"},
+        "spec": {"spec": {"devices": {"requests": [request(count=2)]}}},
+    }
+
+    verdict = a_cluster(resourceclaimtemplates=[wants_both]).fit(planned)
+    taken = a_cluster(claim("theirs", takes=("d0",), on="n1"), resourceclaimtemplates=[wants_both]).fit(planned)
+
+    assert verdict.fitting == ["n1"]
+    assert taken.fitting == []
+
+
+def test_requests_that_compete_are_matched_and_not_served_first_come_first_served(a_cluster, a_pod):
+    any_card, the_a100 = (
+        request("any"),
+        request("big", selectors=where(f"device.attributes['{DRIVER}'].model == 'a100'")),
+    )
+
+    met = a_cluster(claim("mine", any_card, the_a100)).fit(a_pod("ask", spec=MINE))
+    both = a_cluster(claim("mine", the_a100, {**the_a100, "name": "other"})).fit(a_pod("ask", spec=MINE))
+
+    assert met.fitting == ["n1"]
+    assert both.fitting == []
+
+
+def test_all_devices_of_a_kind_are_all_or_nothing(a_cluster, a_pod):
+    everything = claim("mine", request(allocationMode="All", count=None))
+
+    assert a_cluster(everything).fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+    held = a_cluster(everything, claim("theirs", takes=("d0",), on="n1"))
+    assert held.fit(a_pod("ask", spec=MINE)).fitting == []
+
+
+def test_of_several_ways_one_is_enough(a_cluster, a_pod):
+    ways = [
+        {"name": "best", "deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 3},
+        {"name": "next", "deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 2},
+    ]
+
+    verdict = a_cluster(claim("mine", {"name": "r", "firstAvailable": ways})).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1"]
+
+
+def test_devices_that_are_tied_together_have_the_attribute_in_common(a_cluster, a_pod):
+    tied = claim("mine", request(count=2), constraints=[{"matchAttribute": f"{DRIVER}/model"}])
+    alike = [devices_of("n1", *TWO_CARDS, device("d2", model="t4", index=2))]
+
+    assert a_cluster(tied).fit(a_pod("ask", spec=MINE)).fitting == []
+    assert a_cluster(tied, slices=alike).fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+def test_a_tainted_device_is_for_those_who_tolerate_it(a_cluster, a_pod):
+    sick = device("d0") | {"taints": [{"key": "sick", "effect": "NoSchedule"}]}
+    brave = request(tolerations=[{"key": "sick", "operator": "Exists"}])
+
+    assert a_cluster(claim(), slices=[devices_of("n1", sick)]).fit(a_pod("ask", spec=MINE)).fitting == []
+    tolerant = a_cluster(claim("mine", brave), slices=[devices_of("n1", sick)])
+    assert tolerant.fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+# --- pools ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_newest_generation_of_a_pool_counts_and_only_when_it_is_whole(a_cluster, a_pod):
+    old, new = devices_of("n1", device("d0")), devices_of("n1", generation=2)
+    half = devices_of("n1", device("d0"), count=2)
+
+    assert a_cluster(claim(), slices=[old, new]).fit(a_pod("ask", spec=MINE)).fitting == []
+    assert a_cluster(claim(), slices=[half]).fit(a_pod("ask", spec=MINE)).fitting == []
+    whole = a_cluster(claim(), slices=[half, devices_of("n1", device("d1"), count=2, part=1)])
+    assert whole.fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+def test_a_pool_that_contradicts_itself_gives_nothing(a_cluster, a_pod):
+    twice = [devices_of("n1", device("d0"), device("d0"))]
+
+    verdict = a_cluster(claim(), slices=twice).fit(a_pod("ask", spec=MINE))
+
+    assert refusals(verdict)["n1"] == (PLUGIN, ("invalid resource pools were encountered",))
+
+
+ON_N2 = {
+    "nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n2"]}]}]
+}
+
+
+@pytest.mark.parametrize(
+    ("place", "of_device", "fitting"),
+    [
+        ({"allNodes": True}, {}, ["n1", "n2"]),
+        ({"nodeSelector": ON_N2}, {}, ["n2"]),
+        ({"perDeviceNodeSelection": True}, {"nodeName": "n2"}, ["n2"]),
+        ({"perDeviceNodeSelection": True}, {"nodeSelector": ON_N2}, ["n2"]),
+        ({"perDeviceNodeSelection": True}, {"allNodes": True}, ["n1", "n2"]),
+        ({"somethingNew": True}, {}, []),
+    ],
+)
+def test_devices_are_where_their_slice_or_they_themselves_say(a_cluster, a_pod, place, of_device, fitting):
+    slices = [devices_of("pool", device("d0") | of_device, **place)]
+
+    assert a_cluster(claim(), slices=slices).fit(a_pod("ask", spec=MINE)).fitting == fitting
+
+
+def test_the_first_betas_shapes_are_read(a_cluster, a_pod):
+    flat = claim("mine", {"name": "r", "deviceClassName": "gpu", "allocationMode": "ExactCount", "count": 1})
+    nested = {"name": "d0", "basic": {key: value for key, value in device("d0").items() if key != "name"}}
+
+    verdict = a_cluster(flat, slices=[devices_of("n1", nested)]).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1"]
+
+
+# --- plain names ----------------------------------------------------------------------------------------------------
+
+NAMED = [device_class(resource="nvidia.com/gpu")]
+
+
+def test_a_plain_request_is_met_by_devices_where_no_plugin_offers_them(a_cluster, a_pod):
+    verdict = a_cluster(classes=NAMED).fit(a_pod("ask", gpu=2))
+
+    assert verdict.fitting == ["n1"]
+    assert refusals(verdict) == {"n2": (PLUGIN, (NONE_LEFT,))}
+    assert refusals(a_cluster(classes=NAMED).fit(a_pod("ask", gpu=3)))["n1"] == (PLUGIN, (NONE_LEFT,))
+
+
+def test_the_implicit_name_of_a_class_is_a_name_too(a_cluster, a_pod):
+    ask = a_pod("ask")
+    ask["spec"]["containers"][0]["resources"]["requests"]["deviceclass.resource.kubernetes.io/gpu"] = "1"
+
+    assert a_cluster().fit(ask).fitting == ["n1"]
+
+
+def test_where_a_plugin_offers_the_name_its_units_decide(a_cluster, a_node, a_pod):
+    nodes = [a_node("n1"), a_node("n2", gpu=1)]
+
+    verdict = a_cluster(classes=NAMED, nodes=nodes, pods=[a_pod("p", on="n2", gpu=1)]).fit(a_pod("ask", gpu=1))
+
+    assert verdict.fitting == ["n1"]
+    assert refusals(verdict) == {"n2": ("NodeResourcesFit", ("Insufficient nvidia.com/gpu",))}
+
+
+def test_an_older_scheduler_leaves_plain_names_to_plugins_and_claims_undecided(a_cluster, a_pod):
+    old = a_cluster(claim(), classes=NAMED, server_version=(1, 35))
+
+    assert refusals(old.fit(a_pod("ask", gpu=1)))["n1"] == ("NodeResourcesFit", ("Insufficient nvidia.com/gpu",))
+    assert old.fit(a_pod("ask", gpu=1)).undecided == ()
+    assert len(old.fit(a_pod("ask", spec=MINE)).undecided) == 1
+
+
+def test_what_runs_before_takes_over_the_devices_of_what_comes_after(a_cluster, a_pod):
+    def needing(count: int, **more: Any) -> dict:
+        return {"name": f"i{count}", "resources": {"requests": {"nvidia.com/gpu": str(count)}}, **more}
+
+    passing = a_pod("ask", gpu=1, spec={})
+    passing["spec"]["initContainers"] = [needing(2)]
+    lasting = a_pod("ask", gpu=1, spec={})
+    lasting["spec"]["initContainers"] = [needing(2, restartPolicy="Always")]
+
+    assert a_cluster(classes=NAMED).fit(passing).fitting == ["n1"]
+    assert a_cluster(classes=NAMED).fit(lasting).fitting == []
+
+
+def test_a_claim_that_an_earlier_attempt_left_is_removed_first(a_cluster, a_pod):
+    left = claim("ask-extended-resources")
+    left["metadata"] |= {
+        "annotations": {"resource.kubernetes.io/extended-resource-claim": "true"},
+        "ownerReferences": [{"kind": "Pod", "name": "ask", "uid": "uid-default-ask", "controller": True}],
+    }
+
+    verdict = a_cluster(left, classes=NAMED).fit(a_pod("ask", gpu=1))
+
+    assert refusals(verdict)["n1"] == (PLUGIN, ("cannot schedule extended resource claim",))
+
+
+# --- what is left to the scheduler ----------------------------------------------------------------------------------
+
+
+def _sharing(**more: Any) -> list[dict]:
+    return [devices_of("n1", device("d0") | more)]
+
+
+UNDECIDED = {
+    "an expression": (claim("mine", request(selectors=where("device.attributes['x'].y.matches('a.*')"))), None),
+    "another language": (claim("mine", request(selectors=[{}])), None),
+    "an attribute that is missing": (
+        claim("mine", request(selectors=where(f"device.attributes['{DRIVER}'].no == 1"))),
+        None,
+    ),
+    "admin access": (claim("mine", request(adminAccess=True)), None),
+    "a part of a device": (claim("mine", request(capacity={"requests": {"memory": "1Gi"}})), None),
+    "another tie": (claim(constraints=[{"distinctAttribute": "a/b"}]), None),
+    "all of a pool that is being updated": (
+        claim("mine", request(allocationMode="All")),
+        [devices_of("n1", device("d0"), count=2)],
+    ),
+    "a device for many": (claim(), _sharing(allowMultipleAllocations=True)),
+    "too many": (claim("mine", request(count=33)), None),
+}
+
+
+@pytest.mark.parametrize("what", UNDECIDED)
+def test_what_only_the_scheduler_can_tell_refuses_nothing_and_is_said(a_cluster, a_pod, what):
+    mine, slices = UNDECIDED[what]
+
+    verdict = a_cluster(mine, slices=slices).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.nodes["n1"].fits
+    assert len(verdict.undecided) == 1
+    assert verdict.undecided[0].endswith(".")
+
+
+def test_a_device_that_is_shared_leaves_no_doubt_where_another_is_free_for_sure(a_cluster, a_pod):
+    slices = [devices_of("n1", device("d0") | {"allowMultipleAllocations": True}, device("d1"))]
+
+    verdict = a_cluster(claim(), slices=slices).fit(a_pod("ask", spec=MINE))
+
+    assert (verdict.fitting, verdict.undecided) == (["n1"], ())
+
+
+@pytest.mark.parametrize("kind", [ResourceSlice, ResourceClaim, DeviceClass])
+def test_without_a_kind_of_object_devices_are_not_checked_and_that_is_said(a_cluster, a_pod, kind):
+    cluster = a_cluster(claim())
+    cluster.unknown_kinds = frozenset({kind})
+
+    verdict = cluster.fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1", "n2"]
+    assert kind.PLURAL in verdict.undecided[0]
+
+
+def test_a_name_that_may_have_a_class_is_said_to_be_uncertain_where_classes_can_not_be_read(a_cluster, a_pod):
+    cluster = a_cluster()
+    cluster.unknown_kinds = frozenset({DeviceClass, Namespace, ResourceClaimTemplate})
+
+    verdict = cluster.fit(a_pod("ask", gpu=1))
+
+    assert verdict.fitting == []
+    assert "nvidia.com/gpu may come from a device class" in verdict.undecided[0]
+    assert cluster.fit(a_pod("ask", cpu=1)).undecided == ()
+
+
+def test_a_slice_that_can_not_be_read_is_told_and_not_taken_for_no_devices(a_cluster, a_pod):
+    verdict = a_cluster(claim(), slices=[{**devices_of("n1"), "spec": "?"}]).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1", "n2"]
+    assert "resourceslices" in verdict.undecided[0]
