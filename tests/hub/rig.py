@@ -156,11 +156,11 @@ class Person:
 class Service:
     """`moorage serve` as a process of its own."""
 
-    def __init__(self, folder: Path, *, kubeconfig: Path, images: str = "") -> None:
+    def __init__(self, folder: Path, *, kubeconfig: Path, images: str = "", **settings: str) -> None:
         self.port = free_port()
         self.log = folder / "service.log"
         self._kubeconfig = kubeconfig
-        self._env = dict(os.environ)
+        self._env = {**os.environ, **settings}
         if images:
             file = folder / "images.yaml"
             file.write_text(images)

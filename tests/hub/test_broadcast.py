@@ -10,6 +10,21 @@ from moorage.hub.broadcast import Broadcast
 from moorage.hub.client import ServiceClient
 
 
+class Eyes:
+    """Of a person who may see these things."""
+
+    def __init__(self, *, names=False, own=None):
+        self.names = names
+        self._own = own or {}
+
+    def own(self):
+        return self._own
+
+
+NOBODY = Eyes()
+CARD = {"model": "T4", "state": "held", "state_text": "held"}
+
+
 class Page:
     """One that takes its bytes at once, or not at all."""
 
@@ -63,7 +78,7 @@ async def test_a_page_gets_the_whole_picture_and_then_changes(broadcast, client,
     await put(client, fake, fake.node_json("atlas"))
     page = Page()
 
-    broadcast.join(page)
+    broadcast.join(page, NOBODY)
     await client._take(module_event("nodes", {"changed": [fake.node_json("atlas", cpu_free=1)], "removed": []}))
 
     await until(lambda: page.events("nodes"))
@@ -75,7 +90,7 @@ async def test_all_pages_get_the_very_same_bytes(broadcast, client, load):
     fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
     pages = [Page() for _ in range(20)]
     for page in pages:
-        broadcast.join(page)
+        broadcast.join(page, NOBODY)
 
     await put(client, fake, fake.node_json("atlas"))
 
@@ -87,8 +102,8 @@ async def test_a_page_that_takes_nothing_holds_up_nobody_and_is_let_go(broadcast
     monkeypatch.setattr(module, "_STALLED_SECONDS", 0.2)
     fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
     stuck, well = Page(stuck=True), Page()
-    broadcast.join(stuck)
-    broadcast.join(well)
+    broadcast.join(stuck, NOBODY)
+    broadcast.join(well, NOBODY)
 
     for number in range(5):
         await put(client, fake, fake.node_json("atlas", cpu_free=number))
@@ -102,6 +117,34 @@ async def test_a_page_that_takes_nothing_holds_up_nobody_and_is_let_go(broadcast
 async def test_silence_is_broken_every_second(broadcast, load):
     page = Page()
 
-    broadcast.join(page)
+    broadcast.join(page, NOBODY)
 
     await load("moorage_test_rig").until(lambda: page.events("ping"), seconds=3)
+
+
+async def test_names_are_in_the_bytes_of_those_alone_who_may_see_them(broadcast, client, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    plain, other, named = Page(), Page(), Page()
+    for page, eyes in (plain, NOBODY), (other, Eyes(own={"lab/bob": "your server"})), (named, Eyes(names=True)):
+        broadcast.join(page, eyes)
+
+    await put(client, fake, fake.node_json("atlas", cards=[{**CARD, "holder": "lab/ada"}]))
+
+    await until(lambda: all(page.events("nodes") for page in (plain, other, named)))
+    assert "lab/ada" in str(named.events("nodes"))
+    assert b"ada" not in b"".join(plain.got)
+    assert other.got[-1] is plain.got[-1]
+
+
+async def test_an_own_server_is_told_behind_the_bytes_of_all(broadcast, client, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    atlas = fake.node_json("atlas", cards=[{**CARD, "holder": "lab/ada"}, {**CARD, "holder": "lab/bob"}])
+    await put(client, fake, atlas, fake.node_json("borg", cards=[{**CARD, "holder": "lab/bob"}]))
+    page = Page()
+
+    broadcast.join(page, Eyes(own={"lab/ada": "your server"}))
+    await client._take(module_event("nodes", {"changed": [atlas], "removed": []}))
+
+    await until(lambda: page.events("nodes"))
+    assert page.events("cards") == [{"atlas": ["T4: held by your server", "T4: held"]}] * 2
+    assert b"bob" not in b"".join(page.got)

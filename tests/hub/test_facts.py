@@ -4,10 +4,10 @@ T4 = {"model": "Tesla T4", "memory_total": "15360 MiB", "memory_used": "Unknown"
 BUSY = "free to schedule, but 20 of 24 GB are in use outside Kubernetes"
 
 
-def cards(*details):
+def cards(*details, **sight):
     node = read_node({"name": "n", "gpu_details": list(details)})
     assert node is not None
-    return node.cards
+    return node.cards.words(**sight)
 
 
 def test_equal_cards_are_told_once_with_their_state():
@@ -34,3 +34,40 @@ def test_nonsense_about_one_card_hides_no_other():
     )
 
     assert told == ("Tesla T4, 15360 MiB",)
+
+
+HELD = {**T4, "state": "held", "state_text": "held", "holder": "lab/ada"}
+
+
+def test_a_holder_is_named_to_whom_it_may_be_alone():
+    assert cards(HELD) == ("Tesla T4, 15360 MiB: held",)
+    assert cards(HELD, names=True) == ("Tesla T4, 15360 MiB: held by lab/ada",)
+    assert cards(HELD, own={"lab/ada": "your server"}) == ("Tesla T4, 15360 MiB: held by your server",)
+
+
+def test_others_on_a_shared_card_are_counted_and_not_named():
+    shared = {**T4, "state": "shared", "state_text": "shared: 3 of 4 slots held", "holder": "lab/ada, lab/bob, lab/eve"}
+
+    told = cards(shared, own={"lab/ada": "your server “x”"})
+
+    assert told == ("Tesla T4, 15360 MiB: shared: 3 of 4 slots held, by your server “x” and 2 more",)
+
+
+def test_a_slice_has_its_holder():
+    split = {**T4, "state": "shared", "state_text": "shared: 1 of 7 slices held", "slices": [{"holder": "lab/ada"}, {}]}
+
+    told = cards(split, own={"lab/ada": "your server"})
+
+    assert told == ("Tesla T4, 15360 MiB: shared: 1 of 7 slices held, by your server",)
+
+
+def test_a_held_card_that_does_nothing_says_since_when():
+    told = cards({**HELD, "idle_seconds": 3 * 3600, "notes": ["held, but idle for 3 h"]}, names=True)
+
+    assert told == ("Tesla T4, 15360 MiB: held by lab/ada, idle 3 h",)
+
+
+def test_an_old_reading_says_when_it_was_taken():
+    told = cards({**T4, "utilization": 3, "stale": True, "taken_at": "2026-11-24T14:02:59Z"})
+
+    assert told == ("Tesla T4, 15360 MiB: 3 % busy, as of 14:02 UTC",)

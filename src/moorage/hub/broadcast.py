@@ -1,5 +1,9 @@
 """Changes to every open page: gathered for a moment, encoded once, and written as the same bytes to each.
 
+There are two such encodings, with the names of those who hold cards and without; who may see them gets the one. A page
+whose person holds a card of a changed node gets the words for that node's cards behind it, in which their own servers
+have their names.
+
 A page that does not take its bytes is skipped, not queued for: when it has caught up it gets the whole picture instead
 of what it missed, and when it takes nothing for half a minute it is let go. Between groups of pages the event loop
 gets its turn.
@@ -11,10 +15,15 @@ import asyncio
 import contextlib
 import json
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from moorage.hub.client import ServiceClient
+    from moorage.hub.facts import NodeFacts
+    from moorage.hub.holders import Sight
 
 INTERVAL = 0.1
 PING_SECONDS = 1.0
@@ -32,11 +41,32 @@ class Page(Protocol):
         """End the stream."""
 
 
-class _Reader:
-    __slots__ = ("behind", "page", "sent", "since")
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message in both encodings, and which of its nodes each known pod holds cards of."""
 
-    def __init__(self, page: Page) -> None:
+    plain: bytes = b""
+    named: bytes = b""
+    held: dict[str, list[NodeFacts]] = field(default_factory=dict)
+
+    def to(self, sight: Sight) -> bytes:
+        """The bytes for this person."""
+        names = sight.names
+        data = self.named if names else self.plain
+        own = sight.own() if self.held else {}
+        mine = {node.name: node for pod in own if pod in self.held for node in self.held[pod]}
+        if not mine:
+            return data
+        cards = {name: node.cards.words(own=own, names=names) for name, node in mine.items()}
+        return data + message("cards", json.dumps(cards).encode())
+
+
+class _Reader:
+    __slots__ = ("behind", "page", "sent", "sight", "since")
+
+    def __init__(self, page: Page, sight: Sight) -> None:
         self.page = page
+        self.sight = sight
         self.sent: asyncio.Future[Any] | None = None
         self.since = 0.0
         self.behind = True
@@ -52,7 +82,7 @@ class Broadcast:
         self._changed: set[str] = set()
         self._status_changed = False
         self._dirty = asyncio.Event()
-        self._whole: bytes | None = None
+        self._whole: Told | None = None
         self._task: asyncio.Task[None] | None = None
         client.listen(self._on_change)
 
@@ -71,21 +101,27 @@ class Broadcast:
     def __len__(self) -> int:
         return len(self._readers)
 
-    def join(self, page: Page) -> None:
+    def join(self, page: Page, sight: Sight) -> None:
         """Send the whole picture now and every change from now on."""
-        reader = self._readers[page] = _Reader(page)
+        reader = self._readers[page] = _Reader(page, sight)
         self._send(reader, self.whole())
         reader.behind = False
 
     def leave(self, page: Page) -> None:
         self._readers.pop(page, None)
 
-    def whole(self) -> bytes:
+    def whole(self) -> Told:
         """The `snapshot` message, encoded once for each change."""
         if self._whole is None:
-            nodes = self._client.nodes
-            listed = b"null" if nodes is None else b"[%s]" % b",".join(nodes[name].page for name in sorted(nodes))
-            self._whole = message("snapshot", b'{"nodes":%s,"status":%s}' % (listed, self._status()))
+            known, status = self._client.nodes, self._status()
+            nodes = None if known is None else [known[name] for name in sorted(known)]
+
+            def encoded(*, names: bool) -> bytes:
+                listed = b"null" if nodes is None else b"[%s]" % _pages(nodes, names=names)
+                return message("snapshot", b'{"nodes":%s,"status":%s}' % (listed, status))
+
+            plain, held = encoded(names=False), _held(nodes or ())
+            self._whole = Told(plain, encoded(names=True) if held else plain, held)
         return self._whole
 
     def _status(self) -> bytes:
@@ -102,31 +138,34 @@ class Broadcast:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._dirty.wait(), PING_SECONDS)
-            data = self._gathered()
+            told = self._gathered()
             now = time.monotonic()
-            if not data and now - pinged >= PING_SECONDS * 0.9:
-                data = message("ping", b"{}")
-            if data:
+            if told is None and now - pinged >= PING_SECONDS * 0.9:
+                told = Told(_PING, _PING)
+            if told is not None:
                 pinged = now
-                await self._to_all(data)
+                await self._to_all(told)
             await asyncio.sleep(self._interval)
 
-    def _gathered(self) -> bytes:
+    def _gathered(self) -> Told | None:
         """The message for what has changed since the last one."""
         self._dirty.clear()
         changed, self._changed = self._changed, set()
         status, self._status_changed = self._status_changed, False
-        nodes = self._client.nodes or {}
-        data = b""
+        known = self._client.nodes or {}
+        nodes = [known[name] for name in changed if name in known]
+        plain = named = b""
         if changed:
-            present = b",".join(nodes[name].page for name in changed if name in nodes)
-            gone = json.dumps([name for name in changed if name not in nodes]).encode()
-            data += message("nodes", b'{"changed":[%s],"removed":%s}' % (present, gone))
+            gone = json.dumps([name for name in changed if name not in known]).encode()
+            plain = message("nodes", b'{"changed":[%s],"removed":%s}' % (_pages(nodes, names=False), gone))
+            named = message("nodes", b'{"changed":[%s],"removed":%s}' % (_pages(nodes, names=True), gone))
         if status:
-            data += message("status", self._status())
-        return data
+            said = message("status", self._status())
+            plain, named = plain + said, named + said
+        held = _held(nodes)
+        return Told(plain, named if held else plain, held) if plain else None
 
-    async def _to_all(self, data: bytes) -> None:
+    async def _to_all(self, told: Told) -> None:
         for position, reader in enumerate(list(self._readers.values()), 1):
             if position % _GROUP == 0:
                 await asyncio.sleep(0)
@@ -142,14 +181,29 @@ class Broadcast:
                 reader.behind = False
                 self._send(reader, self.whole())
             else:
-                self._send(reader, data)
+                self._send(reader, told)
 
-    def _send(self, reader: _Reader, data: bytes) -> None:
+    def _send(self, reader: _Reader, told: Told) -> None:
         reader.since = time.monotonic()
-        reader.sent = reader.page.send(data)
+        reader.sent = reader.page.send(told.to(reader.sight))
         if reader.sent is None:
             self.leave(reader.page)
 
 
 def message(name: str, data: bytes) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
+
+
+_PING = message("ping", b"{}")
+
+
+def _pages(nodes: Iterable[NodeFacts], *, names: bool) -> bytes:
+    return b",".join([node.named_page if names else node.page for node in nodes])
+
+
+def _held(nodes: Iterable[NodeFacts]) -> dict[str, list[NodeFacts]]:
+    held: dict[str, list[NodeFacts]] = {}
+    for node in nodes:
+        for pod in node.holders:
+            held.setdefault(pod, []).append(node)
+    return held

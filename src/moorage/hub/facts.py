@@ -12,9 +12,10 @@ from html import escape
 from typing import Any
 
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.cards import Cards, read_cards
+from moorage.hub.checked import text, whole
 
 HOSTNAME = "kubernetes.io/hostname"
-_LONGEST_TEXT = 512
 # Reasons for which the scheduler gives a node nothing at all, in the order in which they are told.
 _TAINT_EFFECTS = ("NoSchedule", "NoExecute")
 
@@ -55,12 +56,16 @@ class NodeFacts:
     allocatable: Amounts
     available: Amounts
     gpus: tuple[Units, ...] = ()
-    cards: tuple[str, ...] = ()
+    cards: Cards = field(default_factory=Cards)
     schedulable: bool = True
     closed: str | None = None
     taints: tuple[str, ...] = ()
     # What pages get, made once for all of them: the stream's JSON, and the option of the form's Node field.
     page: bytes = field(default=b"", compare=False, repr=False)
+    # The same for who may see who holds its cards; the very same bytes where nobody is known to.
+    named_page: bytes = field(default=b"", compare=False, repr=False)
+    # The pods that hold its cards, as far as they are known.
+    holders: frozenset[str] = frozenset()
     option: str = field(default="", compare=False, repr=False)
 
     def units(self, resource: str) -> Units | None:
@@ -80,12 +85,12 @@ class ImageFacts:
 
 def read_node(value: Any) -> NodeFacts | None:
     """A node of the service's answer, or None when it can't be told which node it is."""
-    if not isinstance(value, dict) or not (name := _text(value.get("name"), 253)):
+    if not isinstance(value, dict) or not (name := text(value.get("name"), 253)):
         return None
     labels = value.get("labels")
-    hostname = _text(value.get("hostname_label"), 63)
+    hostname = text(value.get("hostname_label"), 63)
     if hostname is None and isinstance(labels, dict):
-        hostname = _text(labels.get(HOSTNAME), 63)
+        hostname = text(labels.get(HOSTNAME), 63)
     capacity, allocatable, available = (_amounts(value.get(key)) for key in ("capacity", "allocatable", "available"))
     closed = _closed(value)
     node = NodeFacts(
@@ -95,27 +100,30 @@ def read_node(value: Any) -> NodeFacts | None:
         allocatable=allocatable,
         available=available,
         gpus=_units(value),
-        cards=_cards(value.get("gpu_details")),
+        cards=read_cards(value.get("gpu_details")),
         schedulable=closed is None,
         closed=closed,
         taints=_taints(value.get("taints")),
     )
     object.__setattr__(node, "option", _option(node))
-    object.__setattr__(node, "page", json.dumps(_page(node), ensure_ascii=True, separators=(",", ":")).encode())
+    object.__setattr__(node, "holders", node.cards.holders)
+    object.__setattr__(node, "page", _page(node, names=False))
+    object.__setattr__(node, "named_page", _page(node, names=True) if node.holders else node.page)
     return node
 
 
-def _page(node: NodeFacts) -> dict[str, Any]:
-    return {
+def _page(node: NodeFacts, *, names: bool) -> bytes:
+    page = {
         "name": node.name,
         "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu},
         "memory": {"available": node.available.memory, "allocatable": node.allocatable.memory},
         "gpus": [units.as_json() for units in node.gpus],
-        "cards": list(node.cards),
+        "cards": node.cards.words(names=names),
         "closed": node.closed,
         "pickable": node.closed is None and node.hostname is not None,
         "taints": list(node.taints),
     }
+    return json.dumps(page, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def _option(node: NodeFacts) -> str:
@@ -152,8 +160,8 @@ def _closed(value: dict[str, Any]) -> str | None:
 def _taints(value: Any) -> tuple[str, ...]:
     found = []
     for taint in value[:20] if isinstance(value, list) else ():
-        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := _text(taint.get("key"))):
-            content = _text(taint.get("value"))
+        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := text(taint.get("key"))):
+            content = text(taint.get("value"))
             found.append(f"{key}={content}" if content else key)
     return tuple(found)
 
@@ -161,18 +169,18 @@ def _taints(value: Any) -> tuple[str, ...]:
 def _amounts(value: Any) -> Amounts:
     if not isinstance(value, dict):
         return Amounts()
-    return Amounts(cpu=_whole(value.get("cpu_millicores")), memory=_whole(value.get("memory_bytes")))
+    return Amounts(cpu=whole(value.get("cpu_millicores")), memory=whole(value.get("memory_bytes")))
 
 
 def _units(value: dict[str, Any]) -> tuple[Units, ...]:
     found = []
     listed = value.get("gpu_units")
     for item in listed[:50] if isinstance(listed, list) else ():
-        if not isinstance(item, dict) or not (resource := _text(item.get("resource"), 316)):
+        if not isinstance(item, dict) or not (resource := text(item.get("resource"), 316)):
             continue
         if item.get("kind") == "amount":  # a share of a card's memory or cores, not something to count in cards
             continue
-        capacity, allocatable, available = (_whole(item.get(key)) for key in ("capacity", "allocatable", "available"))
+        capacity, allocatable, available = (whole(item.get(key)) for key in ("capacity", "allocatable", "available"))
         if allocatable is None:
             continue
         found.append(
@@ -181,39 +189,14 @@ def _units(value: dict[str, Any]) -> tuple[Units, ...]:
     return tuple(found)
 
 
-def _cards(value: Any) -> tuple[str, ...]:
-    """A node's cards in words, equal ones once, then what is odd about them: "2 × NVIDIA A100, 40960 MiB: free".
-
-    What a card is doing stands beside what the scheduler may still give of it; only that decides whether a pod starts.
-    """
-    counts: dict[str, int] = {}
-    notes: dict[str, None] = {}
-    for card in value[:64] if isinstance(value, list) else ():
-        model = _text(card.get("model"), 100) if isinstance(card, dict) else None
-        if not model:
-            continue
-        memory, used = _text(card.get("memory_total"), 30), _text(card.get("memory_used"), 30)
-        busy = _whole(card.get("utilization"))
-        state = [_text(card.get("state_text"), 100)]
-        state += [f"{used} in use" if used and used != "Unknown" else None]
-        state += [f"{busy} % busy" if busy is not None else None]
-        words = f"{model}, {memory}" if memory and memory != "Unknown" else model
-        words += f": {', '.join(filter(None, state))}" if any(state) else ""
-        counts[words] = counts.get(words, 0) + 1
-        said = card.get("notes")
-        notes.update((note, None) for note in (said[:4] if isinstance(said, list) else ()) if _text(note, 200))
-    cards = (f"{count} × {words}" if count > 1 else words for words, count in counts.items())
-    return (*cards, *list(notes)[:4])
-
-
 def read_images(value: Any) -> tuple[ImageFacts, ...]:
     """The catalogue's images that can be read; each name once."""
     found: dict[str, ImageFacts] = {}
     for item in value[:2000] if isinstance(value, list) else ():
         if not isinstance(item, dict):
             continue
-        reference = _text(item.get("reference"))
-        name = _text(item.get("name")) or reference
+        reference = text(item.get("reference"))
+        name = text(item.get("name")) or reference
         if not name or not reference or any(letter.isspace() for letter in reference):
             continue
         if name in found:
@@ -221,16 +204,8 @@ def read_images(value: Any) -> tuple[ImageFacts, ...]:
         found[name] = ImageFacts(
             name=name,
             reference=reference,
-            display_name=_text(item.get("display_name")) or name,
-            description=_text(item.get("description")) or "",
+            display_name=text(item.get("display_name")) or name,
+            description=text(item.get("description")) or "",
             default=item.get("default") is True,
         )
     return tuple(found.values())
-
-
-def _text(value: Any, longest: int = _LONGEST_TEXT) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= longest else None
-
-
-def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None

@@ -192,7 +192,7 @@ def row(node: NodeFacts) -> dict[str, Any]:
         "name": node.name,
         "state": node.closed or (f"reserved ({', '.join(node.taints)})" if node.taints else ""),
         "bars": bars,
-        "cards": node.cards,
+        "cards": node.cards.words(),
         "taints": node.taints,
     }
 

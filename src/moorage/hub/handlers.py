@@ -26,6 +26,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from moorage.hub import verdict
+from moorage.hub.holders import sight_of
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_BODY = 16 << 10
@@ -123,7 +124,7 @@ class StreamHandler(APIHandler):
         self.set_header("X-Accel-Buffering", "no")
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.broadcast = broadcast
-        broadcast.join(self)
+        broadcast.join(self, sight_of(user, user.spawner.show_holders))
         await self._left
 
     def send(self, data: bytes) -> asyncio.Future[Any] | None:
@@ -186,7 +187,7 @@ class FitHandler(APIHandler):
         if user is None:
             raise web.HTTPError(404, "there is no such user")
         spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
-        return await verdict.on(spawner, body)
+        return await verdict.on(spawner, body, sight=sight_of(self.current_user, spawner.show_holders))
 
 
 class FormHandler(APIHandler):

@@ -5,7 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from traitlets import Bool, Dict, Float, HasTraits, Integer, List, TraitError, Unicode, default, validate
+from traitlets import (
+    Bool,
+    Callable,
+    Dict,
+    Enum,
+    Float,
+    HasTraits,
+    Integer,
+    List,
+    TraitError,
+    Unicode,
+    Union,
+    default,
+    validate,
+)
 
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts
@@ -64,6 +78,14 @@ class Settings(HasTraits):
         True,
         config=True,
         help="Refuse what no node could give even if it were empty. Switch off where nodes are added on demand.",
+    )
+    show_holders = Union(
+        [Enum(["admins", "own", "all"]), Callable()],
+        default_value="admins",
+        config=True,
+        help="Who may see the names of others' pods that hold a card or room: 'admins' of JupyterHub, 'all', nobody "
+        "('own'), or a function of the user that returns True. Everybody sees their own servers. Needs a service token "
+        "with `+holders`.",
     )
     dry_run = Bool(
         True,

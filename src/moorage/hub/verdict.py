@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
-from moorage.hub import manifest, options, ways
+from moorage.hub import holders, manifest, options, ways
 from moorage.hub.options import Choice, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from moorage.hub.holders import Sight
 
 _TIMEOUT = 2.0
 # Verdicts being worked out at the same time; more wait their turn.
@@ -24,7 +26,7 @@ _MOST_REASONS = 5
 _turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
 
 
-async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
+async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
     """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node and what would work."""
     form = {name: [str(value)] for name in options.FIELDS if (value := body.get(name)) is not None}
     offer = spawner.offer()
@@ -36,6 +38,7 @@ async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
         brief = in_brief(answer)
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
+            brief["held"] = holders.held(answer.get("held_by"), sight)
             brief["would_work"] = ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         return brief
     except Refusal as refusal:
@@ -70,6 +73,7 @@ def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:
         "kinds": [],
         "reasons": [],
         "would_work": [],
+        "held": {},
     }
     places: dict[str, int] = {}
     nodes = answer.get("nodes")

@@ -130,7 +130,7 @@ function showVerdict(answer) {
   if (chosen && answer?.nodes) judged = chosen in judged ? { [chosen]: judged[chosen] } : {};
   list.judge(judged, chosen);
   const suggestions = answer?.would_work ?? [];
-  const fresh = JSON.stringify([kind, parts, suggestions]);
+  const fresh = JSON.stringify([kind, parts, suggestions, answer?.held]);
   if (box.dataset.shown === fresh) return;
   box.dataset.shown = fresh;
   box.className = `moorage-verdict moorage-${kind}`;
@@ -139,7 +139,7 @@ function showVerdict(answer) {
   symbol.setAttribute("aria-hidden", "true");
   symbol.textContent = `${mark[kind]} `;
   sentence.append(symbol, parts.join(" "));
-  box.replaceChildren(sentence, ...ways(suggestions), ...upstream(answer, chosen));
+  box.replaceChildren(sentence, ...holders(answer, chosen), ...ways(suggestions), ...upstream(answer, chosen));
 }
 
 function verdictWords(answer, chosen) {
@@ -151,6 +151,17 @@ function verdictWords(answer, chosen) {
   const why = (reasons ?? []).map((reason) => (/[.!?]$/.test(reason.text) ? reason.text : `${reason.text}.`));
   const end = "You can start all the same and wait for room.";
   return [chosen ? `This does not fit on ${chosen} now.` : "This fits on no node now.", ...why, end];
+}
+
+/** Who holds what is lacking on the chosen node, or where somebody's own servers do. */
+function holders(answer, chosen) {
+  const told = Object.entries(answer?.held ?? {}).filter(([name, lines]) => (chosen ? name === chosen : lines.some((line) => line.own)));
+  return told.slice(0, 2).map(([name, lines]) => {
+    const sentence = document.createElement("p");
+    const shown = chosen ? lines : lines.filter((line) => line.own);
+    sentence.textContent = `Held on ${name} by ${shown.map((line) => line.text).join(", ")}.`;
+    return sentence;
+  });
 }
 
 /** Buttons that take what would work. */
@@ -212,6 +223,9 @@ follow(`${data.base}moorage/stream?_xsrf=${encodeURIComponent(xsrf)}`, {
     showOptions();
     hints();
     verdict.later();
+  },
+  cards(words) {
+    list.tell(words);
   },
   status(state) {
     showStatus(state);

@@ -47,6 +47,16 @@ export class NodeList {
     if (moved) this.arrange();
   }
 
+  /** Words for the cards of some nodes as this very person may see them. */
+  tell(words) {
+    for (const [name, cards] of Object.entries(words)) {
+      const node = this.nodes.get(name);
+      if (!node) continue;
+      node.cards = cards;
+      this.rows.get(name)?.show(node);
+    }
+  }
+
   /** Which rows are there, and in which order. */
   arrange() {
     const wanted = this.search.value.trim().toLowerCase();

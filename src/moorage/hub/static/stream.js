@@ -3,7 +3,7 @@
 const SILENCE = 3500;
 const PAUSES = [500, 1000, 2000, 4000];
 
-/** Follow `url` for ever; `on` has snapshot, nodes, status (each with the message's data), and lost(reason). */
+/** Follow `url` for ever; `on` has snapshot, nodes, cards, status (each with the message's data), and lost(reason). */
 export function follow(url, on) {
   let source = null;
   let watchdog = null;
@@ -39,6 +39,7 @@ export function follow(url, on) {
     source = new EventSource(url);
     source.addEventListener("snapshot", heard(on.snapshot));
     source.addEventListener("nodes", heard(on.nodes));
+    source.addEventListener("cards", heard(on.cards));
     source.addEventListener("status", heard(on.status));
     source.addEventListener("ping", heard(null));
     source.onerror = () => again("the hub can't be reached");

@@ -1,0 +1,106 @@
+"""A node's cards in words: what each is, who holds it as far as the reader may know, what it is doing, and what is odd.
+
+What a card is doing stands beside what the scheduler may still give of it; only that decides whether a pod starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.checked import text, whole
+from moorage.hub.holders import by
+
+if TYPE_CHECKING:
+    from moorage.hub.holders import Own
+
+_MOST = 64
+_MOST_NOTES = 4
+_IDLE_WORTH_A_WORD = 600
+# The service's sentence for what stands beside each card here.
+_IDLE = "held, but idle for "
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card, with its holders as the service names them (`namespace/pod`)."""
+
+    model: str
+    state: str | None
+    doing: tuple[str, ...]
+    holders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """All cards of a node, and what is odd about them."""
+
+    cards: tuple[Card, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def holders(self) -> frozenset[str]:
+        return frozenset(holder for card in self.cards for holder in card.holders)
+
+    def words(self, *, own: Own | None = None, names: bool = False) -> tuple[str, ...]:
+        """One line for each kind of card, equal ones once: "2 × NVIDIA A100, 40960 MiB: held, 3 % busy"."""
+        counts: dict[str, int] = {}
+        for card in self.cards:
+            who = by(card.holders, own=own or {}, names=names)
+            state = card.state
+            if who and state:
+                state = f"{state} by {who}" if state == "held" else f"{state}, by {who}"
+            says = ", ".join(filter(None, (state, *card.doing)))
+            line = f"{card.model}: {says}" if says else card.model
+            counts[line] = counts.get(line, 0) + 1
+        lines = (f"{count} × {line}" if count > 1 else line for line, count in counts.items())
+        return (*lines, *self.notes)
+
+
+def read_cards(value: Any) -> Cards:
+    """The service's `gpu_details`; what can't be read is left out."""
+    cards: list[Card] = []
+    notes: dict[str, None] = {}
+    for item in value[:_MOST] if isinstance(value, list) else ():
+        model = text(item.get("model"), 100) if isinstance(item, dict) else None
+        if not model:
+            continue
+        memory = text(item.get("memory_total"), 30)
+        name = f"{model}, {memory}" if memory and memory != "Unknown" else model
+        cards.append(Card(name, text(item.get("state_text"), 100), _doing(item), _holders(item)))
+        said = item.get("notes")
+        for note in said[:_MOST_NOTES] if isinstance(said, list) else ():
+            if text(note, 200) and not note.startswith(_IDLE):
+                notes[note] = None
+    return Cards(tuple(cards), tuple(list(notes)[:_MOST_NOTES]))
+
+
+def _doing(item: dict[str, Any]) -> tuple[str, ...]:
+    used, busy = text(item.get("memory_used"), 30), whole(item.get("utilization"))
+    idle = whole(item.get("idle_seconds"))
+    found = []
+    if idle is not None and idle >= _IDLE_WORTH_A_WORD and item.get("state") in ("held", "shared"):
+        found.append(f"idle {_duration(idle)}")
+    if used and used != "Unknown":
+        found.append(f"{used} in use")
+    if busy is not None:
+        found.append(f"{busy} % busy")
+    taken_at = text(item.get("taken_at"), 40)
+    if found and taken_at and item.get("stale") is True:
+        found.append(f"as of {taken_at[11:16]} UTC")
+    return tuple(found)
+
+
+def _holders(item: dict[str, Any]) -> tuple[str, ...]:
+    """Of the card and of its slices; the service joins several names by commas, which no name contains."""
+    slices = item.get("slices")
+    told = [item.get("holder")]
+    told += [one.get("holder") for one in (slices[:_MOST] if isinstance(slices, list) else ()) if isinstance(one, dict)]
+    names = [name for one in told for name in (text(one, 4000) or "").split(", ") if text(name, 320)]
+    return tuple(dict.fromkeys(names))[:_MOST]
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 2 * 3600:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 48 * 3600 else f"{seconds // 86400} d"

@@ -1,0 +1,148 @@
+"""Who holds a card, at a real hub on the real service: the bytes that each person gets."""
+
+import asyncio
+import json
+
+import pytest
+import pytest_asyncio
+
+from moorage.hub.holders import Sight, held, sight_of
+from moorage.simulator import Simulator, builders
+
+TOKEN = "h" * 32
+IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def house(load, tmp_path_factory):
+    """A hub whose service tells it names; ada's server “lab” holds the only card."""
+    rig = load("moorage_test_rig")
+    folder = tmp_path_factory.mktemp("holders")
+    async with Simulator(scheduler=True, kubelet=True) as cluster:
+        cluster.add(
+            builders.namespace("jupyter"),
+            builders.node("atlas", cpu="16", memory="64Gi", gpu=1),
+            builders.node("borg", cpu="8", memory="32Gi"),
+        )
+        tokens = folder / "tokens"
+        tokens.write_text(f"hub:reader+holders:{TOKEN}\n")
+        kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
+        service = rig.Service(folder, kubeconfig=kubeconfig, MOORAGE_TOKEN_FILE=str(tokens))
+        await service.start()
+        hub = rig.Hub(
+            folder,
+            service_url=service.url,
+            kubeconfig=kubeconfig,
+            config=f"c.MoorageSpawner.service_token = {TOKEN!r}",
+        )
+        await hub.start()
+        people = {name: await hub.log_in(name) for name in ("ada", "bob", "boss")}
+        await people["ada"].submit("/hub/spawn/ada/lab", node="atlas", cpu="2", memory="1Gi", gpu="1", image="")
+        await rig.until(lambda: _runs(hub), seconds=30, what=hub.tail)
+        yield hub, people
+        await hub.api("DELETE", "/users/ada/servers/lab")
+        for person in people.values():
+            await person.close()
+        await hub.stop()
+        await service.kill()
+
+
+async def _runs(hub):
+    _, user = await hub.api("GET", "/users/ada?include_stopped_servers")
+    return user["servers"].get("lab", {}).get("ready")
+
+
+async def stream(hub, person, enough):
+    """What the page gets until it has this."""
+    token = await person.token()
+    got = b""
+    async with asyncio.timeout(20), person.http.get(f"{hub.url}/hub/moorage/stream?_xsrf={token}") as answer:
+        assert answer.status == 200
+        async for chunk in answer.content.iter_any():
+            got += chunk
+            if enough in got and got.endswith(b"\n\n"):
+                return got
+    raise AssertionError(got)
+
+
+async def fit(hub, person):
+    body = {"cpu": "1", "memory": "1Gi", "gpu": "1", "node": "atlas"}
+    headers = {"X-XSRFToken": await person.token()}
+    async with person.http.post(f"{hub.url}/hub/moorage/fit", json=body, headers=headers) as answer:
+        return await answer.text()
+
+
+@IN_THE_HUBS_LOOP
+async def test_their_own_server_is_named_to_its_owner(house):
+    hub, people = house
+
+    got = await stream(hub, people["ada"], b"your server")
+
+    cards = json.loads(got.split(b"event: cards\ndata: ", 1)[1].split(b"\n\n", 1)[0])
+    assert cards["atlas"] == ["Unknown GPU: held by your server “lab”"]
+    assert json.loads(await fit(hub, people["ada"]))["held"]["atlas"] == [
+        {"own": True, "text": "your server “lab” (1 GPU)"}
+    ]
+
+
+@IN_THE_HUBS_LOOP
+async def test_to_another_person_a_card_is_held_and_no_byte_says_by_whom(house):
+    hub, people = house
+
+    got = await stream(hub, people["bob"], b"Unknown GPU: held")
+    answer = await fit(hub, people["bob"])
+    page = await people["bob"].form()
+
+    assert b"ada" not in got
+    assert "ada" not in answer
+    assert json.loads(answer)["held"] == {}
+    assert "held" in page
+    assert "ada--lab" not in page
+
+
+@IN_THE_HUBS_LOOP
+async def test_an_administrator_sees_the_pod(house):
+    hub, people = house
+
+    got = await stream(hub, people["boss"], b"Unknown GPU: held")
+    answer = json.loads(await fit(hub, people["boss"]))
+
+    assert b"held by jupyter/jupyter-ada--lab" in got
+    assert [line["own"] for line in answer["held"]["atlas"]] == [False]
+    assert "jupyter/jupyter-ada--lab" in answer["held"]["atlas"][0]["text"]
+
+
+class User:
+    admin = True
+
+    def __init__(self):
+        self.spawners = {}
+
+
+@pytest.mark.parametrize(
+    ("policy", "sees"),
+    [
+        ("admins", True),
+        ("own", False),
+        ("all", True),
+        (lambda user: user.admin, True),
+        (lambda _: "yes", False),
+        (lambda _: 1 / 0, False),
+    ],
+)
+def test_the_administrator_decides_who_sees_names(policy, sees):
+    assert Sight(User(), policy).names is sees
+
+
+def test_a_service_of_the_hub_sees_nothing():
+    sight = sight_of(object(), "all")
+
+    assert (sight.names, sight.own()) == (False, {})
+
+
+def test_nonsense_about_who_holds_room_is_left_out():
+    one = {"resource": "memory", "amount": 1 << 30, "namespace": "lab", "pod": "ada"}
+
+    told = held({"a": [one, None, {"amount": "1"}, {**one, "amount": True}], "b": 7, "c": []}, Sight(User(), "all"))
+
+    assert told == {"a": [{"own": False, "text": "lab/ada (1 GiB)"}]}
