@@ -1,5 +1,5 @@
-"""The optional agent on a GPU node: `nvidia-smi` behind one HTTP GET, read-only, one program and nothing but the
-standard library.
+"""The optional agent on a GPU node: `nvidia-smi` behind one HTTP GET, read-only; and, where it is given the kubelet's
+folder for pod resources, which container has which device. Without that it needs nothing but the standard library.
 
 It runs `nvidia-smi` at most once at a time. A call that hangs (a broken driver leaves it in a state where it can't
 even be killed) is waited for, and no second one is started before it has ended; meanwhile the last answer is served
@@ -17,7 +17,10 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 log = logging.getLogger("moorage.gpus.agent")
 
@@ -86,7 +89,36 @@ class Driver:
         return {"memory_total_kib": found.get("MemTotal"), "memory_available_kib": found.get("MemAvailable")}
 
 
-def serve(driver: Driver, *, host: str, port: int) -> ThreadingHTTPServer:
+class Devices:
+    """The kubelet's newest word on which container has which device."""
+
+    def __init__(self, folder: Path) -> None:
+        # Only here, since most agents are not given the folder: what speaks the kubelet's protocol takes 30 MB.
+        from moorage.gpus import podresources
+
+        self._ask = podresources.holdings
+        self._no_answer = podresources.NotAnswered
+        self._folder = folder
+        self._taken_at: float | None = None
+        self._told: dict[str, Any] = {"holdings": None, "holdings_problem": "the kubelet has not been asked yet"}
+
+    def refresh(self) -> None:
+        """Ask the kubelet; what it said before stands beside the reason why it says nothing now."""
+        try:
+            self._told = {"holdings": self._ask(self._folder), "holdings_problem": None}
+            self._taken_at = time.monotonic()
+        except self._no_answer as error:
+            if self._told["holdings_problem"] != str(error):
+                log.warning("%s", error)
+            self._told = {**self._told, "holdings_problem": str(error)}
+
+    def answer(self) -> dict[str, Any]:
+        """What is known now."""
+        age = None if self._taken_at is None else round(time.monotonic() - self._taken_at, 3)
+        return {**self._told, "holdings_age_seconds": age}
+
+
+def serve(driver: Driver, *, host: str, port: int, devices: Devices | None = None) -> ThreadingHTTPServer:
     """A server that answers `/v1/cards` and `/livez`; the caller lets it run."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +130,7 @@ def serve(driver: Driver, *, host: str, port: int) -> ThreadingHTTPServer:
             if self.path == "/livez":
                 self._send(200, {"ok": True})
             elif self.path == "/v1/cards":
-                self._send(200, driver.answer())
+                self._send(200, driver.answer() | (devices.answer() if devices is not None else {}))
             else:
                 self._send(404, {"error": {"code": "not_found", "message": "only /v1/cards and /livez are here"}})
 
@@ -127,20 +159,36 @@ def main(arguments: list[str] | None = None) -> None:
         "--every", type=float, default=10.0, help="seconds between two looks at the driver (default: 10)"
     )
     parser.add_argument("--nvidia-smi", default="nvidia-smi", help="the program to run (default: nvidia-smi)")
+    parser.add_argument(
+        "--pod-resources",
+        type=Path,
+        metavar="FOLDER",
+        help="also tell which container has which device: the kubelet's folder, most often"
+        " /var/lib/kubelet/pod-resources; needs root, and `pip install moorage[agent]`",
+    )
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     # The first process of a container gets no default handler for SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     driver = Driver(chosen.nvidia_smi)
-    server = serve(driver, host=chosen.host, port=chosen.port)
+    devices = Devices(chosen.pod_resources) if chosen.pod_resources else None
+    server = serve(driver, host=chosen.host, port=chosen.port, devices=devices)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     log.info("listening on port %s", server.server_port)
+    every = max(1.0, chosen.every)
+    if devices is not None:
+        # Beside the driver's thread, which a broken driver can hold for ever.
+        threading.Thread(target=_again_and_again, args=(devices.refresh, every), daemon=True).start()
     try:
-        while True:
-            driver.refresh()
-            time.sleep(max(1.0, chosen.every))
+        _again_and_again(driver.refresh, every)
     except KeyboardInterrupt:
         server.shutdown()
+
+
+def _again_and_again(refresh: Callable[[], object], every: float) -> None:
+    while True:
+        refresh()
+        time.sleep(every)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What the agent on a node answers, read by the service: the driver's own words are parsed here and not there."""
+"""What the agent on a node answers, read by the service: the driver's own words are parsed here and not there.
+
+Which container has which device comes beside them, where the agent was let at the kubelet's socket.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,25 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moorage.gpus.sources import smi
+from moorage.gpus.facts import CardFact, Holder
+from moorage.gpus.merge import DROPPED_AFTER
+from moorage.gpus.sources import podstatus, smi
 from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer
+from moorage.gpus.view import Holding
 
 if TYPE_CHECKING:
-    from moorage.gpus.facts import CardFact
+    from collections.abc import Sequence
+
+
+class Held(msgspec.Struct, kw_only=True):
+    """Devices of one resource name that one container has."""
+
+    namespace: str = ""
+    pod: str = ""
+    container: str | None = None
+    resource: str = ""
+    devices: list[str] = []
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -24,14 +40,21 @@ class Answer(msgspec.Struct, kw_only=True):
     list: str = ""
     memory_total_kib: int | None = None  # /proc/meminfo
     memory_available_kib: int | None = None
+    holdings_age_seconds: float | None = None
+    holdings: tuple[Held, ...] | None = None  # None: the agent was not given the kubelet's folder, or got no answer yet
 
 
+# A shell's word for a program that is not there: cards of another vendor, whose holders the kubelet tells all the same.
+_NOT_THERE = 127
 _answer = msgspec.json.Decoder(Answer)
 
 
 def cards(body: bytes, *, now: float) -> list[CardFact]:
     """The cards of one answer. Raises `NoAnswer` where the driver told of none, `MsgspecError` on garbage."""
     answer = _answer.decode(body)
+    held = _held(answer.holdings or ()) if (answer.holdings_age_seconds or 0) <= DROPPED_AFTER else []
+    if held and answer.exit_code == _NOT_THERE:
+        return held
     if answer.age_seconds is None:
         raise NoAnswer("nvidia-smi has not answered yet")
     taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
@@ -39,7 +62,20 @@ def cards(body: bytes, *, now: float) -> list[CardFact]:
     if not output.cards:
         raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card")
     found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)
-    return [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]
+    return [*(_shared(card, answer) if card.memory_kind == "unified" else card for card in found), *held]
+
+
+def _held(holdings: Sequence[Held]) -> list[CardFact]:
+    given = [
+        Holding(
+            resource=one.resource,
+            device=device,
+            holder=Holder(namespace=one.namespace, pod=one.pod, container=one.container),
+        )
+        for one in holdings
+        for device in one.devices
+    ]
+    return podstatus.held(given, source="agent")
 
 
 def _shared(card: CardFact, answer: Answer) -> CardFact:

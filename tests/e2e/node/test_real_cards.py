@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from moorage.gpus.podresources import holdings
 from rig.api import Obj, Refused
 from rig.controlplane import ControlPlane
 from rig.node import DEVICES, NAME, RealNode
@@ -119,3 +120,19 @@ def test_the_role_opens_no_other_namespace(cluster: ControlPlane, real: RealNode
 
     with pytest.raises(Refused, match=r"403.*pods/exec"):
         account.call("POST", "/api/v1/namespaces/default/pods/any/exec", command="id")
+
+
+@pytest.mark.timeout(120)
+def test_the_kubelets_own_word_on_who_has_which_device_is_what_pods_status_tells(
+    cluster: ControlPlane, real: RealNode
+) -> None:
+    admin = cluster.admin
+    admin.create(_sleeper("asker", "default", image=_image(real), gpu=1))
+    until(lambda: _running(cluster, "asker", "default"), within=60, what="a pod holds a device", every=0.2)
+    state = admin.get("Pod", "asker", namespace="default")["status"]["containerStatuses"][0]
+
+    told = holdings(real.folder / "kubelet" / "pod-resources")
+
+    (given,) = [one for one in told if one["pod"] == "asker"]
+    assert (given["namespace"], given["container"], given["resource"]) == ("default", state["name"], "nvidia.com/gpu")
+    assert given["devices"] == [one["resourceID"] for one in state["allocatedResourcesStatus"][0]["resources"]]

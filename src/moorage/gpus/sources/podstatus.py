@@ -13,7 +13,7 @@ from moorage.gpus.facts import CardFact, Health, Holder, plain_pci, plain_uuid
 from moorage.gpus.units import family
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from moorage.gpus.sources.base import OnChange
     from moorage.gpus.view import Holding, NodeView
@@ -38,18 +38,21 @@ class PodStatus:
         return None
 
     def facts(self, node: NodeView) -> Sequence[CardFact]:
-        if not node.holdings:
-            return ()
-        devices: dict[tuple[str | None, str | None, int | None], list[Holding]] = {}
-        for holding in node.holdings:
-            kind = family(holding.resource, extra=self._extra)
-            if kind is not None and kind.kind != "amount":
-                devices.setdefault(identity(holding.device), []).append(holding)
-        return [
-            _fact(uuid, pci, index, holdings)
-            for (uuid, pci, index), holdings in devices.items()
-            if uuid or pci or index is not None
-        ]
+        return held(node.holdings, source=self.name, extra=self._extra) if node.holdings else ()
+
+
+def held(holdings: Iterable[Holding], *, source: str, extra: frozenset[str] = frozenset()) -> list[CardFact]:
+    """The cards and slices that containers were given, one fact for each."""
+    devices: dict[tuple[str | None, str | None, int | None], list[Holding]] = {}
+    for holding in holdings:
+        kind = family(holding.resource, extra=extra)
+        if kind is not None and kind.kind != "amount":
+            devices.setdefault(identity(holding.device), []).append(holding)
+    return [
+        _fact(uuid, pci, index, given, source=source)
+        for (uuid, pci, index), given in devices.items()
+        if uuid or pci or index is not None
+    ]
 
 
 def identity(device: str) -> tuple[str | None, str | None, int | None]:
@@ -67,7 +70,9 @@ def identity(device: str) -> tuple[str | None, str | None, int | None]:
     return plain, None, None
 
 
-def _fact(uuid: str | None, pci: str | None, index: int | None, holdings: Sequence[Holding]) -> CardFact:
+def _fact(
+    uuid: str | None, pci: str | None, index: int | None, holdings: Sequence[Holding], *, source: str
+) -> CardFact:
     health: Health | None = None
     if any(holding.health == "unhealthy" for holding in holdings):
         health = "unhealthy"
@@ -75,7 +80,7 @@ def _fact(uuid: str | None, pci: str | None, index: int | None, holdings: Sequen
         health = "healthy"
     holders: tuple[Holder, ...] = tuple(holding.holder for holding in holdings)
     return CardFact(
-        source="podstatus",
+        source=source,
         uuid=uuid,
         pci=pci,
         index=index,
