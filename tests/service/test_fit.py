@@ -283,6 +283,19 @@ async def test_a_runtime_class_that_may_not_be_read_is_undecided(unlike, simulat
     assert any("runtime class" in sentence for sentence in answer["undecided"])
 
 
+async def test_what_no_answer_considers_is_told_and_of_this_pod_only_what_concerns_it(unlike, pod) -> None:
+    plain, whole = pod("a", cpu="500m"), pod("b", cpu="1", memory="1Gi")
+    resources = whole["spec"]["containers"][0]["resources"]
+    resources["limits"] = dict(resources["requests"])
+
+    answers = [(await unlike.client.post(FIT, json={"pod": body})).json() for body in (plain, whole)]
+
+    for answer in answers:
+        assert [sentence.split()[0] for sentence in answer["not_considered"]] == ["Admission", "Scheduler"]
+    assert answers[0]["undecided"] == []
+    assert "topology managers" in answers[1]["undecided"][0]
+
+
 @pytest.mark.parametrize(
     ("policy", "held"),
     [

@@ -14,10 +14,19 @@ from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.scheduling.advice import Advice, advise
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit
+from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
 
 _encode = msgspec.json.Encoder().encode
+
+# What no answer can take into account, whatever the pod.
+_WEBHOOKS = (
+    "Admission webhooks, pod security and other policies of the cluster may change or refuse the pod when it is "
+    "created. A create with dryRun=All asks them; moorage's spawner does that before each start."
+)
+_EXTENDERS = "Scheduler extenders, and plugins or settings that are not the scheduler's own, may refuse more nodes."
+NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,7 @@ class Judged:
     advice: Advice
     held: dict[str, list[Held]]
     revision: int
+    afterwards: tuple[str, ...] = ()
 
 
 def judge(
@@ -46,7 +56,9 @@ def judge(
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
     advice = advise(cluster, admission.pod, verdict)
-    return Judged(verdict, admission, advice, held_by(cluster, verdict, policy=policy), revision)
+    later = may_turn_away(admission.pod) if verdict.fits else None
+    held = held_by(cluster, verdict, policy=policy)
+    return Judged(verdict, admission, advice, held, revision, (later,) if later else ())
 
 
 def encoded(judged: Judged) -> bytes:
@@ -61,7 +73,7 @@ def encoded(judged: Judged) -> bytes:
         nodes.append(_encode(name) + b":" + data)
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
-        b'"undecided":%s}'
+        b'"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
         revision,
@@ -70,7 +82,8 @@ def encoded(judged: Judged) -> bytes:
         b",".join(nodes),
         _encode(advice),
         _encode(judged.held),
-        _encode((*verdict.undecided, *admission.undecided)),
+        _encode((*verdict.undecided, *admission.undecided, *judged.afterwards)),
+        _encode(NOT_CONSIDERED),
     )
 
 

@@ -136,7 +136,8 @@ class FitAnswer(BaseModel):
     held_by: dict[str, list[Held]] = Field(
         description="Who holds what is short, by node, as far as everybody may see it."
     )
-    undecided: list[Any] = Field(description="What only the cluster itself can decide.")
+    undecided: list[Any] = Field(description="What about this pod only the cluster itself can decide.")
+    not_considered: list[str] = Field(description="What no answer takes into account, whatever the pod.")
 
 
 class Image(BaseModel):

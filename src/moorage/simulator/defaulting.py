@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.errors import InvalidObject, InvalidQuantity
-from moorage.quantity import parse_nanos
+from moorage.errors import InvalidObject
 from moorage.scheduling.admission import defaults
+from moorage.scheduling.quality import quality_of
 from moorage.simulator.limitranges import complete
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _pod(body: Json) -> None:
     status = body.setdefault("status", {})
     if isinstance(status, dict):
         status.setdefault("phase", "Pending")
-        status.setdefault("qosClass", _quality(spec))
+        status.setdefault("qosClass", quality_of(spec))
 
 
 def _by_rule(pod: Json) -> None:
@@ -145,33 +145,3 @@ def _container(container: Json) -> None:
     latest = ":" not in image.rsplit("/", 1)[-1] or image.endswith(":latest")
     container.setdefault("imagePullPolicy", "Always" if latest and "@" not in image else "IfNotPresent")
     container.setdefault("resources", {})
-
-
-def _quality(spec: Json) -> str:
-    """The pod's quality of service: cpu and memory alone count, and an amount of nothing is no amount."""
-    containers = [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    asked = [_counted(held.get("resources")) for held in containers if isinstance(held, dict)]
-    if spec.get("resources") is not None:
-        asked = [_counted(spec["resources"])]
-    if not any(requests or limits for requests, limits in asked):
-        return "BestEffort"
-    if all(len(limits) == 2 and requests == limits for requests, limits in asked):
-        return "Guaranteed"
-    return "Burstable"
-
-
-def _counted(resources: Any) -> tuple[dict[str, int], dict[str, int]]:
-    """Requests and limits of cpu and memory above zero; what can't be read counts nothing."""
-    found: list[dict[str, int]] = []
-    for section in ("requests", "limits"):
-        amounts = resources.get(section) if isinstance(resources, dict) else None
-        held: dict[str, int] = {}
-        for name in ("cpu", "memory"):
-            try:
-                nanos = parse_nanos(amounts.get(name)) if isinstance(amounts, dict) else 0
-            except InvalidQuantity:
-                continue
-            if nanos > 0:
-                held[name] = nanos
-        found.append(held)
-    return found[0], found[1]

@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.objects import Identity, ScopeRequirement
-from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of, text_of
+from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
 from moorage.scheduling.names import is_extended
 from moorage.scheduling.podinfo import TERMINAL
+from moorage.scheduling.quality import quality_of
 from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
@@ -148,9 +149,9 @@ def _is_in(scope: ScopeRequirement, spec: Json) -> bool:
     ends = spec.get("activeDeadlineSeconds") is not None
     match scope.scope_name:
         case "BestEffort":
-            return _is_best_effort(spec)
+            return quality_of(spec) == "BestEffort"
         case "NotBestEffort":
-            return not _is_best_effort(spec)
+            return quality_of(spec) != "BestEffort"
         case "Terminating":
             return ends
         case "NotTerminating":
@@ -174,23 +175,6 @@ def _has_priority(scope: ScopeRequirement, named: str) -> bool:
             return not named
         case _:
             return bool(named)
-
-
-def _is_best_effort(spec: Json) -> bool:
-    groups = [spec, *(spec.get("containers") or ()), *(spec.get("initContainers") or ())]
-    for group in groups:
-        resources = group.get("resources") or {}
-        for section in ("requests", "limits"):
-            for name, amount in (resources.get(section) or {}).items():
-                if (
-                    name in ("cpu", "memory")
-                    and text_of(name, nanos_of({name: amount}, of=_POD, at=section)[name]) != "0"
-                ):
-                    return False
-    return True
-
-
-_POD = Identity("Pod")
 
 
 def _looks_elsewhere(spec: Json) -> bool:
