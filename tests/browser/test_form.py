@@ -1,5 +1,7 @@
 """The spawn form as a person meets it."""
 
+import signal
+
 import pytest
 from playwright.async_api import expect
 
@@ -148,6 +150,9 @@ async def test_names_from_the_cluster_stay_text(open_page, fake_service, load):
     fake_service.remove(name)
 
 
+NOT_ON_ATLAS = {"fits": False, "nodes": {"atlas": {"fits": False, "reasons": []}}, "prefilter": None, "would_work": {}}
+
+
 def refusing(asked):
     node = asked["pod"]["spec"].get("nodeSelector", {}).get("kubernetes.io/hostname")
     cpu = asked["pod"]["spec"]["containers"][0]["resources"]["requests"]["cpu"]
@@ -265,3 +270,73 @@ async def test_the_form_works_under_a_strict_content_security_policy(open_page, 
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
     await expect(page.locator("#moorage-verdict")).to_contain_text("fits")
     assert seen == []
+
+
+async def test_a_log_in_that_ends_is_told_with_a_link_by_the_next_question(open_page, hub):
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    await page.context.clear_cookies()
+
+    await page.get_by_label("CPU").fill("3")
+
+    status = page.locator("#moorage-status")
+    await expect(status).to_have_text("You are no longer logged in. Log in again.", timeout=5000)
+    await status.get_by_role("link", name="Log in again").click()
+    await expect(page.get_by_label("Username")).to_be_visible()
+    assert page.url.endswith("login?next=%2Fhub%2Fspawn")
+
+
+async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, hub):
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+
+    hub.process.send_signal(signal.SIGSTOP)
+    await expect(page.locator("#moorage-status")).to_contain_text("The connection to the hub is lost", timeout=10000)
+    await page.context.clear_cookies()
+    hub.process.send_signal(signal.SIGCONT)
+
+    await expect(page.locator("#moorage-status")).to_have_text(
+        "You are no longer logged in. Log in again.", timeout=10000
+    )
+
+
+async def test_a_chosen_node_is_scrolled_into_view(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    many = [fake.node_json(f"many-{number:03}") for number in range(150)]
+    fake_service.put(*many)
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    last = page.locator("#moorage-list li", has_text="many-149")
+    await expect(last).to_have_count(0)
+
+    await page.get_by_label("Node").select_option("many-149")
+
+    await expect(last).to_be_in_viewport()
+    inside = "(row) => row.getBoundingClientRect().bottom <= row.parentElement.getBoundingClientRect().bottom + 1"
+    assert await last.evaluate(inside)
+    for node in many:
+        fake_service.remove(node["name"])
+
+
+async def test_the_own_server_on_a_card_is_named_in_the_list_and_below_the_choice(open_page, fake_service, hub, load):
+    fake = load("moorage_test_fake_service")
+    page = await open_page(path="/hub/home")
+    await hub.api("POST", f"/users/{page.person}/servers/lab", {"moorage": 1, "node": "borg", "cpu": "1"})
+    card = {"model": "Tesla T4", "state": "held", "state_text": "held"}
+    mine = {**card, "holder": f"jupyter/jupyter-{page.person}--lab"}
+    atlas = {"cpu": 16, "memory": 64 << 30, "gpus": {"nvidia.com/gpu": (2, 0)}}
+    fake_service.put(fake.node_json("atlas", cards=[mine, {**card, "holder": "jupyter/secret"}], **atlas))
+    fake_service.verdict = {
+        **NOT_ON_ATLAS,
+        "held_by": {"atlas": [{"resource": "nvidia.com/gpu", "amount": 1, "namespace": "jupyter", "pod": mine["holder"][8:]}]},
+    }  # fmt: skip
+
+    await page.goto(f"{hub.url}/hub/spawn/{page.person}/other")
+
+    row = page.locator("#moorage-list li", has_text="atlas")
+    await expect(row).to_contain_text("Tesla T4: held by your server “lab”")
+    await page.get_by_label("Node").select_option("atlas")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Held on atlas by your server “lab” (1 GPU).")
+    assert "secret" not in await page.content()
+    await hub.api("DELETE", f"/users/{page.person}/servers/lab", {"remove": True})
+    fake_service.put(fake.node_json("atlas", cpu_free=11.5, memory_free=54 << 30, **atlas | {"gpus": {"nvidia.com/gpu": (1, 1)}}))  # fmt: skip

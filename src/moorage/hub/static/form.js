@@ -13,12 +13,13 @@ const xsrf = new URL(form.action, location.href).searchParams.get("_xsrf") ?? wi
 const help = Object.fromEntries(["cpu", "memory", "gpu", "image"].map((name) => [name, at(`${name}-help`)]));
 const usual = Object.fromEntries(Object.entries(help).map(([name, element]) => [name, element?.textContent.trim()]));
 
-const list = new NodeList({ list: at("list"), search: at("search"), more: at("more"), choose: (name) => use({ node: name === fields.node.value ? "" : name }) });
+const list = new NodeList({ list: at("list"), search: at("search"), more: at("more"), chosen: fields.node.value, choose: (name) => use({ node: name === fields.node.value ? "" : name }) });
 const verdict = new Verdict({
   url: `${data.base}moorage/fit?_xsrf=${encodeURIComponent(xsrf)}`,
   xsrf,
   body: () => ({ user: data.user, server: data.server, ...Object.fromEntries(Object.entries(fields).filter(([, field]) => field).map(([name, field]) => [name, field.value])) }),
   show: showVerdict,
+  ended: showEnded,
 });
 
 /** Put values into fields, as somebody would by hand. */
@@ -89,6 +90,7 @@ function showOptions() {
   }
 }
 
+const ENDED = "You are no longer logged in. ";
 const status = { element: at("status"), text: null };
 
 function showStatus(state) {
@@ -96,6 +98,17 @@ function showStatus(state) {
   status.element.classList.toggle("moorage-live", state.live);
   status.element.classList.toggle("moorage-stale", !state.live);
   if (words !== status.text) status.element.textContent = status.text = words;
+}
+
+/** The log-in has ended while the page was open: what would start here would only be refused. */
+function showEnded() {
+  if (status.text === ENDED) return;
+  status.text = ENDED;
+  status.element.classList.replace("moorage-live", "moorage-stale");
+  const link = document.createElement("a");
+  link.href = `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`;
+  link.textContent = "Log in again";
+  status.element.replaceChildren(ENDED, link, ".");
 }
 
 function statusWords(state) {
@@ -235,5 +248,6 @@ follow(`${data.base}moorage/stream?_xsrf=${encodeURIComponent(xsrf)}`, {
     lostSince ??= new Date().toISOString();
     showStatus({ live: false, lost: true, since: lostSince, reason });
   },
+  ended: showEnded,
 });
 verdict.soon();

@@ -17,8 +17,8 @@ export function optionWords(node) {
 }
 
 export class NodeList {
-  /** `choose(name)` is called when somebody picks a node from the list. */
-  constructor({ list, search, more, choose }) {
+  /** `choose(name)` is called when somebody picks a node from the list; `chosen` is the one that is picked at first. */
+  constructor({ list, search, more, chosen, choose }) {
     this.list = list;
     this.search = search;
     this.more = more;
@@ -26,14 +26,16 @@ export class NodeList {
     this.rows = new Map();
     this.nodes = new Map();
     this.verdicts = {};
-    this.chosen = "";
+    this.chosen = chosen;
     search.addEventListener("input", () => this.arrange());
     search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   }
 
   replace(nodes) {
+    const first = !this.nodes.size;
     this.nodes = new Map(nodes.map((node) => [node.name, node]));
     this.arrange();
+    if (first) this.reveal();
   }
 
   change(changed, removed) {
@@ -62,7 +64,7 @@ export class NodeList {
     const wanted = this.search.value.trim().toLowerCase();
     const all = [...this.nodes.values()].sort((one, other) => (one.name < other.name ? -1 : 1));
     const found = all.filter((node) => this.matches(node, wanted));
-    const shown = found.slice(0, MOST_ROWS);
+    const shown = found.filter((node, place) => place < MOST_ROWS || node.name === this.chosen);
     this.search.hidden = all.length < SEARCH_FROM;
     const kept = new Map();
     for (const node of shown) {
@@ -86,9 +88,20 @@ export class NodeList {
 
   /** Mark the chosen node, and what was said of each. */
   judge(verdicts, chosen) {
+    const other = chosen !== this.chosen;
     this.verdicts = verdicts;
     this.chosen = chosen;
+    if (other && !this.rows.has(chosen)) this.arrange();
     for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
+    if (other) this.reveal();
+  }
+
+  /** Scroll the list, and nothing around it, until the chosen node is in view. */
+  reveal() {
+    const item = this.rows.get(this.chosen)?.item;
+    if (!item) return;
+    const [row, frame] = [item, this.list].map((element) => element.getBoundingClientRect());
+    this.list.scrollTop += Math.min(row.top - frame.top, 0) || Math.max(row.bottom - frame.bottom, 0);
   }
 }
 

@@ -3,7 +3,7 @@
 const SILENCE = 3500;
 const PAUSES = [500, 1000, 2000, 4000];
 
-/** Follow `url` for ever; `on` has snapshot, nodes, cards, status (each with the message's data), and lost(reason). */
+/** Follow `url` for ever; `on` has snapshot, nodes, cards, status (each with the message's data), lost(reason), and ended() where the log-in is over. */
 export function follow(url, on) {
   let source = null;
   let watchdog = null;
@@ -28,11 +28,33 @@ export function follow(url, on) {
   }
 
   function again(reason) {
+    leave();
+    if (reason === null) on.ended();
+    else on.lost(reason);
+    setTimeout(open, PAUSES[Math.min(failures++, PAUSES.length - 1)]);
+  }
+
+  function leave() {
     clearTimeout(watchdog);
     source?.close();
     source = null;
-    on.lost(reason);
-    setTimeout(open, PAUSES[Math.min(failures++, PAUSES.length - 1)]);
+  }
+
+  /** The browser does not say why a stream was refused; asking the same by other means does. */
+  async function refused() {
+    leave();
+    const question = new AbortController();
+    const limit = setTimeout(() => question.abort(), SILENCE);
+    let over = false;
+    try {
+      const answer = await fetch(url, { signal: question.signal, redirect: "manual" });
+      over = answer.status === 401 || answer.status === 403 || answer.type === "opaqueredirect";
+    } catch {
+      // The hub is away, which is no end of a log-in.
+    }
+    clearTimeout(limit);
+    question.abort();
+    again(over ? null : "the hub can't be reached");
   }
 
   function open() {
@@ -42,7 +64,7 @@ export function follow(url, on) {
     source.addEventListener("cards", heard(on.cards));
     source.addEventListener("status", heard(on.status));
     source.addEventListener("ping", heard(null));
-    source.onerror = () => again("the hub can't be reached");
+    source.onerror = () => (source.readyState === EventSource.CLOSED ? refused() : again("the hub can't be reached"));
     watch();
   }
 

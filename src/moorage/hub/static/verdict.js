@@ -5,9 +5,9 @@ const AFTER_CHANGE = 2000;
 const TIMEOUT = 6000;
 
 export class Verdict {
-  /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had. */
-  constructor({ url, xsrf, body, show }) {
-    Object.assign(this, { url, xsrf, body, show });
+  /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had; `ended()` where the log-in is over. */
+  constructor({ url, xsrf, body, show, ended }) {
+    Object.assign(this, { url, xsrf, body, show, ended });
     this.timer = null;
     this.due = Infinity;
     this.running = null;
@@ -47,6 +47,7 @@ export class Verdict {
         signal: running.signal,
       });
       if (response.ok) answer = await response.json();
+      else if (response.status === 401 || response.status === 403) this.ended();
     } catch {
       // Nothing is known then, which is what null says.
     }
