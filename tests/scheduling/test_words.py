@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from moorage.objects import Taint
 from moorage.scheduling import words
 from moorage.scheduling.filters import PLUGINS
 from moorage.scheduling.verdict import Shortage
@@ -52,6 +53,20 @@ def test_every_reason_in_the_real_answers_has_a_sentence(vectors):
 
 def test_an_unknown_reason_is_passed_on_as_it_is():
     assert words.sentence("SomePlugin", "node(s) were made of cheese") == "node(s) were made of cheese"
+
+
+@pytest.mark.parametrize(
+    ("taint", "shown"),
+    [
+        (Taint(key="dedicated", value="lab", effect="NoSchedule"), "dedicated=lab:NoSchedule"),
+        (Taint(key="gpu", effect="NoExecute"), "gpu:NoExecute"),
+        (Taint(key="{odd}", value="{0}", effect="NoSchedule"), "{odd}={0}:NoSchedule"),
+    ],
+)
+def test_a_taint_is_named_where_it_is_known(taint, shown):
+    said = words.sentence("TaintToleration", "node(s) had untolerated taint(s)", taint=taint)
+
+    assert said == f"This node is reserved or unwell: it has the taint {shown}, which the pod does not tolerate."
 
 
 def test_what_is_variable_in_a_reason_stands_in_the_sentence():

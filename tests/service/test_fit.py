@@ -296,6 +296,23 @@ async def test_what_no_answer_considers_is_told_and_of_this_pod_only_what_concer
     assert "topology managers" in answers[1]["undecided"][0]
 
 
+async def test_the_taint_that_keeps_a_pod_off_is_named_for_each_node(serve, simulator, node) -> None:
+    slow = {"key": "slow", "effect": "NoExecute"}
+    lab = {"key": "dedicated", "value": "lab", "effect": "NoSchedule"}
+    simulator.add(node("a", taints=[lab, slow]), node("b", taints=[slow]), node("c", taints=[lab]))
+    service = await serve(api_server=simulator.url)
+    await service.ready()
+
+    answer = await ask(service, cpu="1", tolerations=[{"key": "dedicated", "operator": "Exists"}])
+
+    nodes = answer["nodes"]
+    assert nodes["c"]["fits"]
+    for name in "ab":
+        [reason] = nodes[name]["reasons"]
+        assert reason["message"] == "node(s) had untolerated taint(s)"
+        assert "the taint slow:NoExecute, which" in reason["text"]
+
+
 @pytest.mark.parametrize(
     ("policy", "held"),
     [

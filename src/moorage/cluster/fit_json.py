@@ -4,16 +4,18 @@ Nodes that are refused for the same reasons share one verdict, and so share its 
 encodes a handful of texts.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
+from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advise
+from moorage.scheduling.ask import Ask
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.filters import noderesourcesfit
+from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
@@ -39,6 +41,7 @@ class Judged:
     held: dict[str, list[Held]]
     revision: int
     afterwards: tuple[str, ...] = ()
+    taints: dict[str, Taint] = field(default_factory=dict)
 
 
 def judge(
@@ -58,18 +61,35 @@ def judge(
     advice = advise(cluster, admission.pod, verdict)
     later = may_turn_away(admission.pod) if verdict.fits else None
     held = held_by(cluster, verdict, policy=policy)
-    return Judged(verdict, admission, advice, held, revision, (later,) if later else ())
+    taints = _untolerated(cluster, admission.pod, verdict)
+    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints)
+
+
+def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dict[str, Taint]:
+    """By node, the taint that keeps the pod off: nodes share their verdicts, so that those can't tell it."""
+    refused = [name for name, node in verdict.nodes.items() if node.plugin == tainttoleration.NAME]
+    tolerations = Ask(pod).tolerations if refused else ()
+    first: dict[tuple[Taint, ...], Taint | None] = {}
+    found = {}
+    for name in refused:
+        taints = cluster.nodes[name].blocking_taints
+        if taints not in first:
+            first[taints] = tainttoleration.untolerated(taints, tolerations)
+        if (taint := first[taints]) is not None:
+            found[name] = taint
+    return found
 
 
 def encoded(judged: Judged) -> bytes:
     """The answer's JSON."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
-    known: dict[NodeVerdict, bytes] = {}
+    known: dict[tuple[NodeVerdict, Taint | None], bytes] = {}
     nodes = []
     for name, node in verdict.nodes.items():
-        data = known.get(node)
+        taint = judged.taints.get(name)
+        data = known.get((node, taint))
         if data is None:
-            data = known[node] = _encode(_node(node))
+            data = known[node, taint] = _encode(_node(node, taint))
         nodes.append(_encode(name) + b":" + data)
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
@@ -91,16 +111,16 @@ def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
     return {"plugin": verdict.plugin, "reasons": _reasons(verdict)}
 
 
-def _node(verdict: NodeVerdict) -> dict[str, Any]:
+def _node(verdict: NodeVerdict, taint: Taint | None) -> dict[str, Any]:
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
-        "reasons": _reasons(verdict),
+        "reasons": _reasons(verdict, taint=taint),
         "unresolvable": verdict.unresolvable,
     }
 
 
-def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
+def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None) -> list[dict[str, Any]]:
     """Each of upstream's reasons; a shortage stands beside the reason that names its resource."""
     found = []
     shortages = {short.resource: short for short in verdict.details}
@@ -112,7 +132,7 @@ def _reasons(verdict: NodeVerdict) -> list[dict[str, Any]]:
             {
                 "code": verdict.plugin,
                 "message": message,
-                "text": sentence(verdict.plugin, message, shortage=short),
+                "text": sentence(verdict.plugin, message, shortage=short, taint=taint),
                 "short_by": _short_by(short) if short is not None else None,
             }
         )

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 from moorage.scheduling import filters
 
 if TYPE_CHECKING:
+    from moorage.objects import Taint
     from moorage.scheduling.verdict import Shortage
 
+_TAINTED = "This node is reserved or unwell: it has the taint {taint}, which the pod does not tolerate."
 _NO_CLAIM = "The storage claim {claim} does not exist. Create it, or ask for another one."
 _NO_CLASS = "The storage claim names no storage class, and there is none by default. Set one on the claim."
 
@@ -37,8 +39,8 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ),
     (
         filters.tainttoleration.NAME,
-        "node(s) had untolerated taint {{{taint}}}",
-        "This node is reserved or unwell: it has the taint {taint}, which the pod does not tolerate.",
+        filters.tainttoleration.REASON_NAMED,
+        _TAINTED,
     ),
     (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON, "This node is not among those that the choice allows."),
     (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON_NOT_NAMED, "The pod asks for other nodes by name."),
@@ -299,10 +301,12 @@ _EXACT = {(plugin, reason): words for plugin, reason, words in TABLE if "{" not 
 _VARIABLE = [(plugin, _pattern(reason), words) for plugin, reason, words in TABLE if "{" in reason]
 
 
-def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = None) -> str:
-    """What a reason means, in plain words; by how much, where `shortage` tells it."""
+def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = None, taint: Taint | None = None) -> str:
+    """What a reason means, in plain words; by how much, where `shortage` tells it, and by which `taint`."""
     if shortage is not None:
         return _short(shortage)
+    if taint is not None and (plugin, reason) == (filters.tainttoleration.NAME, filters.tainttoleration.REASON):
+        return _TAINTED.format(taint=filters.tainttoleration.taint_text(taint))
     for known in (plugin or "", ""):
         if (known, reason) in _EXACT:
             return _EXACT[known, reason]

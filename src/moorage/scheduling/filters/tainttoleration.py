@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "TaintToleration"
 REASON = "node(s) had untolerated taint(s)"
+# Up to v1.34.1 the reason named the taint.
+REASON_NAMED = "node(s) had untolerated taint {{{taint}}}"
 
 
 def tolerates(toleration: Toleration, taint: Taint) -> bool:
@@ -44,6 +46,11 @@ def untolerated(taints: Sequence[Taint], tolerations: Sequence[Toleration]) -> T
         if not any(tolerates(toleration, taint) for toleration in tolerations):
             return taint
     return None
+
+
+def taint_text(taint: Taint) -> str:
+    """As kubectl has it: `key=value:effect`, or `key:effect` where there is no value."""
+    return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
 
 
 def prepare(ask: Ask, _: Cluster) -> Prepared:
