@@ -100,6 +100,12 @@ class Hub:
                 return answer.status, __import__("json").loads(text)
             return answer.status, text
 
+    async def text(self, path: str) -> str:
+        """A whole answer of the API that is no JSON, such as a stream that ends."""
+        headers = {"Authorization": f"token {self.token}"}
+        async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{self.url}/hub/api{path}") as answer:
+            return await answer.text()
+
     async def failures(self) -> int:
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}/hub/test/failures") as answer:
             return int((await answer.json())["failures"])

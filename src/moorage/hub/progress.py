@@ -95,7 +95,7 @@ def _news(pod: Any, told_before: set[str]) -> list[dict[str, Any]]:
     if words is None or words in told_before:
         return []
     told_before.add(words)
-    return [{"progress": 90, "message": words, "html_message": _shown(words, detail)}]
+    return [{"progress": 90, "message": words, "html_message": shown(words, detail)}]
 
 
 def ended(pod: Any) -> tuple[str | None, str]:
@@ -113,7 +113,8 @@ def ended(pod: Any) -> tuple[str | None, str]:
     return None, ""
 
 
-def _shown(words: str, detail: str) -> str:
+def shown(words: str, detail: str) -> str:
+    """The words with Kubernetes' own text one click away."""
     return f"{html.escape(words)} <details><summary>What Kubernetes says</summary>{html.escape(detail)}</details>"
 
 
@@ -126,7 +127,7 @@ def _told(event: dict[str, Any]) -> dict[str, Any]:
     if words is None:
         return event
     detail = f"{reason}: {message}"[:2000]
-    return {**event, "message": words, "html_message": _shown(words, detail)}
+    return {**event, "message": words, "html_message": shown(words, detail)}
 
 
 def plain(reason: str, message: str) -> str | None:

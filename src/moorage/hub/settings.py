@@ -87,6 +87,12 @@ class Settings(HasTraits):
         "('own'), or a function of the user that returns True. Everybody sees their own servers. Needs a service token "
         "with `+holders`.",
     )
+    end_hopeless_pulls = Bool(
+        True,
+        config=True,
+        help="End a start after two tries where its image can't be loaded for good (there is none, it may not be had, "
+        "its name is not valid), instead of waiting until start_timeout. What may pass is waited for.",
+    )
     dry_run = Bool(
         True,
         config=True,

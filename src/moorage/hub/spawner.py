@@ -10,6 +10,7 @@ administrator's configuration is changed in place.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -20,11 +21,12 @@ from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
-from moorage.hub import form, manifest, options, progress
+from moorage.hub import ending, form, manifest, options, progress
 from moorage.hub.facts import HOSTNAME
 from moorage.hub.handlers import install
 from moorage.hub.offering import NVIDIA, offer_of
 from moorage.hub.options import Choice, Offer, Refusal
+from moorage.hub.pulls import Pulls
 from moorage.hub.refusals import refused, take_back
 from moorage.hub.settings import Settings
 from moorage.hub.state import Refused, hub_state
@@ -269,6 +271,24 @@ class MoorageSpawner(Settings, KubeSpawner):
         if self._start_pending:
             take_back(self.handler)
         return refused(message)
+
+    async def _start(self) -> Any:
+        if not self.end_hopeless_pulls:
+            return await super()._start()
+        pulls = Pulls()
+        try:
+            return await ending.unless(super()._start(), lambda: pulls.hopeless(self._stored_pod(), self.events))
+        except ending.Hopeless as hopeless:
+            words = f"{hopeless.words} Choose another image, or tell whoever runs this hub."
+            error = self._refused(words)
+            ending.tell(error, words, hopeless.detail)
+            raise error from None
+
+    def stop_polling(self) -> None:
+        # A start that fails is ended by JupyterHub while it handles the error, which it then shows. This comes first
+        # then, and the pod is still there.
+        super().stop_polling()
+        ending.explain(sys.exc_info()[1], lambda: ending.last_words(self._stored_pod(), self.events))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         events = progress.told(super().progress(), pod=self._stored_pod, waiting=lambda: self.pending == "spawn")

@@ -1,0 +1,104 @@
+"""A start that ends without a server: when it is better ended early, and the last that Kubernetes said of it.
+
+JupyterHub knows only that time ran out. What came last before that is what the person can act on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.progress import ended, plain, shown
+from moorage.hub.pulls import for_good, waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+log = logging.getLogger("moorage.hub")
+
+_LOOK_SECONDS = 0.5
+# What an event means once nobody waits any longer.
+_AFTERWARDS = {
+    "Scheduled": "A place was found, but the node did nothing about it.",
+    "Pulling": "The image was still being loaded. It may be there the next time.",
+    "Pulled": "The image was there, but the server was not started.",
+    "Created": "Everything was prepared, but the server was not started.",
+    "Started": "It was started on its node, but did not answer.",
+    "Unhealthy": "It was started on its node, but did not answer.",
+    "TriggeredScaleUp": "A new machine was being added for it. It may be there the next time.",
+}
+_SAYS_NOTHING = ("Killing", "SuccessfulAttachVolume")
+_HOPE = re.compile(r"; trying again(?=\.)| (?:It|The server) starts as soon as there is(?: room)?\.")
+
+
+class Hopeless(Exception):
+    """The start is ended: waiting would not help. In words, and in Kubernetes'."""
+
+    def __init__(self, words: str, detail: str) -> None:
+        super().__init__(words)
+        self.words, self.detail = words, detail
+
+
+async def unless(
+    start: Coroutine[Any, Any, Any], hopeless: Callable[[], tuple[str, str] | None], *, every: float = _LOOK_SECONDS
+) -> Any:
+    """The start's own end, or `Hopeless` as soon as there is a reason."""
+    task = asyncio.ensure_future(start)
+    try:
+        while not (await asyncio.wait({task}, timeout=every))[0]:
+            reason = _or_none(hopeless)
+            if reason is not None:
+                raise Hopeless(*reason)
+        return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def explain(error: BaseException | None, last: Callable[[], tuple[str, str]]) -> None:
+    """Let a start that ran out of time say why, on JupyterHub's own pages."""
+    if not isinstance(error, TimeoutError) or getattr(error, "jupyterhub_message", None):
+        return
+    words, detail = _or_none(last) or ("", "")
+    if words:
+        tell(error, f"The server did not start in time. {words}", detail)
+
+
+def _or_none(ask: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
+    """An answer out of whatever Kubernetes sent; what can't be read ends no start and hides no error."""
+    try:
+        return ask()
+    except Exception:
+        log.exception("What Kubernetes said of a start can't be read")
+        return None
+
+
+def tell(error: BaseException, words: str, detail: str) -> None:
+    """Give an error the words that the "not running" page and the progress page show."""
+    told: Any = error
+    told.jupyterhub_message = words
+    told.jupyterhub_html_message = shown(words, detail[:2000]) if detail else None
+
+
+def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:
+    """The last that Kubernetes said of this pod, in plain words and in its own; empty where it said nothing."""
+    words, detail = ended(pod)
+    if words:
+        return words, detail
+    if (waits := waiting(pod)) is not None:
+        _, said, image = waits
+        return for_good(said, image=image) or f"The image {image} can't be loaded.", said
+    for event in reversed(list(events)):
+        reason, message = str(event.get("reason") or ""), str(event.get("message") or "")
+        known = _AFTERWARDS.get(reason) or plain(reason, message)
+        if reason not in _SAYS_NOTHING and (known or event.get("type") == "Warning"):
+            return _afterwards(known) if known else message[:300], f"{reason}: {message}"
+    return "", ""
+
+
+def _afterwards(words: str) -> str:
+    past = _HOPE.sub("", words).removeprefix("Waiting: ")
+    return past[:1].upper() + past[1:]

@@ -1,0 +1,190 @@
+"""Starts that end without a server: early where waiting can't help, and never without a word."""
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+
+from moorage.hub.ending import Hopeless, explain, last_words, unless
+from moorage.hub.pulls import Pulls, for_good
+from moorage.simulator import Simulator, builders
+
+IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
+MISSING = (
+    'Failed to pull image "r/x:1": rpc error: code = NotFound desc = failed to resolve reference "r/x:1": not found'
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (MISSING, "does not exist"),
+        ("manifest unknown: manifest unknown", "does not exist"),
+        ("pull access denied for x, repository does not exist or may require authorization", "does not let this cluster"),
+        ("failed to authorize: unexpected status: 401 Unauthorized", "does not let this cluster"),
+        ('InvalidImageName: Failed to apply default image tag "A B": couldn\'t parse image name', "is not valid"),
+        ("no match for platform in manifest: not found", "kind of processor"),
+        ("dial tcp: lookup r on 10.0.0.1: no such host", None),
+        ("dial tcp 10.0.0.2:443: i/o timeout", None),
+        ("unexpected status from HEAD request: 503 Service Unavailable", None),
+        ("unexpected status code 429 Too Many Requests - denied: rate", None),
+        ("failed to fetch anonymous token: unexpected status: 500: not found", None),
+        ("the disk is full", None),
+    ],
+)  # fmt: skip
+def test_only_what_no_further_try_can_change_is_for_good(message, words):
+    told = for_good(message, image="r/x:1")
+
+    assert words in told if words else told is None
+
+
+def waiting(reason, message="", *, uid="u"):
+    state = {"waiting": {"reason": reason, "message": message}}
+    return {"metadata": {"uid": uid}, "status": {"containerStatuses": [{"image": "r/x:1", "state": state}]}}
+
+
+def failed(message, *, count=1, uid="u"):
+    return {"reason": "Failed", "type": "Warning", "message": message, "count": count, "involvedObject": {"uid": uid}}
+
+
+def test_one_failed_try_ends_nothing():
+    assert Pulls().hopeless(waiting("ErrImagePull", MISSING), [failed(MISSING)]) is None
+
+
+def test_a_second_try_that_fails_alike_does():
+    words, detail = Pulls().hopeless(waiting("ImagePullBackOff"), [failed(MISSING, count=2)])
+
+    assert words == "The image r/x:1 does not exist."
+    assert detail == MISSING
+
+
+def test_tries_are_seen_without_any_event():
+    pulls = Pulls()
+    looks = [waiting("ErrImagePull", MISSING), waiting("ImagePullBackOff", MISSING), waiting("ErrImagePull", MISSING)]
+
+    assert [bool(pulls.hopeless(pod, [])) for pod in looks] == [False, False, True]
+
+
+def test_another_pods_tries_do_not_count():
+    pulls = Pulls()
+    pulls.hopeless(waiting("ErrImagePull", MISSING, uid="before"), [])
+
+    assert pulls.hopeless(waiting("ErrImagePull", MISSING), [failed(MISSING, count=9, uid="before")]) is None
+
+
+def test_a_try_that_fails_for_want_of_the_network_is_waited_for():
+    away = 'Failed to pull image "r/x:1": dial tcp: i/o timeout'
+
+    assert Pulls().hopeless(waiting("ImagePullBackOff", away), [failed(MISSING, count=2)]) is None
+    assert Pulls().hopeless(waiting("ImagePullBackOff"), [failed(MISSING, count=2), failed(away)]) is None
+
+
+@pytest.mark.parametrize("pod", [None, {"metadata": {}}, {"metadata": {"uid": "u"}, "status": None}])
+def test_a_pod_of_which_nothing_is_known_is_waited_for(pod):
+    assert Pulls().hopeless(pod, []) is None
+
+
+async def test_what_can_not_be_read_ends_no_start():
+    async def start():
+        await asyncio.sleep(0.01)
+        return "address"
+
+    assert await unless(start(), lambda: 1 / 0, every=0.001) == "address"
+
+
+async def test_an_ended_start_is_stopped_before_that_is_told():
+    stopped = asyncio.Event()
+
+    async def start():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    with pytest.raises(Hopeless):
+        await unless(start(), lambda: ("words", "detail"), every=0.001)
+    assert stopped.is_set()
+
+
+def event(reason, message, kind="Normal"):
+    return {"reason": reason, "message": message, "type": kind}
+
+
+PINNED = "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Pod's node affinity/selector."
+
+
+@pytest.mark.parametrize(
+    ("pod", "events", "words"),
+    [
+        (None, [event("FailedScheduling", PINNED, "Warning")], "Not enough CPU is free on the chosen node now."),
+        (None, [event("FailedScheduling", "0/1 nodes are available", "Warning")], "No node can take this server yet."),
+        (None, [event("Pulling", 'Pulling image "x"'), event("Killing", "Stopping")], "The image was still being loaded. It may be there the next time."),
+        (None, [event("Started", "Started container")], "It was started on its node, but did not answer."),
+        (None, [event("Odd", "Something <odd>", "Warning")], "Something <odd>"),
+        (None, [event("Odd", "Something odd")], ""),
+        (None, [], ""),
+        (waiting("ImagePullBackOff", "dial tcp: i/o timeout"), [event("Pulling", "x")], "The image r/x:1 can't be loaded."),
+    ],
+)  # fmt: skip
+def test_the_last_word_is_one_for_afterwards(pod, events, words):
+    assert last_words(pod, events)[0] == words
+
+
+def test_an_error_that_has_words_of_its_own_keeps_them():
+    error, other = TimeoutError(), ValueError()
+    error.jupyterhub_message = "own"
+
+    explain(error, lambda: ("words", "detail"))
+    explain(other, lambda: ("words", "detail"))
+
+    assert error.jupyterhub_message == "own"
+    assert not hasattr(other, "jupyterhub_message")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub(load, fake_service, tmp_path_factory):
+    """A hub that waits 12 s for a start, on a cluster that has no image but one."""
+    rig = load("moorage_test_rig")
+    folder = tmp_path_factory.mktemp("ending")
+    async with Simulator(scheduler=True, kubelet=True, has_image=lambda image: "minimal" in image) as cluster:
+        cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="16", memory="64Gi", gpu=1))
+        cluster.add(builders.pod("other", on="atlas", cpu="15"))
+        config = "c.KubeSpawner.start_timeout = 12; c.MoorageSpawner.refuse_too_large = False"
+        hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=config)
+        await hub.start()
+        yield hub
+        await hub.stop()
+
+
+async def ended(hub, load, name, **choice):
+    """The "not running" page and the progress page's last event, after a start that fails."""
+    person = await hub.log_in(name)
+    status, answer = await hub.api("POST", f"/users/{name}/server", {"moorage": 1, "node": "atlas", **choice})
+    assert status == 202, answer
+    progress = await hub.text(f"/users/{name}/server/progress")
+    async with person.http.get(f"{hub.url}/hub/spawn-pending/{name}") as answer:
+        page = await answer.text()
+    await person.close()
+    return page, progress
+
+
+@IN_THE_HUBS_LOOP
+async def test_an_image_that_does_not_exist_ends_the_start_after_two_tries(hub, load):
+    started = asyncio.get_running_loop().time()
+    page, progress = await ended(hub, load, "early", cpu="1", image="torch")
+
+    assert asyncio.get_running_loop().time() - started < 10
+    words = "The image registry.example/jupyter/torch:latest does not exist. Choose another image"
+    assert words in page
+    assert words in progress
+    assert await hub.failures() == 0
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_start_that_runs_out_of_time_says_what_came_last(hub, load):
+    page, progress = await ended(hub, load, "late", cpu="8", image="minimal")
+
+    words = "The server did not start in time. Not enough CPU is free on"
+    assert words in page
+    assert "Insufficient cpu" in page
+    assert words in progress
