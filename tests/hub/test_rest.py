@@ -151,3 +151,29 @@ async def test_a_named_server_gets_its_own_choice(hub, person, cluster, load):
     pod = await load("moorage_test_rig").until(lambda: spawn.pod_of(cluster, person.name, "second"))
     assert spawn.asked(pod) == spawn.EXACTLY
     await hub.api("DELETE", f"/users/{person.name}/servers/second", {"remove": True})
+
+
+async def test_what_was_refused_is_not_what_the_next_start_takes(hub, person, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    await hub.api("POST", f"/users/{person.name}/server", {**CHOICE, "gpu": 0})
+    await until(lambda: pods.pod_of(cluster, person.name))
+    await stop(hub, person.name, until, cluster)
+    status, answer = await hub.api("POST", f"/users/{person.name}/server", {**CHOICE, "node": "vanished"})
+    assert status == 400, answer
+
+    status, answer = await hub.api("POST", f"/users/{person.name}/server")
+
+    assert status in (201, 202), answer
+    pod = await until(lambda: pods.pod_of(cluster, person.name))
+    assert pods.asked(pod)["selector"] == {"kubernetes.io/hostname": "atlas"}
+    assert pods.asked(pod)["limits"]["cpu"] == "2"
+
+
+async def test_a_person_whose_first_body_is_refused_starts_with_the_defaults_next(hub, person, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    await hub.api("POST", f"/users/{person.name}/server", {**CHOICE, "image": "deleted"})
+
+    status, answer = await hub.api("POST", f"/users/{person.name}/server")
+
+    assert status in (201, 202), answer
+    assert pods.asked(await until(lambda: pods.pod_of(cluster, person.name)))["limits"]["cpu"] == "1"

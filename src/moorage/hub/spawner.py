@@ -64,6 +64,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         install()
         self._configured = {name: getattr(self, name) for name in _CHOSEN}
         self._choice: Choice | None = None
+        self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._tried: tuple[Any, float] | None = None
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
@@ -129,6 +130,17 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     async def _run_apply_user_options(self, user_options: Any) -> None:
         """Apply our part of the options, then the administrator's own hook."""
+        try:
+            await self._apply_options(user_options)
+        except Exception:
+            # JupyterHub saves what was asked for before anybody looks at it, and a start without options of its own
+            # would be refused for them again.
+            self.user_options = self.orm_spawner.user_options = self._good_options
+            self.db.commit()
+            raise
+        self._good_options = user_options
+
+    async def _apply_options(self, user_options: Any) -> None:
         try:
             await self._take(user_options)
         except Refusal as refusal:
