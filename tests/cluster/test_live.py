@@ -390,3 +390,89 @@ async def test_a_kind_that_the_server_does_not_serve_is_known_to_be_empty(simula
 
     assert "does not serve" in watching.live.status.feeds["csistoragecapacities"].reason
     assert not watching.live.status.stale
+
+
+async def test_a_server_without_devices_has_none_and_that_is_told(simulator, start, node, pod):
+    simulator.add(node("n1", gpu=1))
+    simulator.faults.server_error(404, path="/apis/resource.k8s.io/*")
+
+    watching = await start()
+    await watching.until(lambda w: not w.live.cluster.unknown_kinds)
+    verdict = watching.live.cluster.fit(pod("ask", gpu=1))
+
+    assert watching.live.status.feeds["resourceslices"].reason == "this API server does not serve resourceslices"
+    assert not watching.live.status.stale
+    assert (verdict.fitting, verdict.undecided) == (["n1"], ())
+
+
+async def test_without_the_right_to_read_devices_a_card_that_no_node_offers_is_said_to_be_uncertain(
+    simulator, start, node, pod
+):
+    simulator.add(node("n1"))
+    for kind in ("resourceslices", "resourceclaims", "resourceclaimtemplates", "deviceclasses"):
+        simulator.faults.revoke_right(kind)
+    watching = await start()
+    await watching.until(lambda w: all(h.listed or h.missing_right for h in w.live.status.feeds.values()))
+
+    verdict = watching.live.cluster.fit(pod("ask", gpu=1))
+
+    assert verdict.undecided == ("nvidia.com/gpu may come from a device class: deviceclasses can't be read here.",)
+
+
+CARDS = {
+    "apiVersion": "resource.k8s.io/v1",
+    "kind": "ResourceSlice",
+    "metadata": {"name": "cards"},
+    "spec": {
+        "driver": "gpu.nvidia.com",
+        "nodeName": "n1",
+        "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
+        "devices": [
+            {"name": "gpu-0"},
+            {"name": "gpu-1"},
+            {"name": "gpu-2", "taints": [{"key": "sick", "effect": "NoExecute"}]},
+        ],
+    },
+}
+CLASS = {
+    "apiVersion": "resource.k8s.io/v1",
+    "kind": "DeviceClass",
+    "metadata": {"name": "gpu"},
+    "spec": {
+        "selectors": [{"cel": {"expression": "device.driver == 'gpu.nvidia.com'"}}],
+        "extendedResourceName": "nvidia.com/gpu",
+    },
+}
+
+
+def taking(device: str) -> dict:
+    given = [{"request": "r", "driver": "gpu.nvidia.com", "pool": "n1", "device": device}]
+    return {
+        "apiVersion": "resource.k8s.io/v1",
+        "kind": "ResourceClaim",
+        "metadata": {"name": f"takes-{device}", "namespace": "default"},
+        "spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "gpu"}}]}},
+        "status": {"allocation": {"devices": {"results": given}}},
+    }
+
+
+def cards(shown: dict) -> dict[str, int]:
+    blocks = ("capacity", "allocatable", "allocated", "free", "available")
+    return {block: shown[block]["extended"].get("nvidia.com/gpu") for block in blocks}
+
+
+async def test_a_name_that_stands_for_devices_counts_them_and_follows_the_claims(simulator, start, node, pod):
+    simulator.add(node("n1"), node("n2"), CLASS, CARDS, pod("user", on="n1", gpu=1))
+    watching = await start()
+    await watching.until(lambda w: cards(w.nodes["n1"])["available"] == 2)
+
+    simulator.add(taking("gpu-0"))
+    await watching.until(lambda w: cards(w.nodes["n1"])["available"] == 1)
+
+    shown = watching.nodes
+    assert cards(shown["n1"]) == {"capacity": 3, "allocatable": 2, "allocated": 1, "free": 1, "available": 1}
+    assert shown["n1"]["available"]["gpu"] == 1
+    assert set(cards(shown["n2"]).values()) == {None}
+    simulator.delete("ResourceSlice", "", "cards")
+    await watching.until(lambda w: set(cards(w.nodes["n1"]).values()) == {None})
+    assert watching.nodes["n1"]["free"]["gpu"] == 0

@@ -74,7 +74,7 @@ async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playboo
         moorage_image="harbor.example.org/library/moorage",
         moorage_image_tag="1.2",
         moorage_replicas=3,
-        moorage_optional_manifests=["dra.yaml", "gpu-agent.yaml"],
+        moorage_optional_manifests=["runtime-classes.yaml", "gpu-agent.yaml"],
         moorage_settings={"harbor_url": "https://harbor.example.org", "label_allow_list": "a,b"},
         moorage_images=[{"name": "a", "reference": "a:1"}],
     )
@@ -101,6 +101,6 @@ async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playboo
     assert {kind for kind, _ in found} >= {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service"}
     assert ("Namespace", "berths") in found
     assert found["DaemonSet", "moorage-gpu-agent"]["metadata"]["namespace"] == "berths"
-    for name in ("moorage", "moorage-dra"):
+    for name in ("moorage", "moorage-runtime-classes"):
         [subject] = found["ClusterRoleBinding", name]["subjects"]
         assert subject["namespace"] == "berths"

@@ -57,14 +57,10 @@ def test_the_cluster_role_is_list_and_watch_on_the_kinds_that_the_feed_follows_a
 
 
 def test_the_optional_rights_are_those_that_their_setting_uses(one):
-    from moorage.gpus.sources.dra import DeviceClass, ResourceClaim, ResourceSlice
     from moorage.objects import LimitRange, ResourceQuota, RuntimeClass
 
     assert granted([one("optional/runtime-classes.yaml", "ClusterRole")]) == {
         ("node.k8s.io", RuntimeClass.PLURAL): {"list"}
-    }
-    assert granted([one("optional/dra.yaml", "ClusterRole")]) == {
-        ("resource.k8s.io", kind.PLURAL): {"list", "watch"} for kind in (ResourceSlice, ResourceClaim, DeviceClass)
     }
     assert granted([one("optional/limits.yaml", "Role")]) == {
         ("", kind.PLURAL): {"list"} for kind in (LimitRange, ResourceQuota)

@@ -14,7 +14,6 @@ from rig.service import service
 
 NAME = "cards-1"
 DRIVER = "gpu.nvidia.com"
-DRA = manifests("optional/dra.yaml")
 EXEC = manifests("optional/gpu-exec.yaml")
 
 
@@ -46,7 +45,7 @@ def cluster(shared: ControlPlane) -> Iterator[ControlPlane]:
     grant(shared.admin)
     add_node(shared.admin, node(NAME))
     yield shared
-    for obj in reversed([*DRA, *EXEC]):
+    for obj in reversed(EXEC):
         if shared.admin.find(obj["kind"], obj["metadata"]["name"], namespace=obj["metadata"].get("namespace")):
             shared.admin.delete(obj["kind"], obj["metadata"]["name"], namespace=obj["metadata"].get("namespace"))
     shared.admin.delete("Node", NAME)
@@ -61,8 +60,6 @@ def test_devices_of_a_driver_are_told_and_a_claim_takes_its_own(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
     admin: Api = cluster.admin
-    for obj in DRA:
-        admin.apply(obj)
     admin.create(_slice(_device("gpu-0"), _device("gpu-1")))
     device_class = {
         "apiVersion": "resource.k8s.io/v1",
@@ -72,9 +69,7 @@ def test_devices_of_a_driver_are_told_and_a_claim_takes_its_own(
     }
     admin.create(device_class)
     try:
-        with service(
-            _kubeconfig(cluster, tmp_path), folder=tmp_path, options=("--gpu-dra", "--gpu-holders", "pod")
-        ) as served:
+        with service(_kubeconfig(cluster, tmp_path), folder=tmp_path, options=("--gpu-holders", "pod")) as served:
             until(
                 lambda: any(pool["classes"] for pool in served.nodes()[NAME]["gpu_claims"]),
                 within=10,

@@ -29,7 +29,6 @@ def test_nothing_is_switched_on_by_itself() -> None:
         ("gpu_dcgm", True, "dcgm"),
         ("gpu_amd", True, "amd"),
         ("gpu_agent", True, "agent"),
-        ("gpu_dra", True, "dra"),
         ("gpu_prometheus_url", "http://prometheus:9090", "prometheus"),
         ("gpu_exec_namespace", "gpu-operator", "exec"),
     ],

@@ -7,10 +7,13 @@ import contextlib
 
 import pytest
 
+from moorage.cluster.live import LiveCluster
 from moorage.gpus.cards import Cards
 from moorage.gpus.sources.dra import Dra
 from moorage.gpus.view import NodeView
 from moorage.kube.client import Client, Endpoint
+from moorage.objects import DeviceClass, ResourceClaim, ResourceSlice
+from moorage.scheduling.cluster import Cluster
 
 N1 = NodeView(name="n1")
 
@@ -64,9 +67,10 @@ def device_class(name: str, expression: str):
 @pytest.fixture
 async def dra(simulator):
     client = Client(Endpoint(simulator.url))
-    source = Dra(client)
-    source.changed = []
-    task = asyncio.create_task(source.run(source.changed.extend))
+    live = LiveCluster(client)
+    task = asyncio.create_task(live.run())
+    source = Dra(lambda: live.cluster.devices)
+    source.told = lambda kind: len(list(live.cluster.all(kind)))
     yield source
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -91,7 +95,6 @@ async def test_free_and_held_devices_are_told_apart_and_follow_the_claims(simula
 
     a100 = ("NVIDIA A100-SXM4-80GB", "81920 MiB")
     assert page(dra) == [(*a100, "free", True, None), (*a100, "held", False, "lab/notebook")]
-    assert "n1" in dra.changed
 
 
 async def test_a_claim_that_goes_frees_its_device(simulator, dra, until) -> None:
@@ -106,7 +109,7 @@ async def test_a_claim_that_goes_frees_its_device(simulator, dra, until) -> None
 
 async def test_admin_access_takes_no_device(simulator, dra, until) -> None:
     simulator.add(resource_slice("s1", device("gpu-0")), claim("c1", "gpu-0", adminAccess=True))
-    await until(lambda: dra.known.claims and dra.facts(N1))
+    await until(lambda: dra.told(ResourceClaim) and dra.facts(N1))
 
     assert [fact.allocated for fact in dra.facts(N1)] == [False]
 
@@ -116,7 +119,7 @@ async def test_only_the_newest_generation_of_a_pool_counts(simulator, dra, until
         resource_slice("old", device("gpu-0"), device("gpu-1"), generation=1),
         resource_slice("new", device("gpu-0"), generation=2),
     )
-    await until(lambda: len(dra.known.slices) == 2)
+    await until(lambda: dra.told(ResourceSlice) == 2)
 
     assert [fact.uuid for fact in dra.facts(N1)] == ["GPU-gpu-0"]
 
@@ -137,7 +140,7 @@ async def test_slices_of_a_card_are_taken_one_by_one(simulator, dra, until) -> N
         resource_slice("s1", device("gpu-0-mig-0", uuid="MIG-0", **mig), device("gpu-0-mig-1", uuid="MIG-1", **mig)),
         claim("c1", "gpu-0-mig-1", pod="p"),
     )
-    await until(lambda: dra.known.claims and dra.facts(N1))
+    await until(lambda: dra.told(ResourceClaim) and dra.facts(N1))
 
     (entry,) = Cards([dra], holders="pod").details(N1)
 
@@ -159,8 +162,9 @@ async def test_counts_by_driver_pool_and_class_are_marked_approximate(simulator,
             "mig.nvidia.com", "device.driver == 'gpu.nvidia.com' && device.attributes['gpu.nvidia.com'].type == 'mig'"
         ),
         device_class("big", "device.capacity['gpu.nvidia.com'].memory.compareTo(quantity('40Gi')) >= 0"),
+        device_class("odd", "device.attributes['gpu.nvidia.com'].productName.matches('A100')"),
     )
-    await until(lambda: len(dra.known.classes) == 3 and dra.known.claims and dra.facts(N1))
+    await until(lambda: dra.told(DeviceClass) == 4 and dra.told(ResourceClaim) and dra.facts(N1))
 
     assert Cards([dra]).units(N1) == [
         {
@@ -172,7 +176,7 @@ async def test_counts_by_driver_pool_and_class_are_marked_approximate(simulator,
             "available": 2,
             "out_of_service": 0,
             "approximate": True,
-            "classes": {"big": None, "gpu.nvidia.com": 2},
+            "classes": {"big": 2, "gpu.nvidia.com": 2, "odd": None},
         }
     ]
 
@@ -180,7 +184,7 @@ async def test_counts_by_driver_pool_and_class_are_marked_approximate(simulator,
 async def test_devices_that_are_no_cards_are_left_away(simulator, dra, until) -> None:
     nic = {"name": "nic-0", "attributes": {"type": {"string": "nic"}}}
     simulator.add(resource_slice("s1", nic, driver="net.example.com"))
-    await until(lambda: len(dra.known.slices) == 1)
+    await until(lambda: dra.told(ResourceSlice) == 1)
 
     assert dra.facts(N1) == []
 
@@ -212,17 +216,10 @@ async def test_a_card_that_plugin_and_driver_both_know_is_one_record(simulator, 
 
 
 def test_the_first_betas_shape_is_read() -> None:
-    from moorage.gpus.sources.dra_claims import Claims
-    from moorage.gpus.sources.dra_objects import ResourceSlice
-    from moorage.objects import decode
-
     body = resource_slice("s1")
     body["spec"]["devices"] = [
         {"name": "gpu-0", "basic": {key: value for key, value in device("gpu-0").items() if key != "name"}}
     ]
-    known = Claims()
-    known.put_slice(decode(ResourceSlice, body))
+    cluster = Cluster.from_objects(resourceslices=[body])
 
-    assert [(identity[2], body.attributes["uuid"].value) for identity, body in known.devices("n1")] == [
-        ("gpu-0", "GPU-gpu-0")
-    ]
+    assert [fact.uuid for fact in Dra(lambda: cluster.devices).facts(N1)] == ["GPU-gpu-0"]

@@ -17,13 +17,12 @@ from aiohttp import web
 from moorage.gpus.cards import Cards
 from moorage.gpus.sources import exporters
 from moorage.gpus.sources.dra import Dra
-from moorage.gpus.sources.dra_claims import Claims
-from moorage.gpus.sources.dra_objects import ResourceClaim, ResourceSlice
 from moorage.gpus.sources.exec import Exec
 from moorage.gpus.sources.prometheus import Prometheus
 from moorage.gpus.sources.sweep import Pace
 from moorage.gpus.view import NodeView
-from moorage.objects import Node, decode
+from moorage.objects import Node, ResourceClaim, ResourceSlice, decode
+from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.nodeinfo import NodeInfo
 
 GPU = "nvidia.com/gpu"
@@ -193,8 +192,6 @@ def listing(machine: Machine) -> str:
 
 
 def claimed(machine: Machine) -> Dra:
-    source = Dra.__new__(Dra)
-    source.known, source._problem, source._healths = Claims(), None, {}
     devices, taken = [], []
     for card in machine.cards:
         plain = {"type": "gpu", "uuid": card.uuid, "productName": card.model}
@@ -222,11 +219,12 @@ def claimed(machine: Machine) -> Dra:
         "spec": {
             "driver": "gpu.nvidia.com",
             "nodeName": "n1",
-            "pool": {"name": "n1", "generation": 1},
+            "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
             "devices": devices,
         },
     }
-    source.known.put_slice(decode(ResourceSlice, body))
+    inventory = Inventory()
+    inventory.put(decode(ResourceSlice, body))
     for name, pod in taken:
         results = [{"driver": "gpu.nvidia.com", "pool": "n1", "device": name}]
         claim = {
@@ -236,8 +234,8 @@ def claimed(machine: Machine) -> Dra:
                 "reservedFor": [{"resource": "pods", "name": pod}],
             },
         }
-        source.known.put_claim(decode(ResourceClaim, claim))
-    return source
+        inventory.put(decode(ResourceClaim, claim))
+    return Dra(lambda: inventory)
 
 
 # --- the sources ------------------------------------------------------------------------------------------------

@@ -91,6 +91,25 @@ async def test_a_server_that_forgets_at_once_is_listed_at_a_slower_and_slower_pa
     assert 2 <= feed.feed.lists <= 8
 
 
+async def test_a_kind_is_read_in_the_newest_version_that_the_server_serves(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    newer = replace(PODS, path="/api/v3/pods", older=("/api/v2/pods", "/api/v1/pods"))
+
+    feed = await make_feed(newer)
+    simulator.add(pod("b", on="n1"))
+
+    await feed.until(lambda f: f.names == {"a", "b"})
+    assert not any(health.stale for health in feed.record.reports)
+
+
+async def test_a_kind_that_is_served_in_no_version_is_told_as_not_served(simulator, make_feed):
+    unserved = replace(PODS, path="/api/v3/pods", older=("/api/v2/pods",))
+
+    feed = await make_feed(unserved, listed=False)
+
+    await feed.until(lambda f: f.record.health.reason == "this API server does not serve pods")
+
+
 async def test_quiet_watches_end_by_themselves_and_use_their_connection_again(simulator, make_feed):
     feed = await make_feed(replace(PODS, silence=1.8))
     await feed.until(lambda f: f.feed.watches == 2)

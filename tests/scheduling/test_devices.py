@@ -8,6 +8,7 @@ import pytest
 
 from moorage import Cluster
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
+from moorage.scheduling.advice import advise
 
 DRIVER = "gpu.example.com"
 PLUGIN = "DynamicResources"
@@ -295,6 +296,16 @@ def test_a_plain_request_is_met_by_devices_where_no_plugin_offers_them(a_cluster
     assert verdict.fitting == ["n1"]
     assert refusals(verdict) == {"n2": (PLUGIN, (NONE_LEFT,))}
     assert refusals(a_cluster(classes=NAMED).fit(a_pod("ask", gpu=3)))["n1"] == (PLUGIN, (NONE_LEFT,))
+
+
+def test_what_would_work_counts_the_devices_behind_a_name(a_cluster, a_pod):
+    cluster = a_cluster(claim("theirs", takes=("d0",), on="n1"), classes=NAMED)
+    greedy = a_pod("ask", cpu="1", gpu=4)
+
+    advice = advise(cluster, greedy, cluster.fit(greedy))
+
+    assert advice.largest["nvidia.com/gpu"].amount == 1
+    assert advice.sentences == ("It would fit on n1 with 1 CPU, 1 nvidia.com/gpu.",)
 
 
 def test_the_implicit_name_of_a_class_is_a_name_too(a_cluster, a_pod):

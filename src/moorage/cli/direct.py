@@ -12,6 +12,7 @@ from moorage.cli.show import Currency, trouble_of
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards
+from moorage.gpus.sources.dra import Dra
 from moorage.kube.connect import connect
 
 # A first list of a large cluster takes seconds; an API server that is not there says so at once.
@@ -22,7 +23,7 @@ PATIENCE = 4
 @contextlib.asynccontextmanager
 async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterator["Direct"]:
     client = await connect(kubeconfig=kubeconfig, context=context)
-    cards = Cards()
+    cards = Cards([Dra(lambda: live.cluster.devices)])
     live = LiveCluster(client, gpu_details=cards.details, gpu_more=cards.more)
     task = asyncio.create_task(live.run())
     try:

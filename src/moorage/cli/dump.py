@@ -14,6 +14,7 @@ from moorage.cluster.node_json import NodeJson
 from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
+from moorage.gpus.sources.dra import Dra
 from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass, decode
 from moorage.scheduling.aggregate import SERVER_VERSION
 from moorage.scheduling.cluster import KINDS, Cluster
@@ -43,7 +44,7 @@ class Dump:
             click.echo(f"moorage: left out: {len(unreadable) - 5} more objects", err=True)
 
     async def nodes(self) -> list[dict[str, Any]]:
-        cards = Cards()
+        cards = Cards([Dra(lambda: self.cluster.devices)])
         describe = NodeJson(self.cluster, gpu_details=cards.details, gpu_more=cards.more)
         found = (describe.of(name) for name in sorted(self.cluster.nodes))
         return [msgspec.json.decode(node) for node in found if node is not None]

@@ -4,9 +4,12 @@ The sums are kept by `scheduling.NodeInfo`, which adds a pod when it comes and t
 ever summed up again for an answer; `drift` does so in the background, and finds a difference only if we have a bug.
 """
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from moorage.cluster.amounts import Amounts
+from moorage.scheduling.devices.counts import Count
 from moorage.scheduling.nodeinfo import NodeInfo
 from moorage.scheduling.totals import Totals
 
@@ -24,13 +27,25 @@ class Sums(Struct, frozen=True):
     available: Amounts
 
 
-def sums(node: NodeInfo) -> Sums:
-    """The books of a node that the cluster knows."""
+def sums(node: NodeInfo, *, devices: Mapping[str, Count | None] | None = None) -> Sums:
+    """The books of a node that the cluster knows.
+
+    `devices` are those of its resource names that stand for devices of drivers: pods that ask for them by name count
+    there by what their claims hold, and not by what they ask.
+    """
+    capacity = amounts(node.capacity)
     allocatable, allocated, nominated = amounts(node.allocatable), amounts(node.requested), promised(node)
+    for name, count in (devices or {}).items():
+        if count is not None and count.there:
+            capacity.scalars[name], allocatable.scalars[name] = count.there, count.usable
+            allocated.scalars[name] = count.usable - count.free
+        else:
+            for block in (allocated, nominated):
+                block.scalars.pop(name, None)
     free = allocatable.minus(allocated)
     left = free.minus(nominated).clamped()
     return Sums(
-        capacity=amounts(node.capacity),
+        capacity=capacity,
         allocatable=allocatable,
         allocated=allocated,
         nominated=nominated,

@@ -12,6 +12,7 @@ from moorage.cluster.amounts import Amounts, GpuNames, shown
 from moorage.cluster.ledger import Sums, is_ready, sums
 from moorage.objects import Node
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.devices.counts import counts_by_name
 from moorage.scheduling.nodeinfo import NodeInfo
 
 # Labels that help to choose a node and give nothing away; an administrator adds others.
@@ -68,7 +69,7 @@ class NodeJson:
 
     def describe(self, info: NodeInfo) -> dict[str, Any]:
         """The same before it is encoded."""
-        books = sums(info)
+        books = sums(info, devices=counts_by_name(self._cluster, info))
         names = _names(books)
         labels = info.labels
 

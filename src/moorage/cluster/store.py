@@ -172,12 +172,12 @@ class Store:
             with contextlib.suppress(Unreadable):  # it is noted in the cluster
                 cluster.set_node(value)
         else:
-            cluster.set_object(value)
+            self.changed.update(cluster.set_object(value))
 
     def _remove(self, resource: Resource, key: Key) -> None:
         cluster = self.cluster
         if isinstance(key, tuple):
-            cluster.remove_object(resource.kind, *key)
+            self.changed.update(cluster.remove_object(resource.kind, *key))
         elif resource.name == Node.PLURAL:
             cluster.remove_node(key)
             self.changed.add(key)

@@ -85,6 +85,8 @@ class Feed:
         self._bookmarked = float("-inf")
         self._relists = Backoff()
         self._anew = False
+        # Versions in a row that the server turned out not to serve.
+        self._unserved = 0
 
     def list_anew(self) -> None:
         """Read everything again as soon as possible; what is known stays in use until then."""
@@ -108,6 +110,11 @@ class Feed:
         except Forbidden:
             return self._failed(self.resource.missing_right, right=self.resource.missing_right)
         except NotFound:
+            if self._unserved < len(self.resource.older):
+                self._unserved += 1
+                self.resource = self.resource.in_next_version()
+                return 0.0
+            self._unserved = 0
             if not self.resource.required and not self.health.listed:
                 # A kind that this server does not serve has no objects, which is all there is to know of it.
                 self._sink.begin(self.resource)
@@ -278,6 +285,7 @@ class Feed:
         self._well()
 
     def _well(self) -> None:
+        self._unserved = 0
         self._pace.reset()
         self._report(Health(listed=True))
 

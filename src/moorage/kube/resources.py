@@ -1,6 +1,6 @@
 """The kinds that are followed, and how each is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from moorage import objects
@@ -21,15 +21,27 @@ class Resource:
     # What a page decodes into should stay in the cache until it is digested: measured, pages of 250 pods of 9 KB take
     # a tenth less time than 500, and hold the event loop for half as long.
     page: int = 250
+    # The same kind in older versions of its group, for servers that do not serve the first.
+    older: tuple[str, ...] = ()
 
     @property
     def missing_right(self) -> str:
         """What to tell the person who can grant it."""
         return f"may not list {self.name} cluster-wide: grant list and watch on {self.name}"
 
+    def in_next_version(self) -> "Resource":
+        """The same kind, asked for in the version that comes after this one, and after the last in the first again."""
+        first, *rest = (*self.older, self.path)
+        return replace(self, path=first, older=tuple(rest))
+
     def params(self, **more: str) -> dict[str, str]:
         """The query of a request for this kind."""
         return {"fieldSelector": self.selector, **more} if self.selector else more
+
+
+def _devices(kind: type[Any]) -> Resource:
+    paths = [f"/apis/resource.k8s.io/{version}/{kind.PLURAL}" for version in ("v1", "v1beta2", "v1beta1")]
+    return Resource(kind.PLURAL, paths[0], kind, older=tuple(paths[1:]))
 
 
 NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=1.8)
@@ -53,4 +65,8 @@ FOLLOWED = (
     Resource("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments", objects.VolumeAttachment),
     Resource("csidrivers", "/apis/storage.k8s.io/v1/csidrivers", objects.CSIDriver),
     Resource("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities", objects.CSIStorageCapacity),
+    _devices(objects.ResourceSlice),
+    _devices(objects.ResourceClaim),
+    _devices(objects.ResourceClaimTemplate),
+    _devices(objects.DeviceClass),
 )

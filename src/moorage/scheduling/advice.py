@@ -1,7 +1,8 @@
 """What would work: how much room an ask has on each node, by the scheduler's own filters.
 
-A node that only lacks room says how much it has; one that refuses for any other reason can't be helped by asking less,
-and is left out. Pods that wait for room on a node and may not be overtaken take their share first.
+A node that only lacks room says how much it has, and so does one that lacks devices behind a plain name; one that
+refuses for any other reason can't be helped by asking less, and is left out. Pods that wait for room on a node and may
+not be overtaken take their share first.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.scheduling.filters import noderesourcesfit
+from moorage.scheduling.devices.counts import counts_by_name
+from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.words import amount_words, resource_words
 
@@ -79,17 +81,18 @@ def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Adv
     trial = Trial(cluster, pod)
     asked = _asked(trial.ask.info.requests)
     fitting = verdict.fitting
+    eased = {noderesourcesfit.NAME}
+    if not trial.ask.pod.spec.resource_claims:
+        eased.add(dynamicresources.NAME)
     lacking = [
-        cluster.nodes[name]
-        for name, found in verdict.nodes.items()
-        if found.plugin == noderesourcesfit.NAME and name in cluster.nodes
+        cluster.nodes[name] for name, found in verdict.nodes.items() if found.plugin in eased and name in cluster.nodes
     ]
-    otherwise = trial.on(lacking, without=noderesourcesfit.NAME)
+    otherwise = trial.on(lacking, without=eased)
     helped = [info for info in lacking if otherwise[info.name].fits]
-    rooms = {info.name: room for info in helped if (room := room_on(info, trial)) is not None}
+    rooms = {info.name: room for info in helped if (room := room_on(info, trial, cluster)) is not None}
     largest: dict[str, Most] = {}
     for name in fitting:
-        room = room_on(cluster.nodes[name], trial) if name in cluster.nodes else None
+        room = room_on(cluster.nodes[name], trial, cluster) if name in cluster.nodes else None
         if room is not None:
             _raise_most(largest, name, room, asked)
     for name, room in rooms.items():
@@ -107,7 +110,7 @@ def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Adv
     )
 
 
-def room_on(info: NodeInfo, trial: Trial) -> Room | None:
+def room_on(info: NodeInfo, trial: Trial, cluster: Cluster) -> Room | None:
     """What is free on a node for this pod, or None where not even an empty pod has a slot."""
     waiting = trial.nominated_on(info) if info.nominated else []
     used = (info.with_pods(waiting) if waiting else info).requested
@@ -115,11 +118,16 @@ def room_on(info: NodeInfo, trial: Trial) -> Room | None:
     if used.pods + 1 > there.pods:
         return None
     names = there.scalars
+    extended = {name: max(amount - used.scalars.get(name, 0), 0) for name, amount in names.items()} if names else {}
+    behind = dynamicresources.classes_behind(trial.ask, cluster)
+    if behind:
+        counts = counts_by_name(cluster, info, also=behind)
+        extended |= {name: found.free if (found := counts[name]) else 0 for name in behind if name in counts}
     return Room(
         max(there.cpu_milli - used.cpu_milli, 0),
         max(there.memory - used.memory, 0),
         max(there.ephemeral_storage - used.ephemeral_storage, 0),
-        {name: max(amount - used.scalars.get(name, 0), 0) for name, amount in names.items()} if names else {},
+        extended,
     )
 
 

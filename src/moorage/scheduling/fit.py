@@ -18,7 +18,7 @@ from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from moorage.objects import Pod
     from moorage.scheduling.cluster import Cluster
@@ -54,9 +54,9 @@ class Trial:
         """What no answer takes into account so far."""
         return (*self._undecided, *(_doubtful(what, nodes) for what, nodes in self.ask.doubts.items()))
 
-    def on(self, infos: Iterable[NodeInfo], *, without: str | None = None) -> dict[str, NodeVerdict]:
-        """The verdict of each of these nodes, as if the plugin `without` were switched off."""
-        checks = [check for name, check in self._checks if name != without]
+    def on(self, infos: Iterable[NodeInfo], *, without: Container[str] = ()) -> dict[str, NodeVerdict]:
+        """The verdict of each of these nodes, as if the plugins `without` were switched off."""
+        checks = [check for name, check in self._checks if name not in without]
         named = self._named
         verdicts: dict[str, NodeVerdict] = {}
         for info in infos:

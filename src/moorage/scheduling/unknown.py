@@ -24,6 +24,7 @@ from moorage.objects import (
     VolumeAttachment,
 )
 from moorage.scheduling import filters
+from moorage.scheduling.devices.counts import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
 from moorage.scheduling.names import is_extended
 
@@ -73,7 +74,7 @@ def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
     scalars = [name for name, amount in ask.info.requests.scalars.items() if amount and _may_have_a_class(name)]
     if not claims and not scalars:
         return []
-    if cluster.server_version < filters.dynamicresources.SINCE:
+    if cluster.server_version < SINCE:
         skipped.add(filters.dynamicresources.NAME)
         return ["The pod claims devices, which is checked for servers from v1.36 on."] if claims else []
     needed = _DEVICES

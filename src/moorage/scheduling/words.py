@@ -272,6 +272,13 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     ("", "node(s) didn't satisfy plugin {plugins}", "The pod asks for other nodes by name."),
     ("", "no nodes available to schedule pods", "The cluster has no nodes that could take pods."),
     ("", "no new claims to deallocate", "No device could be freed for the pod."),
+    ("", "still not schedulable", "No device could be freed for the pod."),
+    (
+        "",
+        "deallocation of ResourceClaim completed",
+        "A device was given back so that another can be had; it is tried again.",
+    ),
+    ("", "deletion of ResourceClaim completed", "A claim of an earlier attempt was removed; it is tried again."),
     ("", "Preemption is not helpful for scheduling", "Removing other pods would not help."),
     ("", "No preemption victims found for incoming pod", "There are no less important pods that could make room."),
 )

@@ -14,9 +14,11 @@ from moorage.cluster.node_json import DEFAULT_LABELS
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
 from moorage.gpus.sources import from_settings
+from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
+from moorage.service.ages import Ages
 from moorage.service.auth import Person, Tokens
 from moorage.service.errors import ApiError
 from moorage.service.form_defaults import FormDefaults
@@ -41,6 +43,7 @@ class Parts:
     form_defaults: FormDefaults
     streams: Streams
     metrics: Metrics
+    ages: Ages = field(default_factory=Ages)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def snapshot(self, *, seen_by: Person | None = None) -> Snapshot:
@@ -99,7 +102,10 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         certificate_authority=settings.api_ca_file,
     )
     cards = Cards(
-        from_settings(settings.model_dump(), client=client, directory=lambda: live.cluster.nodes),
+        [
+            Dra(lambda: live.cluster.devices),
+            *from_settings(settings.model_dump(), client=client, directory=lambda: live.cluster.nodes),
+        ],
         holders=settings.gpu_holders,
         extra_resources=settings.gpu_resources,
     )

@@ -71,9 +71,6 @@ class Settings(BaseSettings):
     gpu_amd: bool = Field(default=False, description="Ask AMD's device-metrics-exporter of each node.")
     gpu_amd_namespace: str | None = Field(default=None, description="Its namespace; without one, all are searched.")
     gpu_amd_port: int = Field(default=5000, ge=1, le=65535, description="Its port.")
-    gpu_dra: bool = Field(
-        default=False, description="Follow ResourceSlices and ResourceClaims; needs the rights of optional/dra.yaml."
-    )
     gpu_agent: bool = Field(
         default=False, description="Ask moorage's own agent on each node; needs optional/gpu-agent.yaml."
     )

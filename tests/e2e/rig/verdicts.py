@@ -17,7 +17,7 @@ from rig.api import Obj
 GATES = "SchedulingGates"
 NO_NODES = "no nodes available to schedule pods"
 # Where the words of the post-filters begin (claims to deallocate, preemption), which are not moorage's to say.
-TAILS = (" no new claims to deallocate", " preemption:", " Preemption", " not found")
+TAILS = (" no new claims to deallocate", " still not schedulable", " preemption:", " Preemption", " not found")
 
 
 @dataclass(frozen=True)

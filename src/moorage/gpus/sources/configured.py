@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.gpus.sources import exporters
 from moorage.gpus.sources.base import Source
-from moorage.gpus.sources.dra import Dra
 from moorage.gpus.sources.exec import SELECTORS, Exec
 from moorage.gpus.sources.prometheus import Directory, Prometheus
 from moorage.gpus.sources.sweep import Pace
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 # Settings, each also an environment variable MOORAGE_… of the service.
 NAMES = (
-    "gpu_dra",
     "gpu_prometheus_url",
     "gpu_prometheus_token_file",
     "gpu_dcgm",
@@ -48,8 +46,6 @@ def sources(settings: Mapping[str, Any], *, client: Client, directory: Directory
     deadline = float(settings.get("gpu_node_deadline_seconds") or 4)
     pace = Pace(every=every, deadline=deadline)
     found: list[Source] = []
-    if settings.get("gpu_dra"):
-        found.append(Dra(client))
     url = settings.get("gpu_prometheus_url")
     if url:
         token_file = settings.get("gpu_prometheus_token_file")

@@ -84,6 +84,10 @@ class Inventory:
         return self._classes.get(name)
 
     @property
+    def has_classes(self) -> bool:
+        return bool(self._classes)
+
+    @property
     def classes(self) -> Iterable[DeviceClass]:
         return self._classes.values()
 

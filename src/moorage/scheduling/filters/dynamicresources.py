@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
 from moorage.scheduling.devices.allocation import can_allocate
+from moorage.scheduling.devices.counts import SINCE
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
 from moorage.scheduling.devices.pools import pools_of, terms_of
@@ -44,7 +45,6 @@ REASON_NOT_MADE = 'pod "{namespace}/{pod}": ResourceClaim not created yet'
 REASON_NAMELESS = 'pod "{namespace}/{pod}", spec.resourceClaim "{name}": none of the supported fields are set'
 REASON_DELETED = 'resourceclaim "{claim}" is being deleted'
 REASON_NOT_OWNER = "ResourceClaim {namespace}/{claim} was not created for Pod {namespace}/{pod} (Pod is not owner)"
-SINCE = (1, 36)
 _LEFTOVER = "resource.kubernetes.io/extended-resource-claim"
 
 

@@ -1,0 +1,64 @@
+"""How many devices of a class a node has, and how many a pod could still get: what a plain resource name stands for
+there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from moorage.objects import ExactRequest
+from moorage.scheduling.devices.allocation import is_plain, is_tolerated, selected
+from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.pools import pools_of
+from moorage.scheduling.devices.wanted import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from moorage.objects import DeviceClass
+    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.devices.inventory import Inventory
+    from moorage.scheduling.devices.pools import Pool
+    from moorage.scheduling.nodeinfo import NodeInfo
+
+SINCE = (1, 36)  # that a plain name may stand for devices of a class
+
+
+class Count(msgspec.Struct, frozen=True):
+    """Devices of one class on one node."""
+
+    there: int
+    usable: int
+    free: int
+
+
+def count(device_class: DeviceClass, pools: Sequence[Pool], inventory: Inventory) -> Count | None:
+    """None where only the scheduler can tell. What is given in parts, or depends on others, is not called free."""
+    try:
+        offers = selected(Request("", ExactRequest(), device_class), pools)
+    except Doubt:
+        return None
+    usable = [offer for offer in offers if is_tolerated(offer.body.taints, ())]
+    free = [offer for offer in usable if offer.identity not in inventory.taken and is_plain(offer, inventory)]
+    return Count(len(offers), len(usable), len(free))
+
+
+def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:
+    """The resource names of a node that stand for devices, since no device plugin offers them there.
+
+    Implicit names are among them where a pod asks for one, or `also` names it.
+    """
+    inventory = cluster.devices
+    if not inventory.has_classes or cluster.server_version < SINCE:
+        return {}
+    offered = node.allocatable.scalars
+    names = {*inventory.resource_names, *also, *node.requested.scalars}
+    for pod in node.nominated.values():
+        names.update(pod.requests.scalars)
+    behind = {name: inventory.class_behind(name) for name in names if offered.get(name, 0) <= 0}
+    if not any(behind.values()):
+        return {}
+    pools = pools_of(inventory, node.name, node.labels)
+    return {name: count(item, pools, inventory) for name, item in behind.items() if item is not None}
