@@ -1,11 +1,13 @@
 """`GET /cluster/resources`: what is free on each node now, served from bytes that were encoded once for each change."""
 
+import time
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from moorage.service.ages import aged
 from moorage.service.errors import ApiError, shorten
 from moorage.service.parts import Parts
 from moorage.service.pieces import Encoded
@@ -16,7 +18,7 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
 ImagesPresent = Annotated[bool, Query(description="Tell which images each node holds already.")]
 HEADERS: dict[str, Any] = {
-    "ETag": {"schema": {"type": "string"}, "description": "Changes with every change of the cluster."},
+    "ETag": {"schema": {"type": "string"}, "description": "Changes with every change of the answer."},
     "Moorage-Revision": {"schema": {"type": "integer"}, "description": "Grows with every change of the cluster."},
     "Moorage-Taken-At": {"schema": {"type": "string", "format": "date-time"}, "description": "When it last changed."},
     "Moorage-Stale": {"schema": {"type": "boolean"}, "description": "Whether the API server is out of reach."},
@@ -35,14 +37,16 @@ async def list_resources(
 ) -> Response:
     snapshot = parts.snapshot(seen_by=person)
     if images_present:
-        nodes = b",".join(with_images(data, name, parts=parts) for name, data in snapshot.nodes.items())
-        return Encoded(b"[" + nodes + b"]", headers=picture_headers(parts))
+        now = time.time()
+        nodes = (with_images(aged(data, now=now)[0], name, parts=parts) for name, data in snapshot.nodes.items())
+        return Encoded(b"[" + b",".join(nodes) + b"]", headers=picture_headers(parts))
+    array, state = await parts.ages.array(snapshot)
     headers = picture_headers(parts)
-    etag = f'"{snapshot.epoch}-{snapshot.revision}"'
+    etag = f'"{state}"'
     headers["ETag"] = etag
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Encoded(snapshot.array(), headers=headers)
+    return Encoded(array, headers=headers)
 
 
 @router.get(
@@ -62,6 +66,7 @@ async def one_resource(
             shorten(f"There is no node named {name!r} in the cluster."),
             hint="The names are listed at /api/v1/cluster/resources.",
         )
+    node, _ = aged(node, now=time.time())
     if images_present:
         node = with_images(node, name, parts=parts)
     return Encoded(node, headers=picture_headers(parts))
