@@ -71,6 +71,23 @@ def test_pod_level_limits_bring_the_containers_sum_as_pod_level_requests():
     assert pod["spec"]["resources"]["requests"] == {"cpu": "1", "memory": "8Gi"}
 
 
+def test_huge_pages_that_containers_may_use_are_the_pods_too():
+    pod = _pod(limits={"cpu": "1", "hugepages-2Mi": "4Mi"}, resources={"requests": {"cpu": "2"}})
+
+    resources = admit(pod).pod["spec"]["resources"]
+
+    assert resources["limits"] == {"hugepages-2Mi": "4Mi"}
+    assert resources["requests"] == {"cpu": "2", "hugepages-2Mi": "4Mi"}
+
+
+def test_what_a_limit_range_adds_to_containers_counts_for_the_pod_too():
+    pod = _pod(resources={"limits": {"memory": "9Gi"}})
+
+    admitted = admit(pod, limitranges=[_range(default={"cpu": "1500m"})])
+
+    assert admitted.pod["spec"]["resources"]["requests"] == {"memory": "9Gi", "cpu": "1500m"}
+
+
 def test_pod_level_requests_without_limits_are_left_alone():
     pod = admit(_pod(requests={"memory": "1Gi"}, resources={"requests": {"cpu": "4"}})).pod
 
@@ -196,6 +213,18 @@ def test_a_bound_that_is_broken_is_told_in_the_servers_words(item, pod, message)
     assert refusals[0].text.startswith(("This namespace", "Here the"))
 
 
+@pytest.mark.parametrize(
+    ("memory", "told"),
+    [("1500M", "1500M"), ("3Gi", "3Gi"), ("4G", "4G"), ("2.5Gi", "2560Mi"), ("2684354561", "2684354561")],
+)
+def test_sums_are_written_with_the_suffix_that_fits(memory, told):
+    held = _range(type="Pod", max={"memory": "1Gi"})
+
+    [refusal] = admit(_pod(limits={"memory": memory}), limitranges=[held]).refusals
+
+    assert refusal.message.endswith(f"but limit is {told}")
+
+
 def test_a_pods_bounds_leave_overhead_out_and_see_init_containers():
     held = _range(type="Pod", max={"cpu": "2"})
     runtime = decode(RuntimeClass, {"metadata": {"name": "kata"}, "overhead": {"podFixed": {"cpu": "1"}}})
@@ -260,6 +289,16 @@ def test_a_quota_on_cpu_wants_every_container_to_say_it():
         refusals[0].message
         == "failed quota: quota: must specify cpu for: init,notebook; limits.memory for: init,notebook"
     )
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [({"requests": {"cpu": "1"}}, True), ({"requests": {}}, False), ({"limits": {"example.com/x": "1"}}, False)],
+)
+def test_amounts_of_the_pod_say_it_for_all_its_containers(resources, said):
+    refusals = admit(_pod(resources=resources), resourcequotas=[_quota({"cpu": "4"})]).refusals
+
+    assert (refusals == ()) is said
 
 
 def test_a_limit_range_can_say_it_for_them():
@@ -391,12 +430,18 @@ def test_a_runtime_class_brings_overhead_nodes_and_tolerations():
         ),
         (
             {"runtimeClassName": "kata", "nodeSelector": {"kata": "no"}},
-            "pod rejected: conflict: runtimeClass.scheduling.nodeSelector[kata] = yes; pod.spec.nodeSelector[kata] = no",
+            "conflict: runtimeClass.scheduling.nodeSelector[kata] = yes; pod.spec.nodeSelector[kata] = no",
         ),
     ],
 )
 def test_a_runtime_class_that_does_not_match_refuses(spec, message):
     assert [refusal.message for refusal in admit(_pod(**spec), runtimeclasses=[KATA]).refusals] == [message]
+
+
+def test_an_overhead_that_says_the_same_in_other_letters_is_the_classs_own():
+    pod = _pod(runtimeClassName="kata", overhead={"cpu": "0.25", "memory": "163840Ki"})
+
+    assert admit(pod, runtimeclasses=[KATA]).refusals == ()
 
 
 def test_an_overhead_of_ones_own_is_refused_where_the_class_has_none():

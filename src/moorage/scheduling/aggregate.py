@@ -30,6 +30,7 @@ from moorage.objects import (
     Unreadable,
 )
 from moorage.quantity import parse_nanos
+from moorage.scheduling.names import is_pod_level
 
 Version = tuple[int, int]
 Nanos = dict[str, int]
@@ -146,7 +147,7 @@ def _apply_pod_level(
 ) -> None:
     """The pod's own cpu, memory and huge pages stand in place of its containers' sum, even where they are smaller."""
     asked = reader.requests(reader.pod.spec.resources, at="spec.resources")
-    names = [name for name in asked if _is_of_pods(name)]
+    names = [name for name in asked if is_pod_level(name)]
     if not names:
         return
     if status is not None and _is_set(status.resources):
@@ -156,13 +157,9 @@ def _apply_pod_level(
         asked = seen if infeasible else _largest(asked, seen)
         if server_version >= MAX_OF_SUMS:
             # Also names that only the status tells; and one that it doesn't tell stays what its containers sum up to.
-            names = [name for name in asked if _is_of_pods(name)]
+            names = [name for name in asked if is_pod_level(name)]
     for name in names:
         total[name] = asked.get(name, 0)
-
-
-def _is_of_pods(name: str) -> bool:
-    return name in ("cpu", "memory") or name.startswith("hugepages-")
 
 
 def is_infeasible(pod: Pod | CountedPod) -> bool:

@@ -34,3 +34,8 @@ def is_extended(name: str) -> bool:
     # Upstream asks that `requests.<name>` be a valid name too, since quota uses it.
     found = _QUALIFIED.fullmatch("requests." + name)
     return found is not None and len(found["domain"]) <= 253 and len(found["name"]) <= 63
+
+
+def is_pod_level(name: str) -> bool:
+    """Whether a pod may ask for it as a whole, beside what its containers ask."""
+    return name in ("cpu", "memory") or name.startswith("hugepages-")

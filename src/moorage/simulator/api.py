@@ -123,6 +123,8 @@ class Api:
             admission.mutate(self, kind, body)
             validation.check(kind, body)
             admission.validate(self, kind, body)
+            # What comes out of the store is defaulted once more: admission may have added amounts.
+            body = defaulting.prepare(kind, body, keep_status=True)
         key = key_of(metadata.get("namespace"), name)
         if self.storage.read(kind.key, key) is not None:
             raise already_exists(kind, name)

@@ -78,4 +78,6 @@ def _admit(
     defaults.tolerate_unwell_nodes(pod)
     refusals += limits.check(pod, ranges)
     refusals += quotas.check(pod, resourcequotas)
+    # What comes out of the store is defaulted once more: containers may have got amounts in the meantime.
+    defaults.fill_in(pod)
     return Admission(pod, tuple(refusals))

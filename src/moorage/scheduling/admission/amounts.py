@@ -31,10 +31,14 @@ def nanos_of(amounts: Mapping[str, Any] | None, *, of: Identity, at: str) -> Nan
 
 
 def text_of(resource: str, nanos: int) -> str:
-    """The canonical form: binary suffixes for memory and storage, decimal ones for everything else."""
+    """The canonical form: decimal suffixes; for memory and storage binary ones too, whichever says it in fewer letters.
+
+    Upstream keeps to the suffixes of the first amount of a sum, which is nearly always the same.
+    """
+    decimal = decimal_text(nanos)
     if nanos % NANO == 0 and any(part in resource for part in ("memory", "storage", "hugepages-")):
-        return binary_text(nanos // NANO)
-    return decimal_text(nanos)
+        return min(binary_text(nanos // NANO), decimal, key=len)
+    return decimal
 
 
 def binary_text(units: int) -> str:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from moorage.scheduling.admission.amounts import identity_of, nanos_of
 from moorage.scheduling.admission.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from moorage.objects import PriorityClass, RuntimeClass
+    from moorage.scheduling.aggregate import Nanos
 
 Json = dict[str, Any]
 _RUNTIME, _PRIORITY = "RuntimeClass", "PriorityClass"
@@ -32,7 +34,7 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
         return [Refusal(_RUNTIME, wanted, why, f"The runtime class {wanted} does not exist. Name another one.")]
     overhead = (found.overhead.pod_fixed if found.overhead else None) or {}
     if overhead:
-        if spec.get("overhead") not in (None, {}, overhead):
+        if spec.get("overhead") and _exact(spec["overhead"], pod) != _exact(overhead, pod):
             why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
             return [
                 Refusal(_RUNTIME, wanted, why, "The pod's own overhead differs from its runtime class's. Leave it out.")
@@ -41,6 +43,10 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
     elif spec.get("overhead"):
         return [_own_overhead(wanted)]
     return _schedule(spec, found)
+
+
+def _exact(overhead: Mapping[str, Any], pod: Json) -> Nanos:
+    return nanos_of(overhead, of=identity_of(pod), at="spec.overhead")
 
 
 def _own_overhead(wanted: str) -> Refusal:
@@ -55,7 +61,7 @@ def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
     for key, value in (runtime.scheduling.node_selector or {}).items():
         if own.get(key, value) != value:
             why = (
-                f"pod rejected: conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
+                f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
                 f"pod.spec.nodeSelector[{key}] = {own[key]}"
             )
             text = f"The runtime class runs only on nodes where {key} is {value}, and the choice is {own[key]}."

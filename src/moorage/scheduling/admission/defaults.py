@@ -1,6 +1,6 @@
 """What the API server fills into a new pod, as far as it decides where the pod fits.
 
-Source: kubernetes v1.36 pkg/apis/core/v1/defaults.go (SetDefaults_Pod, defaultPodRequests, SetDefaults_ResourceList),
+Source: kubernetes v1.36 pkg/apis/core/v1/defaults.go (SetDefaults_Pod, defaultPodRequests and the like),
 plugin/pkg/admission/defaulttolerationseconds/admission.go and pkg/registry/core/pod/strategy.go (matchLabelKeys)
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.quantity import ceil_div
-from moorage.scheduling.admission.amounts import identity_of, nanos_of, requests_of, text_of
+from moorage.scheduling.admission.amounts import identity_of, limits_of, nanos_of, requests_of, text_of
+from moorage.scheduling.names import is_pod_level
 
 Json = dict[str, Any]
 _MILLI = 10**6
@@ -27,6 +28,7 @@ def fill_in(pod: Json) -> None:
                 if spec.get("hostNetwork") and not port.get("hostPort"):
                     port["hostPort"] = port.get("containerPort")
             _requests_from_limits(container)
+    _pod_level_pages(pod)
     _pod_level_requests(pod)
     _round_up(pod)
     for which in ("podAffinity", "podAntiAffinity"):
@@ -53,6 +55,22 @@ def _requests_from_limits(container: Json) -> None:
         container["resources"] = {**resources, "requests": {**limits, **(resources.get("requests") or {})}}
 
 
+def _pod_level_pages(pod: Json) -> None:
+    """Where the pod itself has amounts: limits on huge pages that its containers have are the pod's too."""
+    resources = pod["spec"].get("resources") or {}
+    requests, limits = resources.get("requests") or {}, resources.get("limits") or {}
+    if not requests and not limits:
+        return
+    bare = {**pod, "spec": {**pod["spec"], "resources": None}}
+    pages = {
+        name: text_of(name, amount)
+        for name, amount in limits_of(bare, overhead=False).items()
+        if name.startswith("hugepages-") and name not in requests and name not in limits
+    }
+    if pages:
+        pod["spec"]["resources"] = {**resources, "limits": {**limits, **pages}}
+
+
 def _pod_level_requests(pod: Json) -> None:
     """Where the pod itself has limits: requests that it lacks are its containers' sum, or else those limits."""
     resources = pod["spec"].get("resources") or {}
@@ -65,7 +83,7 @@ def _pod_level_requests(pod: Json) -> None:
         if name in ("cpu", "memory") and name not in requests:
             requests[name] = text_of(name, amount)
     for name, amount in limits.items():
-        if name not in requests and (name in ("cpu", "memory") or name.startswith("hugepages-")):
+        if name not in requests and is_pod_level(name):
             requests[name] = amount
     pod["spec"]["resources"] = {**resources, "requests": requests}
 

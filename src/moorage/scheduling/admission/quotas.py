@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.objects import Identity, ScopeRequirement
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
-from moorage.scheduling.names import is_extended
+from moorage.scheduling.names import is_extended, is_pod_level
 from moorage.scheduling.podinfo import TERMINAL
 from moorage.scheduling.quality import quality_of
 from moorage.scheduling.words import amount_words, resource_words
@@ -26,6 +26,7 @@ Json = dict[str, Any]
 KIND = "ResourceQuota"
 _ONE = 10**9
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
+_SECTIONS = ("requests", "limits")
 _MUST_BE_SAID = ("cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 
 
@@ -118,7 +119,8 @@ def usage(pod: Json) -> Nanos:
 def _unsaid(pod: Json, hard: Nanos) -> str:
     """Containers that don't say what a quota counts, as `cpu for: main; limits.memory for: main`."""
     wanted = [name for name in _MUST_BE_SAID if name in hard]
-    if not wanted or pod["spec"].get("resources"):
+    whole = pod["spec"].get("resources") or {}
+    if not wanted or any(is_pod_level(name) for section in _SECTIONS for name in whole.get(section) or {}):
         return ""
     missing: dict[str, set[str]] = {}
     for container in [*(pod["spec"].get("containers") or ()), *(pod["spec"].get("initContainers") or ())]:
