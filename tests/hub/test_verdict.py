@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.hub.verdict import in_brief
+from moorage.hub.verdict import in_brief, only_card
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -30,6 +30,18 @@ def test_a_reason_that_holds_everywhere_is_kept():
     )
 
     assert [reason["text"] for reason in brief["reasons"]] == ["1 CPU too little.", "plain"]
+
+
+def test_the_only_kind_of_card_is_called_gpu():
+    text = "1 nvidia.com/gpu too little: 1 nvidia.com/gpu asked, 0 nvidia.com/gpu.shared free."
+    answer = {"fits": False, "nodes": {}, "prefilter": {"reasons": [{**SHORT, "text": text}]}}
+
+    said = [
+        in_brief(answer, card=only_card(offered))["reasons"][0]["text"]
+        for offered in (["nvidia.com/gpu", "nvidia.com/mig-1g.5gb"], ["nvidia.com/gpu", "amd.com/gpu"])
+    ]
+
+    assert said == ["1 GPU too little: 1 GPU asked, 0 nvidia.com/gpu.shared free.", text]
 
 
 @given(st.fixed_dictionaries({}, optional={"fits": JSON, "nodes": JSON, "prefilter": JSON, "would_work": JSON}))

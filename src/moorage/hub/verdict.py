@@ -5,16 +5,18 @@ back in the page's terms.
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
 from moorage.hub import holders, manifest, options, ways
+from moorage.hub.amounts import short_resource
 from moorage.hub.options import Choice, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from moorage.hub.holders import Sight
 
@@ -35,7 +37,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         answer = await _ask(spawner, choice)
         if answer is None:
             return {"unknown": "Whether this fits is unknown now. You can start all the same."}
-        brief = in_brief(answer)
+        brief = in_brief(answer, card=only_card(offer.gpu_resources))
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
             brief["held"] = holders.held(answer.get("held_by"), sight)
@@ -65,8 +67,10 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         return answer
 
 
-def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer."""
+def in_brief(answer: Mapping[str, Any], *, card: re.Pattern[str] | None = None) -> dict[str, Any]:
+    """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
+    finds what people call GPU.
+    """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
         "nodes": {},
@@ -84,16 +88,24 @@ def in_brief(answer: Mapping[str, Any]) -> dict[str, Any]:
         if key not in places:
             places[key] = len(brief["kinds"])
             brief["kinds"].append(
-                {"fits": True} if key == "fits" else {"fits": False, "reasons": _reasons(node.get("reasons"))}
+                {"fits": True} if key == "fits" else {"fits": False, "reasons": _reasons(node.get("reasons"), card)}
             )
         brief["nodes"][name] = places[key]
     prefilter = answer.get("prefilter")
     if isinstance(prefilter, dict):
-        brief["reasons"] = _reasons(prefilter.get("reasons"))
+        brief["reasons"] = _reasons(prefilter.get("reasons"), card)
     return brief
 
 
-def _reasons(values: Any) -> list[dict[str, str]]:
+def only_card(resources: Sequence[str]) -> re.Pattern[str] | None:
+    """Finds the name of the only kind of whole card that is offered, which people call GPU; None where there are
+    several, and the name tells which.
+    """
+    cards = [resource for resource in resources if short_resource(resource) == "GPU"]
+    return re.compile(re.escape(cards[0]) + r"(?![\w/-]|\.\w)") if len(cards) == 1 else None
+
+
+def _reasons(values: Any, card: re.Pattern[str] | None) -> list[dict[str, str]]:
     found = []
     for value in values[:_MOST_REASONS] if isinstance(values, list) else ():
         if isinstance(value, str):
@@ -102,5 +114,6 @@ def _reasons(values: Any) -> list[dict[str, str]]:
             message = value.get("message")
             text = value.get("text") or message
             if isinstance(text, str) and text:
-                found.append({"text": text[:300], "message": message[:300] if isinstance(message, str) else ""})
+                words = card.sub("GPU", text) if card else text
+                found.append({"text": words[:300], "message": message[:300] if isinstance(message, str) else ""})
     return found

@@ -94,7 +94,8 @@ def parts(folder: Path, *, port: int) -> tuple[list[Part], dict[str, str]]:
             "service",
             [*moorage, "serve", "--host", HOST, "--port", str(service), "--kubeconfig", str(kubeconfig)],
             f"http://{HOST}:{service}/readyz",
-            {"MOORAGE_IMAGES_FILE": str(here / "images.yaml")},
+            # Everybody may see who holds what in this made-up cluster; the hub still decides for each person.
+            {"MOORAGE_IMAGES_FILE": str(here / "images.yaml"), "MOORAGE_GPU_HOLDERS": "pod"},
         ),
         Part("proxy", proxy, f"http://{HOST}:{port}/_chp_healthz", {"CONFIGPROXY_AUTH_TOKEN": proxy_token}),
         Part(

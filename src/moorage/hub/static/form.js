@@ -108,7 +108,9 @@ function showEnded() {
   const link = document.createElement("a");
   link.href = `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`;
   link.textContent = "Log in again";
-  status.element.replaceChildren(ENDED, link, ".");
+  const words = document.createElement("span");
+  words.append(ENDED, link, ".");
+  status.element.replaceChildren(words);
 }
 
 function statusWords(state) {

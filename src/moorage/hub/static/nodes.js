@@ -89,19 +89,26 @@ export class NodeList {
   /** Mark the chosen node, and what was said of each. */
   judge(verdicts, chosen) {
     const other = chosen !== this.chosen;
+    const inView = this.beyond() === 0;
     this.verdicts = verdicts;
     this.chosen = chosen;
     if (other && !this.rows.has(chosen)) this.arrange();
     for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
-    if (other) this.reveal();
+    // A verdict may make the row taller.
+    if (other || inView) this.reveal();
   }
 
   /** Scroll the list, and nothing around it, until the chosen node is in view. */
   reveal() {
+    this.list.scrollTop += this.beyond();
+  }
+
+  /** How far the chosen node sticks out of the list: above it less than 0, below it more. */
+  beyond() {
     const item = this.rows.get(this.chosen)?.item;
-    if (!item) return;
+    if (!item) return 0;
     const [row, frame] = [item, this.list].map((element) => element.getBoundingClientRect());
-    this.list.scrollTop += Math.min(row.top - frame.top, 0) || Math.max(row.bottom - frame.bottom, 0);
+    return Math.min(row.top - frame.top, 0) || Math.max(row.bottom - frame.bottom, 0);
   }
 }
 
