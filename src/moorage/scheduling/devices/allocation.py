@@ -13,7 +13,6 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.wanted import MOST
 
@@ -32,15 +31,18 @@ _MOST_WAYS = 256
 
 def can_allocate(claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inventory) -> bool:
     """Whether all claims can be met at once. Raises `Doubt` where only the scheduler can tell."""
-    allocation = _Allocation(pools, inventory)
     choices = [ways for claim in claims for ways in claim.requests]
+    is_lone = len(choices) == 1 and len(choices[0]) == 1 and not any(claim.constraints for claim in claims)
+    allocation = _Allocation(pools, inventory, is_lone=is_lone)
     if any(way.wants_all for ways in choices for way in ways):
-        allocation.needs_whole_pools()
+        allocation.needs_whole_pools(claims)
     if prod(len(ways) for ways in choices) > _MOST_WAYS:
         raise Doubt("it leaves more choices open than are tried here")
     # One after the other, as upstream: where a request has too few devices, nobody looks at those after it.
     if any(not any(allocation.has_enough(way) for way in ways) for ways in choices):
         return False
+    if is_lone and not allocation.coupled:
+        return True
     chosen = [list(ways) for ways in product(*choices)]
     if not any(allocation.is_possible(claims, ways) for ways in chosen):
         return False
@@ -57,7 +59,7 @@ def selected(request: Request, pools: Iterable[Pool]) -> list[Offer]:
         for pool in pools
         if pool.is_complete and pool.is_valid
         for offer in pool.offers
-        if _is_selected(offer, request)
+        if offer.is_selected(request.expressions)
     ]
 
 
@@ -78,10 +80,6 @@ def is_plain(offer: Offer, inventory: Inventory) -> bool:
     )
 
 
-def _is_selected(offer: Offer, request: Request) -> bool:
-    return all(matches(expression, offer.facts) for expression in request.expressions)
-
-
 def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
     if toleration.effect and toleration.effect != taint.effect:
         return False
@@ -95,48 +93,59 @@ def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
 class _Allocation:
     """The pools of one node, and which of their devices each request could have."""
 
-    def __init__(self, pools: Sequence[Pool], inventory: Inventory) -> None:
+    def __init__(self, pools: Sequence[Pool], inventory: Inventory, *, is_lone: bool) -> None:
         self._pools, self._inventory = pools, inventory
-        self._candidates: dict[int, list[Offer] | None] = {}
+        # A request that competes with nobody takes the first devices that it can have; nobody looks at the others.
+        self._is_lone = is_lone
+        self._candidates: dict[int, list[Offer]] = {}
+        # Of requests that want all of a kind, how many of them are not to be had.
+        self._lost: dict[int, int] = {}
         # Devices that are given in parts, or that take from what others have.
         self.coupled: set[DeviceId] = set()
 
-    def needs_whole_pools(self) -> None:
+    def needs_whole_pools(self, claims: Sequence[Claim]) -> None:
+        """What the scheduler makes sure of before it gives all devices of a kind: else it fails."""
         for pool in self._pools:
             if not pool.is_complete or not pool.is_valid:
                 state = "being updated" if not pool.is_complete else "inconsistent"
                 raise Doubt(f"it asks for all devices, and the pool {pool.name} of {pool.driver} is {state}")
+        for claim in claims:
+            if sum(min(map(self._asked, ways)) for ways in claim.requests) > MOST:
+                raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
+
+    def _asked(self, request: Request) -> int:
+        if not request.wants_all:
+            return request.count
+        return len(self.candidates(request)) + self._lost[id(request)]
 
     def has_enough(self, request: Request) -> bool:
-        offers = self.candidates(request)
-        return offers is not None and len(offers) >= max(request.count, 1)
+        found = len(self.candidates(request))
+        return found > 0 and not self._lost.get(id(request)) if request.wants_all else found >= request.count
 
-    def candidates(self, request: Request) -> list[Offer] | None:
-        """What a request could have; None where it wants all of a kind and one of them is not to be had."""
+    def candidates(self, request: Request) -> list[Offer]:
+        """The devices that a request could have, in the scheduler's order."""
         if id(request) not in self._candidates:
             self._candidates[id(request)] = self._look_for(request)
         return self._candidates[id(request)]
 
-    def _look_for(self, request: Request) -> list[Offer] | None:
+    def _look_for(self, request: Request) -> list[Offer]:
         found: list[Offer] = []
-        taken = self._inventory.taken
-        is_lost = False
+        taken, lost = self._inventory.taken, 0
         for pool in self._pools:
             for offer in pool.offers if pool.is_complete and pool.is_valid else ():
                 is_free = offer.identity not in taken
-                if not (is_free or request.wants_all) or not _is_selected(offer, request):
+                if not (is_free or request.wants_all) or not offer.is_selected(request.expressions):
                     continue
-                if is_free and is_tolerated(offer.body.taints, request.tolerations):
-                    if not is_plain(offer, self._inventory):
-                        self.coupled.add(offer.identity)
-                    found.append(offer)
-                else:
-                    is_lost = True
-        if not request.wants_all:
-            return found
-        if len(found) > MOST:
-            raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
-        return None if is_lost else found
+                if not is_free or not is_tolerated(offer.body.taints, request.tolerations):
+                    lost += 1
+                    continue
+                found.append(offer)
+                if not is_plain(offer, self._inventory):
+                    self.coupled.add(offer.identity)
+                elif self._is_lone and len(found) == request.count and not self.coupled:
+                    return found
+        self._lost[id(request)] = lost
+        return found
 
     def is_possible(self, claims: Sequence[Claim], chosen: list[Request], *, plain: bool = False) -> bool:
         """Whether the claims can be met with this way for each request; `plain`: by devices that stand alone."""
@@ -148,7 +157,7 @@ class _Allocation:
             start = places.stop
             if not all(self.has_enough(chosen[place]) for place in places):
                 return False
-            counts += [self._count(chosen[place]) for place in places]
+            counts += [self._asked(chosen[place]) for place in places]
             if sum(counts[place] for place in places) > MOST:
                 return False
             for attribute, names in claim.constraints:
@@ -161,15 +170,12 @@ class _Allocation:
         barred = self.coupled if plain else set()
         return any(self._matches(chosen, counts, ties, barred) for ties in product(*choices))
 
-    def _count(self, request: Request) -> int:
-        return len(self.candidates(request) or ()) if request.wants_all else request.count
-
     def _values(self, tied: Sequence[int], chosen: list[Request], attribute: str) -> Iterator[Any]:
         """The values that all tied requests can have in common: those of the first. Nothing tied, nothing asked."""
         if not tied:
             yield None
             return
-        offers = self.candidates(chosen[tied[0]]) or ()
+        offers = self.candidates(chosen[tied[0]])
         yield from {value for offer in offers if (value := _attribute(offer, attribute)) is not None}
 
     def _matches(
@@ -185,7 +191,7 @@ class _Allocation:
             possible.append(
                 [
                     offer.identity
-                    for offer in self.candidates(request) or ()
+                    for offer in self.candidates(request)
                     if offer.identity not in barred and all(_attribute(offer, name) == value for name, value in own)
                 ]
             )

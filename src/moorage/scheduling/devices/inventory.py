@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from moorage.objects import DeviceClass, ResourceClaim, ResourceSlice
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from moorage.objects import AllocatedDevice, Object, SliceSpec
+    from moorage.scheduling.devices.pools import Pool
 
 DeviceId = tuple[str, str, str]  # driver, pool, device
 PoolId = tuple[str, str]  # driver, pool
@@ -30,6 +31,8 @@ class Inventory:
         # The claims that hold a device for themselves, and the devices of which claims hold parts.
         self.taken: dict[DeviceId, dict[tuple[str, str], ResourceClaim]] = {}
         self.shared: dict[DeviceId, dict[tuple[str, str], ResourceClaim]] = {}
+        # What `pools_of` has found for a node, until a slice changes that it may depend on.
+        self.reached: dict[str, tuple[Mapping[str, str], list[Pool]]] = {}
         self._classes: dict[str, DeviceClass] = {}
         self._by_resource: dict[str, dict[str, DeviceClass]] = {}
 
@@ -38,7 +41,7 @@ class Inventory:
         if isinstance(item, ResourceSlice):
             for index in self._indexes(item.spec):
                 index[item.metadata.name] = item
-            return _nodes_of(item.spec)
+            return self._forget(item.spec)
         if isinstance(item, ResourceClaim):
             key = (item.metadata.namespace or "", item.metadata.name)
             for held, identity in self._held(item):
@@ -55,13 +58,14 @@ class Inventory:
         """Forget an object that `put` has taken in."""
         if isinstance(item, ResourceSlice):
             spec = item.spec
+            touched = self._forget(spec)
             for index in self._indexes(spec):
                 index.pop(item.metadata.name, None)
             if spec.node_name and not self.by_node.get(spec.node_name):
                 self.by_node.pop(spec.node_name, None)
             if not self.by_pool[spec.driver, spec.pool.name]:
                 del self.by_pool[spec.driver, spec.pool.name]
-            return _nodes_of(spec)
+            return touched
         if isinstance(item, ResourceClaim):
             key = (item.metadata.namespace or "", item.metadata.name)
             for held, identity in self._held(item):
@@ -118,6 +122,16 @@ class Inventory:
         own = spec.node_name and not spec.shared_counters
         place = self.by_node.setdefault(spec.node_name, {}) if own and spec.node_name else self.elsewhere
         return [place, self.by_pool.setdefault((spec.driver, spec.pool.name), {})]
+
+    def _forget(self, spec: SliceSpec) -> set[str] | None:
+        """A slice that changes may make others of its pool obsolete, or complete, on whichever node they are."""
+        nodes = _joined(self.by_pool[spec.driver, spec.pool.name].values())
+        if nodes is None:
+            self.reached.clear()
+        else:
+            for name in nodes:
+                self.reached.pop(name, None)
+        return nodes
 
     def _held(
         self, claim: ResourceClaim

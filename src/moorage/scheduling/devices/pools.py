@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from moorage.scheduling.devices.cel import Facts
+from moorage.scheduling.devices.cel import Facts, matches
+from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.selectors import NodeTerms
 
 if TYPE_CHECKING:
@@ -20,34 +21,60 @@ if TYPE_CHECKING:
     from moorage.scheduling.devices.inventory import DeviceId, Inventory
 
 
-class Offer:
-    """One device of a pool, as one node sees it."""
+_REMEMBERED = 16
 
-    __slots__ = ("_facts", "body", "identity")
+
+class Offer:
+    """One device of a pool, as one node sees it. It remembers which selectors it matches."""
+
+    __slots__ = ("_known", "body", "identity")
 
     def __init__(self, identity: DeviceId, body: DeviceBody) -> None:
         self.identity, self.body = identity, body
-        self._facts: Facts | None = None
+        self._known: dict[tuple[str, ...], bool | str] = {}
 
-    @property
-    def facts(self) -> Facts:
-        if self._facts is None:
-            self._facts = Facts(self.identity[0], self.body)
-        return self._facts
+    def is_selected(self, expressions: tuple[str, ...]) -> bool:
+        """Whether all of these select it. Raises `Doubt` where that can't be told."""
+        found = self._known.get(expressions)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[expressions] = self._look_at(expressions)
+        if isinstance(found, str):
+            raise Doubt(found)
+        return found
+
+    def _look_at(self, expressions: tuple[str, ...]) -> bool | str:
+        facts = Facts(self.identity[0], self.body)
+        try:
+            return all(matches(expression, facts) for expression in expressions)
+        except Doubt as doubt:
+            return doubt.message
 
 
 class Pool:
     """The part of a pool that one node reaches."""
 
-    __slots__ = ("driver", "is_complete", "is_valid", "name", "offers")
+    __slots__ = ("driver", "is_complete", "is_slow", "is_valid", "name", "offers")
 
     def __init__(self, driver: str, name: str, offers: Sequence[Offer], *, complete: bool, valid: bool) -> None:
         self.driver, self.name, self.offers = driver, name, offers
         self.is_complete, self.is_valid = complete, valid
+        self.is_slow = complete and valid and any(offer.body.binding_conditions is not None for offer in offers)
 
 
 def pools_of(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list[Pool]:
-    """The pools of a node, by driver and name."""
+    """The pools of a node, in the order in which the scheduler takes from them."""
+    before = inventory.reached.get(node)
+    if before is not None and (before[0] is labels or before[0] == labels):
+        return before[1]
+    pools = _look_for(inventory, node, labels)
+    if pools or node in inventory.by_node:
+        inventory.reached[node] = (labels, pools)
+    return pools
+
+
+def _look_for(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list[Pool]:
     found: dict[tuple[str, str], list[ResourceSlice]] = {}
     for item in inventory.slices_for(node):
         spec = item.spec
@@ -58,8 +85,9 @@ def pools_of(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list
             same.clear()
         if not same or spec.pool.generation == same[0].spec.pool.generation:
             same.append(item)
-    pools = (_pool(inventory, slices, node, labels) for _, slices in sorted(found.items()))
-    return [pool for pool in pools if pool is not None]
+    pools = [_pool(inventory, slices, node, labels) for _, slices in sorted(found.items())]
+    # Devices that take their time to become ready come last.
+    return sorted((pool for pool in pools if pool is not None), key=lambda pool: pool.is_slow)
 
 
 def _pool(inventory: Inventory, slices: list[ResourceSlice], node: str, labels: Mapping[str, str]) -> Pool | None:
