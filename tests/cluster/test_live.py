@@ -381,6 +381,25 @@ async def test_with_the_right_to_read_claims_a_claim_that_is_missing_is_refused(
     assert verdict.undecided == ()
 
 
+async def test_a_verdict_says_that_it_rests_on_what_may_not_be_read_any_more(simulator, start, node, pod):
+    simulator.add(node("n1"))
+    watching = await start()
+    await watching.until(lambda w: all(h.listed for h in w.live.status.feeds.values()))
+
+    fault = simulator.faults.revoke_right("persistentvolumeclaims")
+    await watching.until(lambda w: w.live.status.missing_rights, within=8)
+    told = watching.live.cluster.fit(notebook(pod, "claim-ada")).undecided
+    plain = watching.live.cluster.fit(pod("p", cpu="1")).undecided
+    simulator.faults.remove(fault)
+    simulator.add({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "other"}})
+    await watching.until(lambda w: not w.live.status.missing_rights, within=8)
+
+    assert [sentence.partition(" as of ")[0] for sentence in told] == ["The verdict rests on persistentvolumeclaims"]
+    assert told[0].endswith(" UTC: they may not be read any more.")
+    assert plain == ()
+    assert watching.live.cluster.fit(notebook(pod, "claim-ada")).undecided == ()
+
+
 async def test_a_kind_that_the_server_does_not_serve_is_known_to_be_empty(simulator, start, node):
     simulator.add(node("n1"))
     simulator.faults.server_error(404, path="*/csistoragecapacities")

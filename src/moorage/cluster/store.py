@@ -128,6 +128,9 @@ class Store:
         self._on_change()
 
     def report(self, resource: Resource, health: Health) -> None:
+        self.cluster.former_kinds.pop(resource.kind, None)
+        if not resource.required and health.listed and health.missing_right and health.since is not None:
+            self.cluster.former_kinds[resource.kind] = health.since
         self._on_health(resource, health)
 
     # --- one object in, one object out --------------------------------------------------------------------------

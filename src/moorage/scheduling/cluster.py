@@ -37,6 +37,7 @@ from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from moorage.scheduling.verdict import Verdict
 
@@ -69,6 +70,8 @@ class Cluster:
         self.unreadable_objects: dict[tuple[str, str], Unreadable] = {}
         # Kinds of which nothing is known, as opposed to kinds of which there is nothing.
         self.unknown_kinds: frozenset[type[Object]] = frozenset()
+        # Kinds that may not be read any more, and as of when what is known of them holds.
+        self.former_kinds: dict[type[Object], datetime] = {}
         # Nearly every claim has one user, so a set is made only for the second one.
         self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}

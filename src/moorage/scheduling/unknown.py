@@ -26,6 +26,7 @@ from moorage.objects import (
 from moorage.scheduling import filters
 from moorage.scheduling.devices.counts import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
+from moorage.scheduling.migration import driver_of
 from moorage.scheduling.names import is_extended
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...
     """The plugins that can't be asked about this pod, and sentences that say what is undecided for it."""
     unknown = cluster.unknown_kinds
     skipped: set[str] = set()
-    told = _devices(ask, cluster, skipped)
+    told = _devices(ask, cluster, skipped) + _outdated(ask, cluster)
     if not unknown:
         return frozenset(skipped), tuple(told)
-    if any(volume.persistent_volume_claim is not None or volume.ephemeral is not None for volume in ask.volumes):
+    if _mounts_volumes(ask):
         skipped.update(name for name, needed in _NEEDED.items() if needed & unknown)
         missing = unknown & (_ALSO_READ | {PersistentVolumeClaim})
         if missing:
@@ -92,8 +93,34 @@ def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
     return []
 
 
+def _outdated(ask: Ask, cluster: Cluster) -> list[str]:
+    """Whether the verdict rests on objects that may have changed since the right to read them was taken away."""
+    former = cluster.former_kinds
+    if not former:
+        return []
+    read: set[type[Object]] = set()
+    if _mounts_volumes(ask):
+        read |= _ALSO_READ | {PersistentVolumeClaim}
+    if _selects_namespaces(ask):
+        read.add(Namespace)
+    if ask.pod.spec.resource_claims or filters.dynamicresources.classes_behind(ask, cluster):
+        read |= _DEVICES | {ResourceClaimTemplate}
+    old = read & former.keys()
+    if not old:
+        return []
+    since = min(former[kind] for kind in old)
+    return [f"The verdict rests on {_listed(old)} as of {since:%Y-%m-%d %H:%M} UTC: they may not be read any more."]
+
+
 def _may_have_a_class(name: str) -> bool:
     return is_extended(name) or name.startswith(IMPLICIT)
+
+
+def _mounts_volumes(ask: Ask) -> bool:
+    return any(
+        volume.persistent_volume_claim is not None or volume.ephemeral is not None or driver_of(volume) is not None
+        for volume in ask.volumes
+    )
 
 
 def _selects_namespaces(ask: Ask) -> bool:
