@@ -116,6 +116,10 @@ class InventDevices:
             device["taints"] = [{**TAINT, "effect": self.pick(["NoSchedule", "NoExecute", "None"])}]
         if self.odd and self._may(0.15):
             device["allowMultipleAllocations"] = True
+            if "capacity" in device and self._may(0.5):
+                device["capacity"]["memory"]["requestPolicy"] = {"default": "8Gi"}
+        if self._may(0.05):
+            device |= {"bindingConditions": ["ready"], "bindingFailureConditions": ["broken"]}
         return device
 
     def _pools(self, node: str) -> None:
@@ -129,8 +133,24 @@ class InventDevices:
             where = {"nodeName": node} if self._may(0.85) else {"nodeSelector": _on({HOST: node})}
             for part in range(parts):
                 self._slice(driver, pool, part, where, generation=generation, count=claimed)
+            if parts == 1 and driver == GPU and self._may(0.15):
+                self._couple(pool, where, generation=generation)
             if generation == 2 and self._may(0.5):
                 self._slice(driver, pool, 9, where, generation=1, count=1)
+
+    def _couple(self, pool: str, where: dict[str, Any], *, generation: int) -> None:
+        """Devices of the last slice take from counters that they share; now and then from one that is not there."""
+        spec = self.slices[-1]["spec"]
+        for device in spec["devices"]:
+            if self._may(0.7):
+                name = "slices" if self._may(0.97) else "missing"
+                taken = {name: {"value": self.pick(["1", "2", "4"])}}
+                device["consumesCounters"] = [{"counterSet": "board", "counters": taken}]
+        counters = [{"name": "board", "counters": {"slices": {"value": "4"}}}]
+        self._slice(GPU, pool, 8, where, generation=generation, count=2)
+        del self.slices[-1]["spec"]["devices"]
+        self.slices[-1]["spec"]["sharedCounters"] = counters
+        spec["pool"]["resourceSliceCount"] = 2
 
     def _shared_pool(self) -> None:
         where: dict[str, Any] = self.pick(

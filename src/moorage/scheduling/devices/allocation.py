@@ -167,8 +167,7 @@ class _Allocation:
                 )
         if prod(len(values) for values in choices) > _MOST_WAYS:
             raise Doubt("it ties devices together in more ways than are tried here")
-        barred = self.coupled if plain else set()
-        return any(self._matches(chosen, counts, ties, barred) for ties in product(*choices))
+        return any(self._matches(chosen, counts, ties, plain=plain) for ties in product(*choices))
 
     def _values(self, tied: Sequence[int], chosen: list[Request], attribute: str) -> Iterator[Any]:
         """The values that all tied requests can have in common: those of the first. Nothing tied, nothing asked."""
@@ -183,19 +182,24 @@ class _Allocation:
         chosen: list[Request],
         counts: list[int],
         ties: Sequence[dict[int, tuple[str, Any]]],
-        barred: set[DeviceId],
+        *,
+        plain: bool,
     ) -> bool:
         possible: list[list[DeviceId]] = []
+        needed: list[int] = []
         for place, request in enumerate(chosen):
             own = [tie[place] for tie in ties if place in tie]
-            possible.append(
-                [
-                    offer.identity
-                    for offer in self.candidates(request)
-                    if offer.identity not in barred and all(_attribute(offer, name) == value for name, value in own)
-                ]
-            )
-        return _match(possible, counts)
+            found = [
+                offer
+                for offer in self.candidates(request)
+                if not (plain and offer.identity in self.coupled)
+                and all(_attribute(offer, name) == value for name, value in own)
+            ]
+            # What is given in parts may serve every request once.
+            whole = [offer.identity for offer in found if not offer.body.allow_multiple_allocations]
+            possible.append(whole)
+            needed.append(max(counts[place] - (len(found) - len(whole)), 0))
+        return _match(possible, needed)
 
 
 def _is_named(name: str, names: frozenset[str]) -> bool:
