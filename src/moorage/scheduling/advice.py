@@ -17,7 +17,9 @@ from moorage.scheduling.fit import Trial
 from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
-    from moorage.objects import Pod
+    from collections.abc import Iterable, Mapping
+
+    from moorage.objects import DeviceClass, Pod
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.requests import Requests
@@ -74,6 +76,9 @@ class Holder(msgspec.Struct, frozen=True, gc=False):
     amount: int
 
 
+_Measured = tuple[str, Room, list[int]]  # a node, its room, and of that what is asked, in the ask's order
+
+
 def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Advice:
     """What this pod could have instead, given its verdict on this very cluster."""
     if verdict.prefilter is not None:
@@ -87,31 +92,34 @@ def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Adv
     lacking = [
         cluster.nodes[name] for name, found in verdict.nodes.items() if found.plugin in eased and name in cluster.nodes
     ]
-    otherwise = trial.on(lacking, without=eased)
+    otherwise = trial.on(lacking, without=eased, after=noderesourcesfit.NAME)
     helped = [info for info in lacking if otherwise[info.name].fits]
-    rooms = {info.name: room for info in helped if (room := room_on(info, trial, cluster)) is not None}
-    largest: dict[str, Most] = {}
-    for name in fitting:
-        room = room_on(cluster.nodes[name], trial, cluster) if name in cluster.nodes else None
-        if room is not None:
-            _raise_most(largest, name, room, asked)
-    for name, room in rooms.items():
-        _raise_most(largest, name, room, asked)
-    needed = [name for name in _NEEDED if asked.get(name)]
-    usable = {node: room for node, room in rooms.items() if all(_in(room, name) for name in needed)}
+    behind = dynamicresources.classes_behind(trial.ask, cluster)
+
+    def measured(infos: Iterable[NodeInfo]) -> list[_Measured]:
+        rooms = [(info.name, _room_on(info, trial, cluster, behind=behind)) for info in infos]
+        return [(name, room, [_in(room, one) for one in asked]) for name, room in rooms if room is not None]
+
+    lacks = measured(helped)
+    gives = measured(cluster.nodes[name] for name in fitting if name in cluster.nodes)
+    needed = [place for place, name in enumerate(asked) if name in _NEEDED]
+    usable = [one for one in lacks if all(one[2][place] for place in needed)]
     closest = _closest(usable, asked) if not fitting else None
     return Advice(
         fits_on=tuple(fitting[:NAMED]),
         fits_on_count=len(fitting),
         closest=closest,
-        largest=largest,
-        nodes=rooms,
-        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(rooms)),
+        largest=_largest([*gives, *lacks], asked),
+        nodes={name: room for name, room, _ in lacks},
+        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(lacks)),
     )
 
 
-def room_on(info: NodeInfo, trial: Trial, cluster: Cluster) -> Room | None:
-    """What is free on a node for this pod, or None where not even an empty pod has a slot."""
+def _room_on(info: NodeInfo, trial: Trial, cluster: Cluster, *, behind: Mapping[str, DeviceClass]) -> Room | None:
+    """What is free on a node for this pod, or None where not even an empty pod has a slot.
+
+    `behind` are the device classes that stand behind resource names of the pod.
+    """
     waiting = trial.nominated_on(info) if info.nominated else []
     used = (info.with_pods(waiting) if waiting else info).requested
     there = info.allocatable
@@ -119,7 +127,6 @@ def room_on(info: NodeInfo, trial: Trial, cluster: Cluster) -> Room | None:
         return None
     names = there.scalars
     extended = {name: max(amount - used.scalars.get(name, 0), 0) for name, amount in names.items()} if names else {}
-    behind = dynamicresources.classes_behind(trial.ask, cluster)
     if behind:
         counts = counts_by_name(cluster, info, also=behind)
         extended |= {name: found.free if (found := counts[name]) else 0 for name in behind if name in counts}
@@ -160,31 +167,38 @@ def _in(room: Room, resource: str) -> int:
     return room.ephemeral_storage_bytes if resource == "ephemeral-storage" else room.extended.get(resource, 0)
 
 
-def _raise_most(largest: dict[str, Most], node: str, room: Room, asked: dict[str, int]) -> None:
+def _largest(measured: Iterable[_Measured], asked: dict[str, int]) -> dict[str, Most]:
     """A node counts for one resource only if it has room for all the others as they are asked."""
-    short = [name for name, amount in asked.items() if amount > _in(room, name)]
-    if len(short) > 1:
-        return
-    for name in short or asked:
-        amount = _in(room, name)
-        if amount > 0 and (name not in largest or amount > largest[name].amount):
-            largest[name] = Most(amount, node)
+    largest: dict[str, Most] = {}
+    most = dict.fromkeys(asked, 0)
+    amounts = list(asked.items())
+    for node, _, there in measured:
+        short = [place for place, (_, amount) in enumerate(amounts) if amount > there[place]]
+        if len(short) > 1:
+            continue
+        for place in short or range(len(amounts)):
+            name = amounts[place][0]
+            if there[place] > most[name]:
+                most[name] = there[place]
+                largest[name] = Most(there[place], node)
+    return largest
 
 
-def _closest(rooms: dict[str, Room], asked: dict[str, int]) -> Closest | None:
+def _closest(measured: Iterable[_Measured], asked: dict[str, int]) -> Closest | None:
     """The node that has the largest part of what it has least of, then of everything."""
-    best: tuple[tuple[float, float], str] | None = None
-    for node, room in rooms.items():
-        parts = [_part(_in(room, name), amount) for name, amount in asked.items()]
+    amounts = list(asked.values())
+    best: tuple[tuple[float, float], _Measured] | None = None
+    for one in measured:
+        parts = [_part(there, amount) for there, amount in zip(one[2], amounts, strict=True)]
         score = (min(parts, default=1.0), sum(parts))
         if best is None or score > best[0]:
-            best = (score, node)
+            best = (score, one)
     if best is None:
         return None
-    room = rooms[best[1]]
-    cut = {name: min(amount, _in(room, name)) for name, amount in asked.items()}
+    node, room, there = best[1]
+    cut = {name: min(amount, have) for (name, amount), have in zip(asked.items(), there, strict=True)}
     return Closest(
-        node=best[1],
+        node=node,
         room=room,
         cpu_millicores=cut.pop("cpu", 0),
         memory_bytes=cut.pop("memory", 0),

@@ -54,9 +54,16 @@ class Trial:
         """What no answer takes into account so far."""
         return (*self._undecided, *(_doubtful(what, nodes) for what, nodes in self.ask.doubts.items()))
 
-    def on(self, infos: Iterable[NodeInfo], *, without: Container[str] = ()) -> dict[str, NodeVerdict]:
-        """The verdict of each of these nodes, as if the plugins `without` were switched off."""
-        checks = [check for name, check in self._checks if name not in without]
+    def on(
+        self, infos: Iterable[NodeInfo], *, without: Container[str] = (), after: str | None = None
+    ) -> dict[str, NodeVerdict]:
+        """The verdict of each of these nodes, as if the plugins `without` were switched off.
+
+        Nodes that have passed all plugins up to `after` are asked from there on.
+        """
+        names = [name for name, _ in self._checks]
+        passed = names.index(after) + 1 if after in names else 0
+        checks = [check for name, check in self._checks[passed:] if name not in without]
         named = self._named
         verdicts: dict[str, NodeVerdict] = {}
         for info in infos:
