@@ -13,6 +13,7 @@ from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from moorage.scheduling.devices.counters import Counters
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.wanted import MOST
 
@@ -46,10 +47,10 @@ def can_allocate(claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inve
     chosen = [list(ways) for ways in product(*choices)]
     if not any(allocation.is_possible(claims, ways) for ways in chosen):
         return False
-    # What devices that depend on others can still give is not followed; often it is not needed.
+    # What devices that depend on others can still give is only tried where it is needed.
     if not allocation.coupled or any(allocation.is_possible(claims, ways, plain=True) for ways in chosen):
         return True
-    raise Doubt("devices that share capacity or counters with others would be given")
+    return any(allocation.is_possible(claims, ways, counting=True) for ways in chosen)
 
 
 def selected(request: Request, pools: Iterable[Pool]) -> list[Offer]:
@@ -71,10 +72,14 @@ def is_tolerated(taints: Iterable[DeviceTaint] | None, tolerations: Sequence[Dev
 
 def is_plain(offer: Offer, inventory: Inventory) -> bool:
     """Whether a device is given whole, to one claim, whatever happens to others."""
+    return not offer.body.consumes_counters and is_whole(offer, inventory)
+
+
+def is_whole(offer: Offer, inventory: Inventory) -> bool:
+    """Whether a device is given to one claim and not in parts."""
     body = offer.body
     return not (
         body.allow_multiple_allocations
-        or body.consumes_counters
         or offer.identity in inventory.shared
         or any(amount.request_policy is not None for amount in (body.capacity or {}).values())
     )
@@ -102,6 +107,7 @@ class _Allocation:
         self._lost: dict[int, int] = {}
         # Devices that are given in parts, or that take from what others have.
         self.coupled: set[DeviceId] = set()
+        self._is_countable = True
 
     def needs_whole_pools(self, claims: Sequence[Claim]) -> None:
         """What the scheduler makes sure of before it gives all devices of a kind: else it fails."""
@@ -142,13 +148,19 @@ class _Allocation:
                 found.append(offer)
                 if not is_plain(offer, self._inventory):
                     self.coupled.add(offer.identity)
+                    self._is_countable = self._is_countable and is_whole(offer, self._inventory)
                 elif self._is_lone and len(found) == request.count and not self.coupled:
                     return found
         self._lost[id(request)] = lost
         return found
 
-    def is_possible(self, claims: Sequence[Claim], chosen: list[Request], *, plain: bool = False) -> bool:
-        """Whether the claims can be met with this way for each request; `plain`: by devices that stand alone."""
+    def is_possible(
+        self, claims: Sequence[Claim], chosen: list[Request], *, plain: bool = False, counting: bool = False
+    ) -> bool:
+        """Whether the claims can be met with this way for each request.
+
+        `plain`: by devices that stand alone. `counting`: with an eye on the counters that devices share.
+        """
         start = 0
         choices: list[list[dict[int, tuple[str, Any]]]] = []
         counts: list[int] = []
@@ -167,7 +179,9 @@ class _Allocation:
                 )
         if prod(len(values) for values in choices) > _MOST_WAYS:
             raise Doubt("it ties devices together in more ways than are tried here")
-        return any(self._matches(chosen, counts, ties, plain=plain) for ties in product(*choices))
+        if counting and not self._is_countable:
+            raise Doubt("devices that are given in parts would be given")
+        return any(self._matches(chosen, counts, ties, plain=plain, counting=counting) for ties in product(*choices))
 
     def _values(self, tied: Sequence[int], chosen: list[Request], attribute: str) -> Iterator[Any]:
         """The values that all tied requests can have in common: those of the first. Nothing tied, nothing asked."""
@@ -184,7 +198,9 @@ class _Allocation:
         ties: Sequence[dict[int, tuple[str, Any]]],
         *,
         plain: bool,
+        counting: bool,
     ) -> bool:
+        offers: list[list[Offer]] = []
         possible: list[list[DeviceId]] = []
         needed: list[int] = []
         for place, request in enumerate(chosen):
@@ -195,10 +211,13 @@ class _Allocation:
                 if not (plain and offer.identity in self.coupled)
                 and all(_attribute(offer, name) == value for name, value in own)
             ]
+            offers.append(found)
             # What is given in parts may serve every request once.
             whole = [offer.identity for offer in found if not offer.body.allow_multiple_allocations]
             possible.append(whole)
             needed.append(max(counts[place] - (len(found) - len(whole)), 0))
+        if counting:
+            return Counters(self._pools, self._inventory).can_place(offers, counts)
         return _match(possible, needed)
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moorage.objects import ExactRequest
-from moorage.scheduling.devices.allocation import is_plain, is_tolerated, selected
+from moorage.scheduling.devices.allocation import can_allocate, is_plain, is_tolerated, selected
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.pools import pools_of
-from moorage.scheduling.devices.wanted import Request
+from moorage.scheduling.devices.wanted import Claim, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,8 +41,20 @@ def count(device_class: DeviceClass, pools: Sequence[Pool], inventory: Inventory
     except Doubt:
         return None
     usable = [offer for offer in offers if is_tolerated(offer.body.taints, ())]
-    free = [offer for offer in usable if offer.identity not in inventory.taken and is_plain(offer, inventory)]
-    return Count(len(offers), len(usable), len(free))
+    takeable = [offer for offer in usable if offer.identity not in inventory.taken]
+    free = sum(is_plain(offer, inventory) for offer in takeable)
+    while free < len(takeable) and _gives(device_class, free + 1, pools, inventory):
+        free += 1
+    return Count(len(offers), len(usable), free)
+
+
+def _gives(device_class: DeviceClass, wanted: int, pools: Sequence[Pool], inventory: Inventory) -> bool:
+    """Whether so many of the class can be had at once, for sure."""
+    try:
+        request = Request("", ExactRequest(count=wanted), device_class)
+        return can_allocate([Claim([[request]], ())], pools, inventory)
+    except Doubt:
+        return False
 
 
 def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:

@@ -55,11 +55,13 @@ class Offer:
 class Pool:
     """The part of a pool that one node reaches."""
 
-    __slots__ = ("driver", "is_complete", "is_slow", "is_valid", "name", "offers")
+    __slots__ = ("counted", "driver", "is_complete", "is_slow", "is_valid", "name", "offers")
 
     def __init__(self, driver: str, name: str, offers: Sequence[Offer], *, complete: bool, valid: bool) -> None:
         self.driver, self.name, self.offers = driver, name, offers
         self.is_complete, self.is_valid = complete, valid
+        # All slices of a pool with counters, wherever their devices are: each takes from the same.
+        self.counted: Sequence[ResourceSlice] = ()
         self.is_slow = complete and valid and any(offer.body.binding_conditions is not None for offer in offers)
 
 
@@ -110,7 +112,10 @@ def _pool(inventory: Inventory, slices: list[ResourceSlice], node: str, labels: 
         for device in item.spec.devices or ()
         if not item.spec.per_device_node_selection or _reaches(device.body, node, labels)
     ]
-    return Pool(driver, name, offers, complete=complete, valid=valid)
+    pool = Pool(driver, name, offers, complete=complete, valid=valid)
+    if any(item.spec.shared_counters for item in slices):
+        pool.counted = (*slices, *others)
+    return pool
 
 
 def _concerns(spec: SliceSpec, node: str, labels: Mapping[str, str]) -> bool:
