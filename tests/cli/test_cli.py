@@ -34,6 +34,14 @@ async def test_cards_have_a_row_each_and_their_notes_below(moorage, dump) -> Non
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
+async def test_a_card_says_who_holds_it(moorage, node, pod) -> None:
+    objects = [node("n", gpu=1), pod("p", on="n", cpu="1", gpu=1)]
+
+    ended = await moorage("nodes", "--cards", "--from", "-", stdin=json.dumps({"kind": "List", "items": objects}))
+
+    assert "held by default/p" in " ".join(ended.out.split())
+
+
 async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
     as_json = await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)
     as_yaml = await moorage("nodes", "--from", "-", "-o", "yaml", stdin=dump)
@@ -300,3 +308,49 @@ async def test_quotas_of_a_dump_count(moorage, dump) -> None:
 
     assert ended.status == 1
     assert "The API server would refuse it" in ended.out
+
+
+async def test_what_a_dump_does_not_hold_is_undecided_where_the_pod_depends_on_it(moorage, dump, pod, tmp_path) -> None:
+    objects = json.loads(dump)
+    meta = {"name": "home", "namespace": "default", "annotations": {"pv.kubernetes.io/bind-completed": "yes"}}
+    objects["items"] += [
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": {"volumeName": "v"}},
+        {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "v"}, "spec": {}},
+    ]
+    plain, mounting, claiming = pod("a", gpu=1), pod("b"), pod("c")
+    mounting["spec"]["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]
+    claiming["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimName": "mine"}]
+
+    told = []
+    for asking in (plain, mounting, claiming):
+        (tmp_path / "pod.json").write_text(json.dumps(asking))
+        words = ("fit", "--pod", str(tmp_path / "pod.json"), "--from", "-", "-o", "json")
+        answer = (await moorage(*words, stdin=json.dumps(objects))).json()
+        assert answer["fits"]
+        told.append(answer["undecided"])
+
+    assert told == [
+        [],
+        [
+            "The pod's volumes were not fully checked: csidrivers, csistoragecapacities, volumeattachments can't be read here."
+        ],
+        ["The devices that the pod claims were not checked: resourceclaims, resourceslices can't be read here."],
+    ]
+
+
+async def test_the_newest_kubelet_of_a_dump_tells_whose_rules_count(moorage, node, pod) -> None:
+    resized = pod("p", on="n", cpu="1")
+    states = [{"name": "main", "resources": {"requests": {"cpu": "2"}}, "allocatedResources": {"cpu": "3"}}]
+    resized["status"] |= {"resources": {"requests": {"cpu": "2"}}, "allocatedResources": {"cpu": "2"}}
+    resized["status"]["containerStatuses"] = states
+    resized["spec"]["containers"][0]["name"] = "main"
+
+    counted = []
+    for kubelet in ("v1.36.3", "v1.37.0-rc.0+vendor"):
+        machine = node("n", cpu="8")
+        machine["status"]["nodeInfo"] = {"kubeletVersion": kubelet}
+        dump = json.dumps({"kind": "List", "items": [machine, resized]})
+        [told] = (await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)).json()
+        counted.append(told["allocated"]["cpu"])
+
+    assert counted == [3, 2]

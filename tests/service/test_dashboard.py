@@ -51,6 +51,19 @@ async def test_the_page_follows_the_cluster(service, simulator, node, pod, page)
     assert page.problems == []
 
 
+@pytest.mark.parametrize(("policy", "words"), [("pod", "held by default/p"), ("hidden", "held")])
+async def test_a_held_card_says_by_whom_as_far_as_it_may_be_told(
+    serve, simulator, node, pod, page, policy, words
+) -> None:
+    simulator.add(node("alpha", gpu=1), pod("p", on="alpha", cpu="1", gpu=1))
+    service = await serve(api_server=simulator.url, gpu_holders=policy)
+    await service.until(lambda nodes: nodes["alpha"]["available"]["gpu"] == 0)
+
+    await page.goto(service.url)
+
+    await expect(page.locator(".cards .about")).to_have_text(words)
+
+
 async def test_what_comes_from_the_cluster_is_text(service, simulator, node, page) -> None:
     evil = "<img src=x onerror=document.title='broken'>"
     labels = {"nvidia.com/gpu.product": evil, "topology.kubernetes.io/zone": evil}

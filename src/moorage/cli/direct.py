@@ -23,7 +23,7 @@ PATIENCE = 4
 @contextlib.asynccontextmanager
 async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterator["Direct"]:
     client = await connect(kubeconfig=kubeconfig, context=context)
-    cards = Cards([Dra(lambda: live.cluster.devices)])
+    cards = Cards([Dra(lambda: live.cluster.devices)], holders="pod")
     live = LiveCluster(client, gpu_details=cards.details, gpu_more=cards.more)
     task = asyncio.create_task(live.run())
     try:

@@ -1,6 +1,7 @@
 """A dump of a cluster as a source: what `kubectl get … -o json` (or yaml) wrote."""
 
 import json
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,12 +16,31 @@ from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
 from moorage.gpus.sources.dra import Dra
-from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass, decode
-from moorage.scheduling.aggregate import SERVER_VERSION
+from moorage.objects import (
+    CSIDriver,
+    CSIStorageCapacity,
+    LimitRange,
+    Object,
+    PriorityClass,
+    ResourceClaim,
+    ResourceClaimTemplate,
+    ResourceQuota,
+    ResourceSlice,
+    RuntimeClass,
+    VolumeAttachment,
+    decode,
+)
+from moorage.scheduling.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.cluster import KINDS, Cluster
 
 RULES: tuple[type[Object], ...] = (LimitRange, ResourceQuota, RuntimeClass, PriorityClass)
 _PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in (*KINDS, *RULES)}}
+# What the command below doesn't ask for: where a dump holds none of a group, nothing is known of it.
+NOT_ASKED: tuple[tuple[type[Object], ...], ...] = (
+    (VolumeAttachment,),
+    (CSIDriver, CSIStorageCapacity),
+    (ResourceSlice, ResourceClaim, ResourceClaimTemplate),
+)
 HINT = "make one with: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json"
 
 
@@ -36,7 +56,10 @@ class Dump:
             raise MoorageError(f"{self._name} holds no nodes", hint=HINT)
         nodes, pods = found.pop("nodes"), found.pop("pods", [])
         self.rules, broken = _rules({kind: found.pop(kind.PLURAL, []) for kind in RULES})
-        self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=SERVER_VERSION, **found)
+        self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=_version(nodes), **found)
+        self.cluster.unknown_kinds = frozenset(
+            kind for group in NOT_ASKED for kind in group if not any(other.PLURAL in found for other in group)
+        )
         unreadable = [*self.cluster.unreadable, *broken]
         for error in unreadable[:5]:
             click.echo(f"moorage: left out: {' '.join(str(error).split())}", err=True)
@@ -44,7 +67,7 @@ class Dump:
             click.echo(f"moorage: left out: {len(unreadable) - 5} more objects", err=True)
 
     async def nodes(self) -> list[dict[str, Any]]:
-        cards = Cards([Dra(lambda: self.cluster.devices)])
+        cards = Cards([Dra(lambda: self.cluster.devices)], holders="pod")
         describe = NodeJson(self.cluster, gpu_details=cards.details, gpu_more=cards.more)
         found = (describe.of(name) for name in sorted(self.cluster.nodes))
         return [msgspec.json.decode(node) for node in found if node is not None]
@@ -58,6 +81,19 @@ class Dump:
 
     async def images(self) -> list[dict[str, Any]]:
         return await images_locally(lambda: images_by_node(self.cluster))
+
+
+def _version(nodes: list[Any]) -> Version:
+    """The release whose rules count. A dump doesn't tell it, but no kubelet is newer than its API server."""
+    found = [SERVER_VERSION]
+    for node in nodes:
+        try:
+            told = re.match(r"v(\d{1,4})\.(\d{1,4})", node["status"]["nodeInfo"]["kubeletVersion"])
+        except (KeyError, TypeError):
+            continue
+        if told is not None:
+            found.append((int(told[1]), int(told[2])))
+    return max(found)
 
 
 def _rules(found: dict[type[Object], list[Any]]) -> tuple[Rules, list[InvalidObject]]:

@@ -94,7 +94,7 @@ def _cards_table(found: list[dict[str, Any]]) -> Group:
                 safe(node["name"]),
                 index,
                 safe(card["model"]),
-                safe(card.get("state_text") or card.get("state") or ""),
+                safe(_standing(card)),
                 safe(_memory(card)),
                 "unknown" if busy is None else f"{busy}%",
             )
@@ -104,6 +104,14 @@ def _cards_table(found: list[dict[str, Any]]) -> Group:
         made.add_row(safe("No node has a GPU that is known of."))
     below = [safe(f"{node} {', '.join(f'#{i}' for i in cards)}: {said}") for (node, said), cards in notes.items()]
     return Group(made, *below)
+
+
+def _standing(card: dict[str, Any]) -> str:
+    """The card's state, and who holds it as far as that is told."""
+    state = str(card.get("state_text") or card.get("state") or "")
+    told = [card.get("holder"), *(one.get("holder") for one in card.get("slices") or ())]
+    names = list(dict.fromkeys(name for one in told if one for name in str(one).split(", ")))
+    return f"{state}{' by ' if state == 'held' else ', by '}{', '.join(names)}" if names else state
 
 
 def _memory(card: dict[str, Any]) -> str:

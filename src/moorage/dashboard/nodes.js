@@ -147,18 +147,25 @@ function amount(label, node, field, show, unit) {
   return cell;
 }
 
+// Who holds the card or slices of it, as far as this page's token lets it be told.
+function holders(card) {
+  const told = [card.holder, ...(card.slices ?? []).map((slice) => slice.holder)];
+  return [...new Set(told.filter(Boolean).flatMap((names) => names.split(", ")))].join(", ");
+}
+
 function cards(node) {
   const details = node.gpu_details ?? [];
   const list = element("ul", { cls: "cards" });
   const groups = new Map();
   for (const card of details) {
-    const key = JSON.stringify([card.model, card.memory_total, card.state_text ?? card.state ?? card.available, card.resource ?? null]);
+    const key = JSON.stringify([card.model, card.memory_total, card.state_text ?? card.state ?? card.available, card.resource ?? null, holders(card)]);
     groups.set(key, [...(groups.get(key) ?? []), card]);
   }
   for (const group of groups.values()) {
     const [card] = group;
     const state = card.state_text ?? card.state ?? (card.available ? "free" : "held");
-    const about = [state];
+    const names = holders(card);
+    const about = [names ? `${state}${state === "held" ? " by" : ", by"} ${names}` : state];
     if (card.memory_total && card.memory_total !== "Unknown") about.push(card.memory_total);
     if (card.resource && !card.resource.endsWith("/gpu")) about.push(card.resource);
     const busy = group.map((one) => one.utilization).filter((value) => typeof value === "number");
