@@ -141,6 +141,19 @@ def test_an_error_that_has_words_of_its_own_keeps_them():
     assert not hasattr(other, "jupyterhub_message")
 
 
+CONFIG = """
+c.KubeSpawner.start_timeout = 12
+c.KubeSpawner.http_timeout = 4
+c.MoorageSpawner.refuse_too_large = False
+
+def other_commands(spawner):
+    commands = {"mute": ["sleep", "60"], "crash": ["sh", "-c", "exit 3"]}
+    spawner.cmd = commands.get(spawner.user.name, spawner.cmd)
+
+c.KubeSpawner.pre_spawn_hook = other_commands
+"""
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def hub(load, fake_service, tmp_path_factory):
     """A hub that waits 12 s for a start, on a cluster that has no image but one."""
@@ -149,8 +162,8 @@ async def hub(load, fake_service, tmp_path_factory):
     async with Simulator(scheduler=True, kubelet=True, has_image=lambda image: "minimal" in image) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="16", memory="64Gi", gpu=1))
         cluster.add(builders.pod("other", on="atlas", cpu="15"))
-        config = "c.KubeSpawner.start_timeout = 12; c.MoorageSpawner.refuse_too_large = False"
-        hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=config)
+        kubeconfig = cluster.kubeconfig(folder / "k")
+        hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG)
         await hub.start()
         yield hub
         await hub.stop()
@@ -187,4 +200,19 @@ async def test_a_start_that_runs_out_of_time_says_what_came_last(hub, load):
     words = "The server did not start in time. Not enough CPU is free on"
     assert words in page
     assert "Insufficient cpu" in page
+    assert words in progress
+
+
+@IN_THE_HUBS_LOOP
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mute", "The server did not start in time. It was started on its node, but did not answer."),
+        ("crash", "The server ended before it answered (exit code 3)."),
+    ],
+)
+async def test_a_server_that_never_answers_says_so(hub, load, name, words):
+    page, progress = await ended(hub, load, name, cpu="1", image="minimal")
+
+    assert words in page
     assert words in progress
