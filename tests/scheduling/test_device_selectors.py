@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.objects import DeviceBody, decode
-from moorage.scheduling.devices.cel import Facts, matches
+from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.facts import Facts
 
 CARD = {
     "attributes": {
@@ -62,6 +63,7 @@ MEMORY = "device.capacity['gpu.example.com'].memory"
         f"{OWN}.missing == 1 || device.driver == 'gpu.example.com'",
         f"!({OWN}.model.matches('a.*') && device.driver == 'other')",
         "device.allowMultipleAllocations == false",
+        "cel.bind(own, device.attributes['gpu.example.com'], own.model == 'a100' && !own.virtual)",
     ],
 )
 def test_what_selects_this_card(expression):
@@ -80,7 +82,7 @@ def test_what_selects_this_card(expression):
         "device.driver == 'x' ? true : false",
         f"{OWN}.model.matches('a.*')",
         f"{OWN}.exists(name, name == 'model')",
-        "cel.bind(dra, device.attributes['gpu.example.com'], dra.virtual)",
+        "cel.bind(model, device.attributes['gpu.example.com'].missing, true)",
         f"{OWN}.?model.orValue('x') == 'a100'",
         f"{OWN}.missing == 'x'",
         f"{OWN}.missing == 'x' && device.driver == 'gpu.example.com'",
@@ -93,6 +95,8 @@ def test_what_selects_this_card(expression):
         "'gpu.example.com' in device.attributes",
         "unknown == 1",
         "99999999999999999999 == 1",
+        "1" * 6000 + " == 1",
+        f"semver('{'1' * 6000}.0.0') == semver('1.0.0')",
         "(" * 3000 + "true" + ")" * 3000,
         "!" * 20000 + "true",
     ],

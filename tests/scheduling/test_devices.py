@@ -429,3 +429,51 @@ def test_a_slice_that_can_not_be_read_is_told_and_not_taken_for_no_devices(a_clu
 
     assert verdict.fitting == ["n1", "n2"]
     assert "resourceslices" in verdict.undecided[0]
+
+
+# --- counters -------------------------------------------------------------------------------------------------------
+
+
+def _partitioned() -> list[dict]:
+    """A card of four parts, as a whole and in halves."""
+
+    def using(name: str, parts: int) -> dict:
+        return device(name) | {
+            "consumesCounters": [{"counterSet": "card", "counters": {"parts": {"value": str(parts)}}}]
+        }
+
+    shared = devices_of("n1", count=2, part=1)
+    shared["spec"]["sharedCounters"] = [{"name": "card", "counters": {"parts": {"value": "4"}}}]
+    return [devices_of("n1", using("whole", 4), using("half-0", 2), using("half-1", 2), count=2), shared]
+
+
+@pytest.mark.parametrize(
+    ("asked", "held", "fits"),
+    [
+        (1, (), True),
+        (2, (), True),
+        (3, (), False),
+        (1, ("half-0",), True),
+        (2, ("half-0",), False),
+        (1, ("whole",), False),
+    ],
+)
+def test_devices_that_share_counters_are_given_as_far_as_these_last(a_cluster, a_pod, asked, held, fits):
+    theirs = [claim("theirs", takes=held, on="n1")] if held else []
+
+    verdict = a_cluster(claim("mine", request(count=asked)), *theirs, slices=_partitioned()).fit(
+        a_pod("ask", spec=MINE)
+    )
+
+    assert verdict.nodes["n1"].fits is fits
+    assert verdict.undecided == ()
+
+
+def test_more_combinations_than_are_tried_are_left_to_the_scheduler(a_cluster, a_pod):
+    slices = _partitioned()
+    few = {"consumesCounters": [{"counterSet": "card", "counters": {"parts": {"value": "300m"}}}]}
+    slices[0]["spec"]["devices"] = [device(f"d{number}") | few for number in range(30)]
+
+    verdict = a_cluster(claim("mine", request(count=14)), slices=slices).fit(a_pod("ask", spec=MINE))
+
+    assert "more ways than are tried here" in verdict.undecided[0]

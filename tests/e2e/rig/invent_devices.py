@@ -32,6 +32,7 @@ EXPRESSIONS = (
     f"device.driver == '{GPU}' && device.attributes['other.example.com'].slot == 1",
     f"device.driver.startsWith('gpu') && device.attributes['{GPU}'].model.lowerAscii().contains('100')",
     f"device.driver == '{GPU}' && device.attributes['{GPU}'].index == 'a'",
+    f"device.driver == '{GPU}' && cel.bind(own, device.attributes['{GPU}'], own.model == 'h100' || own.index == 0)",
     "true",
 )
 # Of a kind that is not evaluated, or on which some devices make the scheduler fail.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from moorage.objects import DeviceTaint, DeviceToleration
+    from moorage.scheduling.devices.counters import Patience
     from moorage.scheduling.devices.inventory import DeviceId, Inventory
     from moorage.scheduling.devices.pools import Offer, Pool
     from moorage.scheduling.devices.wanted import Claim, Request
@@ -30,11 +31,13 @@ _KEEPS_OUT = ("NoSchedule", "NoExecute")
 _MOST_WAYS = 256
 
 
-def can_allocate(claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inventory) -> bool:
+def can_allocate(
+    claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inventory, patience: Patience | None = None
+) -> bool:
     """Whether all claims can be met at once. Raises `Doubt` where only the scheduler can tell."""
     choices = [ways for claim in claims for ways in claim.requests]
     is_lone = len(choices) == 1 and len(choices[0]) == 1 and not any(claim.constraints for claim in claims)
-    allocation = _Allocation(pools, inventory, is_lone=is_lone)
+    allocation = _Allocation(pools, inventory, patience, is_lone=is_lone)
     if any(way.wants_all for ways in choices for way in ways):
         allocation.needs_whole_pools(claims)
     if prod(len(ways) for ways in choices) > _MOST_WAYS:
@@ -98,8 +101,10 @@ def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
 class _Allocation:
     """The pools of one node, and which of their devices each request could have."""
 
-    def __init__(self, pools: Sequence[Pool], inventory: Inventory, *, is_lone: bool) -> None:
-        self._pools, self._inventory = pools, inventory
+    def __init__(
+        self, pools: Sequence[Pool], inventory: Inventory, patience: Patience | None, *, is_lone: bool
+    ) -> None:
+        self._pools, self._inventory, self._patience = pools, inventory, patience
         # A request that competes with nobody takes the first devices that it can have; nobody looks at the others.
         self._is_lone = is_lone
         self._candidates: dict[int, list[Offer]] = {}
@@ -217,7 +222,7 @@ class _Allocation:
             possible.append(whole)
             needed.append(max(counts[place] - (len(found) - len(whole)), 0))
         if counting:
-            return Counters(self._pools, self._inventory).can_place(offers, counts)
+            return Counters(self._pools, self._inventory, self._patience).can_place(offers, counts)
         return _match(possible, needed)
 
 

@@ -1,8 +1,8 @@
 """Selectors of devices: the part of CEL that drivers and classes use, evaluated exactly.
 
-Understood are comparisons, `in`, `&&`, `||`, `!`, `has()`, quantities, versions and plain functions on text, on a
-device's driver, attributes and capacity. Anything else is a `Doubt`, and so is what upstream ends with an error. As
-upstream, `&&` and `||` look past a side without an answer where the other side decides alone.
+Understood are comparisons, `in`, `&&`, `||`, `!`, `has()`, `cel.bind()` of a domain, quantities, versions and plain
+functions on text, on a device's driver, attributes and capacity. Anything else is a `Doubt`, and so is what upstream
+ends with an error. As upstream, `&&` and `||` look past a side without an answer where the other side decides alone.
 
 Source: kubernetes v1.36 dynamic-resource-allocation cel/compile.go and apiserver pkg/cel/library (quantity.go,
 semverlib.go)
@@ -10,55 +10,13 @@ semverlib.go)
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
-from moorage.errors import InvalidQuantity
-from moorage.quantity import parse_nanos
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.facts import Amount, Facts, compare, fail, quantity, rank, semver
 from moorage.scheduling.devices.syntax import Tree, parse
-
-if TYPE_CHECKING:
-    from moorage.objects import DeviceAttribute, DeviceBody
-
-_SEMVER = re.compile(
-    r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)"
-    r"(?:-((?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(?:\.(?:0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*))?"
-    r"(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?",
-    re.ASCII,
-)
-
-
-class Facts:
-    """One device as its selectors see it."""
-
-    __slots__ = ("attributes", "body", "capacity", "driver", "is_shareable", "unread")
-
-    def __init__(self, driver: str, body: DeviceBody) -> None:
-        self.driver, self.body = driver, body
-        self.is_shareable = bool(body.allow_multiple_allocations)
-        self.unread: str | None = None
-        self.attributes: dict[str, dict[str, Any]] = {}
-        for name, attribute in (body.attributes or {}).items():
-            domain, value = _domain(name, driver), _attribute(attribute)
-            if value is None:
-                self.unread = name
-            self.attributes.setdefault(domain[0], {})[domain[1]] = value
-        self.capacity: dict[str, dict[str, Any]] = {}
-        for name, amount in (body.capacity or {}).items():
-            domain = _domain(name, driver)
-            self.capacity.setdefault(domain[0], {})[domain[1]] = amount.value
-
-
-class _Amount:
-    """A quantity or a version: kinds of their own, which compare with their like alone."""
-
-    __slots__ = ("kind", "rank")
-
-    def __init__(self, kind: str, rank: Any) -> None:
-        self.kind, self.rank = kind, rank
 
 
 class _Domains(dict[str, Any]):
@@ -78,7 +36,7 @@ def matches(expression: str, device: Facts) -> bool:
         raise Doubt(evaluate)
     found = evaluate(device)
     if not isinstance(found, bool):
-        _fail("a selector of devices answers neither yes nor no")
+        fail("a selector of devices answers neither yes nor no")
     return found
 
 
@@ -90,24 +48,6 @@ def _compiled(expression: str) -> _Evaluate | str:
         return doubt.message
     except RecursionError:
         return "it selects devices by an expression that is nested too deeply"
-
-
-def _fail(what: str) -> NoReturn:
-    raise Doubt(f"{what}, on which the scheduler itself fails")
-
-
-def _attribute(attribute: DeviceAttribute) -> Any:
-    if attribute.value is None or attribute.value is not attribute.version:
-        return attribute.value
-    try:
-        return _semver(attribute.version)
-    except Doubt:
-        return None
-
-
-def _domain(name: str, driver: str) -> tuple[str, str]:
-    domain, slash, own = name.partition("/")
-    return (domain, own) if slash else (driver, name)
 
 
 # --- from tree to function ------------------------------------------------------------------------------------------
@@ -169,14 +109,14 @@ def _look_up(found: Any, name: Any) -> Any:
             return _Domains(found.attributes)
         if name == "capacity":
             return _Domains(
-                {domain: {n: _quantity(a) for n, a in own.items()} for domain, own in found.capacity.items()}
+                {domain: {n: quantity(a) for n, a in own.items()} for domain, own in found.capacity.items()}
             )
     if isinstance(found, dict) and isinstance(name, str):
         if name in found:
             return found[name]
         if isinstance(found, _Domains):
             return {}
-        _fail(f"a selector reads {name[:80]}, which a device does not have")
+        fail(f"a selector reads {name[:80]}, which a device does not have")
     raise Doubt("it selects devices by a part of them that is not read here")
 
 
@@ -186,7 +126,7 @@ def _not(tree: Tree) -> _Evaluate:
     def evaluate(device: Facts) -> bool:
         found = inner(device)
         if not isinstance(found, bool):
-            _fail("a selector negates what is neither true nor false")
+            fail("a selector negates what is neither true nor false")
         return not found
 
     return evaluate
@@ -227,8 +167,8 @@ def _relation(sign: str, left: Tree, right: Tree) -> _Evaluate:
 
 
 def _equal(one: Any, other: Any) -> bool:
-    if isinstance(one, _Amount) or isinstance(other, _Amount):
-        return bool(_rank(one, other) == _rank(other, one))
+    if isinstance(one, Amount) or isinstance(other, Amount):
+        return bool(rank(one, other) == rank(other, one))
     if not isinstance(one, str | int) or not isinstance(other, str | int):
         raise Doubt("it compares what is not compared here")
     # True is no number, and text is no number either: unlike kinds are just not equal.
@@ -237,12 +177,12 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _before(one: Any, other: Any) -> bool:
     if type(one) is not type(other) or not isinstance(one, str | int) or isinstance(one, bool):
-        _fail("a selector orders what has no order")
+        fail("a selector orders what has no order")
     return bool(one < other) if isinstance(one, int) else one.encode() < other.encode()
 
 
 def _within(one: Any, many: Any) -> bool:
-    if isinstance(many, _Domains) or not isinstance(many, list | dict) or isinstance(one, _Amount):
+    if isinstance(many, _Domains) or not isinstance(many, list | dict) or isinstance(one, Amount):
         raise Doubt("it looks for something in what is not read here")
     if isinstance(many, dict):
         return isinstance(one, str) and one in many
@@ -280,6 +220,8 @@ def _has(found: Any, key: str) -> bool:
 
 
 def _call(name: str, target: Tree, *trees: Tree) -> _Evaluate:
+    if (name, target, len(trees)) == ("bind", ("name", "cel"), 3) and trees[0][0] == "name" and _never_fails(trees[1]):
+        return _compile(_with(trees[2], trees[0], trees[1]))
     method = _METHODS.get((name, len(trees)))
     if method is None:
         return _unknown(f"{name}()")
@@ -287,45 +229,31 @@ def _call(name: str, target: Tree, *trees: Tree) -> _Evaluate:
     return lambda device: method(inner(device), *[argument(device) for argument in arguments])
 
 
+def _never_fails(tree: Tree) -> bool:
+    """Whether it is the attributes or the capacity of one domain, which at worst are empty."""
+    device = ("name", "device")
+    maps = (("select", device, "attributes"), ("select", device, "capacity"))
+    return tree[0] == "index" and tree[1] in maps and tree[2][0] == "value" and isinstance(tree[2][1], str)
+
+
+def _with(tree: Tree, name: Tree, meaning: Tree) -> Tree:
+    """A tree in which a name has been given its meaning."""
+    if tree == name:
+        return meaning
+    return tuple(_with(part, name, meaning) if isinstance(part, tuple) else part for part in tree)
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        _fail("a selector takes for text what is none")
+        fail("a selector takes for text what is none")
     return value
 
 
-def _rank(amount: Any, like: Any) -> Any:
-    if not isinstance(amount, _Amount) or not isinstance(like, _Amount) or amount.kind != like.kind:
-        _fail("a selector compares unlike amounts")
-    return amount.rank
-
-
-def _compare(one: Any, other: Any) -> int:
-    a, b = _rank(one, other), _rank(other, one)
-    return int(a > b) - int(a < b)
-
-
-def _quantity(amount: Any) -> _Amount:
-    try:
-        return _Amount("quantity", parse_nanos(amount))
-    except InvalidQuantity:
-        _fail(f"{str(amount)[:80]!r} is no quantity")
-
-
-def _semver(text: str) -> _Amount:
-    found = _SEMVER.fullmatch(text)
-    if found is None:
-        _fail(f"{text[:80]!r} is no version")
-    before = found[4]
-    # A release comes after all that lead to it; numbers come before words, and the shorter of two alike first.
-    parts = [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in before.split(".")] if before else []
-    return _Amount("version", (int(found[1]), int(found[2]), int(found[3]), not before, parts))
-
-
-_MAKERS: dict[str, Callable[[str], _Amount]] = {"quantity": _quantity, "semver": _semver}
+_MAKERS: dict[str, Callable[[str], Amount]] = {"quantity": quantity, "semver": semver}
 _METHODS: dict[tuple[str, int], Callable[..., Any]] = {
-    ("compareTo", 1): _compare,
-    ("isGreaterThan", 1): lambda one, other: _compare(one, other) > 0,
-    ("isLessThan", 1): lambda one, other: _compare(one, other) < 0,
+    ("compareTo", 1): compare,
+    ("isGreaterThan", 1): lambda one, other: compare(one, other) > 0,
+    ("isLessThan", 1): lambda one, other: compare(one, other) < 0,
     ("startsWith", 1): lambda one, other: _text(one).startswith(_text(other)),
     ("endsWith", 1): lambda one, other: _text(one).endswith(_text(other)),
     ("contains", 1): lambda one, other: _text(other) in _text(one),

@@ -23,21 +23,34 @@ if TYPE_CHECKING:
 
 Amounts = dict[tuple[str, str], int]  # by set and counter, in billionths
 _MOST_TRIES = 5_000
+_DOUBT = "devices that share counters could be combined in more ways than are tried here"
+
+
+class Patience:
+    """How many combinations are tried for one pod, on all nodes together."""
+
+    def __init__(self, tries: int = 10 * _MOST_TRIES) -> None:
+        self.tries = tries
 
 
 class Counters:
     """What is left in the counters of some pools, and devices that are tried on them."""
 
-    def __init__(self, pools: Iterable[Pool], inventory: Inventory) -> None:
+    def __init__(self, pools: Iterable[Pool], inventory: Inventory, patience: Patience | None = None) -> None:
         self._left: dict[str, Amounts] = {}
         self._taken: set[DeviceId] = set()
         self._tries = 0
+        self._patience = patience or Patience()
         for pool in pools:
             if pool.counted:
                 # Upstream keeps them by the name of the pool alone.
                 if pool.name in self._left:
                     raise Doubt("pools of one name share counters")
                 self._left[pool.name] = _left_in(pool, inventory)
+
+    def taking(self, offers: Iterable[Offer]) -> int:
+        """How many of these can be had for sure: one after the other, as long as it lasts."""
+        return sum(self._take(offer) for offer in offers)
 
     def can_place(self, possible: Sequence[Sequence[Offer]], counts: Sequence[int]) -> bool:
         """Whether each place can have so many devices of those that are possible for it, all at once."""
@@ -52,8 +65,9 @@ class Counters:
                 return True
             missing = counts[place]
         self._tries += 1
-        if self._tries > _MOST_TRIES:
-            raise Doubt("devices that share counters could be combined in more ways than are tried here")
+        self._patience.tries -= 1
+        if self._tries > _MOST_TRIES or self._patience.tries < 0:
+            raise Doubt(_DOUBT)
         for at in range(start, len(possible[place])):
             offer = possible[place][at]
             if offer.identity in self._taken or not self._take(offer):

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moorage.objects import ExactRequest
-from moorage.scheduling.devices.allocation import can_allocate, is_plain, is_tolerated, selected
+from moorage.scheduling.devices.allocation import is_plain, is_tolerated, is_whole, selected
+from moorage.scheduling.devices.counters import Counters
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.pools import pools_of
-from moorage.scheduling.devices.wanted import Claim, Request
+from moorage.scheduling.devices.wanted import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,26 +36,18 @@ class Count(msgspec.Struct, frozen=True):
 
 
 def count(device_class: DeviceClass, pools: Sequence[Pool], inventory: Inventory) -> Count | None:
-    """None where only the scheduler can tell. What is given in parts, or depends on others, is not called free."""
+    """None where only the scheduler can tell. Free is what can be had for sure, and nothing that is given in parts."""
     try:
         offers = selected(Request("", ExactRequest(), device_class), pools)
     except Doubt:
         return None
     usable = [offer for offer in offers if is_tolerated(offer.body.taints, ())]
-    takeable = [offer for offer in usable if offer.identity not in inventory.taken]
-    free = sum(is_plain(offer, inventory) for offer in takeable)
-    while free < len(takeable) and _gives(device_class, free + 1, pools, inventory):
-        free += 1
-    return Count(len(offers), len(usable), free)
-
-
-def _gives(device_class: DeviceClass, wanted: int, pools: Sequence[Pool], inventory: Inventory) -> bool:
-    """Whether so many of the class can be had at once, for sure."""
+    takeable = [offer for offer in usable if offer.identity not in inventory.taken and is_whole(offer, inventory)]
     try:
-        request = Request("", ExactRequest(count=wanted), device_class)
-        return can_allocate([Claim([[request]], ())], pools, inventory)
+        free = Counters(pools, inventory).taking(takeable)
     except Doubt:
-        return False
+        free = sum(is_plain(offer, inventory) for offer in takeable)
+    return Count(len(offers), len(usable), free)
 
 
 def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from moorage.scheduling.devices.cel import Facts, matches
+from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.facts import Facts
 from moorage.scheduling.selectors import NodeTerms
 
 if TYPE_CHECKING:

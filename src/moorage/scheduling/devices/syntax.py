@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.selectors import parse_int64
 
 Tree = tuple[Any, ...]
 _TOKEN = re.compile(
@@ -20,7 +21,6 @@ _TOKEN = re.compile(
 )
 _RELATIONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 _LONGEST = 10 * 1024  # upstream accepts no more
-_INT64 = 2**63
 
 
 def parse(expression: str) -> Tree:
@@ -109,7 +109,7 @@ class _Parser:
             kind, text = self._next()
             if kind != "number":
                 raise _unread()
-            return self._member(_number(-int(text)))
+            return self._member(_number("-" + text))
         return self._member(self._primary())
 
     def _member(self, tree: Tree) -> Tree:
@@ -128,7 +128,7 @@ class _Parser:
     def _primary(self) -> Tree:
         kind, text = self._next()
         if kind == "number":
-            return _number(int(text))
+            return _number(text)
         if kind == "text":
             return ("value", text[1:-1])
         if kind == "name":
@@ -152,7 +152,8 @@ class _Parser:
         return found
 
 
-def _number(value: int) -> Tree:
-    if not -_INT64 <= value < _INT64:
+def _number(text: str) -> Tree:
+    value = parse_int64(text)
+    if value is None:
         raise _unread()
     return ("value", value)

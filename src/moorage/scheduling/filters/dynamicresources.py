@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
 from moorage.scheduling.devices.allocation import can_allocate
+from moorage.scheduling.devices.counters import Patience
 from moorage.scheduling.devices.counts import SINCE
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
@@ -120,6 +121,7 @@ class _Trial:
         self._places = [terms_of(place) for place in places if place is not None]
         self._has_claims = bool(met or wanted)
         self._leftover = bool(names) and _has_leftover(ask, cluster)
+        self._patience = Patience()
         self._by_names: dict[frozenset[str], Claim] = {}
 
     def reason(self, node: NodeInfo) -> str | None:
@@ -133,7 +135,7 @@ class _Trial:
         wanted = [*self._wanted, self._claim_for(names)] if names else self._wanted
         if wanted:
             pools = pools_of(self._cluster.devices, node.name, node.labels)
-            if not can_allocate(wanted, pools, self._cluster.devices):
+            if not can_allocate(wanted, pools, self._cluster.devices, self._patience):
                 return REASON if all(pool.is_valid for pool in pools) else REASON_INVALID
         if not all(place.matches(node.labels, node.name) for place in self._places):
             return REASON_ELSEWHERE
