@@ -9,9 +9,7 @@ administrator's configuration is changed in place.
 
 from __future__ import annotations
 
-import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -30,6 +28,7 @@ from moorage.hub.pulls import Pulls
 from moorage.hub.refusals import refused, take_back
 from moorage.hub.settings import Settings
 from moorage.hub.state import Refused, hub_state
+from moorage.hub.trial import Trial
 
 # The settings of KubeSpawner that a choice sets.
 _CHOSEN = (
@@ -43,8 +42,6 @@ _CHOSEN = (
     "image",
     "image_pull_policy",
 )
-# The same options are not tried on the API server twice within this time: the form did so just before the start does.
-_TRIED_SECONDS = 15.0
 _FIRST_WORD_SECONDS = 1.0
 
 
@@ -65,7 +62,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         self._configured = {name: getattr(self, name) for name in _CHOSEN}
         self._choice: Choice | None = None
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
-        self._tried: tuple[Any, float] | None = None
+        self._trial = Trial()
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
@@ -112,7 +109,7 @@ class MoorageSpawner(Settings, KubeSpawner):
             saved = options.decide(posted, self.offer()).as_options()
             if profile:
                 saved["profiles"] = profile
-            await self._try(saved)
+            await self._trial.of(self, saved)
         except Refusal as refusal:
             self._hub_state.remember_refused(self.user.name, Refused(server=self.name, options=posted))
             raise refused(_sentence(refusal)) from None
@@ -162,7 +159,7 @@ class MoorageSpawner(Settings, KubeSpawner):
             await self.service.settled(_FIRST_WORD_SECONDS)
         self.choose(user_options)
         if options.is_ours(user_options):
-            await self._try(user_options)
+            await self._trial.of(self, user_options)
 
     def choose(self, user_options: Any) -> None:
         """Set the traits that these options stand for. Raises `Refusal`."""
@@ -226,41 +223,6 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     async def get_pod_manifest(self) -> Any:
         return manifest.canonical(await super().get_pod_manifest())
-
-    async def pod_for(self, user_options: Any) -> tuple[Any, str]:
-        """The pod that these options would make, and its namespace, on a spawner of its own that is thrown away.
-        Raises `Refusal`.
-        """
-        scratch = self.user._new_spawner(self.name, type(self))  # noqa: SLF001
-        scratch.user_options = user_options
-        await scratch.apply_group_overrides()
-        scratch.choose(user_options)
-        await scratch.load_user_options()
-        pod = await scratch.get_pod_manifest()
-        if scratch.modify_pod_hook:
-            changed = scratch.modify_pod_hook(scratch, pod)
-            pod = await changed if asyncio.iscoroutine(changed) else changed
-        return pod, scratch.namespace
-
-    async def _try(self, user_options: Any) -> None:
-        """Ask the API server whether it would take the pod at all. Raises `Refusal` with its own words."""
-        now = time.monotonic()
-        if not self.dry_run or (
-            self._tried and self._tried[0] == user_options and now - self._tried[1] < _TRIED_SECONDS
-        ):
-            return
-        try:
-            async with asyncio.timeout(self.dry_run_timeout + 1):
-                pod, namespace = await self.pod_for(user_options)
-                words = await manifest.refusal(self.api, pod, namespace=namespace, timeout=self.dry_run_timeout)
-        except (Refusal, web.HTTPError):
-            raise
-        except Exception:  # a hook that can't be run ahead of time, or too slow: the start itself will tell
-            self.log.debug("No trial of the pod of %s", self._log_name, exc_info=True)
-            return
-        if words:
-            raise Refusal(f"Kubernetes refuses this server: {words}")
-        self._tried = user_options, now
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:

@@ -14,6 +14,7 @@ from tornado import web
 from moorage.hub import holders, manifest, options, ways
 from moorage.hub.amounts import short_resource
 from moorage.hub.options import Choice, Refusal
+from moorage.hub.trial import pod_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +60,7 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         async with asyncio.timeout(_TIMEOUT):
             # Three parts take milliseconds (the log-in's check, the pod, its JSON): each gets a turn of the loop.
             await asyncio.sleep(0)
-            pod, namespace = await spawner.pod_for(choice.as_options())
+            pod, namespace = await pod_for(spawner, choice.as_options())
             await asyncio.sleep(0)
         plain = spawner.api.api_client.sanitize_for_serialization(pod)
         answer: dict[str, Any] | None
