@@ -9,6 +9,7 @@ import pytest
 from moorage import Cluster
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
 from moorage.scheduling.advice import advise
+from moorage.scheduling.verdict import Shortage
 
 DRIVER = "gpu.example.com"
 PLUGIN = "DynamicResources"
@@ -296,6 +297,15 @@ def test_a_plain_request_is_met_by_devices_where_no_plugin_offers_them(a_cluster
     assert verdict.fitting == ["n1"]
     assert refusals(verdict) == {"n2": (PLUGIN, (NONE_LEFT,))}
     assert refusals(a_cluster(classes=NAMED).fit(a_pod("ask", gpu=3)))["n1"] == (PLUGIN, (NONE_LEFT,))
+
+
+def test_by_how_much_devices_behind_a_name_are_short_is_told(a_cluster, a_pod):
+    cluster = a_cluster(claim("theirs", takes=("d0",), on="n1"), classes=NAMED)
+
+    verdict = cluster.fit(a_pod("ask", gpu=2))
+
+    assert verdict.nodes["n1"].details == (Shortage("nvidia.com/gpu", 2, 1, 2),)
+    assert verdict.nodes["n2"].details == (Shortage("nvidia.com/gpu", 2, 0, 0),)
 
 
 def test_what_would_work_counts_the_devices_behind_a_name(a_cluster, a_pod):

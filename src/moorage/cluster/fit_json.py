@@ -121,12 +121,13 @@ def _node(verdict: NodeVerdict, taint: Taint | None) -> dict[str, Any]:
 
 
 def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None) -> list[dict[str, Any]]:
-    """Each of upstream's reasons; a shortage stands beside the reason that names its resource."""
+    """Each of upstream's reasons; a shortage stands beside the reason that names its resource, or is the only one."""
     found = []
     shortages = {short.resource: short for short in verdict.details}
+    only = verdict.details[0] if len(verdict.details) == len(verdict.reasons) == 1 else None
     for message in verdict.reasons:
         short = shortages.get(
-            "pods" if message == noderesourcesfit.REASON_PODS else message.removeprefix("Insufficient ")
+            "pods" if message == noderesourcesfit.REASON_PODS else message.removeprefix("Insufficient "), only
         )
         found.append(
             {

@@ -13,15 +13,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
 from moorage.scheduling.devices.allocation import can_allocate
 from moorage.scheduling.devices.counters import Patience
-from moorage.scheduling.devices.counts import SINCE
+from moorage.scheduling.devices.counts import SINCE, count
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
 from moorage.scheduling.devices.pools import pools_of, terms_of
 from moorage.scheduling.devices.wanted import claim_for_names, claim_of, ways_of
-from moorage.scheduling.verdict import NodeVerdict, refuse
+from moorage.scheduling.verdict import NodeVerdict, Shortage, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from moorage.objects import PodResourceClaim, ResourceClaimSpec
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.devices.pools import Pool
     from moorage.scheduling.devices.wanted import Claim
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
@@ -88,11 +91,10 @@ def prepare(ask: Ask, cluster: Cluster) -> Prepared:
 
     def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
         try:
-            reason = trial.reason(node)
+            return trial.refusal(node)
         except Doubt as doubt:
             ask.doubt(doubt.message, node.name)
             return None
-        return None if reason is None else refuse(NAME, reason, unresolvable=True)
 
     return check
 
@@ -124,22 +126,34 @@ class _Trial:
         self._patience = Patience()
         self._by_names: dict[frozenset[str], Claim] = {}
 
-    def reason(self, node: NodeInfo) -> str | None:
+    def refusal(self, node: NodeInfo) -> NodeVerdict | None:
         """Why this node can't have the pod."""
         scalars = node.allocatable.scalars
         names = frozenset(name for name in self._names if not scalars.get(name))
         if self._leftover:
-            return REASON_LEFTOVER
+            return _refused(REASON_LEFTOVER)
         if not self._has_claims and not names:
             return None
         wanted = [*self._wanted, self._claim_for(names)] if names else self._wanted
         if wanted:
             pools = pools_of(self._cluster.devices, node.name, node.labels)
             if not can_allocate(wanted, pools, self._cluster.devices, self._patience):
-                return REASON if all(pool.is_valid for pool in pools) else REASON_INVALID
+                refusal = _refused(REASON if all(pool.is_valid for pool in pools) else REASON_INVALID)
+                return refusal if self._has_claims else self._short(refusal, names, pools)
         if not all(place.matches(node.labels, node.name) for place in self._places):
-            return REASON_ELSEWHERE
+            return _refused(REASON_ELSEWHERE)
         return None
+
+    def _short(self, refusal: NodeVerdict, names: frozenset[str], pools: Sequence[Pool]) -> NodeVerdict:
+        """The same with by how much it is short, where only one plain name is asked and that is why."""
+        if len(names) > 1:
+            return refusal
+        (name,) = names
+        asked = sum(ways[0].count for ways in self._claim_for(names).requests)
+        found = count(self._names[name], pools, self._cluster.devices)
+        if found is None or asked <= found.free:
+            return refusal
+        return replace(refusal, details=(Shortage(name, asked, found.free, found.usable),))
 
     def _claim_for(self, names: frozenset[str]) -> Claim:
         claim = self._by_names.get(names)
