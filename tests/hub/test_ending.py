@@ -134,8 +134,8 @@ def test_an_error_that_has_words_of_its_own_keeps_them():
     error, other = TimeoutError(), ValueError()
     error.jupyterhub_message = "own"
 
-    explain(error, lambda: ("words", "detail"))
-    explain(other, lambda: ("words", "detail"))
+    explain(error, lambda: ("words", "detail"), form="/")
+    explain(other, lambda: ("words", "detail"), form="/")
 
     assert error.jupyterhub_message == "own"
     assert not hasattr(other, "jupyterhub_message")
@@ -190,6 +190,7 @@ async def test_an_image_that_does_not_exist_ends_the_start_after_two_tries(hub, 
     words = "The image registry.example/jupyter/torch:latest does not exist. Choose another image"
     assert words in page
     assert words in progress
+    assert '<a href="/hub/spawn/early">Choose again</a>' in page
     assert await hub.failures() == 0
 
 

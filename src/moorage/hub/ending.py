@@ -6,6 +6,7 @@ JupyterHub knows only that time ran out. What came last before that is what the 
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 import re
 from typing import TYPE_CHECKING, Any
@@ -58,13 +59,13 @@ async def unless(
             await asyncio.gather(task, return_exceptions=True)
 
 
-def explain(error: BaseException | None, last: Callable[[], tuple[str, str]]) -> None:
+def explain(error: BaseException | None, last: Callable[[], tuple[str, str]], *, form: str) -> None:
     """Let a start that ran out of time say why, on JupyterHub's own pages."""
     if not isinstance(error, TimeoutError) or getattr(error, "jupyterhub_message", None):
         return
     words, detail = _or_none(last) or ("", "")
     if words:
-        tell(error, f"The server did not start in time. {words}", detail)
+        tell(error, f"The server did not start in time. {words}", detail, form=form)
 
 
 def _or_none(ask: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
@@ -76,11 +77,11 @@ def _or_none(ask: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | Non
         return None
 
 
-def tell(error: BaseException, words: str, detail: str) -> None:
-    """Give an error the words that the "not running" page and the progress page show."""
+def tell(error: BaseException, words: str, detail: str, *, form: str) -> None:
+    """Give an error the words that the "not running" page and the progress page show, with the way back to the form."""
     told: Any = error
     told.jupyterhub_message = words
-    told.jupyterhub_html_message = shown(words, detail[:2000]) if detail else None
+    told.jupyterhub_html_message = f'{shown(words, detail[:2000])} <a href="{html.escape(form)}">Choose again</a>'
 
 
 def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from jupyterhub.utils import url_escape_path, url_path_join
 from kubernetes_asyncio.client.rest import ApiException
 from kubespawner import KubeSpawner
 from tornado import web
@@ -255,14 +256,20 @@ class MoorageSpawner(Settings, KubeSpawner):
         except ending.Hopeless as hopeless:
             words = f"{hopeless.words} Choose another image, or tell whoever runs this hub."
             error = self._refused(words)
-            ending.tell(error, words, hopeless.detail)
+            ending.tell(error, words, hopeless.detail, form=self._form_url())
             raise error from None
 
     def stop_polling(self) -> None:
         # A start that fails is ended by JupyterHub while it handles the error, which it then shows. This comes first
         # then, and the pod is still there.
         super().stop_polling()
-        ending.explain(sys.exc_info()[1], lambda: ending.last_words(self._stored_pod(), self.events))
+        ending.explain(sys.exc_info()[1], self._last_words, form=self._form_url())
+
+    def _last_words(self) -> tuple[str, str]:
+        return ending.last_words(self._stored_pod(), self.events)
+
+    def _form_url(self) -> str:
+        return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         events = progress.told(super().progress(), pod=self._stored_pod, waiting=lambda: self.pending == "spawn")
