@@ -266,6 +266,18 @@ async def test_a_right_that_is_revoked_while_watching_keeps_the_old_state_and_sa
     assert feed.record.health.listed
 
 
+async def test_a_right_that_is_given_back_is_seen_by_a_watch_that_stays_silent(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    feed = await make_feed(replace(PODS, silence=30))
+    simulator.faults.garbage(path="/api/v1/pods", verb="watch", times=1)
+    fault = simulator.faults.revoke_right("pods")
+    await feed.until(lambda f: f.record.health.missing_right is not None, within=4)
+
+    simulator.faults.remove(fault)
+
+    await feed.until(lambda f: not f.record.health.stale, within=8)
+
+
 async def test_one_unreadable_pod_hides_no_other(simulator, make_feed, pod):
     bad = pod("bad", on="n1")
     bad["spec"]["containers"] = "none"

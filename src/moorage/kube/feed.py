@@ -204,7 +204,10 @@ class Feed:
         try:
             async with self._client.stream(self.resource.path, params, within=self._patience()) as chunks:
                 late.stop()
-                if not self._broken:
+                if self._broken:
+                    # It may break again at the same place, which shows at once.
+                    late = Alarm(_SETTLED, self._well)
+                else:
                     self._well()
                 whole = await self._read(chunks)
         finally:
