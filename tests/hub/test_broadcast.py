@@ -148,3 +148,16 @@ async def test_an_own_server_is_told_behind_the_bytes_of_all(broadcast, client, 
     await until(lambda: page.events("nodes"))
     assert page.events("cards") == [{"atlas": ["T4: held by your server", "T4: held"]}] * 2
     assert b"bob" not in b"".join(page.got)
+
+
+async def test_a_right_that_is_taken_back_takes_the_names_from_an_open_page(broadcast, client, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    await put(client, fake, fake.node_json("atlas", cards=[{**CARD, "holder": "lab/ada"}]))
+    page, eyes = Page(), Eyes(names=True)
+    broadcast.join(page, eyes)
+    assert "lab/ada" in str(page.events("snapshot"))
+
+    eyes.names = False
+
+    await until(lambda: len(page.events("snapshot")) == 2)
+    assert "lab/ada" not in str(page.events("snapshot")[1])

@@ -134,6 +134,17 @@ def test_the_administrator_decides_who_sees_names(policy, sees):
     assert Sight(User(), policy).names is sees
 
 
+def test_the_administrator_is_asked_again(monkeypatch):
+    monkeypatch.setattr("moorage.hub.holders._ASKED_AGAIN", 0)
+    user = User()
+    sight = Sight(user, "admins")
+    before = sight.names
+
+    user.admin = False
+
+    assert (before, sight.names) == (True, False)
+
+
 def test_a_service_of_the_hub_sees_nothing():
     sight = sight_of(object(), "all")
 

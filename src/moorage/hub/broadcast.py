@@ -62,11 +62,12 @@ class Told:
 
 
 class _Reader:
-    __slots__ = ("behind", "page", "sent", "sight", "since")
+    __slots__ = ("behind", "named", "page", "sent", "sight", "since")
 
     def __init__(self, page: Page, sight: Sight) -> None:
         self.page = page
         self.sight = sight
+        self.named = False  # whether it was last told names
         self.sent: asyncio.Future[Any] | None = None
         self.since = 0.0
         self.behind = True
@@ -177,7 +178,7 @@ class Broadcast:
                     self.leave(reader.page)
                     reader.page.close()
                 continue
-            if reader.behind:
+            if reader.behind or reader.named != reader.sight.names:
                 reader.behind = False
                 self._send(reader, self.whole())
             else:
@@ -185,6 +186,7 @@ class Broadcast:
 
     def _send(self, reader: _Reader, told: Told) -> None:
         reader.since = time.monotonic()
+        reader.named = reader.sight.names
         reader.sent = reader.page.send(told.to(reader.sight))
         if reader.sent is None:
             self.leave(reader.page)

@@ -27,7 +27,7 @@ REFRESH = 10.0
 LARGEST_ANSWER = 16 << 20
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 # Nodes turned from JSON into facts before the loop gets a turn.
-_BATCH = 100
+_BATCH = 50
 
 Listener = Callable[[set[str], bool], None]
 
