@@ -93,6 +93,30 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
+async def test_devices_of_a_driver_in_a_dump_are_counted_and_decide(moorage, node) -> None:
+    cards = {
+        "kind": "ResourceSlice",
+        "metadata": {"name": "cards"},
+        "spec": {
+            "driver": "gpu.nvidia.com",
+            "nodeName": "n1",
+            "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
+            "devices": [{"name": "gpu-0", "attributes": {"type": {"string": "gpu"}, "productName": {"string": "T4"}}}],
+        },
+    }
+    named = {"kind": "DeviceClass", "metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "nvidia.com/gpu"}}
+    dump = json.dumps({"kind": "List", "items": [node("n1"), node("n2"), cards, named]})
+
+    shown = await moorage("nodes", "--from", "-", stdin=dump)
+    one = await moorage("fit", "--gpu", "1", "--from", "-", stdin=dump)
+    two = await moorage("fit", "--gpu", "2", "--from", "-", stdin=dump)
+
+    assert "1/1  T4" in shown.out
+    assert (one.status, two.status) == (0, 1)
+    assert "This node has no nvidia.com/gpu." in one.out
+    assert "What would work: It would fit on n1 with" in two.out
+
+
 async def test_a_node_that_the_cluster_does_not_have_is_named(moorage, dump) -> None:
     ended = await moorage("fit", "--cpu", "1", "--node", "typo", "--from", "-", stdin=dump)
 

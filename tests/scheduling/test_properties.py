@@ -15,6 +15,7 @@ from moorage import Cluster, effective_requests
 from moorage.errors import InvalidObject
 from moorage.scheduling.admission import admit
 from moorage.scheduling.advice import advise
+from moorage.scheduling.devices.counts import counts_by_name
 
 HOST = "kubernetes.io/hostname"
 TERM = {
@@ -137,6 +138,80 @@ CSI_NODE: dict[str, Any] = {
     "spec": {"drivers": [{"name": "d", "allocatable": {"count": 1}}]},
 }
 NAMESPACE: dict[str, Any] = {"metadata": {"name": "ns", "labels": {"t": "a"}}}
+REQUEST: dict[str, Any] = {
+    "deviceClassName": "gpu",
+    "allocationMode": "ExactCount",
+    "count": 1,
+    "selectors": [{"cel": {"expression": "device.attributes['d'].a == 'b'"}}],
+    "tolerations": [{"key": "sick", "operator": "Exists"}],
+}
+DEVICES: dict[str, Any] = {
+    "requests": [{"name": "r", "exactly": REQUEST}, {"name": "s", "firstAvailable": [{"name": "t", **REQUEST}]}],
+    "constraints": [{"requests": ["r"], "matchAttribute": "d/a"}],
+}
+DEVICE_CLAIM: dict[str, Any] = {
+    "metadata": {"name": "card", "namespace": "ns"},
+    "spec": {"devices": DEVICES},
+    "status": {"reservedFor": [{"resource": "pods", "name": "p"}]},
+}
+TAKEN_CLAIM: dict[str, Any] = {
+    "metadata": {"name": "taken", "namespace": "ns", "ownerReferences": [{"kind": "Pod", "uid": "u"}]},
+    "spec": {"devices": DEVICES},
+    "status": {
+        "allocation": {
+            "devices": {
+                "results": [{"driver": "d", "pool": "n1", "device": "gone", "shareID": "1", "adminAccess": False}]
+            },
+            "nodeSelector": {"nodeSelectorTerms": [{"matchExpressions": [{"key": HOST, "operator": "Exists"}]}]},
+        }
+    },
+}
+SLICE: dict[str, Any] = {
+    "metadata": {"name": "n1"},
+    "spec": {
+        "driver": "d",
+        "nodeName": "n1",
+        "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 2},
+        "devices": [
+            {
+                "name": name,
+                "attributes": {"a": {"string": "b"}, "v": {"version": "1.0.0"}},
+                "capacity": {"memory": {"value": "1Gi"}},
+                "taints": [{"key": "sick", "effect": "NoSchedule" if name < "y" else "None"}],
+                "consumesCounters": [{"counterSet": "c", "counters": {"n": {"value": "1"}}}],
+            }
+            for name in "wxyz"
+        ],
+    },
+}
+COUNTERS: dict[str, Any] = {
+    "metadata": {"name": "n1-counters"},
+    "spec": {**SLICE["spec"], "devices": None, "sharedCounters": [{"name": "c", "counters": {"n": {"value": "4"}}}]},
+}
+DEVICE_CLASS: dict[str, Any] = {
+    "metadata": {"name": "gpu", "creationTimestamp": "2026-01-01T00:00:00Z"},
+    "spec": {
+        "selectors": [{"cel": {"expression": "device.capacity['d'].memory.compareTo(quantity('1')) > 0"}}],
+        "extendedResourceName": "example.com/card",
+    },
+}
+CLAIMING: dict[str, Any] = {
+    **POD,
+    "spec": {
+        "containers": [{"name": "c", "resources": {"requests": {"example.com/card": "1"}}}],
+        "tolerations": [{"operator": "Exists"}],
+        "resourceClaims": [{"name": "a", "resourceClaimName": "card"}, {"name": "b", "resourceClaimTemplateName": "t"}],
+    },
+    "status": {"resourceClaimStatuses": [{"name": "b", "resourceClaimName": "taken"}]},
+}
+for _taken in (DEVICE_CLAIM, TAKEN_CLAIM):
+    _taken["metadata"]["ownerReferences"] = [{"kind": "Pod", "name": "p", "uid": "u", "controller": True}]
+DRA = {
+    "nodes": [NODE],
+    "resourceslices": [SLICE, COUNTERS],
+    "resourceclaims": [DEVICE_CLAIM, TAKEN_CLAIM],
+    "deviceclasses": [DEVICE_CLASS],
+}
 KINDS = {
     "nodes": NODE,
     "pods": POD,
@@ -220,6 +295,36 @@ def test_no_object_of_a_cluster_keeps_a_verdict_from_being_given(data, kind):
     assert verdict.prefilter is not None or verdict.nodes
     for error in cluster.unreadable:
         assert isinstance(error, InvalidObject)
+
+
+@QUIET
+@given(data=st.data(), kind=st.sampled_from(sorted(DRA)))
+def test_no_object_about_devices_keeps_a_verdict_from_being_given(data, kind):
+    objects = {name: list(items) for name, items in DRA.items()}
+    objects[kind].append(data.draw(spoilt(data.draw(st.sampled_from(DRA[kind])))))
+    if kind != "nodes" and data.draw(st.booleans()):
+        del objects[kind][0]
+
+    cluster = Cluster.from_objects(**objects)
+    verdict = cluster.fit(CLAIMING)
+    advise(cluster, CLAIMING, verdict)
+
+    assert verdict.prefilter is not None or set(verdict.nodes) == set(cluster.nodes)
+    assert all(found is None or found.free >= 0 for found in counts_by_name(cluster, cluster.nodes["n1"]).values())
+
+
+@QUIET
+@given(pod=spoilt(CLAIMING))
+def test_a_pod_that_claims_devices_gets_a_verdict_or_is_named_as_unreadable(pod):
+    cluster = Cluster.from_objects(**DRA)
+
+    try:
+        verdict = cluster.fit(pod)
+        advise(cluster, pod, verdict)
+    except InvalidObject as error:
+        assert str(error).startswith("Pod")
+    else:
+        assert verdict.prefilter is not None or set(verdict.nodes) == {"n1"}
 
 
 @QUIET
