@@ -68,6 +68,8 @@ class Pool:
 
 def pools_of(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list[Pool]:
     """The pools of a node, in the order in which the scheduler takes from them."""
+    if not inventory.by_pool:
+        return []
     before = inventory.reached.get(node)
     if before is not None and (before[0] is labels or before[0] == labels):
         return before[1]
