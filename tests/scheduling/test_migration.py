@@ -78,18 +78,37 @@ def test_without_a_csi_node_the_affinity_stays_as_it_is(a_node, a_pod):
     assert _fits(a_node, a_pod, bound, node_labels={ZONE: "z1"})
 
 
-def test_what_the_scheduler_can_not_translate_it_refuses_in_its_words(a_node, a_pod):
-    claim, volume = _bound("home", GCE, labels={ZONE: "odd__zones"})
+@pytest.mark.parametrize(
+    ("source", "labels", "plugin", "wrong"),
+    [
+        pytest.param(
+            GCE,
+            {ZONE: "odd__zones"},
+            "kubernetes.io/gce-pd",
+            "failed to get region from zones: zone in unexpected format",
+            id="zones without a region",
+        ),
+        pytest.param(
+            {"awsElasticBlockStore": {"volumeID": "aws://[::1"}},
+            {},
+            "kubernetes.io/aws-ebs",
+            "failed to translate Kubernetes ID to EBS Volume ID Invalid disk name (aws://[::1)",
+            id="an id that is no URL",
+        ),
+    ],
+)
+def test_what_the_scheduler_can_not_translate_it_refuses_in_its_words(a_node, a_pod, source, labels, plugin, wrong):
+    claim, volume = _bound("home", source, labels=labels)
     cluster = Cluster.from_objects(
         nodes=[a_node()],
         persistentvolumeclaims=[claim],
         persistentvolumes=[volume],
-        csinodes=[_csi_node(replaced="kubernetes.io/gce-pd")],
+        csinodes=[_csi_node(replaced=plugin, limits=("some.driver",))],
     )
 
     [reason] = cluster.fit(a_pod("ask", claims=["home"])).nodes["n1"].reasons
 
-    assert reason.startswith("could not translate pv: failed to get region from zones: zone in unexpected format")
+    assert reason.startswith(f"could not translate pv: {wrong}")
 
 
 @pytest.mark.parametrize(

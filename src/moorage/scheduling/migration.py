@@ -81,9 +81,12 @@ def handle_of(source: Volume | VolumeSpec, *, labels: Mapping[str, str | None] |
 def _ebs_id(told: str) -> str:
     if not told.startswith("aws://"):
         return told
-    found = urlsplit(told).path.strip("/")
-    if _EBS_ID.fullmatch(found) is None:
-        wrong = f"Invalid format for AWS volume ({told})"
+    try:
+        found = urlsplit(told).path.strip("/")
+        wrong = "" if _EBS_ID.fullmatch(found) else f"Invalid format for AWS volume ({told})"
+    except ValueError as error:
+        wrong = f"Invalid disk name ({told}): {error}"
+    if wrong:
         raise Untranslatable(f"failed to translate Kubernetes ID to EBS Volume ID {wrong}")
     return found
 
