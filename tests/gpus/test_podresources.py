@@ -106,6 +106,14 @@ def test_a_kubelet_that_is_away_hangs_or_is_of_another_kind_is_named_in_words(ku
         holdings(tmp_path, within=1)
 
 
+def test_a_folder_that_can_not_be_opened_is_told_and_ends_nothing(tmp_path):
+    told = Devices(tmp_path / ("x" * 300))  # whoever may read every folder still can't open this one
+
+    told.refresh()
+
+    assert "can't be opened" in told.answer()["holdings_problem"]
+
+
 def test_what_is_no_answer_of_a_kubelet_is_refused(kubelet, tmp_path):
     kubelet(b"\xff\xff\xff")
 

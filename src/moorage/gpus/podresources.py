@@ -41,8 +41,13 @@ def holdings(folder: Path, *, within: float = 5.0) -> list[dict[str, Any]]:
     opened anew each time. Raises `NotAnswered`, in words, where nothing came within so many seconds.
     """
     socket = folder / SOCKET
-    if not socket.exists():
-        raise NotAnswered(f"there is no socket {SOCKET} in the kubelet's folder for pod resources")
+    try:
+        socket.stat()
+    except FileNotFoundError:
+        raise NotAnswered(f"there is no socket {SOCKET} in the kubelet's folder for pod resources") from None
+    except OSError as error:
+        why = f"can't be opened ({error.strerror}); the agent must run as root"
+        raise NotAnswered(f"the kubelet's folder for pod resources {why}") from error
     with grpc.insecure_channel(
         f"unix:{socket}", options=[("grpc.max_receive_message_length", _LARGEST), ("grpc.enable_http_proxy", 0)]
     ) as channel:
