@@ -17,6 +17,9 @@ KINDS = (
     "csinodes",
     "volumeattachments",
     "namespaces",
+    "resourceslices",
+    "resourceclaims",
+    "deviceclasses",
 )
 
 
@@ -32,7 +35,7 @@ def test_a_pod_counts_on_its_node_what_the_real_code_counts(vectors):
         assert found.scalars == expected.get("scalars", {}), case["pod"]
 
 
-@pytest.mark.parametrize("file", ["vectors/fit", "verdicts/invented"])
+@pytest.mark.parametrize("file", ["vectors/fit", "verdicts/invented", "verdicts/devices"])
 def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors, file):
     for case in vectors(file):
         cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
@@ -40,6 +43,7 @@ def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors, file
         verdict = cluster.fit(case["ask"])
 
         assert cluster.unreadable == []
+        assert file != "verdicts/devices" or verdict.undecided == ()
         assert (_plain(verdict.prefilter) if verdict.prefilter else None) == case["prefilter"], case["ask"]
         assert {name: _plain(node) for name, node in verdict.nodes.items()} == case["verdicts"], case["ask"]
 
