@@ -49,6 +49,33 @@ async def test_garbage_can_be_added_to_see_what_others_make_of_it(simulator, htt
     assert body["items"][0]["spec"]["containers"][0]["resources"]["requests"] == {"memory": "a lot"}
 
 
+async def test_rules_that_nobody_can_read_keep_no_pod_out(simulator, http):
+    simulator.add(
+        {"kind": "ResourceQuota", "metadata": {"name": "without-spec"}},
+        {"kind": "ResourceQuota", "metadata": {"name": "bad"}, "spec": {"hard": "little"}},
+        {"kind": "LimitRange", "metadata": {"name": "bad"}, "spec": {"limits": [{"type": "Pod", "max": "little"}]}},
+        {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "bad"}, "value": "high"},
+        {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "bad"}, "overhead": "much"},
+    )
+    body = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "main", "image": "i"}]}}
+
+    status, _ = await http.send("POST", "/api/v1/namespaces/default/pods", body)
+
+    assert status == 201
+
+
+async def test_a_pod_of_a_shape_that_no_rule_can_read_is_refused_in_words(simulator, http):
+    limits = [{"type": "Pod", "max": {"memory": "1Gi"}}]
+    simulator.add({"kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": limits}})
+    spread = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule", "matchLabelKeys": "app"}
+    spec = {"containers": [{"name": "main", "image": "i"}], "topologySpreadConstraints": [spread]}
+
+    status, body = await http.send("POST", "/api/v1/namespaces/default/pods", {"metadata": {"name": "p"}, "spec": spec})
+
+    assert (status, body["reason"]) == (400, "BadRequest")
+    assert "matchLabelKeys" in body["message"]
+
+
 async def test_a_namespace_comes_with_the_first_object_in_it(simulator, pod):
     simulator.add(pod("p", namespace="lab"))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.objects import PriorityClass, RuntimeClass, decode
+from moorage.objects import PriorityClass, RuntimeClass
 from moorage.scheduling.admission import classes
 from moorage.simulator import limitranges, quotas
 from moorage.simulator.resources import BY_PLURAL, NAMESPACES, PODS, Kind
@@ -80,9 +80,8 @@ def _account(api: Api, pod: Json) -> None:
 def _classes(api: Api, pod: Json) -> None:
     """The runtime class and the priority class that the pod names, and what they bring."""
     name = pod["metadata"].get("name")
-    priorities = [decode(PriorityClass, held) for held in api.all(_PRIORITIES)]
-    runtimes = [decode(RuntimeClass, held) for held in api.all(_RUNTIMES)]
-    for refusal in (*classes.apply_priority(pod, priorities), *classes.apply_runtime(pod, runtimes)):
+    priority = classes.apply_priority(pod, api.typed(_PRIORITIES, PriorityClass))
+    for refusal in (*priority, *classes.apply_runtime(pod, api.typed(_RUNTIMES, RuntimeClass))):
         raise forbidden(PODS, name, refusal.message)
     held = api.find(_PRIORITIES, None, pod["spec"].get("priorityClassName") or "")
     if held is not None:

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import msgspec
 from aiohttp import web
 
+from moorage.errors import InvalidObject
 from moorage.simulator import control, discovery, handlers
 from moorage.simulator.listing import encode_list, list_page
 from moorage.simulator.request import Target, read_target
-from moorage.simulator.status import Refusal, expired, internal, too_many_requests
+from moorage.simulator.status import Refusal, bad_request, expired, internal, too_many_requests
 from moorage.simulator.watching import error_line
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class ApiServer:
             return _refuse(refusal)
         except (ConnectionResetError, asyncio.CancelledError):
             raise
+        except InvalidObject as error:
+            return _refuse(bad_request(str(error)))
         except Exception as error:
             return _refuse(internal(f"{type(error).__name__}: {error}"))
 

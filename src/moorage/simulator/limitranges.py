@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.objects import LimitRange, LimitRangeItem, decode
+from moorage.objects import LimitRange, LimitRangeItem
 from moorage.scheduling.admission import limitranges as rules
 from moorage.simulator.resources import BY_PLURAL, PODS, Kind
 from moorage.simulator.status import forbidden
@@ -49,4 +49,4 @@ def check(api: Api, kind: Kind, body: Json) -> None:
 
 
 def _stored(api: Api, body: Json) -> list[LimitRange]:
-    return [decode(LimitRange, held) for held in api.all(LIMIT_RANGES, body["metadata"]["namespace"])]
+    return api.typed(LIMIT_RANGES, LimitRange, body["metadata"]["namespace"])

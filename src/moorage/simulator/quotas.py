@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidObject
-from moorage.objects import ResourceQuota, decode
+from moorage.objects import ResourceQuota
 from moorage.quantity import parse_nanos
 from moorage.scheduling.admission import quotas as rules
 from moorage.scheduling.admission.amounts import text_of
@@ -33,7 +33,7 @@ _BARE = ("persistentvolumeclaims", "services", "secrets", "configmaps", "resourc
 
 def admit(api: Api, kind: Kind, body: Json) -> None:
     """Refuse a new object that would take its namespace over a quota."""
-    held = [decode(ResourceQuota, quota) for quota in api.all(QUOTAS, body["metadata"]["namespace"])]
+    held = api.typed(QUOTAS, ResourceQuota, body["metadata"]["namespace"])
     refusals = rules.check(body, held) if kind is PODS else _check(kind, body, held)
     for refusal in refusals:
         raise forbidden(kind, body["metadata"].get("name"), refusal.message)
@@ -49,9 +49,10 @@ def _check(kind: Kind, body: Json, quotas: list[ResourceQuota]) -> Iterator[Refu
 
 def refresh(api: Api, namespace: str) -> None:
     """Write what is used into the status of a namespace's quotas, as the quota controller does."""
-    for quota in api.all(QUOTAS, namespace):
-        hard = quota["spec"].get("hard") or {}
-        used = used_by(api, decode(ResourceQuota, quota), namespace)
+    for held in api.typed(QUOTAS, ResourceQuota, namespace):
+        quota = api.read(QUOTAS, namespace, held.metadata.name).body
+        hard = (quota.get("spec") or {}).get("hard") or {}
+        used = used_by(api, held, namespace)
         status = {"hard": hard, "used": {name: text_of(name, used.get(name, 0)) for name in hard}}
         if quota.get("status") != status:
             api.update(
