@@ -1,5 +1,7 @@
 """`POST /api/v1/cluster/fit`."""
 
+import asyncio
+
 import pytest
 
 from moorage.service.schemas import FitAnswer
@@ -192,6 +194,26 @@ async def test_a_pod_and_an_ask_at_once_are_refused(unlike, pod) -> None:
     neither = await unlike.client.post(FIT, json={})
 
     assert (both.status_code, neither.status_code) == (422, 422)
+
+
+async def test_the_revision_is_the_one_that_was_judged_however_long_the_rules_take(
+    unlike, simulator, node, monkeypatch
+) -> None:
+    rules_for, live = unlike.parts.rulebook.rules_for, unlike.parts.live
+    before = live.snapshot
+
+    async def slow(pod):
+        simulator.add(node("late"))
+        while live.snapshot is before:
+            await asyncio.sleep(0.01)
+        return await rules_for(pod)
+
+    monkeypatch.setattr(unlike.parts.rulebook, "rules_for", slow)
+    async with asyncio.timeout(10):
+        answer = (await unlike.client.post("/api/v1/cluster/fit", json={"ask": {"cpu": "1"}})).json()
+
+    assert "late" in answer["nodes"]
+    assert answer["revision"] == live.snapshot.revision
 
 
 async def test_before_the_first_list_it_says_so(serve) -> None:

@@ -61,6 +61,25 @@ async def test_headers_tell_revision_and_age(service, simulator, node) -> None:
     assert float(answer.headers["moorage-age-seconds"]) == 0
 
 
+async def test_the_revision_told_is_the_answers_own_whatever_comes_meanwhile(service, simulator, node, monkeypatch):
+    array, live = service.parts.ages.array, service.parts.live
+
+    async def overtaken(snapshot):
+        made = await array(snapshot)
+        simulator.add(node("late"))
+        while live.snapshot is snapshot:
+            await asyncio.sleep(0.01)
+        return made
+
+    monkeypatch.setattr(service.parts.ages, "array", overtaken)
+    async with asyncio.timeout(10):
+        answer = await service.get("/api/v1/cluster/resources")
+
+    assert answer.json() == []
+    assert answer.headers["etag"] == f'"{live.snapshot.epoch}-{answer.headers["moorage-revision"]}"'
+    assert int(answer.headers["moorage-revision"]) < live.snapshot.revision
+
+
 async def test_an_unchanged_cluster_answers_304(service, simulator, node) -> None:
     simulator.add(node("a"))
     await service.until(lambda nodes: "a" in nodes)

@@ -37,7 +37,7 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
             "The body names both a pod and an ask, or neither.",
             hint='Send {"pod": …} with a v1.Pod, or {"ask": {"cpu": "4", "memory": "16Gi", "gpu": 1}}.',
         )
-    snapshot = parts.snapshot()
+    parts.snapshot()
     cluster = parts.live.cluster
     if question.pod is not None:
         pod = question.pod
@@ -46,7 +46,8 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     bounds.check(pod)
     rules = await parts.rulebook.rules_for(pod)
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
+    snapshot = parts.snapshot()  # reading the rules may have taken a while
     judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy)
     few = len(judged.verdict.nodes) <= FEW
     answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
-    return Encoded(answer, headers=picture_headers(parts))
+    return Encoded(answer, headers=picture_headers(snapshot, parts=parts))

@@ -7,6 +7,7 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from moorage.cluster.snapshot import Snapshot
 from moorage.service.ages import aged
 from moorage.service.errors import ApiError, shorten
 from moorage.service.parts import Parts
@@ -39,9 +40,9 @@ async def list_resources(
     if images_present:
         now = time.time()
         nodes = (with_images(aged(data, now=now)[0], name, parts=parts) for name, data in snapshot.nodes.items())
-        return Encoded(b"[" + b",".join(nodes) + b"]", headers=picture_headers(parts))
+        return Encoded(b"[" + b",".join(nodes) + b"]", headers=picture_headers(snapshot, parts=parts))
     array, state = await parts.ages.array(snapshot)
-    headers = picture_headers(parts)
+    headers = picture_headers(snapshot, parts=parts)
     etag = f'"{state}"'
     headers["ETag"] = etag
     if etag in request.headers.get("if-none-match", ""):
@@ -58,7 +59,8 @@ async def list_resources(
 async def one_resource(
     parts: Running, person: Reader, name: Annotated[str, Path(max_length=253)], *, images_present: ImagesPresent = False
 ) -> Response:
-    node = parts.snapshot(seen_by=person).nodes.get(name)
+    snapshot = parts.snapshot(seen_by=person)
+    node = snapshot.nodes.get(name)
     if node is None:
         raise ApiError(
             404,
@@ -69,7 +71,7 @@ async def one_resource(
     node, _ = aged(node, now=time.time())
     if images_present:
         node = with_images(node, name, parts=parts)
-    return Encoded(node, headers=picture_headers(parts))
+    return Encoded(node, headers=picture_headers(snapshot, parts=parts))
 
 
 def with_images(data: bytes, name: str, *, parts: Parts) -> bytes:
@@ -79,8 +81,8 @@ def with_images(data: bytes, name: str, *, parts: Parts) -> bytes:
     return data[:-1] + b',"images_present":' + images + b"}"
 
 
-def picture_headers(parts: Parts) -> dict[str, str]:
-    snapshot = parts.snapshot()
+def picture_headers(snapshot: Snapshot, *, parts: Parts) -> dict[str, str]:
+    """What an answer from this snapshot rests on; a newer one may have come while it was made."""
     return {
         "Moorage-Revision": str(snapshot.revision),
         "Moorage-Taken-At": snapshot.taken_at.isoformat(),
