@@ -300,20 +300,33 @@ async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, 
     )
 
 
+IN_THE_LISTS_VIEW = """() => {
+  const row = document.querySelector("#moorage-list .moorage-chosen")?.getBoundingClientRect();
+  const list = document.getElementById("moorage-list").getBoundingClientRect();
+  return row && row.top >= list.top && row.bottom <= list.bottom;
+}"""
+
+
 async def test_a_chosen_node_is_scrolled_into_view(open_page, fake_service, load):
     fake = load("moorage_test_fake_service")
     many = [fake.node_json(f"many-{number:03}") for number in range(150)]
     fake_service.put(*many)
     page = await open_page()
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
-    last = page.locator("#moorage-list li", has_text="many-149")
-    await expect(last).to_have_count(0)
+    await expect(page.locator("#moorage-list li", has_text="many-149")).to_have_count(0)
 
-    await page.get_by_label("Node").select_option("many-149")
+    for name in ("many-149", "atlas", "many-050"):
+        await page.get_by_label("Node").select_option(name)
 
-    await expect(last).to_be_in_viewport()
-    inside = "(row) => row.getBoundingClientRect().bottom <= row.parentElement.getBoundingClientRect().bottom + 1"
-    assert await last.evaluate(inside)
+        await expect(page.locator("#moorage-list .moorage-chosen")).to_contain_text(name)
+        await page.wait_for_function(IN_THE_LISTS_VIEW, timeout=5000)
+
+    await page.get_by_label("CPU").fill("lots")
+    await page.get_by_role("button", name="Start", exact=True).click()
+
+    await expect(page.locator(".spawn-error-msg")).to_be_visible()
+    await expect(page.locator("#moorage-list .moorage-chosen")).to_contain_text("many-050")
+    await page.wait_for_function(IN_THE_LISTS_VIEW, timeout=5000)
     for node in many:
         fake_service.remove(node["name"])
 

@@ -94,13 +94,14 @@ export class NodeList {
     this.chosen = chosen;
     if (other && !this.rows.has(chosen)) this.arrange();
     for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
-    // A verdict may make the row taller.
-    if (other || inView) this.reveal();
+    if (other) this.reveal();
+    else if (inView) this.list.scrollTop += this.beyond(); // a verdict may make the row taller
   }
 
-  /** Scroll the list, and nothing around it, until the chosen node is in view. */
+  /** Scroll the list, and nothing around it, until the chosen node is in view: in its middle, since its end may be below the window. */
   reveal() {
-    this.list.scrollTop += this.beyond();
+    const past = this.beyond();
+    if (past) this.list.scrollTop += past + (Math.sign(past) * this.list.clientHeight) / 2;
   }
 
   /** How far the chosen node sticks out of the list: above it less than 0, below it more. */
