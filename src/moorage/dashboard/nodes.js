@@ -131,7 +131,7 @@ function tags(node) {
 function amount(label, node, field, show, unit) {
   const available = node.available[field];
   const whole = node.allocatable[field];
-  const taken = whole > 0 ? Math.min(1, Math.max(0, node.allocated[field] / whole)) : 0;
+  const free = whole > 0 ? Math.min(1, available / whole) : 0;
   const cell = element("td", { "data-of": label });
   if (field === "gpu" && !whole && !node.capacity.gpu) {
     cell.append(element("span", { cls: "quiet", text: "none" }));
@@ -140,9 +140,9 @@ function amount(label, node, field, show, unit) {
   const text = element("div", { cls: "amount" }, element("b", { text: show(available) }));
   text.append(` free of ${show(whole)}${unit ? ` ${unit}` : ""}`);
   const fill = element("i");
-  fill.style.setProperty("--share", `${(taken * 100).toFixed(1)}%`);
-  const words = `${Math.round(taken * 100)} % of ${label} taken`;
-  const inner = element("div", {}, text, element("div", { cls: `track ${taken >= 1 ? "full" : ""}`, role: "img", "aria-label": words, title: words }, fill));
+  fill.style.setProperty("--share", `${(free * 100).toFixed(1)}%`);
+  const words = `${Math.round(free * 100)} % of ${label} free`;
+  const inner = element("div", {}, text, element("div", { cls: "track", role: "img", "aria-label": words, title: words }, fill));
   cell.append(inner);
   return cell;
 }
