@@ -207,6 +207,16 @@ async def test_a_limit_range_fills_in_what_is_not_said(api, namespace, pods, a_p
     assert resources["requests"] == {"cpu": "500m", "memory": "1Gi"}
 
 
+async def test_what_a_limit_range_fills_in_counts_for_the_quality_of_service(api, namespace, pods, a_pod):
+    await _limits(api, namespace, {"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}})
+
+    async def created():
+        answer = await api.post(pods, a_pod(f"p-{secrets.token_hex(3)}"))
+        return answer.body if answer.body["spec"]["containers"][0]["resources"].get("limits") else None
+
+    assert (await until(created))["status"]["qosClass"] == "Guaranteed"
+
+
 async def test_a_limit_range_forbids_more_than_its_maximum(api, namespace, pods, a_pod):
     await _limits(api, namespace, {"type": "Container", "max": {"cpu": "1"}})
 

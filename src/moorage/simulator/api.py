@@ -128,15 +128,16 @@ class Api:
             metadata.pop("deletionTimestamp", None)
         if not trusted:
             canonicalize(kind, body)
-        body = defaulting.prepare(kind, body, keep_status=trusted or kind.plural == "nodes")
+        keep_status = trusted or kind is NODES
+        body = defaulting.prepare(kind, body, keep_status=keep_status)
         if not trusted:
             if kind is NODES:
                 defaulting.taint_by_readiness(body)
             admission.mutate(self, kind, body)
             validation.check(kind, body)
             admission.validate(self, kind, body)
-            # What comes out of the store is defaulted once more: admission may have added amounts.
-            body = defaulting.prepare(kind, body, keep_status=True)
+            # Admission may have added amounts, which count for the status and for what is defaulted by others.
+            body = defaulting.prepare(kind, body, keep_status=keep_status)
         key = key_of(metadata.get("namespace"), name)
         if self.storage.read(kind.key, key) is not None:
             raise already_exists(kind, name)
