@@ -299,6 +299,20 @@ RESIZED = {
 }
 
 
+def test_a_resize_that_can_not_be_had_is_not_taken_for_one_that_can():
+    states = [_state("a", actual={"cpu": "1"}), _state("b", actual={"cpu": "1"}, allocated={"cpu": "3"})]
+    containers = [_container("a", cpu="1"), _container("b", cpu="1")]
+
+    counted = [
+        effective_requests(
+            _pod(*containers, status={"containerStatuses": states, "conditions": conditions}), server_version=(1, 37)
+        ).cpu_milli
+        for conditions in (DEFERRED, INFEASIBLE, DEFERRED)
+    ]
+
+    assert counted == [4000, 3000, 4000]
+
+
 @pytest.mark.parametrize(("pod", "expected"), RESIZED.values(), ids=RESIZED.keys())
 def test_a_resize_by_the_rule_up_to_1_36_and_from_1_37_on(pod, expected):
     found = effective_requests(pod).cpu_milli, effective_requests(pod, server_version=(1, 37)).cpu_milli

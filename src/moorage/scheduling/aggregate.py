@@ -56,7 +56,7 @@ def exact_requests(
         def counted(container: CountedContainer, at: str) -> Nanos:
             asked = reader.requests(container.resources, at=at)
             state = states.get(container.name)
-            if state is None or not state.resources or not _is_set(state.resources):
+            if state is None or not state.resources or not is_set(state.resources):
                 return asked
             if at.startswith("spec.initContainers") and container.restart_policy != "Always":
                 return asked
@@ -114,7 +114,7 @@ def _largest_of_sums(reader: Reader, *, status: PodStatus | CountedStatus | None
 
     def allocated(container: CountedContainer, at: str) -> Nanos:
         state = states.get(container.name)
-        if state is None or not _is_set(state.allocated_resources):
+        if state is None or not is_set(state.allocated_resources):
             return {} if infeasible else asked(container, at)
         return reader.amounts(
             state.allocated_resources, at=f"status of container {container.name!r}: allocatedResources"
@@ -130,7 +130,7 @@ def _largest_of_sums(reader: Reader, *, status: PodStatus | CountedStatus | None
     sums = [] if infeasible else [_sum(reader, asked)]
     if status is not None:
         whole = reader.told(status.resources, at="status.resources")
-        if whole is not None and _is_set(status.allocated_resources):
+        if whole is not None and is_set(status.allocated_resources):
             sums += [reader.amounts(status.allocated_resources, at="status.allocatedResources"), whole]
         else:
             sums += [_sum(reader, allocated), _sum(reader, actual)]
@@ -150,7 +150,7 @@ def _apply_pod_level(
     names = [name for name in asked if is_pod_level(name)]
     if not names:
         return
-    if status is not None and _is_set(status.resources):
+    if status is not None and is_set(status.resources):
         actual = reader.requests(status.resources, at="status.resources")
         allocated = reader.amounts(status.allocated_resources, at="status.allocatedResources")
         seen = _largest(actual, allocated)
@@ -200,7 +200,7 @@ def _largest(*lists: Nanos) -> Nanos:
 # --- reading raw parts ------------------------------------------------------------------------------------------
 
 
-def _is_set(raw: Raw) -> bool:
+def is_set(raw: Raw) -> bool:
     return bool(raw) and bytes(raw) != b"null"
 
 

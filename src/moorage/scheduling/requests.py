@@ -30,6 +30,7 @@ from moorage.scheduling.aggregate import (
     Version,
     exact_requests,
     is_infeasible,
+    is_set,
 )
 from moorage.scheduling.names import is_scalar
 
@@ -40,7 +41,7 @@ _MILLI = 10**6
 _KEPT = 100_000
 # Bytes of JSON beyond which an answer is not kept: whoever may ask must not fill the memory.
 _LONGEST = 4096
-_BETWEEN, _STATUS, _OF_SUMS = b"\0", b"\1", b"\2"
+_BETWEEN, _STATUS, _OF_SUMS = b"\0", Raw(b"\1"), Raw(b"\2")
 
 
 class Requests(msgspec.Struct, frozen=True, gc=False):
@@ -122,7 +123,7 @@ def _plain_key(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None, 
     if spec.init_containers or spec.overhead is not EMPTY or spec.resources is not EMPTY:
         return None
     containers = spec.containers or ()
-    parts: list[Raw | bytes] = [container.resources for container in containers]
+    parts = [container.resources for container in containers]
     if status is None:
         return _BETWEEN.join(parts)
     if status.resources is not EMPTY or status.allocated_resources is not EMPTY or status.init_container_statuses:
@@ -144,6 +145,10 @@ def _plain_key(pod: Pod | CountedPod, status: PodStatus | CountedStatus | None, 
             parts.append(EMPTY)
         else:
             return None
+    if of_sums:
+        allocated = [is_set(part) for part in parts[len(containers) + 1 :]]
+        if any(allocated) and not all(allocated):
+            return None  # whether the resize can be had at all counts too
     return _BETWEEN.join(parts)
 
 
