@@ -47,12 +47,16 @@ def failed(message, *, count=1, uid="u"):
     return {"reason": "Failed", "type": "Warning", "message": message, "count": count, "involvedObject": {"uid": uid}}
 
 
+def hopeless(pod, *events, pulls=None):
+    return (pulls or Pulls()).hopeless(pod, lambda: events)
+
+
 def test_one_failed_try_ends_nothing():
-    assert Pulls().hopeless(waiting("ErrImagePull", MISSING), [failed(MISSING)]) is None
+    assert hopeless(waiting("ErrImagePull", MISSING), failed(MISSING)) is None
 
 
 def test_a_second_try_that_fails_alike_does():
-    words, detail = Pulls().hopeless(waiting("ImagePullBackOff"), [failed(MISSING, count=2)])
+    words, detail = hopeless(waiting("ImagePullBackOff"), failed(MISSING, count=2))
 
     assert words == "The image r/x:1 does not exist."
     assert detail == MISSING
@@ -62,26 +66,32 @@ def test_tries_are_seen_without_any_event():
     pulls = Pulls()
     looks = [waiting("ErrImagePull", MISSING), waiting("ImagePullBackOff", MISSING), waiting("ErrImagePull", MISSING)]
 
-    assert [bool(pulls.hopeless(pod, [])) for pod in looks] == [False, False, True]
+    assert [bool(hopeless(pod, pulls=pulls)) for pod in looks] == [False, False, True]
 
 
 def test_another_pods_tries_do_not_count():
     pulls = Pulls()
-    pulls.hopeless(waiting("ErrImagePull", MISSING, uid="before"), [])
+    hopeless(waiting("ErrImagePull", MISSING, uid="before"), pulls=pulls)
 
-    assert pulls.hopeless(waiting("ErrImagePull", MISSING), [failed(MISSING, count=9, uid="before")]) is None
+    assert hopeless(waiting("ErrImagePull", MISSING), failed(MISSING, count=9, uid="before"), pulls=pulls) is None
 
 
 def test_a_try_that_fails_for_want_of_the_network_is_waited_for():
     away = 'Failed to pull image "r/x:1": dial tcp: i/o timeout'
 
-    assert Pulls().hopeless(waiting("ImagePullBackOff", away), [failed(MISSING, count=2)]) is None
-    assert Pulls().hopeless(waiting("ImagePullBackOff"), [failed(MISSING, count=2), failed(away)]) is None
+    assert hopeless(waiting("ImagePullBackOff", away), failed(MISSING, count=2)) is None
+    assert hopeless(waiting("ImagePullBackOff"), failed(MISSING, count=2), failed(away)) is None
 
 
 @pytest.mark.parametrize("pod", [None, {"metadata": {}}, {"metadata": {"uid": "u"}, "status": None}])
 def test_a_pod_of_which_nothing_is_known_is_waited_for(pod):
-    assert Pulls().hopeless(pod, []) is None
+    assert hopeless(pod) is None
+
+
+def test_events_are_not_looked_through_for_a_pod_that_waits_for_no_image():
+    running = {"metadata": {"uid": "u"}, "status": {"containerStatuses": [{"state": {"running": {}}}]}}
+
+    assert [Pulls().hopeless(pod, pytest.fail) for pod in (None, running)] == [None, None]
 
 
 async def test_what_can_not_be_read_ends_no_start():

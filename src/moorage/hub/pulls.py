@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _TRIES = 2
 _WAITING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
@@ -54,8 +54,11 @@ class Pulls:
         self._tries = 0
         self._before: str | None = None
 
-    def hopeless(self, pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str] | None:
-        """What is wrong in words, and Kubernetes' text, once it is sure."""
+    def hopeless(self, pod: Any, events: Callable[[], Iterable[dict[str, Any]]]) -> tuple[str, str] | None:
+        """What is wrong in words, and Kubernetes' text, once it is sure.
+
+        `events` sorts those of the whole namespace, so it is asked only for a pod that waits for an image.
+        """
         uid = pod["metadata"].get("uid") if isinstance(pod, dict) else None
         if uid != self._pod:
             self._pod, self._tries, self._before = uid, 0, None
@@ -68,7 +71,7 @@ class Pulls:
         if found is None or _MAY_PASS.search(found[1]):
             return None
         _, said, image = found
-        newest, tries = _failures(events, uid=uid)
+        newest, tries = _failures(events(), uid=uid)
         detail = said if for_good(said, image=image) else newest or said
         words = for_good(detail, image=_named(detail) or image)
         return (words, detail) if words and max(tries, self._tries) >= _TRIES else None

@@ -252,7 +252,9 @@ class MoorageSpawner(Settings, KubeSpawner):
             return await super()._start()
         pulls = Pulls()
         try:
-            return await ending.unless(super()._start(), lambda: pulls.hopeless(self._stored_pod(), self.events))
+            return await ending.unless(
+                super()._start(), lambda: pulls.hopeless(self._stored_pod(), lambda: self.events)
+            )
         except ending.Hopeless as hopeless:
             words = f"{hopeless.words} Choose another image, or tell whoever runs this hub."
             error = self._refused(words)
