@@ -495,3 +495,16 @@ async def test_a_name_that_stands_for_devices_counts_them_and_follows_the_claims
     simulator.delete("ResourceSlice", "", "cards")
     await watching.until(lambda w: set(cards(w.nodes["n1"]).values()) == {None})
     assert watching.nodes["n1"]["free"]["gpu"] == 0
+
+
+async def test_a_class_that_comes_or_goes_changes_nodes_without_devices_too(simulator, start, node, pod):
+    simulator.add(node("n1"), node("n2"), CARDS, pod("user", on="n2", gpu=1))
+    watching = await start()
+    await watching.until(lambda w: cards(w.nodes["n2"])["allocated"] == 1)
+
+    simulator.add(CLASS)
+    await watching.until(lambda w: cards(w.nodes["n2"])["allocated"] is None)
+    simulator.delete("DeviceClass", "", "gpu")
+    await watching.until(lambda w: cards(w.nodes["n2"])["allocated"] == 1)
+
+    assert cards(watching.nodes["n2"])["free"] == -1

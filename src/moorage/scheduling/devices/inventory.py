@@ -51,7 +51,7 @@ class Inventory:
             self._classes[item.metadata.name] = item
             if item.spec.extended_resource_name:
                 self._by_resource.setdefault(item.spec.extended_resource_name, {})[item.metadata.name] = item
-            return self._all_nodes()
+            return None  # pods may ask for it by name wherever they are
         return set()
 
     def drop(self, item: Object) -> set[str] | None:
@@ -79,7 +79,7 @@ class Inventory:
             named.pop(item.metadata.name, None)
             if not named:
                 self._by_resource.pop(item.spec.extended_resource_name or "", None)
-            return self._all_nodes()
+            return None
         return set()
 
     # --- what others ask ----------------------------------------------------------------------------------------
@@ -146,9 +146,6 @@ class Inventory:
     def _nodes_with(self, claim: ResourceClaim) -> set[str] | None:
         pools = {(one.driver, one.pool) for one in results_of(claim)}
         return _joined(item for pool in pools for item in self.by_pool.get(pool, {}).values())
-
-    def _all_nodes(self) -> set[str] | None:
-        return _joined(item for slices in self.by_pool.values() for item in slices.values())
 
 
 def results_of(claim: ResourceClaim) -> Iterable[AllocatedDevice]:
