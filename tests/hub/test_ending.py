@@ -161,22 +161,35 @@ def other_commands(spawner):
     spawner.cmd = commands.get(spawner.user.name, spawner.cmd)
 
 c.KubeSpawner.pre_spawn_hook = other_commands
+
+async def take_long(spawner, pod):
+    import asyncio
+    await asyncio.sleep(1.5 if spawner.user.name == "again" else 0)
+    return pod
+
+c.KubeSpawner.modify_pod_hook = take_long
 """
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hub(load, fake_service, tmp_path_factory):
-    """A hub that waits 12 s for a start, on a cluster that has no image but one."""
-    rig = load("moorage_test_rig")
-    folder = tmp_path_factory.mktemp("ending")
+async def cluster():
+    """A cluster that has no image but one."""
     async with Simulator(scheduler=True, kubelet=True, has_image=lambda image: "minimal" in image) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="16", memory="64Gi", gpu=1))
         cluster.add(builders.pod("other", on="atlas", cpu="15"))
-        kubeconfig = cluster.kubeconfig(folder / "k")
-        hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG)
-        await hub.start()
-        yield hub
-        await hub.stop()
+        yield cluster
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub(load, fake_service, cluster, tmp_path_factory):
+    """A hub that waits 12 s for a start."""
+    rig = load("moorage_test_rig")
+    folder = tmp_path_factory.mktemp("ending")
+    kubeconfig = cluster.kubeconfig(folder / "k")
+    hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG)
+    await hub.start()
+    yield hub
+    await hub.stop()
 
 
 async def ended(hub, load, name, **choice):
@@ -227,3 +240,22 @@ async def test_a_server_that_never_answers_says_so(hub, load, name, words):
 
     assert words in page
     assert words in progress
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_pod_that_was_left_behind_does_not_end_the_next_start(hub, cluster):
+    left = builders.pod("jupyter-again", namespace="jupyter", labels={"component": "singleuser-server"})
+    left["spec"]["schedulingGates"] = [{"name": "nobody.example/touches-it"}]
+    left["status"] = {"phase": "Pending", **waiting("InvalidImageName")["status"]}
+    left["status"]["containerStatuses"][0] |= {"name": "main", "imageID": "", "ready": False, "restartCount": 0}
+    cluster.add(left)
+    await (await hub.log_in("again")).close()
+    choice = {"moorage": 1, "node": "atlas", "cpu": "1", "image": "minimal"}
+
+    status, answer = await hub.api("POST", "/users/again/server", choice)
+
+    assert status in (201, 202), answer
+    progress = await hub.text("/users/again/server/progress")
+    assert '"ready": true' in progress
+    assert "is not valid" not in progress
+    await hub.api("DELETE", "/users/again/server")

@@ -64,6 +64,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         self._choice: Choice | None = None
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
+        self._pod_made = False
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
@@ -227,7 +228,8 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:
-            return bool(await super()._make_create_pod_request(pod, request_timeout))
+            self._pod_made = bool(await super()._make_create_pod_request(pod, request_timeout))
+            return self._pod_made
         except ApiException as error:
             raise self._in_words(error) from error
 
@@ -248,6 +250,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         return refused(message)
 
     async def _start(self) -> Any:
+        self._pod_made = False
         if not self.end_hopeless_pulls:
             return await super()._start()
         pulls = Pulls()
@@ -279,8 +282,10 @@ class MoorageSpawner(Settings, KubeSpawner):
             yield event
 
     def _stored_pod(self) -> Any:
-        """The server's pod as the API server has it, or None."""
-        reflector = self.pod_reflector
+        """The pod that this start has made, as the API server has it, or None. One of the same name may have been left
+        behind by another start.
+        """
+        reflector = self.pod_reflector if self._pod_made else None
         return reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
 
 
