@@ -93,19 +93,21 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
+CARDS = {
+    "kind": "ResourceSlice",
+    "metadata": {"name": "cards"},
+    "spec": {
+        "driver": "gpu.nvidia.com",
+        "nodeName": "n1",
+        "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
+        "devices": [{"name": "gpu-0", "attributes": {"type": {"string": "gpu"}, "productName": {"string": "T4"}}}],
+    },
+}
+CLASS = {"kind": "DeviceClass", "metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "nvidia.com/gpu"}}
+
+
 async def test_devices_of_a_driver_in_a_dump_are_counted_and_decide(moorage, node) -> None:
-    cards = {
-        "kind": "ResourceSlice",
-        "metadata": {"name": "cards"},
-        "spec": {
-            "driver": "gpu.nvidia.com",
-            "nodeName": "n1",
-            "pool": {"name": "n1", "generation": 1, "resourceSliceCount": 1},
-            "devices": [{"name": "gpu-0", "attributes": {"type": {"string": "gpu"}, "productName": {"string": "T4"}}}],
-        },
-    }
-    named = {"kind": "DeviceClass", "metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "nvidia.com/gpu"}}
-    dump = json.dumps({"kind": "List", "items": [node("n1"), node("n2"), cards, named]})
+    dump = json.dumps({"kind": "List", "items": [node("n1"), node("n2"), CARDS, CLASS]})
 
     shown = await moorage("nodes", "--from", "-", stdin=dump)
     one = await moorage("fit", "--gpu", "1", "--from", "-", stdin=dump)
@@ -115,6 +117,17 @@ async def test_devices_of_a_driver_in_a_dump_are_counted_and_decide(moorage, nod
     assert (one.status, two.status) == (0, 1)
     assert "This node has no nvidia.com/gpu." in one.out
     assert "What would work: It would fit on n1 with" in two.out
+
+
+async def test_a_cluster_is_shown_with_the_devices_that_it_tells_of_last(moorage, simulator, node, tmp_path) -> None:
+    api = {"apiVersion": "resource.k8s.io/v1"}
+    simulator.add(node("n1"), api | CARDS, api | CLASS)
+    simulator.faults.delay(0.3, path="/apis/resource.k8s.io/v1/resourceslices")
+    simulator.kubeconfig(tmp_path / "kubeconfig")
+
+    shown = await moorage("nodes", "--kubeconfig", str(tmp_path / "kubeconfig"))
+
+    assert "1/1  T4" in shown.out
 
 
 async def test_a_node_that_the_cluster_does_not_have_is_named(moorage, dump) -> None:

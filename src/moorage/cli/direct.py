@@ -66,6 +66,7 @@ async def _until_ready(live: LiveCluster) -> None:
     while True:
         feeds = live.status.feeds.values()
         if live.ready and all(feed.listed or feed.stale or feed.missing_right for feed in feeds):
+            await live.caught_up()
             return
         waited = loop.time() - started
         failing = next((feed.missing_right or feed.reason for feed in feeds if feed.missing_right or feed.reason), None)

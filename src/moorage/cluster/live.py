@@ -79,6 +79,7 @@ class LiveCluster:
         self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
         self._told: Status | None = None
         self._followers: set[Follower] = set()
+        self._waiting: list[asyncio.Future[None]] = []
         self._base = Snapshot(0, secrets.token_hex(4), self._started, {})
         self._snapshot: Snapshot | None = None
         self._was_ready = False
@@ -129,6 +130,13 @@ class LiveCluster:
         finally:
             self._followers.discard(follower)
 
+    async def caught_up(self) -> None:
+        """Wait for a snapshot that tells all that is known now."""
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(told)
+        self._wake.set()
+        await told
+
     def touch(self, names: Iterable[str]) -> None:
         """Facts from elsewhere (cards) have changed for these nodes."""
         self._store.changed.update(names)
@@ -159,6 +167,7 @@ class LiveCluster:
             self._tell(None)
             return
         marked, self._store.changed = self._store.changed, set()
+        waiting, self._waiting = self._waiting, []
         fresh: dict[str, bytes | None] = {}
         named: dict[str, bytes] = {}
         for number, name in enumerate(marked, start=1):
@@ -173,6 +182,9 @@ class LiveCluster:
             self._base = step.snapshot
         self._snapshot = self._base
         self._tell(step)
+        for told in waiting:
+            if not told.done():
+                told.set_result(None)
 
     async def _recount_for_ever(self) -> None:
         """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""
