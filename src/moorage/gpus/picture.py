@@ -98,7 +98,7 @@ class Picture(msgspec.Struct):
                 else:
                     idle = int(taken_at - one.busy_at)
             if one.plain and (
-                used and busy if one.hands != "free" else used is not None and used < WORTH_A_WORD and not busy
+                used and busy if one.standing.state == "held" else used is not None and used < WORTH_A_WORD and not busy
             ):
                 told = one.more_notes
             else:
