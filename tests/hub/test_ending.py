@@ -168,6 +168,12 @@ async def take_long(spawner, pod):
     return pod
 
 c.KubeSpawner.modify_pod_hook = take_long
+
+def others_succeed(spawner):
+    if spawner.user.name == "meanwhile":
+        spawner.handler.settings["failure_count"] = 0
+
+c.KubeSpawner.post_stop_hook = others_succeed
 """
 
 
@@ -214,6 +220,13 @@ async def test_an_image_that_does_not_exist_ends_the_start_after_two_tries(hub, 
     assert words in page
     assert words in progress
     assert '<a href="/hub/spawn/early">Choose again</a>' in page
+    assert await hub.failures() == 0
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_refused_start_counts_as_nothing_where_others_succeed_while_it_ends(hub, load):
+    await ended(hub, load, "meanwhile", cpu="1", image="torch")
+
     assert await hub.failures() == 0
 
 

@@ -64,7 +64,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         self._choice: Choice | None = None
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
-        self._pod_made = False
+        self._pod_made = self._was_refused = False
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
@@ -245,9 +245,16 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     def _refused(self, message: str) -> web.HTTPError:
         """The error of a refusal, which is no failure of the hub."""
-        if self._start_pending:
-            take_back(self.handler)
+        self._was_refused = self._start_pending
         return refused(message)
+
+    def run_post_stop_hook(self) -> Any:
+        # The last of what ends a start, and so the moment before it is counted.
+        result = super().run_post_stop_hook()
+        if self._was_refused:
+            self._was_refused = False
+            take_back(self.handler)
+        return result
 
     async def _start(self) -> Any:
         self._pod_made = False
