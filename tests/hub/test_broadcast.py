@@ -161,3 +161,18 @@ async def test_a_right_that_is_taken_back_takes_the_names_from_an_open_page(broa
 
     await until(lambda: len(page.events("snapshot")) == 2)
     assert "lab/ada" not in str(page.events("snapshot")[1])
+
+
+async def test_a_person_of_whom_nothing_can_be_told_any_more_holds_up_nobody(broadcast, client, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    atlas = fake.node_json("atlas", cards=[{**CARD, "holder": "lab/ada"}])
+    gone, well, eyes = Page(), Page(), Eyes()
+    broadcast.join(gone, eyes)
+    broadcast.join(well, NOBODY)
+    eyes.own = lambda: 1 / 0
+
+    await put(client, fake, atlas)
+
+    await until(lambda: well.events("nodes") and well.events("ping"), seconds=3)
+    assert gone.closed
+    assert len(broadcast) == 1

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from moorage.hub.client import ServiceClient
     from moorage.hub.facts import NodeFacts
     from moorage.hub.holders import Sight
+
+log = logging.getLogger("moorage.hub")
 
 INTERVAL = 0.1
 PING_SECONDS = 1.0
@@ -178,11 +181,14 @@ class Broadcast:
                     self.leave(reader.page)
                     reader.page.close()
                 continue
-            if reader.behind or reader.named != reader.sight.names:
+            try:
+                whole = reader.behind or reader.named != reader.sight.names
                 reader.behind = False
-                self._send(reader, self.whole())
-            else:
-                self._send(reader, told)
+                self._send(reader, self.whole() if whole else told)
+            except Exception:  # whatever one person's log-in has become, all others go on
+                log.exception("A page could not be told")
+                self.leave(reader.page)
+                reader.page.close()
 
     def _send(self, reader: _Reader, told: Told) -> None:
         reader.since = time.monotonic()
