@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -54,9 +55,12 @@ async def _runs(hub):
 
 async def stream(hub, person, enough):
     """What the page gets until it has this."""
-    token = await person.token()
+    return await follow(person.http, f"{hub.url}/hub/moorage/stream?_xsrf={await person.token()}", enough)
+
+
+async def follow(http, address, enough):
     got = b""
-    async with asyncio.timeout(20), person.http.get(f"{hub.url}/hub/moorage/stream?_xsrf={token}") as answer:
+    async with asyncio.timeout(20), http.get(address) as answer:
         assert answer.status == 200
         async for chunk in answer.content.iter_any():
             got += chunk
@@ -65,10 +69,12 @@ async def stream(hub, person, enough):
     raise AssertionError(got)
 
 
+LACKING = {"cpu": "1", "memory": "1Gi", "gpu": "1", "node": "atlas"}
+
+
 async def fit(hub, person):
-    body = {"cpu": "1", "memory": "1Gi", "gpu": "1", "node": "atlas"}
     headers = {"X-XSRFToken": await person.token()}
-    async with person.http.post(f"{hub.url}/hub/moorage/fit", json=body, headers=headers) as answer:
+    async with person.http.post(f"{hub.url}/hub/moorage/fit", json=LACKING, headers=headers) as answer:
         return await answer.text()
 
 
@@ -110,6 +116,21 @@ async def test_an_administrator_sees_the_pod(house):
     assert b"held by jupyter/jupyter-ada--lab" in got
     assert [line["own"] for line in answer["held"]["atlas"]] == [False]
     assert "jupyter/jupyter-ada--lab" in answer["held"]["atlas"][0]["text"]
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_token_of_an_administrator_sees_no_names(house):
+    hub, _ = house
+    _, made = await hub.api("POST", "/users/boss/tokens", {"expires_in": 600})
+    headers = {"Authorization": f"token {made['token']}"}
+
+    async with aiohttp.ClientSession(headers=headers) as http:
+        got = await follow(http, f"{hub.url}/hub/moorage/stream", b"Unknown GPU: held")
+        async with http.post(f"{hub.url}/hub/moorage/fit", json=LACKING) as answer:
+            told = await answer.json()
+
+    assert b"ada" not in got
+    assert told["held"] == {}
 
 
 class User:

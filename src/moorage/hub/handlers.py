@@ -26,7 +26,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from moorage.hub import verdict
-from moorage.hub.holders import sight_of
+from moorage.hub.holders import Sight, sight_of
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_BODY = 16 << 10
@@ -124,7 +124,7 @@ class StreamHandler(APIHandler):
         self.set_header("X-Accel-Buffering", "no")
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.broadcast = broadcast
-        broadcast.join(self, sight_of(user, user.spawner.show_holders))
+        broadcast.join(self, _sight(self, user.spawner))
         await self._left
 
     def send(self, data: bytes) -> asyncio.Future[Any] | None:
@@ -164,6 +164,13 @@ def _read_failure(sent: asyncio.Future[Any]) -> None:
         sent.exception()
 
 
+def _sight(handler: APIHandler, spawner: Any) -> Sight:
+    """What may be seen by who asks. A token has some of a person's rights at most, an administrator's server's hardly
+    any: by a token nobody sees the names of others.
+    """
+    return sight_of(handler.current_user, spawner.show_holders if handler.get_token() is None else "own")
+
+
 class FitHandler(APIHandler):
     """`POST /hub/moorage/fit`: could this choice be had now? The body is the form, and whose server it is for."""
 
@@ -187,7 +194,7 @@ class FitHandler(APIHandler):
         if user is None:
             raise web.HTTPError(404, "there is no such user")
         spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
-        return await verdict.on(spawner, body, sight=sight_of(self.current_user, spawner.show_holders))
+        return await verdict.on(spawner, body, sight=_sight(self, spawner))
 
 
 class FormHandler(APIHandler):
