@@ -133,6 +133,22 @@ async def test_a_token_of_an_administrator_sees_no_names(house):
     assert told["held"] == {}
 
 
+@IN_THE_HUBS_LOOP
+async def test_the_page_of_a_person_who_is_deleted_gets_nothing_more(house):
+    hub, _ = house
+    person = await hub.log_in("leaving")
+    address = f"{hub.url}/hub/moorage/stream?_xsrf={await person.token()}"
+
+    async with asyncio.timeout(10), person.http.get(address) as answer:
+        await answer.content.readany()
+        await hub.api("DELETE", "/users/leaving")
+        await answer.content.read()  # ends
+
+    async with person.http.get(address, allow_redirects=False) as again:
+        assert again.status == 302
+    await person.close()
+
+
 class User:
     admin = True
 

@@ -131,6 +131,9 @@ class StreamHandler(APIHandler):
         """Part of `broadcast.Page`."""
         if self._left.done():
             return None
+        if self.current_user.orm_user not in self.db:  # the person was deleted while their page was open
+            self.close()
+            return None
         try:
             self.write(data)
             sent: asyncio.Future[Any] = asyncio.ensure_future(self.flush())
