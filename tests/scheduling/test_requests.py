@@ -10,6 +10,7 @@ import pytest
 
 from moorage import effective_requests
 from moorage.errors import InvalidObject
+from moorage.scheduling import requests
 
 GI = 2**30
 
@@ -297,6 +298,17 @@ RESIZED = {
         (1000, 7000),
     ),
 }
+
+
+def test_what_was_asked_stays_in_memory_up_to_a_bound(monkeypatch):
+    monkeypatch.setattr(requests, "_KEPT", 50_000)
+
+    for number in range(200):
+        effective_requests(_pod(_container(**{"example.com/" + "x" * 3000 + str(number): "1"})))
+        effective_requests(_pod(_container(cpu="1"), overhead={"example.com/" + "x" * 3000 + str(number): "1"}))
+
+    assert len(requests._plain) < 50_000 / 3000
+    assert len(requests._known) < 50_000 / 3000
 
 
 def test_a_resize_that_can_not_be_had_is_not_taken_for_one_that_can():

@@ -38,9 +38,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MILLI = 10**6
-_KEPT = 100_000
-# Bytes of JSON beyond which an answer is not kept: whoever may ask must not fill the memory.
-_LONGEST = 4096
+# Bytes of answers that are kept, and of JSON beyond which one is not: whoever may ask must not fill the memory.
+_KEPT, _LONGEST = 32 << 20, 4096
+# What an answer takes beside its key.
+_EACH = 400
 _BETWEEN, _STATUS, _OF_SUMS = b"\0", Raw(b"\1"), Raw(b"\2")
 
 
@@ -53,8 +54,22 @@ class Requests(msgspec.Struct, frozen=True, gc=False):
     scalars: dict[str, int] = {}
 
 
-_plain: dict[bytes, Requests] = {}
-_known: dict[tuple[Any, ...], Requests] = {}
+class _Answers(dict[Any, Requests]):
+    """What was answered before, by all that it depends on."""
+
+    size = 0
+
+    def keep(self, key: Any, requests: Requests, *, size: int) -> None:
+        if size > _LONGEST:
+            return
+        if self.size + size + _EACH > _KEPT:
+            self.clear()
+            self.size = 0
+        self[key] = requests
+        self.size += size + _EACH
+
+
+_plain, _known = _Answers(), _Answers()
 
 
 def effective_requests(pod: dict[str, Any] | Pod | CountedPod, *, server_version: Version = SERVER_VERSION) -> Requests:
@@ -77,7 +92,7 @@ def pod_requests(
         known = _plain.get(plain)
         if known is None:
             known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
-            _keep(_plain, plain, known, size=len(plain))
+            _plain.keep(plain, known, size=len(plain))
         return known
     key: list[Any] = [bytes(container.resources) for container in spec.containers or ()]
     for container in spec.init_containers or ():
@@ -98,16 +113,8 @@ def pod_requests(
     known = _known.get(found := tuple(key))
     if known is None:
         known = rounded(exact_requests(pod, with_status=with_status, server_version=server_version))
-        _keep(_known, found, known, size=sum(len(part) for part in found if isinstance(part, bytes)))
+        _known.keep(found, known, size=sum(len(part) for part in found if isinstance(part, bytes)))
     return known
-
-
-def _keep(kept: dict[Any, Requests], key: Any, requests: Requests, *, size: int) -> None:
-    if size > _LONGEST:
-        return
-    if len(kept) >= _KEPT:
-        kept.clear()
-    kept[key] = requests
 
 
 def _names(containers: Sequence[CountedContainer] | None) -> tuple[str, ...]:
