@@ -7,7 +7,8 @@ from itertools import permutations
 
 import pytest
 
-from moorage.objects import DeviceClass, ExactRequest, ResourceClaim, ResourceSlice, decode
+from moorage.objects import CounterSet, DeviceClass, ExactRequest, ResourceClaim, ResourceSlice, decode
+from moorage.objects.devices import DeviceCounters
 from moorage.scheduling.devices.allocation import can_allocate
 from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.devices.pools import pools_of
@@ -62,13 +63,20 @@ def test_devices_are_matched_wherever_there_is_a_way(seed):
 
 
 def picture(inventory: Inventory, nodes: dict[str, dict[str, str]]):
-    return {
+    pools = {node: pools_of(inventory, node, labels) for node, labels in nodes.items()}
+    offered = {
         node: [
-            (pool.name, pool.is_complete, pool.is_valid, [offer.identity for offer in pool.offers])
-            for pool in pools_of(inventory, node, labels)
+            (pool.name, pool.is_complete, pool.is_valid, [offer.identity for offer in pool.offers], len(pool.counted))
+            for pool in found
+            if pool.offers
         ]
-        for node, labels in nodes.items()
-    }, {device: set(claims) for device, claims in inventory.taken.items()}
+        for node, found in pools.items()
+    }
+    # A pool with counters that is broken matters to every node, whichever it is.
+    whole = {
+        node: all(p.is_complete for p in found) and all(p.is_valid for p in found) for node, found in pools.items()
+    }
+    return offered, whole, {device: set(claims) for device, claims in inventory.taken.items()}
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -78,7 +86,7 @@ def test_an_inventory_kept_by_changes_is_that_made_anew_and_tells_which_nodes_ch
     in_x = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["x"]}]}]}
     kept, items = Inventory(), {}
     for step in range(80):
-        before, _ = picture(kept, nodes)
+        before, _, _ = picture(kept, nodes)
         if chance.random() < 0.7:
             name, pool = f"s{chance.randrange(6)}", chance.choice("pq")
             places = [{"nodeName": chance.choice(sorted(nodes))}] * 3 + [
@@ -95,8 +103,12 @@ def test_an_inventory_kept_by_changes_is_that_made_anew_and_tells_which_nodes_ch
                 pool=pool,
                 **chance.choice(places),
             )
+            if chance.random() < 0.25:
+                item.spec.devices, item.spec.shared_counters = None, [CounterSet(name="board")]
             for device in item.spec.devices or ():
                 device.node_name = chance.choice(sorted(nodes)) if item.spec.per_device_node_selection else None
+                if chance.random() < 0.25:
+                    device.consumes_counters = [DeviceCounters(counter_set="board")]
         else:
             name = f"c{chance.randrange(4)}"
             item = claim_of(name, *[(chance.choice("pq"), f"d{chance.randrange(4)}") for _ in range(2)])
@@ -109,10 +121,10 @@ def test_an_inventory_kept_by_changes_is_that_made_anew_and_tells_which_nodes_ch
         anew = Inventory()
         for one in items.values():
             anew.put(one)
-        after, taken = picture(kept, nodes)
-        assert (after, taken) == picture(anew, nodes), step
+        after, *more = picture(kept, nodes)
+        assert (after, *more) == picture(anew, nodes), step
         if touched is not None:
             assert {node for node in nodes if before[node] != after[node]} <= touched
     for one in items.values():
         kept.drop(one)
-    assert not any((kept.by_node, kept.by_pool, kept.elsewhere, kept.taken, kept.shared))
+    assert not any((kept.by_node, kept.by_pool, kept.elsewhere, kept.counting, kept.taken, kept.shared))

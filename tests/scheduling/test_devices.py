@@ -9,6 +9,7 @@ import pytest
 from moorage import Cluster
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
 from moorage.scheduling.advice import advise
+from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.verdict import Shortage
 
 DRIVER = "gpu.example.com"
@@ -487,3 +488,26 @@ def test_more_combinations_than_are_tried_are_left_to_the_scheduler(a_cluster, a
     verdict = a_cluster(claim("mine", request(count=14)), slices=slices).fit(a_pod("ask", spec=MINE))
 
     assert "more ways than are tried here" in verdict.undecided[0]
+
+
+def test_nodes_that_reach_the_same_devices_share_what_is_known_of_them(a_cluster, a_node, a_pod):
+    nodes = [a_node(f"n{number}") for number in range(5)]
+    cluster = a_cluster(claim(), nodes=nodes, slices=[devices_of("net", *TWO_CARDS, allNodes=True)])
+    cluster.fit(a_pod("ask", spec=MINE))
+
+    ways = [pools_of(cluster.devices, name, info.labels) for name, info in cluster.nodes.items()]
+
+    assert all(found == ways[0] for found in ways)
+    assert len({id(offer) for pools in ways for pool in pools for offer in pool.offers}) == 2
+
+
+def test_counters_of_other_nodes_are_no_pools_of_a_node_unless_they_are_broken(a_cluster):
+    theirs = _partitioned()
+    cluster = a_cluster(claim(), slices=[*theirs, devices_of("n2", device("d0"))])
+
+    assert [pool.name for pool in pools_of(cluster.devices, "n2", {})] == ["n2"]
+    cluster.remove_object(ResourceSlice, None, "n1-1-0")
+    assert [(pool.name, pool.is_complete) for pool in pools_of(cluster.devices, "n2", {})] == [
+        ("n2", True),
+        ("n1", False),
+    ]

@@ -140,7 +140,7 @@ class Cluster:
     def remove_node(self, name: str) -> None:
         """Take a node away; pods that still name it wait for it or for their own end."""
         self.unreadable_objects.pop(("Node", name), None)
-        self.devices.reached.pop(name, None)
+        self.devices.forget_node(name)
         info = self.nodes.pop(name, None)
         if info is not None:
             info.forget_node()

@@ -5,6 +5,7 @@ A change returns the names of the nodes whose devices may read differently now, 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceSlice
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from moorage.objects import AllocatedDevice, Object, SliceSpec
-    from moorage.scheduling.devices.pools import Pool
+    from moorage.scheduling.devices.pools import Offering, Pool
 
 DeviceId = tuple[str, str, str]  # driver, pool, device
 PoolId = tuple[str, str]  # driver, pool
+_ANY = ""  # stands for nodes that are not named
 IMPLICIT = "deviceclass.resource.kubernetes.io/"
 
 
@@ -27,12 +29,22 @@ class Inventory:
         self.by_node: dict[str, dict[str, ResourceSlice]] = {}
         # Slices that are not one node's alone.
         self.elsewhere: dict[str, ResourceSlice] = {}
+        # Slices that tell what the devices of a pool share, wherever these are.
+        self.counting: dict[PoolId, dict[str, ResourceSlice]] = {}
         self.by_pool: dict[PoolId, dict[str, ResourceSlice]] = {}
+        # How many slices of a pool name a node.
+        self._nodes: dict[PoolId, Counter[str]] = {}
         # The claims that hold a device for themselves, and the devices of which claims hold parts.
         self.taken: dict[DeviceId, dict[tuple[str, str], ResourceClaim]] = {}
         self.shared: dict[DeviceId, dict[tuple[str, str], ResourceClaim]] = {}
-        # What `pools_of` has found for a node, until a slice changes that it may depend on.
-        self.reached: dict[str, tuple[Mapping[str, str], list[Pool]]] = {}
+        # What `pools` has found, until a slice changes that it may depend on: the devices of a slice, a pool by the
+        # slices of it that a node reaches, a node's pools, and pools with counters that may be broken or are.
+        self.offerings: dict[str, Offering] = {}
+        self.pools: dict[PoolId, dict[tuple[str, ...], Pool | None]] = {}
+        self.reached: dict[str, tuple[Mapping[str, str], tuple[Pool, ...], frozenset[PoolId]]] = {}
+        self.unsure: set[PoolId] = set()
+        self.incomplete: dict[PoolId, Pool] = {}
+        self.invalid: dict[PoolId, Pool] = {}
         self._classes: dict[str, DeviceClass] = {}
         self._by_resource: dict[str, dict[str, DeviceClass]] = {}
 
@@ -41,7 +53,8 @@ class Inventory:
         if isinstance(item, ResourceSlice):
             for index in self._indexes(item.spec):
                 index[item.metadata.name] = item
-            return self._forget(item.spec)
+            self._nodes.setdefault(_pool_of(item.spec), Counter()).update(_nodes_of(item.spec))
+            return self._forget(item)
         if isinstance(item, ResourceClaim):
             key = (item.metadata.namespace or "", item.metadata.name)
             for held, identity in self._held(item):
@@ -57,14 +70,20 @@ class Inventory:
     def drop(self, item: Object) -> set[str] | None:
         """Forget an object that `put` has taken in."""
         if isinstance(item, ResourceSlice):
-            spec = item.spec
-            touched = self._forget(spec)
+            spec, pool = item.spec, _pool_of(item.spec)
+            touched = self._forget(item)
             for index in self._indexes(spec):
                 index.pop(item.metadata.name, None)
-            if spec.node_name and not self.by_node.get(spec.node_name):
-                self.by_node.pop(spec.node_name, None)
-            if not self.by_pool[spec.driver, spec.pool.name]:
-                del self.by_pool[spec.driver, spec.pool.name]
+            for name in _nodes_of(spec):
+                self._nodes[pool][name] -= 1
+                if not self._nodes[pool][name]:
+                    del self._nodes[pool][name]
+                if not self.by_node.get(name):
+                    self.by_node.pop(name, None)
+            if not self.counting.get(pool):
+                self.counting.pop(pool, None)
+            if not self.by_pool[pool]:
+                del self.by_pool[pool], self._nodes[pool]
             return touched
         if isinstance(item, ResourceClaim):
             key = (item.metadata.namespace or "", item.metadata.name)
@@ -116,21 +135,34 @@ class Inventory:
         """The slices that may hold devices for a node."""
         return [*self.by_node.get(node, {}).values(), *self.elsewhere.values()]
 
+    def forget_node(self, name: str) -> None:
+        """A node is gone; its devices may outlive it."""
+        self.reached.pop(name, None)
+
     # --- inner --------------------------------------------------------------------------------------------------
 
     def _indexes(self, spec: SliceSpec) -> list[dict[str, ResourceSlice]]:
-        own = spec.node_name and not spec.shared_counters
-        place = self.by_node.setdefault(spec.node_name, {}) if own and spec.node_name else self.elsewhere
-        return [place, self.by_pool.setdefault((spec.driver, spec.pool.name), {})]
+        pool = _pool_of(spec)
+        if spec.shared_counters:
+            places = [self.counting.setdefault(pool, {})]
+        else:
+            named = _nodes_of(spec)
+            places = [self.elsewhere] if _ANY in named else [self.by_node.setdefault(name, {}) for name in named]
+        return [*places, self.by_pool.setdefault(pool, {})]
 
-    def _forget(self, spec: SliceSpec) -> set[str] | None:
+    def _forget(self, item: ResourceSlice) -> set[str] | None:
         """A slice that changes may make others of its pool obsolete, or complete, on whichever node they are."""
-        nodes = _joined(self.by_pool[spec.driver, spec.pool.name].values())
+        pool = _pool_of(item.spec)
+        self.offerings.pop(item.metadata.name, None)
+        self.pools.pop(pool, None)
+        if pool in self.counting:
+            self.unsure.add(pool)
+        nodes = self._nodes_reaching((pool,))
         if nodes is None:
             self.reached.clear()
         else:
-            for name in nodes:
-                self.reached.pop(name, None)
+            for name in self.reached.keys() & nodes:
+                del self.reached[name]
         return nodes
 
     def _held(
@@ -144,8 +176,13 @@ class Inventory:
         ]
 
     def _nodes_with(self, claim: ResourceClaim) -> set[str] | None:
-        pools = {(one.driver, one.pool) for one in results_of(claim)}
-        return _joined(item for pool in pools for item in self.by_pool.get(pool, {}).values())
+        return self._nodes_reaching({(one.driver, one.pool) for one in results_of(claim)})
+
+    def _nodes_reaching(self, pools: Iterable[PoolId]) -> set[str] | None:
+        found: set[str] = set()
+        for pool in pools:
+            found.update(self._nodes.get(pool, ()))
+        return None if _ANY in found else found
 
 
 def results_of(claim: ResourceClaim) -> Iterable[AllocatedDevice]:
@@ -154,21 +191,16 @@ def results_of(claim: ResourceClaim) -> Iterable[AllocatedDevice]:
     return (allocation.devices.results if allocation and allocation.devices else None) or ()
 
 
-def _nodes_of(spec: SliceSpec) -> set[str] | None:
-    """The nodes that a slice names; None where it selects them otherwise."""
+def _pool_of(spec: SliceSpec) -> PoolId:
+    return spec.driver, spec.pool.name
+
+
+def _nodes_of(spec: SliceSpec) -> set[str]:
+    """The nodes that a slice names; `_ANY` among them where it selects nodes otherwise."""
     if spec.node_name:
         return {spec.node_name}
+    if spec.all_nodes or spec.node_selector is not None:
+        return {_ANY}
     if spec.per_device_node_selection:
-        named = {device.body.node_name for device in spec.devices or ()}
-        return None if None in named else {name for name in named if name}
-    return None if spec.all_nodes or spec.node_selector is not None or spec.shared_counters else set()
-
-
-def _joined(slices: Iterable[ResourceSlice]) -> set[str] | None:
-    found: set[str] = set()
-    for item in slices:
-        nodes = _nodes_of(item.spec)
-        if nodes is None:
-            return None
-        found |= nodes
-    return found
+        return {device.body.node_name or _ANY for device in spec.devices or ()}
+    return {_ANY} if spec.shared_counters else set()

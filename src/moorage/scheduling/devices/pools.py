@@ -8,6 +8,7 @@ Source: kubernetes v1.36 dynamic-resource-allocation structured/internal/incubat
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from moorage.scheduling.devices.cel import matches
@@ -16,17 +17,17 @@ from moorage.scheduling.devices.facts import Facts
 from moorage.scheduling.selectors import NodeTerms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from moorage.objects import DeviceBody, NodeSelector, ResourceSlice, SliceSpec
-    from moorage.scheduling.devices.inventory import DeviceId, Inventory
+    from moorage.scheduling.devices.inventory import DeviceId, Inventory, PoolId
 
 
 _REMEMBERED = 16
 
 
 class Offer:
-    """One device of a pool, as one node sees it. It remembers which selectors it matches."""
+    """One device of a pool. It remembers which selectors it matches."""
 
     __slots__ = ("_known", "body", "identity")
 
@@ -53,8 +54,27 @@ class Offer:
             return doubt.message
 
 
+class Offering:
+    """The devices of one slice, whoever reaches them, and what they take of the counters of their pool."""
+
+    __slots__ = ("offers", "uses")
+
+    def __init__(self, item: ResourceSlice) -> None:
+        spec = item.spec
+        self.offers: tuple[Offer, ...] = ()
+        self.uses: dict[str, set[str]] = {}
+        if spec.shared_counters:
+            return
+        self.offers = tuple(
+            Offer((spec.driver, spec.pool.name, device.name), device.body) for device in spec.devices or ()
+        )
+        for offer in self.offers:
+            for used in offer.body.consumes_counters or ():
+                self.uses.setdefault(used.counter_set, set()).update(used.counters or ())
+
+
 class Pool:
-    """The part of a pool that one node reaches."""
+    """The part of a pool that a node reaches; nodes that reach the same part share it."""
 
     __slots__ = ("counted", "driver", "is_complete", "is_slow", "is_valid", "name", "offers")
 
@@ -65,65 +85,115 @@ class Pool:
         self.counted: Sequence[ResourceSlice] = ()
         self.is_slow = complete and valid and any(offer.body.binding_conditions is not None for offer in offers)
 
+    def with_only(self, offers: Sequence[Offer]) -> Pool:
+        pool = Pool(self.driver, self.name, offers, complete=self.is_complete, valid=self.is_valid)
+        pool.counted = self.counted
+        return pool
 
-def pools_of(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list[Pool]:
+
+def pools_of(inventory: Inventory, node: str, labels: Mapping[str, str]) -> tuple[Pool, ...]:
     """The pools of a node, in the order in which the scheduler takes from them."""
     if not inventory.by_pool:
-        return []
+        return ()
     before = inventory.reached.get(node)
-    if before is not None and (before[0] is labels or before[0] == labels):
-        return before[1]
-    pools = _look_for(inventory, node, labels)
-    if pools or node in inventory.by_node:
-        inventory.reached[node] = (labels, pools)
-    return pools
+    if before is None or not (before[0] is labels or before[0] == labels):
+        before = inventory.reached[node] = (labels, *_look_for(inventory, node, labels))
+    _, pools, known = before
+    return (*pools, *broken) if (broken := _broken_elsewhere(inventory, known)) else pools
 
 
-def _look_for(inventory: Inventory, node: str, labels: Mapping[str, str]) -> list[Pool]:
-    found: dict[tuple[str, str], list[ResourceSlice]] = {}
+def _look_for(inventory: Inventory, node: str, labels: Mapping[str, str]) -> tuple[tuple[Pool, ...], frozenset[PoolId]]:
+    found: dict[PoolId, list[ResourceSlice]] = {}
     for item in inventory.slices_for(node):
-        spec = item.spec
-        if not _concerns(spec, node, labels):
-            continue
-        same = found.setdefault((spec.driver, spec.pool.name), [])
-        if same and spec.pool.generation > same[0].spec.pool.generation:
-            same.clear()
-        if not same or spec.pool.generation == same[0].spec.pool.generation:
-            same.append(item)
+        if _concerns(item.spec, node, labels):
+            found.setdefault((item.spec.driver, item.spec.pool.name), []).append(item)
+    for identity, slices in found.items():
+        # Counters belong to the whole pool, wherever its devices are.
+        slices.extend(inventory.counting.get(identity, {}).values())
     pools = [_pool(inventory, slices, node, labels) for _, slices in sorted(found.items())]
     # Devices that take their time to become ready come last.
-    return sorted((pool for pool in pools if pool is not None), key=lambda pool: pool.is_slow)
+    in_order = sorted((pool for pool in pools if pool is not None), key=lambda pool: pool.is_slow)
+    return tuple(in_order), frozenset(found)
+
+
+def _broken_elsewhere(inventory: Inventory, known: frozenset[PoolId]) -> tuple[Pool, ...]:
+    """Of the pools with counters, all of which each node sees, an incomplete and an invalid one beyond a node's own.
+
+    Others change no answer, since they have no devices for the node.
+    """
+    while inventory.unsure:
+        identity = inventory.unsure.pop()
+        inventory.incomplete.pop(identity, None)
+        inventory.invalid.pop(identity, None)
+        slices = list(inventory.counting.get(identity, {}).values())
+        pool = _pool(inventory, slices, "", {}) if slices else None
+        if pool is not None and not pool.is_complete:
+            inventory.incomplete[identity] = pool
+        elif pool is not None and not pool.is_valid:
+            inventory.invalid[identity] = pool
+    if not (inventory.incomplete or inventory.invalid):
+        return ()
+    firsts = (
+        next((pool for identity, pool in broken.items() if identity not in known), None)
+        for broken in (inventory.incomplete, inventory.invalid)
+    )
+    return tuple(pool for pool in firsts if pool is not None)
 
 
 def _pool(inventory: Inventory, slices: list[ResourceSlice], node: str, labels: Mapping[str, str]) -> Pool | None:
-    slices.sort(key=lambda item: item.metadata.name)
+    """What a node sees of a pool, or None where that is obsolete."""
+    newest = max(item.spec.pool.generation for item in slices)
+    slices = sorted((s for s in slices if s.spec.pool.generation == newest), key=lambda item: item.metadata.name)
+    spec = slices[0].spec
+    views = inventory.pools.setdefault((spec.driver, spec.pool.name), {})
+    names = tuple(item.metadata.name for item in slices)
+    if names not in views:
+        views[names] = _view(inventory, slices)
+    view = views[names]
+    if view is None or not any(item.spec.per_device_node_selection for item in slices):
+        return view
+    return view.with_only(
+        [
+            offer
+            for item in slices
+            for offer in _offering(inventory, item).offers
+            if not item.spec.per_device_node_selection or _reaches(offer.body, node, labels)
+        ]
+    )
+
+
+def _view(inventory: Inventory, slices: Sequence[ResourceSlice]) -> Pool | None:
     spec = slices[0].spec
     driver, name, count = spec.driver, spec.pool.name, spec.pool.resource_slice_count or 0
     others: list[ResourceSlice] = []
     if len(slices) != count:
-        everywhere = list(inventory.by_pool[driver, name].values())
-        if any(item.spec.pool.generation > spec.pool.generation for item in everywhere):
-            return None  # what this node sees is obsolete
-        everywhere = [item for item in everywhere if item.spec.pool.generation == spec.pool.generation]
-        others = [item for item in everywhere if all(item is not own for own in slices)]
+        everywhere = inventory.by_pool[driver, name]
+        if any(item.spec.pool.generation > spec.pool.generation for item in everywhere.values()):
+            return None
+        own = {item.metadata.name for item in slices}
+        others = [
+            item
+            for other, item in everywhere.items()
+            if other not in own and item.spec.pool.generation == spec.pool.generation
+        ]
     complete = len(slices) + len(others) == count
-    valid = not complete or _is_consistent(slices, others)
-    offers = [
-        Offer((driver, name, device.name), device.body)
-        for item in slices
-        if not item.spec.shared_counters
-        for device in item.spec.devices or ()
-        if not item.spec.per_device_node_selection or _reaches(device.body, node, labels)
-    ]
+    valid = not complete or _is_consistent(inventory, slices, others)
+    offers = list(chain.from_iterable(_offering(inventory, item).offers for item in slices))
     pool = Pool(driver, name, offers, complete=complete, valid=valid)
     if any(item.spec.shared_counters for item in slices):
         pool.counted = (*slices, *others)
     return pool
 
 
+def _offering(inventory: Inventory, item: ResourceSlice) -> Offering:
+    found = inventory.offerings.get(item.metadata.name)
+    if found is None:
+        found = inventory.offerings[item.metadata.name] = Offering(item)
+    return found
+
+
 def _concerns(spec: SliceSpec, node: str, labels: Mapping[str, str]) -> bool:
-    # Counters belong to the whole pool, wherever its devices are.
-    if spec.shared_counters or _reaches(spec, node, labels):
+    if _reaches(spec, node, labels):
         return True
     if spec.node_name or spec.all_nodes or spec.node_selector is not None or not spec.per_device_node_selection:
         return False
@@ -144,27 +214,20 @@ def terms_of(selector: NodeSelector) -> NodeTerms:
     return NodeTerms(selector)
 
 
-def _is_consistent(slices: Iterable[ResourceSlice], others: Iterable[ResourceSlice]) -> bool:
-    names: set[str] = set()
-    for device in _devices(slices):
-        if device[0] in names:
-            return False
-        names.add(device[0])
+def _is_consistent(inventory: Inventory, slices: Iterable[ResourceSlice], others: Iterable[ResourceSlice]) -> bool:
+    names: set[DeviceId] = set()
     counters: dict[str, set[str]] = {}
     for item in slices:
+        for offer in _offering(inventory, item).offers:
+            if offer.identity in names:
+                return False
+            names.add(offer.identity)
         for own in item.spec.shared_counters or ():
             if own.name in counters:
                 return False
             counters[own.name] = set(own.counters or ())
     return all(
-        used.counter_set in counters and counters[used.counter_set].issuperset(used.counters or ())
-        for _, body in (*_devices(slices), *_devices(others))
-        for used in body.consumes_counters or ()
+        counter_set in counters and counters[counter_set].issuperset(used)
+        for item in (*slices, *others)
+        for counter_set, used in _offering(inventory, item).uses.items()
     )
-
-
-def _devices(slices: Iterable[ResourceSlice]) -> Iterator[tuple[str, DeviceBody]]:
-    for item in slices:
-        if not item.spec.shared_counters:
-            for device in item.spec.devices or ():
-                yield device.name, device.body
