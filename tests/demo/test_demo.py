@@ -8,12 +8,15 @@ import re
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
 import aiohttp
 import psutil
 import pytest
+
+from moorage.simulator.demo import write_whole
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[2]
@@ -180,3 +183,22 @@ async def test_ctrl_c_leaves_no_process_and_no_file(demo):
 
     assert [p for p in below if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
     assert not demo.folder.exists()
+
+
+def test_who_reads_a_file_for_scripts_finds_all_of_it_at_any_time(tmp_path):
+    target, text = tmp_path / "info.json", json.dumps(["x" * 1000] * 100)
+    write_whole(target, text)
+    done = threading.Event()
+
+    def write():
+        for _ in range(300):
+            write_whole(target, text)
+        done.set()
+
+    threading.Thread(target=write, daemon=True).start()
+    found = set()
+    while not done.is_set():
+        found.add(target.read_text())
+
+    assert found == {text}
+    assert target.stat().st_mode & 0o777 == 0o600

@@ -198,9 +198,7 @@ class Demo:
 
     def write_info(self) -> None:
         text = json.dumps({**self.info, "pids": self.pids}, indent=1) + "\n"
-        target = self.folder / "info.json"
-        target.touch(mode=0o600, exist_ok=True)
-        target.write_text(text)
+        write_whole(self.folder / "info.json", text)
 
     def tell(self) -> None:
         info = self.info
@@ -211,6 +209,15 @@ class Demo:
             f"  kubectl   kubectl --kubeconfig {info['kubeconfig']} get nodes,pods -A\n"
             f"  scripts   {self.folder / 'info.json'}\n\nCtrl-C ends all of it.",
         )
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Put a file for the owner alone in place at once: who looks for it finds all of it, or what was there before."""
+    beside = target.with_name(f".{target.name}.new")
+    beside.unlink(missing_ok=True)
+    beside.touch(mode=0o600)
+    beside.write_text(text)
+    beside.replace(target)
 
 
 def end_everything_below() -> None:
