@@ -123,6 +123,16 @@ async def test_stopping_the_simulator_ends_every_process(node, pod, until):
     assert not lives(number)
 
 
+async def test_the_events_of_a_pod_sort_by_name_as_they_came(cluster, pod, until):
+    for number in range(5):
+        cluster.add(pod(f"p{number}", on="n1", phase="Pending", command=["sleep", "60"]))
+    await until(lambda: all(phase(cluster, f"p{number}") == "Running" for number in range(5)))
+
+    events = sorted(cluster.list("events", "default"), key=lambda event: event["metadata"]["name"])
+
+    assert [event["reason"] for event in events] == ["Pulled", "Created", "Started"] * 5
+
+
 async def test_an_image_that_cannot_be_had_is_waited_for(node, pod, until):
     async with Simulator(kubelet=True, has_image=lambda image: image != "missing:1") as cluster:
         cluster.add(node("n1"), pod("p", on="n1", phase="Pending", image="missing:1"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import time
 from typing import TYPE_CHECKING, Any
 
 from moorage.simulator.api import now
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# As many different events are remembered to be counted, those of long ago are told anew.
+_MOST_KNOWN = 4096
+
 
 class Recorder:
     """Writes events for one component of the cluster."""
@@ -20,6 +23,7 @@ class Recorder:
     def __init__(self, api: Api, component: str) -> None:
         self._api = api
         self._component = component
+        self._names: dict[tuple[str, ...], str] = {}
 
     def record(
         self, about: Json, reason: str, message: str, *, warning: bool = False, field: str = "", host: str = ""
@@ -28,8 +32,13 @@ class Recorder:
         metadata = about["metadata"]
         namespace = metadata.get("namespace") or "default"
         kind = "Warning" if warning else "Normal"
-        identity = "|".join((metadata["uid"], self._component, reason, message, field, kind))
-        name = f"{metadata['name']}.{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+        identity = (metadata["uid"], reason, message, field, kind)
+        # As client-go names them: those of one object sort by time, also where their whole seconds are the same.
+        name = self._names.get(identity) or f"{metadata['name']}.{time.time_ns():x}"
+        self._names.pop(identity, None)
+        self._names[identity] = name
+        if len(self._names) > _MOST_KNOWN:
+            del self._names[next(iter(self._names))]
         moment = now()
         if self._api.find(EVENTS, namespace, name) is not None:
             self._api.update(
