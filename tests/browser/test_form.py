@@ -353,3 +353,17 @@ async def test_the_own_server_on_a_card_is_named_in_the_list_and_below_the_choic
     assert "secret" not in await page.content()
     await hub.api("DELETE", f"/users/{page.person}/servers/lab", {"remove": True})
     fake_service.put(fake.node_json("atlas", cpu_free=11.5, memory_free=54 << 30, **atlas | {"gpus": {"nvidia.com/gpu": (1, 1)}}))  # fmt: skip
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_an_empty_cluster_is_told_as_such(open_page, fake_service, load, scripts):
+    nodes = list(fake_service.nodes.values())
+    for node in nodes:
+        fake_service.remove(node["name"])
+
+    page = await open_page(java_script_enabled=scripts)
+
+    await expect(page.locator("#moorage-more")).to_have_text("There is no node.")
+    fake_service.put(*nodes)
+    if scripts:
+        await expect(page.locator("#moorage-more")).to_have_text("")

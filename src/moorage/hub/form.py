@@ -71,6 +71,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             options=_options(nodes, selected["node"]),
             rows=[row(node) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
+            known=offer.nodes is not None,
             selected=selected,
             cpu=_field(
                 selected["cpu"],

@@ -79,7 +79,8 @@ export class NodeList {
       this.list.replaceChildren(...items);
     }
     const hidden = found.length - shown.length;
-    this.more.textContent = hidden > 0 ? `and ${hidden} more; type to narrow the list` : wanted && !found.length ? "none has this name or card" : "";
+    const none = wanted && all.length ? "none has this name or card" : "There is no node.";
+    this.more.textContent = hidden > 0 ? `and ${hidden} more; type to narrow the list` : found.length ? "" : none;
   }
 
   matches(node, wanted) {
