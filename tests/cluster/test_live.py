@@ -497,6 +497,26 @@ async def test_a_name_that_stands_for_devices_counts_them_and_follows_the_claims
     assert watching.nodes["n1"]["free"]["gpu"] == 0
 
 
+async def test_the_first_picture_has_the_devices_that_are_listed_last(simulator, start, node):
+    simulator.add(node("n1"), CLASS, CARDS)
+    simulator.faults.delay(0.4, path="/apis/resource.k8s.io/v1/resourceslices")
+
+    watching = await start()
+
+    assert cards(watching.nodes["n1"])["capacity"] == 3
+    assert watching.live.snapshot.revision == 1
+
+
+async def test_the_first_picture_waits_for_no_kind_that_is_not_to_be_had(simulator, start, node):
+    simulator.add(node("n1"))
+    simulator.faults.revoke_right("resourceslices")
+    simulator.faults.server_error(path="/apis/storage.k8s.io/v1/csinodes")
+
+    watching = await start()
+
+    assert set(watching.nodes) == {"n1"}
+
+
 async def test_a_class_that_comes_or_goes_changes_nodes_without_devices_too(simulator, start, node, pod):
     simulator.add(node("n1"), node("n2"), CARDS, pod("user", on="n2", gpu=1))
     watching = await start()

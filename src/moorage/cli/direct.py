@@ -60,14 +60,10 @@ class Direct:
 
 
 async def _until_ready(live: LiveCluster) -> None:
-    """Until every kind has been listed or has told why it can't be: verdicts need more than nodes and pods."""
     loop = asyncio.get_running_loop()
     started = loop.time()
-    while True:
+    while not live.ready:
         feeds = live.status.feeds.values()
-        if live.ready and all(feed.listed or feed.stale or feed.missing_right for feed in feeds):
-            await live.caught_up()
-            return
         waited = loop.time() - started
         failing = next((feed.missing_right or feed.reason for feed in feeds if feed.missing_right or feed.reason), None)
         if waited > WITHIN or (waited > PATIENCE and failing is not None and not any(feed.listed for feed in feeds)):

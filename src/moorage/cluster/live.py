@@ -79,7 +79,6 @@ class LiveCluster:
         self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
         self._told: Status | None = None
         self._followers: set[Follower] = set()
-        self._waiting: list[asyncio.Future[None]] = []
         self._base = Snapshot(0, secrets.token_hex(4), self._started, {})
         self._snapshot: Snapshot | None = None
         self._was_ready = False
@@ -97,7 +96,7 @@ class LiveCluster:
 
     @property
     def ready(self) -> bool:
-        """Whether nodes and pods have been listed and a first snapshot is there."""
+        """Whether what can be listed has been, nodes and pods at least, and a first snapshot is there."""
         return self._snapshot is not None
 
     @property
@@ -130,13 +129,6 @@ class LiveCluster:
         finally:
             self._followers.discard(follower)
 
-    async def caught_up(self) -> None:
-        """Wait for a snapshot that tells all that is known now."""
-        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(told)
-        self._wake.set()
-        await told
-
     def touch(self, names: Iterable[str]) -> None:
         """Facts from elsewhere (cards) have changed for these nodes."""
         self._store.changed.update(names)
@@ -163,11 +155,10 @@ class LiveCluster:
 
     async def _flush(self) -> None:
         """One more snapshot, if anything reads differently."""
-        if any(resource.required and not self._health[resource.name].listed for resource in self._resources):
+        if any(self._is_waited_for(resource) for resource in self._resources):
             self._tell(None)
             return
         marked, self._store.changed = self._store.changed, set()
-        waiting, self._waiting = self._waiting, []
         fresh: dict[str, bytes | None] = {}
         named: dict[str, bytes] = {}
         for number, name in enumerate(marked, start=1):
@@ -182,9 +173,13 @@ class LiveCluster:
             self._base = step.snapshot
         self._snapshot = self._base
         self._tell(step)
-        for told in waiting:
-            if not told.done():
-                told.set_result(None)
+
+    def _is_waited_for(self, resource: Resource) -> bool:
+        """Whether no picture is right without this kind; an optional one is, once it is not to be had."""
+        health = self._health[resource.name]
+        if health.listed:
+            return False
+        return resource.required or (self._snapshot is None and health.reason is None)
 
     async def _recount_for_ever(self) -> None:
         """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""
@@ -232,6 +227,8 @@ class LiveCluster:
         if health.missing_right != before.missing_right:
             _log_right(resource, health)
         status = status_of(self._resources, self._health, started=self._started)
+        if self._snapshot is None:
+            self._wake.set()
         if status != self.status:
             before_all, self.status = self.status, status
             self._log_status(before_all)
