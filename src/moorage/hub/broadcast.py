@@ -57,7 +57,7 @@ class Told:
         names = sight.names
         data = self.named if names else self.plain
         own = sight.own() if self.held else {}
-        mine = {node.name: node for pod in own if pod in self.held for node in self.held[pod]}
+        mine = {node.name: node for pod in own for node in self.held.get(pod, ())}
         if not mine:
             return data
         cards = {name: node.cards.words(own=own, names=names) for name, node in mine.items()}
@@ -158,16 +158,15 @@ class Broadcast:
         status, self._status_changed = self._status_changed, False
         known = self._client.nodes or {}
         nodes = [known[name] for name in changed if name in known]
-        plain = named = b""
-        if changed:
-            gone = json.dumps([name for name in changed if name not in known]).encode()
-            plain = message("nodes", b'{"changed":[%s],"removed":%s}' % (_pages(nodes, names=False), gone))
-            named = message("nodes", b'{"changed":[%s],"removed":%s}' % (_pages(nodes, names=True), gone))
-        if status:
-            said = message("status", self._status())
-            plain, named = plain + said, named + said
-        held = _held(nodes)
-        return Told(plain, named if held else plain, held) if plain else None
+        gone = json.dumps([name for name in changed if name not in known]).encode()
+        said = message("status", self._status()) if status else b""
+
+        def encoded(*, names: bool) -> bytes:
+            data = b'{"changed":[%s],"removed":%s}' % (_pages(nodes, names=names), gone)
+            return (message("nodes", data) if changed else b"") + said
+
+        plain, held = encoded(names=False), _held(nodes)
+        return Told(plain, encoded(names=True) if held else plain, held) if plain else None
 
     async def _to_all(self, told: Told) -> None:
         for position, reader in enumerate(list(self._readers.values()), 1):

@@ -16,7 +16,7 @@ from moorage.hub.cards import Cards, read_cards
 from moorage.hub.checked import text, whole
 
 HOSTNAME = "kubernetes.io/hostname"
-# Reasons for which the scheduler gives a node nothing at all, in the order in which they are told.
+# Those that keep pods off a node.
 _TAINT_EFFECTS = ("NoSchedule", "NoExecute")
 
 
@@ -92,7 +92,7 @@ def read_node(value: Any) -> NodeFacts | None:
     if hostname is None and isinstance(labels, dict):
         hostname = text(labels.get(HOSTNAME), 63)
     capacity, allocatable, available = (_amounts(value.get(key)) for key in ("capacity", "allocatable", "available"))
-    closed = _closed(value)
+    closed, cards = _closed(value), read_cards(value.get("gpu_details"))
     node = NodeFacts(
         name=name,
         hostname=hostname,
@@ -100,13 +100,13 @@ def read_node(value: Any) -> NodeFacts | None:
         allocatable=allocatable,
         available=available,
         gpus=_units(value),
-        cards=read_cards(value.get("gpu_details")),
+        cards=cards,
+        holders=cards.holders,
         schedulable=closed is None,
         closed=closed,
         taints=_taints(value.get("taints")),
     )
     object.__setattr__(node, "option", _option(node))
-    object.__setattr__(node, "holders", node.cards.holders)
     object.__setattr__(node, "page", _page(node, names=False))
     object.__setattr__(node, "named_page", _page(node, names=True) if node.holders else node.page)
     return node
