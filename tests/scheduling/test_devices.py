@@ -9,7 +9,10 @@ import pytest
 from moorage import Cluster
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
 from moorage.scheduling.advice import advise
+from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import pools_of
+from moorage.scheduling.devices.wanted import claim_for_names
+from moorage.scheduling.filters import dynamicresources
 from moorage.scheduling.verdict import Shortage
 
 DRIVER = "gpu.example.com"
@@ -511,3 +514,45 @@ def test_counters_of_other_nodes_are_no_pools_of_a_node_unless_they_are_broken(a
         ("n2", True),
         ("n1", False),
     ]
+
+
+# --- what takes too long --------------------------------------------------------------------------------------------
+
+
+def test_no_expression_keeps_others_waiting(a_cluster, a_node, a_pod, monkeypatch):
+    nodes = [a_node(f"n{number}") for number in range(20)]
+    slices = [devices_of(f"n{number}", *TWO_CARDS) for number in range(20)]
+    long = " && ".join(["device.driver in [" + ",".join(f"'d{n}'" for n in range(400)) + ", 'gpu.example.com']"] * 3)
+    selectors = where(*(f"{long} && device.driver != '{number}'" for number in range(32)))
+    cluster = a_cluster(claim("mine", request(selectors=selectors)), nodes=nodes, slices=slices)
+    monkeypatch.setattr(dynamicresources, "Patience", lambda: Patience(looks=50_000))
+
+    verdict = cluster.fit(a_pod("ask", spec=MINE))
+
+    assert len(verdict.fitting) == 20
+    assert "there is more to look through than is looked at here" in verdict.undecided[0]
+
+
+def test_what_a_pod_asks_by_name_is_read_once_for_all_nodes(a_cluster, a_node, a_pod, monkeypatch):
+    many = a_pod("ask", gpu=33)
+    cluster = a_cluster(classes=NAMED, nodes=[a_node(f"n{number}") for number in range(20)])
+    read = []
+    monkeypatch.setattr(dynamicresources, "claim_for_names", lambda *args: read.append(args) or claim_for_names(*args))
+
+    verdict = cluster.fit(many)
+
+    assert (len(read), len(verdict.fitting), len(verdict.undecided)) == (1, 20, 1)
+
+
+@pytest.mark.parametrize(("requests", "constraints"), [(10_000, 0), (1, 10_000)], ids=["of requests", "of constraints"])
+def test_a_claim_larger_than_any_api_server_accepts_is_not_followed(a_cluster, a_pod, requests, constraints):
+    many = claim(
+        "mine",
+        *(request(f"r{number}", allocationMode="All", count=None) for number in range(requests)),
+        constraints=[{"matchAttribute": f"{DRIVER}/model"}] * constraints,
+    )
+
+    verdict = a_cluster(many).fit(a_pod("ask", spec=MINE))
+
+    assert verdict.fitting == ["n1", "n2"]
+    assert "more than 32 requests or constraints" in verdict.undecided[0]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.scheduling.devices.counters import Counters
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.wanted import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from moorage.objects import DeviceTaint, DeviceToleration
-    from moorage.scheduling.devices.counters import Patience
     from moorage.scheduling.devices.inventory import DeviceId, Inventory
     from moorage.scheduling.devices.pools import Offer, Pool
     from moorage.scheduling.devices.wanted import Claim, Request
@@ -35,6 +35,8 @@ def can_allocate(
     claims: Sequence[Claim], pools: Sequence[Pool], inventory: Inventory, patience: Patience | None = None
 ) -> bool:
     """Whether all claims can be met at once. Raises `Doubt` where only the scheduler can tell."""
+    patience = patience or Patience()
+    patience.look(len(claims))
     choices = [ways for claim in claims for ways in claim.requests]
     is_lone = len(choices) == 1 and len(choices[0]) == 1 and not any(claim.constraints for claim in claims)
     allocation = _Allocation(pools, inventory, patience, is_lone=is_lone)
@@ -58,12 +60,13 @@ def can_allocate(
 
 def selected(request: Request, pools: Iterable[Pool]) -> list[Offer]:
     """The devices that a request selects, free or not, of pools that can be given from."""
+    patience = Patience()
     return [
         offer
         for pool in pools
         if pool.is_complete and pool.is_valid
         for offer in pool.offers
-        if offer.is_selected(request.expressions)
+        if offer.is_selected(request.expressions, patience)
     ]
 
 
@@ -101,9 +104,7 @@ def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
 class _Allocation:
     """The pools of one node, and which of their devices each request could have."""
 
-    def __init__(
-        self, pools: Sequence[Pool], inventory: Inventory, patience: Patience | None, *, is_lone: bool
-    ) -> None:
+    def __init__(self, pools: Sequence[Pool], inventory: Inventory, patience: Patience, *, is_lone: bool) -> None:
         self._pools, self._inventory, self._patience = pools, inventory, patience
         # A request that competes with nobody takes the first devices that it can have; nobody looks at the others.
         self._is_lone = is_lone
@@ -141,11 +142,12 @@ class _Allocation:
 
     def _look_for(self, request: Request) -> list[Offer]:
         found: list[Offer] = []
-        taken, lost = self._inventory.taken, 0
+        taken, lost, patience = self._inventory.taken, 0, self._patience
         for pool in self._pools:
             for offer in pool.offers if pool.is_complete and pool.is_valid else ():
+                patience.look(1)
                 is_free = offer.identity not in taken
-                if not (is_free or request.wants_all) or not offer.is_selected(request.expressions):
+                if not (is_free or request.wants_all) or not offer.is_selected(request.expressions, patience):
                     continue
                 if not is_free or not is_tolerated(offer.body.taints, request.tolerations):
                     lost += 1
@@ -209,6 +211,7 @@ class _Allocation:
         possible: list[list[DeviceId]] = []
         needed: list[int] = []
         for place, request in enumerate(chosen):
+            self._patience.look(len(ties) + len(self.candidates(request)))
             own = [tie[place] for tie in ties if place in tie]
             found = [
                 offer
@@ -223,7 +226,7 @@ class _Allocation:
             needed.append(max(counts[place] - (len(found) - len(whole)), 0))
         if counting:
             return Counters(self._pools, self._inventory, self._patience).can_place(offers, counts)
-        return _match(possible, needed)
+        return _match(possible, needed, self._patience)
 
 
 def _is_named(name: str, names: frozenset[str]) -> bool:
@@ -248,12 +251,13 @@ def _attribute(offer: Offer, name: str) -> tuple[str, Any] | None:
     return None
 
 
-def _match(possible: Sequence[Sequence[DeviceId]], counts: Sequence[int]) -> bool:
+def _match(possible: Sequence[Sequence[DeviceId]], counts: Sequence[int], patience: Patience) -> bool:
     """Whether each place can have so many devices of its own of those that are possible for it."""
     holder: dict[DeviceId, int] = {}
 
     def give(place: int, seen: set[int]) -> bool:
         seen.add(place)
+        patience.look(len(possible[place]))
         for device in possible[place]:
             if device not in holder:
                 holder[device] = place

@@ -77,6 +77,9 @@ def _unknown(name: str) -> _Evaluate:
 
 
 def _list(*trees: Tree) -> _Evaluate:
+    if all(tree[0] == "value" for tree in trees):
+        values = [tree[1] for tree in trees]
+        return lambda _: values
     parts = [_compile(tree) for tree in trees]
     return lambda device: [part(device) for part in parts]
 

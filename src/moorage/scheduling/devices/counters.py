@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.scheduling.devices.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 
 Amounts = dict[tuple[str, str], int]  # by set and counter, in billionths
 _MOST_TRIES = 5_000
-_DOUBT = "devices that share counters could be combined in more ways than are tried here"
-
-
-class Patience:
-    """How many combinations are tried for one pod, on all nodes together."""
-
-    def __init__(self, tries: int = 10 * _MOST_TRIES) -> None:
-        self.tries = tries
 
 
 class Counters:
@@ -39,8 +32,7 @@ class Counters:
     def __init__(self, pools: Iterable[Pool], inventory: Inventory, patience: Patience | None = None) -> None:
         self._left: dict[str, Amounts] = {}
         self._taken: set[DeviceId] = set()
-        self._tries = 0
-        self._patience = patience or Patience()
+        self._patience, self._here = patience or Patience(), Patience(combinations=_MOST_TRIES)
         for pool in pools:
             if pool.counted:
                 # Upstream keeps them by the name of the pool alone.
@@ -64,10 +56,8 @@ class Counters:
             if place >= len(counts):
                 return True
             missing = counts[place]
-        self._tries += 1
-        self._patience.tries -= 1
-        if self._tries > _MOST_TRIES or self._patience.tries < 0:
-            raise Doubt(_DOUBT)
+        self._here.combine()
+        self._patience.combine()
         for at in range(start, len(possible[place])):
             offer = possible[place][at]
             if offer.identity in self._taken or not self._take(offer):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from moorage.objects import DeviceBody, NodeSelector, ResourceSlice, SliceSpec
     from moorage.scheduling.devices.inventory import DeviceId, Inventory, PoolId
+    from moorage.scheduling.devices.patience import Patience
 
 
 _REMEMBERED = 16
@@ -35,10 +36,11 @@ class Offer:
         self.identity, self.body = identity, body
         self._known: dict[tuple[str, ...], bool | str] = {}
 
-    def is_selected(self, expressions: tuple[str, ...]) -> bool:
+    def is_selected(self, expressions: tuple[str, ...], patience: Patience) -> bool:
         """Whether all of these select it. Raises `Doubt` where that can't be told."""
         found = self._known.get(expressions)
         if found is None:
+            patience.evaluate(expressions)
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             found = self._known[expressions] = self._look_at(expressions)

@@ -7,6 +7,7 @@ Source: kubernetes v1.36 dynamic-resource-allocation structured/internal/incubat
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from moorage.objects import DeviceClass, DeviceRequest, DeviceToleration, ExactRequest
@@ -59,6 +60,8 @@ class Claim:
 
 def claim_of(spec: ResourceClaimSpec, class_named: Callable[[str], DeviceClass]) -> Claim:
     """What a claim asks. Raises `Doubt` where it asks in a way that is not followed here."""
+    if max(len(spec.devices.requests or ()), len(spec.devices.constraints or ())) > MOST:
+        raise Doubt(f"a claim has more than {MOST} requests or constraints, which no API server accepts")
     constraints = []
     for constraint in spec.devices.constraints or ():
         if not constraint.match_attribute:
@@ -95,10 +98,8 @@ def claim_for_names(pod: Pod, classes: dict[str, DeviceClass]) -> Claim:
         counts = [found.get(name, 0) // NANO if found.get(name, 0) % NANO == 0 else 0 for found in amounts]
         passing = [place < len(init) and one.restart_policy != _SIDECAR for place, one in enumerate(containers)]
         lasting = [0 if passes else count for passes, count in zip(passing, counts, strict=True)]
-        more = max(
-            (count - sum(lasting[place:]) for place, count in enumerate(counts) if passing[place]),
-            default=0,
-        )
+        after = [*accumulate(reversed(lasting))][::-1]
+        more = max((count - after[place] for place, count in enumerate(counts) if passing[place]), default=0)
         for count in (more, *lasting):
             if count > 0:
                 asked = ExactRequest(device_class_name=classes[name].metadata.name, count=count)

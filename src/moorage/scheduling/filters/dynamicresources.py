@@ -17,10 +17,10 @@ from msgspec.structs import replace
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
 from moorage.scheduling.devices.allocation import can_allocate
-from moorage.scheduling.devices.counters import Patience
 from moorage.scheduling.devices.counts import SINCE, count
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
+from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import pools_of, terms_of
 from moorage.scheduling.devices.wanted import claim_for_names, claim_of, ways_of
 from moorage.scheduling.verdict import NodeVerdict, Shortage, refuse
@@ -124,7 +124,7 @@ class _Trial:
         self._has_claims = bool(met or wanted)
         self._leftover = bool(names) and _has_leftover(ask, cluster)
         self._patience = Patience()
-        self._by_names: dict[frozenset[str], Claim] = {}
+        self._by_names: dict[frozenset[str], Claim | Doubt] = {}
 
     def refusal(self, node: NodeInfo) -> NodeVerdict | None:
         """Why this node can't have the pod."""
@@ -159,7 +159,13 @@ class _Trial:
         claim = self._by_names.get(names)
         if claim is None:
             behind = {name: self._names[name] for name in names}
-            claim = self._by_names[names] = claim_for_names(self._ask.pod, behind)
+            try:
+                claim = claim_for_names(self._ask.pod, behind)
+            except Doubt as doubt:
+                claim = doubt
+            self._by_names[names] = claim
+        if isinstance(claim, Doubt):
+            raise Doubt(claim.message)
         return claim
 
 
