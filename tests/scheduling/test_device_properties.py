@@ -10,6 +10,7 @@ import pytest
 from moorage.objects import CounterSet, DeviceClass, ExactRequest, ResourceClaim, ResourceSlice, decode
 from moorage.objects.devices import DeviceCounters
 from moorage.scheduling.devices.allocation import can_allocate
+from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.devices.wanted import Claim, Request
@@ -62,6 +63,9 @@ def test_devices_are_matched_wherever_there_is_a_way(seed):
     assert answer is tried
 
 
+ANY = decode(DeviceClass, {"metadata": {"name": "any"}})
+
+
 def picture(inventory: Inventory, nodes: dict[str, dict[str, str]]):
     pools = {node: pools_of(inventory, node, labels) for node, labels in nodes.items()}
     offered = {
@@ -70,6 +74,7 @@ def picture(inventory: Inventory, nodes: dict[str, dict[str, str]]):
             for pool in found
             if pool.offers
         ]
+        + [count(ANY, found, inventory)]
         for node, found in pools.items()
     }
     # A pool with counters that is broken matters to every node, whichever it is.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from moorage import Cluster
-from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice
+from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
 from moorage.scheduling.advice import advise
 from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import pools_of
@@ -125,6 +125,25 @@ def test_a_claim_that_goes_gives_its_device_back(a_cluster, a_pod):
 
     assert set(touched) == {"n1"}
     assert cluster.fit(a_pod("ask", spec=MINE)).fitting == ["n1"]
+
+
+def test_an_answer_that_is_remembered_holds_until_a_claim_or_slice_changes(a_cluster, a_pod):
+    cluster, ask = a_cluster(claim()), a_pod("ask", spec=MINE)
+    both = decode(ResourceClaim, claim("theirs", takes=("d0", "d1"), on="n1"))
+    more = decode(ResourceSlice, devices_of("n1", *TWO_CARDS, device("d2"), generation=2))
+    answers = []
+
+    for change in (
+        lambda: cluster.set_object(both),
+        lambda: cluster.set_object(more),
+        lambda: cluster.remove_object(ResourceSlice, None, more.metadata.name),
+        lambda: cluster.remove_object(ResourceClaim, "default", "theirs"),
+    ):
+        answers.append([cluster.fit(ask).fitting, cluster.fit(ask).fitting])
+        change()
+
+    assert answers == [[["n1"]] * 2, [[]] * 2, [["n1"]] * 2, [[]] * 2]
+    assert cluster.fit(ask).fitting == ["n1"]
 
 
 def test_a_claim_that_has_been_met_binds_the_pod_to_its_devices(a_cluster, a_pod):

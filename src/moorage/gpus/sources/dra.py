@@ -119,7 +119,7 @@ def _units(node: NodeView, pool: Pool, cards: Mapping[DeviceId, DeviceBody], inv
     good = [identity for identity, body in cards.items() if is_tolerated(body.taints, ())]
     held = sum(identity in inventory.taken for identity in good)
     gives = pool.is_complete and pool.is_valid and node.takes_pods
-    classes = {item.metadata.name: count(item, [pool], inventory) for item in inventory.classes}
+    classes = {item.metadata.name: count(item, (pool,), inventory) for item in inventory.classes}
     return {
         "resource": pool.driver,
         "pool": pool.name,

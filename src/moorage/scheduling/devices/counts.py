@@ -35,10 +35,21 @@ class Count(msgspec.Struct, frozen=True):
     free: int
 
 
-def count(device_class: DeviceClass, pools: Sequence[Pool], inventory: Inventory) -> Count | None:
+def count(device_class: DeviceClass, pools: tuple[Pool, ...], inventory: Inventory) -> Count | None:
     """None where only the scheduler can tell. Free is what can be had for sure, and nothing that is given in parts."""
     try:
-        offers = selected(Request("", ExactRequest(), device_class), pools)
+        request = Request("", ExactRequest(), device_class)
+    except Doubt:
+        return None
+    known: dict[tuple[str, ...], Count | None] = inventory.known_of(pools)
+    if request.expressions not in known:
+        known[request.expressions] = _count(request, pools, inventory)
+    return known[request.expressions]
+
+
+def _count(request: Request, pools: Sequence[Pool], inventory: Inventory) -> Count | None:
+    try:
+        offers = selected(request, pools)
     except Doubt:
         return None
     usable = [offer for offer in offers if is_tolerated(offer.body.taints, ())]

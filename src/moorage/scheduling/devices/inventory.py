@@ -6,7 +6,7 @@ A change returns the names of the nodes whose devices may read differently now, 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceSlice
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DeviceId = tuple[str, str, str]  # driver, pool, device
 PoolId = tuple[str, str]  # driver, pool
+_REMEMBERED = 32
 _ANY = ""  # stands for nodes that are not named
 IMPLICIT = "deviceclass.resource.kubernetes.io/"
 
@@ -45,6 +46,9 @@ class Inventory:
         self.unsure: set[PoolId] = set()
         self.incomplete: dict[PoolId, Pool] = {}
         self.invalid: dict[PoolId, Pool] = {}
+        # What has been found out about pools together, and by how many changes of claims on them.
+        self._known: dict[tuple[Pool, ...], tuple[int, dict[Any, Any]]] = {}
+        self._changes: Counter[PoolId] = Counter()
         self._classes: dict[str, DeviceClass] = {}
         self._by_resource: dict[str, dict[str, DeviceClass]] = {}
 
@@ -83,7 +87,7 @@ class Inventory:
             if not self.counting.get(pool):
                 self.counting.pop(pool, None)
             if not self.by_pool[pool]:
-                del self.by_pool[pool], self._nodes[pool]
+                del self.by_pool[pool], self._nodes[pool], self._changes[pool]
             return touched
         if isinstance(item, ResourceClaim):
             key = (item.metadata.namespace or "", item.metadata.name)
@@ -135,6 +139,18 @@ class Inventory:
         """The slices that may hold devices for a node."""
         return [*self.by_node.get(node, {}).values(), *self.elsewhere.values()]
 
+    def known_of(self, pools: tuple[Pool, ...]) -> dict[Any, Any]:
+        """Answers about these pools together, to be read and added to; empty again when a claim on one changes."""
+        changes = 0
+        for pool in pools:
+            changes += self._changes[pool.identity]
+        found = self._known.get(pools)
+        if found is None or found[0] != changes or len(found[1]) >= _REMEMBERED:
+            if len(self._known) > 8 * len(self.reached) + _REMEMBERED:  # most are of pools that are no more
+                self._known.clear()
+            found = self._known[pools] = (changes, {})
+        return found[1]
+
     def forget_node(self, name: str) -> None:
         """A node is gone; its devices may outlive it."""
         self.reached.pop(name, None)
@@ -176,7 +192,9 @@ class Inventory:
         ]
 
     def _nodes_with(self, claim: ResourceClaim) -> set[str] | None:
-        return self._nodes_reaching({(one.driver, one.pool) for one in results_of(claim)})
+        pools = {(one.driver, one.pool) for one in results_of(claim)}
+        self._changes.update(pools & self.by_pool.keys())
+        return self._nodes_reaching(pools)
 
     def _nodes_reaching(self, pools: Iterable[PoolId]) -> set[str] | None:
         found: set[str] = set()

@@ -78,10 +78,11 @@ class Offering:
 class Pool:
     """The part of a pool that a node reaches; nodes that reach the same part share it."""
 
-    __slots__ = ("counted", "driver", "is_complete", "is_slow", "is_valid", "name", "offers")
+    __slots__ = ("counted", "driver", "identity", "is_complete", "is_slow", "is_valid", "name", "offers")
 
     def __init__(self, driver: str, name: str, offers: Sequence[Offer], *, complete: bool, valid: bool) -> None:
         self.driver, self.name, self.offers = driver, name, offers
+        self.identity: PoolId = (driver, name)
         self.is_complete, self.is_valid = complete, valid
         # All slices of a pool with counters, wherever their devices are: each takes from the same.
         self.counted: Sequence[ResourceSlice] = ()

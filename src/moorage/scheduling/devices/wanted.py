@@ -8,7 +8,7 @@ Source: kubernetes v1.36 dynamic-resource-allocation structured/internal/incubat
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moorage.objects import DeviceClass, DeviceRequest, DeviceToleration, ExactRequest
 from moorage.quantity import NANO
@@ -44,6 +44,12 @@ class Request:
         selectors = (*(device_class.spec.selectors or ()), *(asked.selectors or ()))
         self.expressions = tuple(_expression(selector) for selector in selectors)
 
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """All that it asks, to be compared."""
+        tolerated = tuple((one.key, one.operator, one.value, one.effect) for one in self.tolerations)
+        return self.name, self.count, self.wants_all, self.expressions, tolerated
+
 
 class Claim:
     """Requests that are met together; each is a choice of ways, the first of which nearly always is the only one."""
@@ -56,6 +62,11 @@ class Claim:
         self.requests, self.constraints = requests, constraints
         if sum(min((way.count for way in ways), default=0) for ways in requests) > MOST:
             raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
+
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """All that it asks, to be compared."""
+        return tuple(self.constraints), tuple(tuple(way.content for way in ways) for ways in self.requests)
 
 
 def claim_of(spec: ResourceClaimSpec, class_named: Callable[[str], DeviceClass]) -> Claim:

@@ -11,6 +11,7 @@ extendeddynamicresources.go and dynamic-resource-allocation resourceclaim/resour
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -124,49 +125,69 @@ class _Trial:
         self._has_claims = bool(met or wanted)
         self._leftover = bool(names) and _has_leftover(ask, cluster)
         self._patience = Patience()
-        self._by_names: dict[frozenset[str], Claim | Doubt] = {}
+        # By the plain names that are left to devices on a node: what is wanted there, and that as a question.
+        self._by_names: dict[frozenset[str], tuple[Sequence[Claim], object] | Doubt] = {}
 
     def refusal(self, node: NodeInfo) -> NodeVerdict | None:
         """Why this node can't have the pod."""
         scalars = node.allocatable.scalars
-        names = frozenset(name for name in self._names if not scalars.get(name))
+        names = frozenset([name for name in self._names if not scalars.get(name)])
         if self._leftover:
             return _refused(REASON_LEFTOVER)
         if not self._has_claims and not names:
             return None
-        wanted = [*self._wanted, self._claim_for(names)] if names else self._wanted
+        wanted, question = self._wanted_for(names)
         if wanted:
             pools = pools_of(self._cluster.devices, node.name, node.labels)
-            if not can_allocate(wanted, pools, self._cluster.devices, self._patience):
-                refusal = _refused(REASON if all(pool.is_valid for pool in pools) else REASON_INVALID)
-                return refusal if self._has_claims else self._short(refusal, names, pools)
+            known: dict[object, NodeVerdict | None] = self._cluster.devices.known_of(pools)
+            if question not in known:
+                known[question] = self._devices_missing(wanted, pools, names)
+            if known[question] is not None:
+                return known[question]
         if not all(place.matches(node.labels, node.name) for place in self._places):
             return _refused(REASON_ELSEWHERE)
         return None
 
-    def _short(self, refusal: NodeVerdict, names: frozenset[str], pools: Sequence[Pool]) -> NodeVerdict:
+    def _devices_missing(
+        self, wanted: Sequence[Claim], pools: tuple[Pool, ...], names: frozenset[str]
+    ) -> NodeVerdict | None:
+        if can_allocate(wanted, pools, self._cluster.devices, self._patience):
+            return None
+        refusal = _refused(REASON if all(pool.is_valid for pool in pools) else REASON_INVALID)
+        return refusal if self._has_claims else self._short(refusal, names, wanted, pools)
+
+    def _short(
+        self, refusal: NodeVerdict, names: frozenset[str], wanted: Sequence[Claim], pools: tuple[Pool, ...]
+    ) -> NodeVerdict:
         """The same with by how much it is short, where only one plain name is asked and that is why."""
         if len(names) > 1:
             return refusal
         (name,) = names
-        asked = sum(ways[0].count for ways in self._claim_for(names).requests)
+        asked = sum(ways[0].count for claim in wanted for ways in claim.requests)
         found = count(self._names[name], pools, self._cluster.devices)
         if found is None or asked <= found.free:
             return refusal
         return replace(refusal, details=(Shortage(name, asked, found.free, found.usable),))
 
-    def _claim_for(self, names: frozenset[str]) -> Claim:
-        claim = self._by_names.get(names)
-        if claim is None:
-            behind = {name: self._names[name] for name in names}
+    def _wanted_for(self, names: frozenset[str]) -> tuple[Sequence[Claim], object]:
+        found = self._by_names.get(names)
+        if found is None:
             try:
-                claim = claim_for_names(self._ask.pod, behind)
+                behind = {name: self._names[name] for name in names}
+                wanted = [*self._wanted, claim_for_names(self._ask.pod, behind)] if names else self._wanted
+                found = wanted, _question(names, self._has_claims, tuple(claim.content for claim in wanted))
             except Doubt as doubt:
-                claim = doubt
-            self._by_names[names] = claim
-        if isinstance(claim, Doubt):
-            raise Doubt(claim.message)
-        return claim
+                found = doubt
+            self._by_names[names] = found
+        if isinstance(found, Doubt):
+            raise Doubt(found.message)
+        return found
+
+
+@lru_cache(maxsize=1024)
+def _question(*_: object) -> object:
+    """One thing for all that ask the same, which is compared in no time."""
+    return object()
 
 
 def _find(
