@@ -151,6 +151,54 @@ async def test_slices_of_a_card_are_taken_one_by_one(simulator, dra, until) -> N
     ]
 
 
+def _split(*devices: tuple[str, str, str]):
+    """A card that can be had whole or in slices, which share its counters."""
+    shared = resource_slice("counters")
+    shared["spec"] |= {"sharedCounters": [{"name": "card", "counters": {"parts": {"value": "4"}}}], "devices": None}
+    offered = [
+        device(name, type=kind, uuid="GPU-p" if kind == "gpu" else name, parentUUID="GPU-p")
+        | {"consumesCounters": [{"counterSet": "card", "counters": {"parts": {"value": parts}}}]}
+        for name, kind, parts in devices
+    ]
+    slices = [resource_slice("s1", *offered), shared]
+    for one in slices:
+        one["spec"]["pool"]["resourceSliceCount"] = 2
+    return slices
+
+
+WHOLE, HALVES = ("whole", "gpu", "4"), (("half-0", "mig", "2"), ("half-1", "mig", "2"))
+
+
+@pytest.mark.parametrize("devices", [(WHOLE, *HALVES), (*HALVES, WHOLE)], ids=["whole first", "halves first"])
+def test_whoever_holds_a_whole_card_holds_its_slices(devices) -> None:
+    cluster = Cluster.from_objects(resourceslices=_split(*devices), resourceclaims=[claim("c1", "whole", pod="p")])
+    source = Dra(lambda: cluster.devices)
+
+    (entry,) = Cards([source], holders="pod").details(N1)
+    (units,) = source.units(N1)
+
+    assert (entry["state"], entry["available"], entry["holder"]) == ("held", False, "lab/p")
+    assert [one["state"] for one in entry["slices"]] == ["held", "held"]
+    assert (units["allocated"], units["available"]) == (1, 0)
+
+
+def test_slices_that_can_not_be_had_all_at_once_are_not_all_available() -> None:
+    cluster = Cluster.from_objects(resourceslices=_split(*HALVES, WHOLE), resourceclaims=[claim("c1", "half-0")])
+
+    (units,) = Dra(lambda: cluster.devices).units(N1)
+
+    assert (units["capacity"], units["allocated"], units["available"]) == (3, 1, 1)
+
+
+def test_cards_that_a_plugin_offers_too_are_not_counted_twice() -> None:
+    cluster = Cluster.from_objects(resourceslices=[resource_slice("s1", device("gpu-0"))])
+    one = {"nvidia.com/gpu": 1}
+
+    summary = Cards([Dra(lambda: cluster.devices)]).more(NodeView(name="n1", capacity=one, allocatable=one))
+
+    assert summary["gpu_summary"]["units"] == {"capacity": 1, "available": 1}
+
+
 async def test_counts_by_driver_pool_and_class_are_marked_approximate(simulator, dra, until) -> None:
     simulator.add(
         resource_slice("s1", device("gpu-0"), device("gpu-1"), device("gpu-2")),

@@ -135,7 +135,7 @@ def _card(group: list[CardFact], *, now: float) -> Card:
             card.slots = fact.slots
         if card.resource is None and fact.resource is not None:
             card.resource = fact.resource
-        if card.allocated is None and fact.allocated is not None:
+        if not card.allocated and fact.allocated is not None:
             card.allocated = fact.allocated
         if fact.health == "unhealthy" or (fact.health and card.health is None):
             card.health, card.problem = fact.health, fact.problem or card.problem

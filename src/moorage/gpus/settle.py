@@ -113,10 +113,13 @@ class Settlement:
                     card.sources.setdefault("holder", "counts")
 
     def _by_claims(self, cards: list[Card]) -> tuple[list[Standing], list[list[Standing]], str | None]:
-        """Cards of DRA drivers: each is taken or not by claims, and so is each slice of a card that is split."""
-        parts = [[self._by_claim(card, part.allocated) for part in card.parts] for card in cards]
+        """Cards of DRA drivers: each is taken or not by claims, and so is each slice of a card that is split.
+
+        Whoever has the whole card has its slices.
+        """
+        parts = [[self._by_claim(card, card.allocated or part.allocated) for part in card.parts] for card in cards]
         found = [
-            _whole(own, counted=None) if own else self._by_claim(card, card.allocated)
+            _whole(own, counted=None) if own and not card.allocated else self._by_claim(card, card.allocated)
             for card, own in zip(cards, parts, strict=True)
         ]
         return found, parts, None

@@ -1,8 +1,9 @@
 """Devices of DRA drivers: ResourceSlices say what there is, ResourceClaims what is taken.
 
 Nothing of them shows in a node's allocatable. They are followed with the cluster's other objects, so there is nothing
-to run here. Devices that share counters or capacity with others are not called free, and a class whose selectors are
-not understood has no count; so the counts of this module are approximate, and say so.
+to run here. Of devices that share counters only those are called available that can be had all at once, and of those
+that are given in parts none; a class whose selectors are not understood has no count. So the counts of this module are
+approximate, and say so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.gpus.facts import CardFact, Holder, Part
 from moorage.quantity import Quantity
 from moorage.scheduling.devices.allocation import is_tolerated
-from moorage.scheduling.devices.counts import count
+from moorage.scheduling.devices.counts import count, left
 from moorage.scheduling.devices.pools import pools_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from moorage.gpus.view import NodeView
     from moorage.objects import DeviceBody, DeviceCapacity
     from moorage.scheduling.devices.inventory import DeviceId, Inventory
-    from moorage.scheduling.devices.pools import Pool
+    from moorage.scheduling.devices.pools import Offer, Pool
 
 
 class Dra:
@@ -47,9 +48,9 @@ class Dra:
     def facts(self, node: NodeView) -> Sequence[CardFact]:
         inventory = self._devices()
         return [
-            self._fact(identity, body, inventory)
+            self._fact(offer.identity, offer.body, inventory)
             for pool in pools_of(inventory, node.name, node.labels)
-            for identity, body in _cards(pool).items()
+            for offer in _cards(pool)
         ]
 
     def units(self, node: NodeView) -> list[dict[str, Any]]:
@@ -106,18 +107,18 @@ def is_gpu(driver: str, body: DeviceBody) -> bool:
     return kind in ("gpu", "mig", "vfio") or (kind is None and "gpu" in driver.lower())
 
 
-def _cards(pool: Pool) -> dict[DeviceId, DeviceBody]:
+def _cards(pool: Pool) -> Sequence[Offer]:
     """The cards of a pool, each once. They are there while their driver rewrites its slices, too."""
-    found: dict[DeviceId, DeviceBody] = {}
+    found: dict[DeviceId, Offer] = {}
     for offer in pool.offers:
         if is_gpu(pool.driver, offer.body):
-            found.setdefault(offer.identity, offer.body)
-    return found
+            found.setdefault(offer.identity, offer)
+    return tuple(found.values())
 
 
-def _units(node: NodeView, pool: Pool, cards: Mapping[DeviceId, DeviceBody], inventory: Inventory) -> dict[str, Any]:
-    good = [identity for identity, body in cards.items() if is_tolerated(body.taints, ())]
-    held = sum(identity in inventory.taken for identity in good)
+def _units(node: NodeView, pool: Pool, cards: Sequence[Offer], inventory: Inventory) -> dict[str, Any]:
+    good = [offer for offer in cards if is_tolerated(offer.body.taints, ())]
+    held = sum(offer.identity in inventory.taken for offer in good)
     gives = pool.is_complete and pool.is_valid and node.takes_pods
     classes = {item.metadata.name: count(item, (pool,), inventory) for item in inventory.classes}
     return {
@@ -126,7 +127,7 @@ def _units(node: NodeView, pool: Pool, cards: Mapping[DeviceId, DeviceBody], inv
         "capacity": len(cards),
         "allocatable": len(good),
         "allocated": held,
-        "available": len(good) - held if gives else 0,
+        "available": left(good, (pool,), inventory) if gives else 0,
         "out_of_service": len(cards) - len(good),
         "approximate": True,
         "classes": {

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moorage.objects import DeviceClass
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.devices.inventory import Inventory
-    from moorage.scheduling.devices.pools import Pool
+    from moorage.scheduling.devices.pools import Offer, Pool
     from moorage.scheduling.nodeinfo import NodeInfo
 
 SINCE = (1, 36)  # that a plain name may stand for devices of a class
@@ -53,12 +53,16 @@ def _count(request: Request, pools: Sequence[Pool], inventory: Inventory) -> Cou
     except Doubt:
         return None
     usable = [offer for offer in offers if is_tolerated(offer.body.taints, ())]
-    takeable = [offer for offer in usable if offer.identity not in inventory.taken and is_whole(offer, inventory)]
+    return Count(len(offers), len(usable), left(usable, pools, inventory))
+
+
+def left(offers: Iterable[Offer], pools: Sequence[Pool], inventory: Inventory) -> int:
+    """How many of these can be had for sure, all at once; nothing that is given in parts."""
+    takeable = [offer for offer in offers if offer.identity not in inventory.taken and is_whole(offer, inventory)]
     try:
-        free = Counters(pools, inventory).taking(takeable)
+        return Counters(pools, inventory).taking(takeable)
     except Doubt:
-        free = sum(is_plain(offer, inventory) for offer in takeable)
-    return Count(len(offers), len(usable), free)
+        return sum(is_plain(offer, inventory) for offer in takeable)
 
 
 def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:
