@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from moorage import Cluster
+from moorage.cluster.held import Held, held_by
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
 from moorage.scheduling.advice import advise
 from moorage.scheduling.devices.patience import Patience
@@ -339,6 +340,19 @@ def test_what_would_work_counts_the_devices_behind_a_name(a_cluster, a_pod):
 
     assert advice.largest["nvidia.com/gpu"].amount == 1
     assert advice.sentences == ("It would fit on n1 with 1 CPU, 1 nvidia.com/gpu.",)
+
+
+@pytest.mark.parametrize(("asked", "told"), [(2, [Held("nvidia.com/gpu", 1, "default", "notebook")]), (3, None)])
+def test_who_holds_devices_behind_a_name_is_told_where_they_would_be_enough(a_cluster, a_pod, asked, told):
+    theirs = claim("theirs", takes=("d0",), on="n1")
+    theirs["status"]["reservedFor"] = [{"resource": "pods", "name": "notebook", "uid": "1"}]
+    cluster = a_cluster(theirs, classes=NAMED, pods=[a_pod("cpu-only", on="n1", cpu="1")])
+    verdict = cluster.fit(a_pod("ask", gpu=asked))
+
+    assert held_by(cluster, verdict, policy="pod").get("n1") == told
+    assert held_by(cluster, verdict, policy="hidden") == {}
+    of_namespaces = held_by(cluster, verdict, policy="namespace").get("n1")
+    assert [(one.namespace, one.pod, one.amount) for one in of_namespaces or ()] == [("default", None, 1)] * bool(told)
 
 
 def test_the_implicit_name_of_a_class_is_a_name_too(a_cluster, a_pod):

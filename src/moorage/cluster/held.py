@@ -3,6 +3,7 @@
 Only where room could be made: a node that is too small when empty is held by nobody.
 """
 
+import sys
 from typing import Literal
 
 from msgspec import Struct
@@ -33,7 +34,7 @@ def held_by(cluster: Cluster, verdict: Verdict, *, policy: HolderPolicy) -> dict
     if policy == "hidden":
         return found
     for name, node in verdict.nodes.items():
-        if node.unresolvable or not node.details:
+        if not node.details or any(short.asked > short.allocatable for short in node.details):
             continue
         held = [one for short in node.details for one in _of(cluster, name, short.resource, policy=policy)]
         if held:
@@ -48,7 +49,7 @@ def _of(cluster: Cluster, node: str, resource: str, *, policy: HolderPolicy) -> 
         pods = holders(cluster, node, resource, most=_MOST_HOLDERS)
         return [Held(resource, holder.amount, holder.namespace, holder.name) for holder in pods]
     sums: dict[str, int] = {}
-    for holder in holders(cluster, node, resource, most=len(cluster.nodes[node].pods)):
+    for holder in holders(cluster, node, resource, most=sys.maxsize):
         sums[holder.namespace] = sums.get(holder.namespace, 0) + holder.amount
     largest = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:_MOST_HOLDERS]
     return [Held(resource, amount, namespace, None) for namespace, amount in largest]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.scheduling.devices.counts import counts_by_name
+from moorage.scheduling.devices.counts import counts_by_name, holders_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.words import amount_words, resource_words
@@ -141,8 +141,11 @@ def _room_on(info: NodeInfo, trial: Trial, cluster: Cluster, *, behind: Mapping[
 def holders(cluster: Cluster, node_name: str, resource: str, *, most: int = 10) -> list[Holder]:
     """The pods that hold most of a resource on a node. Whoever shows them asks first whether policy allows it."""
     info = cluster.nodes.get(node_name)
-    found = []
-    for pod in info.pods.values() if info else ():
+    if info is None:
+        return []
+    by_claims = holders_of(cluster, info, resource)
+    found = [Holder(*pod, amount) for pod, amount in (by_claims or {}).items()]
+    for pod in info.pods.values() if by_claims is None else ():
         amount = 1 if resource == "pods" else _asked(pod.requests).get(resource, 0)
         if amount > 0:
             found.append(Holder(pod.namespace, pod.name, amount))

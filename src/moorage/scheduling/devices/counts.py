@@ -4,6 +4,7 @@ there.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -63,6 +64,20 @@ def left(offers: Iterable[Offer], pools: Sequence[Pool], inventory: Inventory) -
         return Counters(pools, inventory).taking(takeable)
     except Doubt:
         return sum(is_plain(offer, inventory) for offer in takeable)
+
+
+def holders_of(cluster: Cluster, node: NodeInfo, resource: str) -> dict[tuple[str, str], int] | None:
+    """The pods that have devices behind a resource name, and how many; None where it stands for none on this node."""
+    if counts_by_name(cluster, node, also=(resource,)).get(resource) is None:
+        return None
+    inventory, found = cluster.devices, Counter[tuple[str, str]]()
+    device_class = inventory.class_behind(resource)
+    pools = pools_of(inventory, node.name, node.labels)
+    for offer in selected(Request("", ExactRequest(), device_class), pools) if device_class is not None else ():
+        for (namespace, _), claim in inventory.taken.get(offer.identity, {}).items():
+            reserved = (claim.status.reserved_for if claim.status else None) or ()
+            found.update((namespace, one.name) for one in reserved if one.resource == "pods")
+    return found
 
 
 def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:
