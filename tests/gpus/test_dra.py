@@ -190,6 +190,17 @@ def test_slices_that_can_not_be_had_all_at_once_are_not_all_available() -> None:
     assert (units["capacity"], units["allocated"], units["available"]) == (3, 1, 1)
 
 
+@pytest.mark.parametrize("more", [{}, {"type": "mig", "parentUUID": "GPU-p"}], ids=["a card", "a slice"])
+def test_no_card_of_a_pool_that_is_being_updated_is_available(more) -> None:
+    half = resource_slice("s1", device("gpu-0", **more))
+    half["spec"]["pool"]["resourceSliceCount"] = 2
+    cluster = Cluster.from_objects(resourceslices=[half])
+
+    (entry,) = Cards([Dra(lambda: cluster.devices)]).details(N1)
+
+    assert (entry["state"], entry["available"]) == ("free", False)
+
+
 def test_cards_that_a_plugin_offers_too_are_not_counted_twice() -> None:
     cluster = Cluster.from_objects(resourceslices=[resource_slice("s1", device("gpu-0"))])
     one = {"nvidia.com/gpu": 1}

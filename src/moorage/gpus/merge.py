@@ -49,6 +49,7 @@ class Card(msgspec.Struct, kw_only=True):
     held: int = 0  # units whose holder is known to sit on this card
     resource: str | None = None
     allocated: bool | None = None
+    withheld: bool = False
     taken_at: float | None = None  # of the activity
     activity_source: str | None = None
     sources: dict[str, str] = {}
@@ -142,6 +143,7 @@ def _card(group: list[CardFact], *, now: float) -> Card:
         elif card.problem is None and fact.problem is not None:
             card.problem = fact.problem
         card.missing = card.missing or fact.lost
+        card.withheld = card.withheld or fact.withheld
         if fact.why:
             for field, reason in fact.why.items():
                 card.why.setdefault(field, reason)

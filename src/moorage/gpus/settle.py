@@ -137,6 +137,9 @@ class Settlement:
             return Standing(state="unknown", text="no driver or device plugin offers this card")
         if allocated:
             return Standing(state="held", text="held by a claim", held=1)
+        if card.withheld:
+            text = "free, but nothing is given while its driver's list of devices is incomplete or wrong"
+            return Standing(state="free", text=text, held=0)
         return Standing(state="free", text="free (by claims; approximate)", held=0, available=self.view.takes_pods)
 
     def _without_units(self, cards: list[Card]) -> list[Standing]:

@@ -48,7 +48,7 @@ class Dra:
     def facts(self, node: NodeView) -> Sequence[CardFact]:
         inventory = self._devices()
         return [
-            self._fact(offer.identity, offer.body, inventory)
+            self._fact(offer, inventory, withheld=not _gives(pool))
             for pool in pools_of(inventory, node.name, node.labels)
             for offer in _cards(pool)
         ]
@@ -59,7 +59,8 @@ class Dra:
         pools = pools_of(inventory, node.name, node.labels)
         return [_units(node, pool, cards, inventory) for pool in pools if (cards := _cards(pool))]
 
-    def _fact(self, identity: DeviceId, body: DeviceBody, inventory: Inventory) -> CardFact:
+    def _fact(self, offer: Offer, inventory: Inventory, *, withheld: bool) -> CardFact:
+        identity, body = offer.identity, offer.body
         attributes = _attributes(body)
         claims = inventory.taken.get(identity)
         holders = tuple(
@@ -87,6 +88,7 @@ class Dra:
                 mig=True,
                 parts=(part,),
                 allocated=False,
+                withheld=withheld,
             )
         return CardFact(
             source=self.name,
@@ -97,6 +99,7 @@ class Dra:
             problem=f"taint {taint.key}{f'={taint.value}' if taint.value else ''}" if taint else None,
             holders=holders,
             allocated=claims is not None,
+            withheld=withheld,
             counts_all=True,
         )
 
@@ -105,6 +108,10 @@ def is_gpu(driver: str, body: DeviceBody) -> bool:
     """Whether a device is a card or a slice of one; other kinds of devices come through the same API."""
     kind = _attributes(body).get("type")
     return kind in ("gpu", "mig", "vfio") or (kind is None and "gpu" in driver.lower())
+
+
+def _gives(pool: Pool) -> bool:
+    return pool.is_complete and pool.is_valid
 
 
 def _cards(pool: Pool) -> Sequence[Offer]:
@@ -119,7 +126,7 @@ def _cards(pool: Pool) -> Sequence[Offer]:
 def _units(node: NodeView, pool: Pool, cards: Sequence[Offer], inventory: Inventory) -> dict[str, Any]:
     good = [offer for offer in cards if is_tolerated(offer.body.taints, ())]
     held = sum(offer.identity in inventory.taken for offer in good)
-    gives = pool.is_complete and pool.is_valid and node.takes_pods
+    gives = _gives(pool) and node.takes_pods
     classes = {item.metadata.name: count(item, (pool,), inventory) for item in inventory.classes}
     return {
         "resource": pool.driver,
