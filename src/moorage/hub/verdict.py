@@ -15,6 +15,7 @@ from moorage.hub import holders, manifest, options, ways
 from moorage.hub.amounts import short_resource
 from moorage.hub.options import Choice, Refusal
 from moorage.hub.trial import pod_for
+from moorage.hub.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from moorage.hub.holders import Sight
 
 _TIMEOUT = 2.0
-# Verdicts being worked out at the same time; more wait their turn.
-_AT_ONCE = 4
+# Verdicts being worked out at the same time, and how many wait for their turn: an answer that comes after its page has
+# given up is of no use to anybody.
+_AT_ONCE, _WAITING = 4, 64
 _MOST_REASONS = 5
 
-_turns: dict[asyncio.AbstractEventLoop, asyncio.Semaphore] = {}
+_turns: dict[asyncio.AbstractEventLoop, Turns] = {}
 
 
 async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
@@ -56,7 +58,9 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
 async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
     """The service's verdict on the pod that this choice makes, or None."""
     loop = asyncio.get_running_loop()
-    async with _turns.setdefault(loop, asyncio.Semaphore(_AT_ONCE)):
+    async with _turns.setdefault(loop, Turns(at_once=_AT_ONCE, waiting=_WAITING)).one() as is_ours:
+        if not is_ours:
+            return None
         async with asyncio.timeout(_TIMEOUT):
             # Three parts take milliseconds (the log-in's check, the pod, its JSON): each gets a turn of the loop.
             await asyncio.sleep(0)

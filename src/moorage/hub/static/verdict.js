@@ -3,6 +3,8 @@
 const AFTER_TYPING = 250;
 const AFTER_CHANGE = 2000;
 const TIMEOUT = 6000;
+// A hub that takes long is asked the more seldom.
+const TIMES_AS_LONG = 4;
 
 export class Verdict {
   /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had; `ended()` where the log-in is over. */
@@ -12,6 +14,7 @@ export class Verdict {
     this.due = Infinity;
     this.running = null;
     this.asked = 0;
+    this.took = 0;
   }
 
   /** Somebody changed the form. */
@@ -21,7 +24,7 @@ export class Verdict {
 
   /** The cluster changed. */
   later() {
-    this.plan(Math.max(AFTER_TYPING, this.asked + AFTER_CHANGE - Date.now()), true);
+    this.plan(Math.max(AFTER_TYPING, this.asked + Math.max(AFTER_CHANGE, TIMES_AS_LONG * this.took) - Date.now()), true);
   }
 
   plan(wait, keep = false) {
@@ -52,6 +55,8 @@ export class Verdict {
       // Nothing is known then, which is what null says.
     }
     clearTimeout(limit);
-    if (this.running === running) this.show(answer);
+    if (this.running !== running) return;
+    this.took = Date.now() - this.asked;
+    this.show(answer);
   }
 }
