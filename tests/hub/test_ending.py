@@ -30,6 +30,7 @@ MISSING = (
         ("unexpected status code 429 Too Many Requests - denied: rate", None),
         ("failed to fetch anonymous token: unexpected status: 500: not found", None),
         ("the disk is full", None),
+        ('docker-credential-ecr-login": executable file not found in $PATH', None),
     ],
 )  # fmt: skip
 def test_only_what_no_further_try_can_change_is_for_good(message, words):

@@ -63,6 +63,17 @@ def test_a_bound_with_a_typing_error_is_no_missing_bound():
     spawner.memory_max = "64Gi"
 
 
+def test_whose_names_are_shown_is_asked_in_passing():
+    async def later(user):
+        return True
+
+    spawner = MoorageSpawner.__new__(MoorageSpawner)
+
+    with pytest.raises(TraitError, match="show_holders"):
+        spawner.show_holders = later
+    spawner.show_holders = lambda user: user.admin
+
+
 def test_our_default_moves_into_the_administrators_bounds():
     defaults = offered(settings(cpu_min="2", memory_max="1Gi", memory_step="512Mi")).defaults
 

@@ -17,6 +17,8 @@ _TRIES = 2
 _WAITING = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName")
 _MAY_PASS = re.compile(
     r"timeout|timed out|deadline|connection re(?:fused|set)|no such host|temporar|tls handshake|too ?many ?requests"
+    # A helper that the node lacks: nothing is known of the image.
+    r"|executable file not found"
     r"|server misbehaving|unavailable|\beof\b|\bi/o\b|\b(?:status|code|error)\D{0,12}(?:429|5\d\d)\b",
     re.IGNORECASE,
 )

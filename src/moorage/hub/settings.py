@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from typing import Any
 
@@ -124,3 +125,9 @@ class Settings(HasTraits):
         except InvalidQuantity as error:
             raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
         return value
+
+    @validate("show_holders")
+    def _check_show_holders(self, proposal: Any) -> Any:
+        if inspect.iscoroutinefunction(proposal.value):
+            raise TraitError("c.MoorageSpawner.show_holders: it is asked in passing, so it can't be an async function")
+        return proposal.value

@@ -7,6 +7,7 @@ const PAUSES = [500, 1000, 2000, 4000];
 export function follow(url, on) {
   let source = null;
   let watchdog = null;
+  let next = null;
   let failures = 0;
 
   function heard(handle) {
@@ -31,11 +32,12 @@ export function follow(url, on) {
     leave();
     if (reason === null) on.ended();
     else on.lost(reason);
-    setTimeout(open, PAUSES[Math.min(failures++, PAUSES.length - 1)]);
+    next = setTimeout(open, PAUSES[Math.min(failures++, PAUSES.length - 1)]);
   }
 
   function leave() {
     clearTimeout(watchdog);
+    clearTimeout(next);
     source?.close();
     source = null;
   }
@@ -69,6 +71,6 @@ export function follow(url, on) {
   }
 
   open();
-  addEventListener("pagehide", () => source?.close());
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (event) => event.persisted && again("the page was away"));
 }
