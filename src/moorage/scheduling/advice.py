@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.scheduling.devices.counts import counts_by_name, holders_of
+from moorage.scheduling.devices.counts import count, holders_of
+from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.words import amount_words, resource_words
@@ -127,9 +128,10 @@ def _room_on(info: NodeInfo, trial: Trial, cluster: Cluster, *, behind: Mapping[
         return None
     names = there.scalars
     extended = {name: max(amount - used.scalars.get(name, 0), 0) for name, amount in names.items()} if names else {}
-    if behind:
-        counts = counts_by_name(cluster, info, also=behind)
-        extended |= {name: found.free if (found := counts[name]) else 0 for name in behind if name in counts}
+    for name, device_class in behind.items():
+        if names.get(name, 0) <= 0:
+            found = count(device_class, pools_of(cluster.devices, info.name, info.labels), cluster.devices)
+            extended[name] = found.free if found is not None else 0
     return Room(
         max(there.cpu_milli - used.cpu_milli, 0),
         max(there.memory - used.memory, 0),

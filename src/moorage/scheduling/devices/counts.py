@@ -68,28 +68,32 @@ def left(offers: Iterable[Offer], pools: Sequence[Pool], inventory: Inventory) -
 
 def holders_of(cluster: Cluster, node: NodeInfo, resource: str) -> dict[tuple[str, str], int] | None:
     """The pods that have devices behind a resource name, and how many; None where it stands for none on this node."""
-    if counts_by_name(cluster, node, also=(resource,)).get(resource) is None:
-        return None
     inventory, found = cluster.devices, Counter[tuple[str, str]]()
-    device_class = inventory.class_behind(resource)
+    device_class = inventory.class_behind(resource) if cluster.server_version >= SINCE else None
+    if device_class is None or node.allocatable.scalars.get(resource, 0) > 0:
+        return None
     pools = pools_of(inventory, node.name, node.labels)
-    for offer in selected(Request("", ExactRequest(), device_class), pools) if device_class is not None else ():
+    try:
+        offers = selected(Request("", ExactRequest(), device_class), pools)
+    except Doubt:
+        return None
+    for offer in offers:
         for (namespace, _), claim in inventory.taken.get(offer.identity, {}).items():
             reserved = (claim.status.reserved_for if claim.status else None) or ()
             found.update((namespace, one.name) for one in reserved if one.resource == "pods")
     return found
 
 
-def counts_by_name(cluster: Cluster, node: NodeInfo, *, also: Iterable[str] = ()) -> dict[str, Count | None]:
+def counts_by_name(cluster: Cluster, node: NodeInfo) -> dict[str, Count | None]:
     """The resource names of a node that stand for devices, since no device plugin offers them there.
 
-    Implicit names are among them where a pod asks for one, or `also` names it.
+    Implicit names are among them where a pod asks for one.
     """
     inventory = cluster.devices
     if not inventory.has_classes or cluster.server_version < SINCE:
         return {}
     offered = node.allocatable.scalars
-    names = {*inventory.resource_names, *also, *node.requested.scalars}
+    names = {*inventory.resource_names, *node.requested.scalars}
     for pod in node.nominated.values():
         names.update(pod.requests.scalars)
     behind = {name: inventory.class_behind(name) for name in names if offered.get(name, 0) <= 0}
