@@ -20,6 +20,9 @@ from moorage.kube.credentials import Anonymous, Credentials
 from moorage.kube.errors import Unreachable, cut, error_of
 
 _CONNECT_WITHIN = 2.0
+# Requests of one kind follow each other within milliseconds. A connection that has lain idle for longer may be dead
+# without anyone having said so.
+_IDLE_FOR = 1.0
 _LARGEST_FAILURE = 64 * 1024
 # What a connection raises when it breaks; ValueError covers addresses and headers that can't be spelled.
 _BROKEN = (aiohttp.ClientError, OSError, ValueError)
@@ -137,7 +140,7 @@ class Client:
     def _running(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self.endpoint.tls or True, limit=0),
+                connector=aiohttp.TCPConnector(ssl=self.endpoint.tls or True, limit=0, keepalive_timeout=_IDLE_FOR),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_WITHIN),
                 headers={"User-Agent": f"moorage/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
