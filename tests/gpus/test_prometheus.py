@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -43,9 +44,7 @@ def nodes():
 @pytest.fixture
 async def prometheus(exporter, nodes):
     now = [NOW]
-    source = Prometheus(
-        f"http://127.0.0.1:{exporter.port}/", directory=lambda: nodes, deadline=0.5, clock=lambda: now[0]
-    )
+    source = Prometheus(f"http://127.0.0.1:{exporter.port}/", directory=lambda: nodes, deadline=5, clock=lambda: now[0])
     source.now = now
     yield source
     if source._session is not None:
@@ -169,17 +168,17 @@ async def test_a_failure_is_told_and_the_last_answer_is_kept(exporter, prometheu
     assert cards(prometheus, "n1") == []
 
 
-async def test_a_prometheus_that_hangs_is_let_go(exporter, prometheus) -> None:
-    import asyncio
-
+async def test_a_prometheus_that_hangs_is_let_go(exporter, nodes) -> None:
     async def hang(request):
         await asyncio.sleep(30)
 
     exporter.answer = hang
+    hanging = Prometheus(f"http://127.0.0.1:{exporter.port}/", directory=lambda: nodes, deadline=0.2)
 
-    await prometheus.refresh(lambda names: None)
+    await hanging.refresh(lambda names: None)
 
-    assert "no answer within 0.5 s" in prometheus.problem(NodeView(name="n1"))
+    assert "no answer within 0.2 s" in hanging.problem(NodeView(name="n1"))
+    await hanging._session.close()
 
 
 async def test_a_token_is_read_anew_for_each_question(exporter, nodes, tmp_path) -> None:
