@@ -30,7 +30,11 @@ def test_what_the_hub_gets_runs_on_any_python(copied):
 def test_what_the_hub_gets_is_complete(copied):
     found = {str(path.relative_to(copied)) for path in copied.rglob("*") if path.is_file()}
 
-    assert {"moorage/hub/spawner.py", "moorage/hub/templates/form.html", "moorage/hub/static/form.js"} <= found
+    assert {
+        "moorage/hub/spawner.py",
+        "moorage/hub/pages/templates/form.html",
+        "moorage/hub/pages/static/form.js",
+    } <= found
     [entry_points] = list(copied.rglob("entry_points.txt"))
     assert "moorage = moorage.hub.spawner:MoorageSpawner" in entry_points.read_text()
 

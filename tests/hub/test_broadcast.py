@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from moorage.hub import broadcast as module
-from moorage.hub.broadcast import Broadcast
-from moorage.hub.client import ServiceClient
+from moorage.hub.view import broadcast as module
+from moorage.hub.view.broadcast import Broadcast
+from moorage.hub.view.client import ServiceClient
 
 
 class Eyes:
@@ -68,7 +68,7 @@ async def put(client, fake, *nodes):
 
 
 def module_event(name, data):
-    from moorage.hub.sse import Event
+    from moorage.hub.view.sse import Event
 
     return Event(name, json.dumps(data))
 

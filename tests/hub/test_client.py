@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from moorage.hub import sse
-from moorage.hub.client import ServiceClient
+from moorage.hub.view import sse
+from moorage.hub.view.client import ServiceClient
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from moorage.hub.ending import Hopeless, explain, last_words, unless
-from moorage.hub.pulls import Pulls, for_good
+from moorage.hub.start.ending import Hopeless, explain, last_words, unless
+from moorage.hub.start.pulls import Pulls, for_good
 from moorage.simulator import Simulator, builders
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")

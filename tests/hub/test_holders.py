@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from moorage.hub.holders import Sight, held, sight_of
+from moorage.hub.view.holders import Sight, held, sight_of
 from moorage.simulator import Simulator, builders
 
 TOKEN = "h" * 32
@@ -172,7 +172,7 @@ def test_the_administrator_decides_who_sees_names(policy, sees):
 
 
 def test_the_administrator_is_asked_again(monkeypatch):
-    monkeypatch.setattr("moorage.hub.holders._ASKED_AGAIN", 0)
+    monkeypatch.setattr("moorage.hub.view.holders._ASKED_AGAIN", 0)
     user = User()
     sight = Sight(user, "admins")
     before = sight.names

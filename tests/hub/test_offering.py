@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 from traitlets import TraitError
 
-from moorage.hub.facts import Amounts, NodeFacts, Units
-from moorage.hub.offering import offer_of
+from moorage.hub.choice.offering import offer_of
 from moorage.hub.spawner import MoorageSpawner
+from moorage.hub.view.facts import Amounts, NodeFacts, Units
 
 GI = 1 << 30
 

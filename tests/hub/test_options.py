@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.hub.facts import Amounts, ImageFacts, NodeFacts, Units
-from moorage.hub.options import Bounds, Defaults, Offer, Refusal, decide, from_form
+from moorage.hub.choice.options import Bounds, Defaults, Offer, Refusal, decide, from_form
+from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, Units
 
 GI = 1 << 30
 MINIMAL = ImageFacts("minimal", "registry.example/minimal:1", "Minimal", default=True)

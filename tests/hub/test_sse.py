@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.hub import sse
+from moorage.hub.view import sse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from moorage.hub.facts import Amounts, NodeFacts, Units
-from moorage.hub.options import Bounds, Offer, decide
-from moorage.hub.ways import ways
+from moorage.hub.choice.options import Bounds, Offer, decide
+from moorage.hub.choice.ways import ways
+from moorage.hub.view.facts import Amounts, NodeFacts, Units
 
 GI = 1 << 30
 

@@ -20,16 +20,18 @@ from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
-from moorage.hub import ending, form, manifest, options, progress
-from moorage.hub.facts import HOSTNAME
-from moorage.hub.handlers import install
-from moorage.hub.offering import NVIDIA, offer_of
-from moorage.hub.options import Choice, Offer, Refusal
-from moorage.hub.pulls import Pulls
-from moorage.hub.refusals import refused, take_back
+from moorage.hub.choice import options
+from moorage.hub.choice.offering import NVIDIA, offer_of
+from moorage.hub.choice.options import Choice, Offer, Refusal
+from moorage.hub.pages import form
+from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
+from moorage.hub.start import ending, manifest, progress
+from moorage.hub.start.pulls import Pulls
+from moorage.hub.start.refusals import refused, take_back
+from moorage.hub.start.trial import Trial
 from moorage.hub.state import Refused, hub_state
-from moorage.hub.trial import Trial
+from moorage.hub.view.facts import HOSTNAME
 
 # The settings of KubeSpawner that a choice sets.
 _CHOSEN = (

@@ -11,8 +11,8 @@ from asyncio import AbstractEventLoop, get_running_loop
 from dataclasses import dataclass, field
 from typing import Any
 
-from moorage.hub.broadcast import Broadcast
-from moorage.hub.client import ServiceClient
+from moorage.hub.view.broadcast import Broadcast
+from moorage.hub.view.client import ServiceClient
 
 # A refused form is shown again in the same request; what is older was left behind by a request that broke.
 _KEPT_SECONDS = 10.0

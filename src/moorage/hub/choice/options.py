@@ -16,7 +16,7 @@ from typing import Any
 from moorage.errors import InvalidQuantity, MoorageError
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, shown
-from moorage.hub.facts import ImageFacts, NodeFacts
+from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 VERSION = 1
 FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
-from moorage.hub.options import Bounds, Choice, Offer, Refusal, decide
+from moorage.hub.choice.options import Bounds, Choice, Offer, Refusal, decide
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

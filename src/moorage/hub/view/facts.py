@@ -12,8 +12,8 @@ from html import escape
 from typing import Any
 
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
-from moorage.hub.cards import Cards, read_cards
-from moorage.hub.checked import text, whole
+from moorage.hub.view.cards import Cards, read_cards
+from moorage.hub.view.checked import text, whole
 
 HOSTNAME = "kubernetes.io/hostname"
 # Those that keep pods off a node.

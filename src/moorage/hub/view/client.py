@@ -19,8 +19,8 @@ from typing import Any
 
 import aiohttp
 
-from moorage.hub import sse
-from moorage.hub.facts import ImageFacts, NodeFacts, read_images, read_node
+from moorage.hub.view import sse
+from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images, read_node
 
 SILENCE = 3.0
 REFRESH = 10.0

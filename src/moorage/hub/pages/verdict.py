@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
-from moorage.hub import holders, manifest, options, ways
 from moorage.hub.amounts import short_resource
-from moorage.hub.options import Choice, Refusal
-from moorage.hub.trial import pod_for
-from moorage.hub.turns import Turns
+from moorage.hub.choice import options, ways
+from moorage.hub.choice.options import Choice, Refusal
+from moorage.hub.pages.turns import Turns
+from moorage.hub.start import manifest
+from moorage.hub.start.trial import pod_for
+from moorage.hub.view import holders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from moorage.hub.holders import Sight
+    from moorage.hub.view.holders import Sight
 
 _TIMEOUT = 2.0
 # Verdicts being worked out at the same time, and how many wait for their turn: an answer that comes after its page has

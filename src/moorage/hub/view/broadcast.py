@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from moorage.hub.client import ServiceClient
-    from moorage.hub.facts import NodeFacts
-    from moorage.hub.holders import Sight
+    from moorage.hub.view.client import ServiceClient
+    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.holders import Sight
 
 log = logging.getLogger("moorage.hub")
 

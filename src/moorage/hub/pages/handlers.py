@@ -25,8 +25,8 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub import verdict
-from moorage.hub.holders import Sight, sight_of
+from moorage.hub.pages import verdict
+from moorage.hub.view.holders import Sight, sight_of
 
 STATIC = Path(__file__).parent / "static"
 _LARGEST_BODY = 16 << 10

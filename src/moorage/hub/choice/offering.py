@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts
-from moorage.hub.facts import ImageFacts, NodeFacts, read_images
-from moorage.hub.options import Bounds, Defaults, Offer
+from moorage.hub.choice.options import Bounds, Defaults, Offer
+from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,8 +11,8 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.progress import ended, plain, shown
-from moorage.hub.pulls import for_good, waiting
+from moorage.hub.start.progress import ended, plain, shown
+from moorage.hub.start.pulls import for_good, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable

@@ -8,8 +8,8 @@ from typing import Any
 
 from tornado import web
 
-from moorage.hub import manifest
-from moorage.hub.options import Refusal
+from moorage.hub.choice.options import Refusal
+from moorage.hub.start import manifest
 
 # The same options are not tried twice within this time: the form did so just before the start does.
 _TRIED_SECONDS = 15.0

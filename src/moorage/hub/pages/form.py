@@ -13,16 +13,17 @@ from jinja2 import Environment, PackageLoader
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
-from moorage.hub import handlers, options
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
-from moorage.hub.options import Bounds, Offer, Refusal
+from moorage.hub.choice import options
+from moorage.hub.choice.options import Bounds, Offer, Refusal
+from moorage.hub.pages import handlers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from moorage.hub.client import Status
-    from moorage.hub.facts import NodeFacts
     from moorage.hub.state import Refused
+    from moorage.hub.view.client import Status
+    from moorage.hub.view.facts import NodeFacts
 
 # How long the page waits for a service that was never heard of before.
 _FIRST_WAIT = 0.5
@@ -46,7 +47,7 @@ class Field:
 @cache
 def _environment() -> Environment:
     return Environment(
-        loader=PackageLoader("moorage.hub", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("moorage.hub.pages", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.checked import text, whole
-from moorage.hub.holders import by
+from moorage.hub.view.checked import text, whole
+from moorage.hub.view.holders import by
 
 if TYPE_CHECKING:
-    from moorage.hub.holders import Own
+    from moorage.hub.view.holders import Own
 
 _MOST = 64
 _MOST_NOTES = 4

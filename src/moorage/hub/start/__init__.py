@@ -1,0 +1,1 @@
+"""From Start to ready: the pod of a choice, whether it may be made, what Kubernetes says of it, and how it ends."""
