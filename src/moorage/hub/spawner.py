@@ -61,7 +61,7 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        install()
+        install(MoorageSpawner)
         self._configured = {name: getattr(self, name) for name in _CHOSEN}
         self._choice: Choice | None = None
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
@@ -311,4 +311,4 @@ def _keys(user_options: Any) -> str:
 
 
 # JupyterHub loads this module while it reads its configuration; see `handlers.install`.
-install()
+install(MoorageSpawner)

@@ -57,10 +57,10 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
     ]
 
 
-def install() -> None:
-    """Add our handlers to the hub in this process, once."""
+def install(spawner_class: type) -> None:
+    """Add our handlers to the hub in this process, once, if it starts its servers with `spawner_class`."""
     if not JupyterHub.initialized():
-        _join_when_handlers_are_made()
+        _join_when_handlers_are_made(spawner_class)
         return
     app = JupyterHub.instance()
     if app in _joined:
@@ -73,14 +73,12 @@ def install() -> None:
 
 
 @cache
-def _join_when_handlers_are_made() -> None:
+def _join_when_handlers_are_made(spawner_class: type) -> None:
     make = JupyterHub.init_handlers
 
     @wraps(make)
     def init_handlers(app: JupyterHub) -> None:
-        from moorage.hub.spawner import MoorageSpawner
-
-        if app not in _joined and issubclass(app.spawner_class, MoorageSpawner):
+        if app not in _joined and issubclass(app.spawner_class, spawner_class):
             _joined.add(app)
             app.observe(_put_in_front, names="handlers")
         make(app)
