@@ -543,3 +543,11 @@ def test_a_source_that_names_a_holder_has_the_first_word(details) -> None:
     (entry,) = details(holdings=(held_by(0, "told"),), askers=(asker("counted", 1),), labels=RTX, **units(1, held=1))
 
     assert entry["holder"] == "lab/told"
+
+
+@pytest.mark.parametrize("label", ["kubernetes.azure.com/accelerator", "accelerator"])
+def test_a_card_that_only_its_cloud_labels_is_told_without_units(details, label) -> None:
+    (card,) = details(labels={label: "nvidia"})
+
+    assert (card["model"], card["available"]) == ("Unknown GPU", False)
+    assert "a card is in the machine, but no working driver or device plugin offers it" in card["notes"]

@@ -32,6 +32,16 @@ def test_a_consumer_card() -> None:
         ("Tesla-T4-SHARED", "Tesla T4"),
         ("NVIDIA-H100-NVL-MIG-1g.12gb", "NVIDIA H100 NVL"),
         ("NVIDIA-GB10", "NVIDIA GB10"),
+        ("GRID-A100D-7-80C", "GRID A100D-7-80C"),
+        ("GRID-V100D-8C", "GRID V100D-8C"),
+        ("GRID-M10-0B4", "GRID M10-0B4"),
+        ("NVIDIA-H100L-2-24C", "NVIDIA H100L-2-24C"),
+        ("NVIDIA-H100-1-10CME", "NVIDIA H100-1-10CME"),
+        ("NVIDIA-L4-3Q-SHARED", "NVIDIA L4-3Q"),
+        ("NVIDIA-RTX-A6000-48Q", "NVIDIA RTX A6000-48Q"),
+        ("NVIDIA-RTX6000-Ada-48Q", "NVIDIA RTX6000-Ada-48Q"),
+        ("NVIDIA-RTX-Pro-6000-Blackwell-DC-4-96Q", "NVIDIA RTX Pro 6000 Blackwell DC-4-96Q"),
+        ("Tesla-P100-PCIE-16GB", "Tesla P100-PCIE-16GB"),
     ],
 )
 def test_a_model_is_written_as_people_write_it(product, model) -> None:
@@ -132,6 +142,73 @@ def test_clouds_name_the_model_their_own_way(labels, model, count, memory) -> No
     facts = read(labels)
 
     assert (facts.model, facts.count, facts.memory, facts.present) == (model, count, memory, True)
+
+
+@pytest.mark.parametrize(
+    ("labels", "facts"),
+    [
+        ({"kubernetes.azure.com/accelerator": "nvidia"}, ("aks", "nvidia", None, None)),
+        ({"accelerator": "nvidia"}, ("accelerator", "nvidia", None, None)),
+        ({"accelerator": "amd"}, ("accelerator", "amd", None, None)),
+        ({"accelerator": "nvidia-tesla-k80"}, ("accelerator", "nvidia", "NVIDIA TESLA K80", None)),
+        ({"cloud.google.com/gke-gpu": "true"}, ("gke", None, None, None)),
+        ({"k8s.amazonaws.com/accelerator": "true"}, ("cluster-autoscaler", None, None, None)),
+        (
+            {"k8s.amazonaws.com/accelerator": "nvidia-tesla-t4"},
+            ("cluster-autoscaler", "nvidia", "NVIDIA TESLA T4", None),
+        ),
+        (
+            {
+                "karpenter.azure.com/sku-gpu-name": "A100",
+                "karpenter.azure.com/sku-gpu-manufacturer": "nvidia",
+                "karpenter.azure.com/sku-gpu-count": "2",
+            },
+            ("karpenter", "nvidia", "NVIDIA A100", 2),
+        ),
+        ({"eks.amazonaws.com/instance-gpu-name": "l40s"}, ("eks", "nvidia", "NVIDIA L40S", None)),
+        (
+            {"doks.digitalocean.com/gpu-brand": "amd", "doks.digitalocean.com/gpu-model": "mi300x"},
+            ("doks", "amd", "AMD MI300X", None),
+        ),
+        (
+            {"aliyun.accelerator/nvidia_name": "Tesla-V100-SXM2-16GB", "aliyun.accelerator/nvidia_count": "8"},
+            ("ack", "nvidia", "NVIDIA Tesla V100-SXM2-16GB", 8),
+        ),
+    ],
+)
+def test_a_cloud_says_that_a_card_is_there_and_what_it_knows_of_it(labels, facts) -> None:
+    found = read(labels)
+
+    assert found.present
+    assert (found.origin, found.vendor, found.model, found.count) == facts
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"accelerator": "none"},
+        {"accelerator": "neuron"},
+        {"accelerator": "intel-gaudi"},
+        {"k8s.amazonaws.com/accelerator": "false"},
+        {"kubernetes.azure.com/accelerator": ""},
+        {"cloud.google.com/gke-gpu": "false"},
+        {"cloud.google.com/gke-tpu-accelerator": "tpu-v5-lite-podslice"},
+    ],
+)
+def test_another_accelerator_is_no_card(labels) -> None:
+    assert read(labels) == LabelFacts()
+
+
+def test_an_operators_mark_without_a_model_leaves_the_clouds_word_standing() -> None:
+    facts = read({"nvidia.com/gpu.deploy.driver": "true", "cloud.google.com/gke-accelerator": "nvidia-l4"})
+
+    assert (facts.vendor, facts.model, facts.present) == ("nvidia", "NVIDIA L4", True)
+
+
+def test_what_feature_discovery_says_stands_before_the_cloud() -> None:
+    facts = read(nvidia(product="NVIDIA-L4") | {"kubernetes.azure.com/accelerator": "nvidia"})
+
+    assert (facts.origin, facts.model) == ("gpu-feature-discovery", "NVIDIA L4")
 
 
 def test_a_card_on_the_bus_is_known_to_be_there() -> None:

@@ -6,12 +6,14 @@ Labels describe one model for each node. They are facts about the node, never ab
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from moorage.gpus import clouds
+from moorage.gpus.clouds import number
 from moorage.gpus.facts import MemoryKind, is_unified_model
+from moorage.gpus.models import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,28 +58,25 @@ class LabelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(labels: Mapping[str, str]) -> LabelFacts:
     """All that labels say; an empty record where they say nothing."""
-    for reader in (_nvidia, _amd, _intel, _cloud):
-        found = reader(labels)
-        if found is not None:
-            return found
-    return _present(labels)
+    found = next((facts for reader in (_nvidia, _amd, _intel) if (facts := reader(labels)) is not None), None)
+    if found is not None and found.model is not None:
+        return found
+    cloud = _cloud(labels) or _present(labels)
+    return cloud if found is None else _with(found, cloud)
 
 
-@lru_cache(maxsize=4096)
-def words(product: str) -> str:
-    """A label's spelling of a model as people write it: `NVIDIA-GeForce-RTX-4090` is `NVIDIA GeForce RTX 4090`."""
-    parts = re.split(r"[-_]", product)
-    joined: list[str] = []
-    for part in parts:
-        # A100-SXM4-40GB and A100-PCIE-40GB keep their dashes, as the driver writes them.
-        before = joined[-1] if joined else ""
-        bus = re.fullmatch(r"SXM[0-9]*|PCIE", part, re.IGNORECASE) and re.fullmatch(r"[A-Z]+[0-9]+", before)
-        size = re.fullmatch(r"[0-9]+GB", part) and re.search(r"-(SXM[0-9]*|PCIE)$", before, re.IGNORECASE)
-        if bus or size:
-            joined[-1] = f"{before}-{part}"
-        elif part:
-            joined.append(part)
-    return " ".join(joined)
+def _with(found: LabelFacts, cloud: LabelFacts) -> LabelFacts:
+    """A vendor's labels that name no model (its operator marks nodes before it knows), and what the cloud says."""
+    if not cloud.present or (cloud.vendor or found.vendor) != found.vendor:
+        return found
+    return msgspec.structs.replace(
+        found,
+        origin=cloud.origin if cloud.model else found.origin,
+        model=cloud.model,
+        memory=found.memory or cloud.memory,
+        count=cloud.count if found.count is None else found.count,
+        present=True,
+    )
 
 
 def _nvidia(labels: Mapping[str, str]) -> LabelFacts | None:
@@ -96,13 +95,13 @@ def _nvidia(labels: Mapping[str, str]) -> LabelFacts | None:
             notes.append("MIG profiles are mixed although the strategy is single: the device plugin gives none of them")
         else:
             profile = mig.group(1)
-    replicas = _number(labels.get("nvidia.com/gpu.replicas"))
+    replicas = number(labels.get("nvidia.com/gpu.replicas"))
     strategy = labels.get("nvidia.com/gpu.sharing-strategy")
     sharing: str | None = strategy if strategy in ("time-slicing", "mps") else None
     if sharing is None and (shared or (replicas or 0) > 1):
         sharing = "time-slicing"
     model = words(text) or None
-    memory = _number(labels.get("nvidia.com/gpu.memory")) or None
+    memory = number(labels.get("nvidia.com/gpu.memory")) or None
     present = labels.get("nvidia.com/gpu.present") == "true" or model is not None
     return LabelFacts(
         vendor="nvidia",
@@ -110,7 +109,7 @@ def _nvidia(labels: Mapping[str, str]) -> LabelFacts | None:
         model=model,
         memory=memory,
         memory_kind="unified" if memory is None and is_unified_model(model) else None,
-        count=_number(labels.get("nvidia.com/gpu.count")),
+        count=number(labels.get("nvidia.com/gpu.count")),
         replicas=replicas,
         sharing=sharing,
         mig_strategy=labels.get("nvidia.com/mig.strategy"),
@@ -130,9 +129,9 @@ def _slices(labels: Mapping[str, str]) -> tuple[Slices, ...]:
     return tuple(
         Slices(
             profile=profile,
-            count=_number(fields.get("count")),
-            memory=_number(fields.get("memory")) or None,
-            replicas=_number(fields.get("replicas")),
+            count=number(fields.get("count")),
+            memory=number(fields.get("memory")) or None,
+            replicas=number(fields.get("replicas")),
         )
         for profile, fields in sorted(found.items())
     )
@@ -160,7 +159,7 @@ def _amd(labels: Mapping[str, str]) -> LabelFacts | None:
         origin="amd-node-labeller",
         model=words(product) if product else None,
         memory=_mebibytes(value("vram")),
-        count=_number(labels.get("amd.com/gpu.count")),
+        count=number(labels.get("amd.com/gpu.count")),
         present=True,
     )
 
@@ -173,35 +172,24 @@ def _intel(labels: Mapping[str, str]) -> LabelFacts | None:
         vendor="intel",
         origin="nfd",
         model=f"Intel {words(product)}" if product else None,
-        count=_number(labels.get("gpu.intel.com/device.count")),
+        count=number(labels.get("gpu.intel.com/device.count")),
         memory=_mebibytes(labels.get("gpu.intel.com/memory.max")),
         present=True,
     )
 
 
 def _cloud(labels: Mapping[str, str]) -> LabelFacts | None:
-    gke, aws, coreweave = (
-        labels.get("cloud.google.com/gke-accelerator"),
-        labels.get("karpenter.k8s.aws/instance-gpu-name"),
-        labels.get("gpu.nvidia.com/class"),
-    )
-    if gke:
-        name = words(gke.removeprefix("nvidia-")).upper()
-        model, origin = ("NVIDIA " + name if gke.startswith("nvidia-") else words(gke)), "gke"
-        count, memory = _number(labels.get("cloud.google.com/gke-accelerator-count")), None
-    elif aws:
-        maker = labels.get("karpenter.k8s.aws/instance-gpu-manufacturer", "nvidia")
-        model, origin = (f"{maker.upper()} {words(aws).upper()}" if maker else words(aws).upper()), "karpenter"
-        count = _number(labels.get("karpenter.k8s.aws/instance-gpu-count"))
-        memory = _number(labels.get("karpenter.k8s.aws/instance-gpu-memory")) or None
-    elif coreweave:
-        model, origin = f"NVIDIA {words(coreweave)}", "coreweave"
-        count = _number(labels.get("gpu.nvidia.com/count"))
-        vram = _number(labels.get("gpu.nvidia.com/vram"))
-        memory = vram * 1024 if vram else None
-    else:
+    found = clouds.read(labels)
+    if found is None:
         return None
-    return LabelFacts(origin=origin, model=model, count=count, memory=memory, present=True)
+    return LabelFacts(
+        vendor=found.vendor,
+        origin=found.origin,
+        model=found.model,
+        count=found.count,
+        memory=found.memory,
+        present=True,
+    )
 
 
 def _present(labels: Mapping[str, str]) -> LabelFacts:
@@ -214,18 +202,10 @@ def _present(labels: Mapping[str, str]) -> LabelFacts:
     return LabelFacts()
 
 
-def _number(text: str | None) -> int | None:
-    """A whole number, or None: a label that is no number says nothing."""
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
-        return None
-    return int(text)
-
-
 def _mebibytes(text: str | None) -> int | None:
     """`192G` as AMD's labeller writes it, in MiB."""
     found = _SIZE.fullmatch(text.strip()) if text else None
     if found is None:
-        number = _number(text)
-        return number or None
+        return number(text) or None
     amount = int(found.group(1))
     return amount * {"M": 1, "G": 1024, "T": 1024 * 1024}[found.group(2).upper()] or None
