@@ -32,7 +32,7 @@ class Changing:
         return self.trouble
 
 
-def fact(number: int, *, now: float, used, free, busy, pod, xid, age) -> CardFact:
+def fact(number: int, *, now: float, used, free, busy, pod, xid, age, silent=False) -> CardFact:
     return CardFact(
         source="dcgm",
         taken_at=now - age,
@@ -45,6 +45,7 @@ def fact(number: int, *, now: float, used, free, busy, pod, xid, age) -> CardFac
         utilization=busy,
         xid=xid,
         holders=(Holder(namespace="lab", pod=pod),) if pod else (),
+        why={"holder": "the agent can't tell who holds which card"} if silent else {},
         counts_all=True,
     )
 
@@ -57,6 +58,7 @@ reading = st.fixed_dictionaries(
         "pod": st.sampled_from([None, "a", "b"]),
         "xid": st.sampled_from([0, 0, 79]),
         "age": st.sampled_from([0, 5, 90, 400]),
+        "silent": st.sampled_from([False, False, True]),
     }
 )
 rounds = st.lists(
@@ -67,11 +69,13 @@ rounds = st.lists(
 
 
 STILL = {"used": 0, "free": None, "busy": 0, "pod": "a", "xid": 0, "age": 0}
+FREE = STILL | {"pod": None}
 
 
 @settings(max_examples=200, deadline=None, database=None)
 @given(rounds, st.integers(0, 3))
 # The scheduler counts a card as free that its source says someone holds.
+@example([([FREE | {"silent": True}], None), ([FREE | {"silent": True}], None)], 0)
 @example([([STILL, STILL], None), ([STILL | {"used": 596, "busy": 40}, STILL], None)], 0)
 def test_new_readings_in_place_read_like_a_new_picture(told, held) -> None:
     source, now = Changing(), [NOW]

@@ -8,9 +8,11 @@ import grpc
 import pytest
 
 from moorage.gpus import agent_answer
-from moorage.gpus.agent import Devices, Driver
+from moorage.gpus.agent import Devices, Driver, serve
 from moorage.gpus.podresources import NotAnswered, holdings
+from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.sweep import NoAnswer
+from moorage.gpus.view import NodeView
 
 XML = """<nvidia_smi_log><gpu id="00000000:01:00.0"><product_name>NVIDIA L40S</product_name><uuid>GPU-a</uuid></gpu>
 <gpu id="00000000:02:00.0"><product_name>NVIDIA L40S</product_name><uuid>GPU-b</uuid></gpu></nvidia_smi_log>"""
@@ -175,3 +177,87 @@ def test_what_the_kubelet_said_long_ago_names_nobody(driver):
     cards = agent_answer.cards(json.dumps(answer).encode(), now=1000.0)
 
     assert [card.holders for card in cards] == [(), ()]
+
+
+def test_a_resource_name_of_the_administrators_has_holders_too(kubelet, tmp_path, driver):
+    kubelet(pod("train", container("main", devices("example.com/accelerator", "GPU-b"))))
+    told = Devices(tmp_path)
+    told.refresh()
+    body = json.dumps(driver.answer() | told.answer()).encode()
+
+    named = agent_answer.cards(body, now=1000.0, extra=frozenset({"example.com/accelerator"}))
+    unnamed = agent_answer.cards(body, now=1000.0)
+
+    assert [one.pod for card in named for one in card.holders] == ["train"]
+    assert not any(card.holders for card in unnamed)
+
+
+async def test_the_agents_source_knows_the_names_of_the_settings(kube, kubelet, tmp_path, driver):
+    kubelet(pod("train", container("main", devices("example.com/accelerator", "GPU-b"))))
+    told = Devices(tmp_path)
+    told.refresh()
+    kube.add_pod("n1", labels={"app.kubernetes.io/name": "moorage-gpu-agent"})
+    server, client = serve(driver, host="127.0.0.1", port=0, devices=told), kube.client
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    settings = {"gpu_agent": True, "gpu_agent_port": server.server_port, "gpu_resources": ["example.com/accelerator"]}
+    (source,) = from_settings(settings, client=client, directory=dict)
+
+    await source.sweep(lambda names: None)
+    await source.settled()
+
+    assert [one.pod for card in source.facts(NodeView(name="n1")) for one in card.holders] == ["train"]
+    await source.close()
+    await client.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_why_the_kubelet_names_nobody_stands_at_each_card(tmp_path, driver, details):
+    told = Devices(tmp_path)
+    told.refresh()
+    facts = agent_answer.cards(json.dumps(driver.answer() | told.answer()).encode(), now=1_700_000_000.0)
+
+    entries = details(
+        *facts,
+        capacity={"nvidia.com/gpu": 2},
+        allocatable={"nvidia.com/gpu": 2},
+        requested={"nvidia.com/gpu": 2},
+    )
+
+    problem = "the agent can't tell who holds which card: there is no socket kubelet.sock"
+    assert [entry["state"] for entry in entries] == ["held", "held"]
+    assert all(any(note.startswith(problem) for note in entry["notes"]) for entry in entries)
+    assert all(entry["unknown"]["holder"].startswith(problem) for entry in entries)
+
+
+def test_a_free_card_lacks_no_holder_but_tells_of_the_agents_trouble(tmp_path, driver, details):
+    told = Devices(tmp_path)
+    told.refresh()
+    facts = agent_answer.cards(json.dumps(driver.answer() | told.answer()).encode(), now=1_700_000_000.0)
+
+    first, second = details(*facts, capacity={"nvidia.com/gpu": 2}, allocatable={"nvidia.com/gpu": 2})
+
+    assert "holder" not in first["unknown"] | second["unknown"]
+    assert any("no socket" in note for note in first["notes"])
+
+
+def test_holders_of_a_kubelet_that_went_silent_are_told_with_their_time(driver):
+    held = [{"namespace": "lab", "pod": "train", "resource": "nvidia.com/gpu", "devices": ["GPU-a"]}]
+    silent = {"holdings": held, "holdings_age_seconds": 100, "holdings_problem": "no answer in time"}
+
+    cards = agent_answer.cards(json.dumps(driver.answer() | silent).encode(), now=3700.0)
+
+    assert [one.pod for card in cards for one in card.holders] == ["train"]
+    assert {card.why["holder"] for card in cards if card.model} == {
+        "the agent can't tell who holds which card: no answer in time; what it tells is as of 01:00 UTC"
+    }
+
+
+def test_without_a_driver_the_kubelets_trouble_is_part_of_the_sources(tmp_path):
+    missing = Driver(str(tmp_path / "missing"), meminfo=tmp_path / "none")
+    missing.refresh()
+    told = Devices(tmp_path)
+    told.refresh()
+
+    with pytest.raises(NoAnswer, match=r"no such file.*there is no socket"):
+        agent_answer.cards(json.dumps(missing.answer() | told.answer()).encode(), now=0.0)

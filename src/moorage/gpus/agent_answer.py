@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from moorage.gpus.details import timestamp
 from moorage.gpus.facts import CardFact, Holder
 from moorage.gpus.merge import DROPPED_AFTER
 from moorage.gpus.sources import podstatus, smi
@@ -42,30 +43,57 @@ class Answer(msgspec.Struct, kw_only=True):
     memory_available_kib: int | None = None
     holdings_age_seconds: float | None = None
     holdings: tuple[Held, ...] | None = None  # None: the agent was not given the kubelet's folder, or got no answer yet
+    holdings_problem: str | None = None  # why the kubelet says nothing now; what it said before stands beside it
 
 
 # A shell's word for a program that is not there: cards of another vendor, whose holders the kubelet tells all the same.
 _NOT_THERE = 127
+_LONGEST = 120  # of the kubelet's own words, so that the sentence stays one that pages show
 _answer = msgspec.json.Decoder(Answer)
 
 
-def cards(body: bytes, *, now: float) -> list[CardFact]:
-    """The cards of one answer. Raises `NoAnswer` where the driver told of none, `MsgspecError` on garbage."""
+def cards(body: bytes, *, now: float, extra: frozenset[str] = frozenset()) -> list[CardFact]:
+    """The cards of one answer. `extra` are resource names that count as GPUs beside the known ones.
+
+    Raises `NoAnswer` where the driver told of none, `MsgspecError` on garbage.
+    """
     answer = _answer.decode(body)
-    held = _held(answer.holdings or ()) if (answer.holdings_age_seconds or 0) <= DROPPED_AFTER else []
+    problem = _problem(answer, now=now)
+    held = _held(answer.holdings or (), extra=extra) if (answer.holdings_age_seconds or 0) <= DROPPED_AFTER else []
     if held and answer.exit_code == _NOT_THERE:
-        return held
+        return [_with_problem(card, problem) for card in held]
     if answer.age_seconds is None:
-        raise NoAnswer("nvidia-smi has not answered yet")
+        raise NoAnswer(_both("nvidia-smi has not answered yet", problem))
     taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
     output = parse_xml(answer.xml, source="agent", taken_at=taken_at)
     if not output.cards:
-        raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card")
+        failure = output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card"
+        raise NoAnswer(_both(failure, problem))
     found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)
-    return [*(_shared(card, answer) if card.memory_kind == "unified" else card for card in found), *held]
+    found = [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]
+    return [*(_with_problem(card, problem) for card in found), *held]
 
 
-def _held(holdings: Sequence[Held]) -> list[CardFact]:
+def _problem(answer: Answer, *, now: float) -> str | None:
+    """Why the agent can't tell who holds which card, and as of when it could."""
+    if not answer.holdings_problem:
+        return None
+    text = f"the agent can't tell who holds which card: {smi.cut(answer.holdings_problem)[:_LONGEST]}"
+    age = answer.holdings_age_seconds
+    if answer.holdings is None or age is None or not 0 <= age <= DROPPED_AFTER:
+        return text
+    return f"{text}; what it tells is as of {timestamp(float(int(now - age)))[11:16]} UTC"
+
+
+def _both(failure: str, problem: str | None) -> str:
+    return f"{failure}; {problem}" if problem else failure
+
+
+def _with_problem(card: CardFact, problem: str | None) -> CardFact:
+    return msgspec.structs.replace(card, why={**card.why, "holder": problem}) if problem else card
+
+
+def _held(holdings: Sequence[Held], *, extra: frozenset[str]) -> list[CardFact]:
     given = [
         Holding(
             resource=one.resource,
@@ -75,7 +103,7 @@ def _held(holdings: Sequence[Held]) -> list[CardFact]:
         for one in holdings
         for device in one.devices
     ]
-    return podstatus.held(given, source="agent")
+    return podstatus.held(given, source="agent", extra=extra)
 
 
 def _shared(card: CardFact, answer: Answer) -> CardFact:

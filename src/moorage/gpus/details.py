@@ -41,8 +41,9 @@ def detail(
         if getattr(card, field) is None and field not in unknown:
             unknown[field] = "no source tells" if field in ("model", "memory_total") else why_no_activity
     holders = shown(card.holders, policy=policy)
+    why_no_holder = unknown.pop("holder", None) or "no source tells which pod holds which card"
     if standing.state in ("held", "shared") and not holders:
-        unknown["holder"] = "names are hidden" if card.holders else "no source tells which pod holds which card"
+        unknown["holder"] = "names are hidden" if card.holders else why_no_holder
     return {
         "index": card.index,
         "model": card.model or UNKNOWN_MODEL,

@@ -171,7 +171,7 @@ def draw(
             standing[at].state in ("free", "held")
             and standing[at].slots == 1
             and card.memory_kind == "dedicated"
-            and not (card.mig or card.parts or card.problem or card.xid)
+            and not (card.mig or card.parts or card.problem or card.xid or "holder" in card.why)
         )
         picture.drawn.append(
             Drawn(card, standing[at], entry, None, more_notes, blank, any(blank), key, hands, busy_at, plain)

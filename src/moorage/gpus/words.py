@@ -61,6 +61,8 @@ def notes(card: Card, standing: Standing, *, sharing: str | None, idle: int | No
         found.append(f"the driver's last error was Xid {card.xid}")
     if card.problem and card.problem not in standing.text:
         found.append(card.problem)
+    if "holder" in card.why:
+        found.append(card.why["holder"])
     return found
 
 

@@ -5,6 +5,7 @@ pods speak alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def sources(settings: Mapping[str, Any], *, client: Client, directory: Directory
     makers: tuple[tuple[str, _Make], ...] = (
         ("gpu_dcgm", exporters.dcgm),
         ("gpu_amd", exporters.amd),
-        ("gpu_agent", exporters.agent),
+        ("gpu_agent", partial(exporters.agent, extra=settings.get("gpu_resources") or ())),
     )
     for name, make in makers:
         if settings.get(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -13,7 +14,7 @@ from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from moorage.gpus.facts import CardFact
     from moorage.kube.client import Client
@@ -111,10 +112,18 @@ def amd(client: Client, *, namespace: str | None = None, port: int = 5000, pace:
     return Exporter("amd", finder=finder, port=port, path="/metrics", read=read_amd, pace=pace)
 
 
-def agent(client: Client, *, namespace: str | None = None, port: int = 9837, pace: Pace | None = None) -> Exporter:
-    """Our own read-only agent."""
+def agent(
+    client: Client,
+    *,
+    namespace: str | None = None,
+    port: int = 9837,
+    pace: Pace | None = None,
+    extra: Iterable[str] = (),
+) -> Exporter:
+    """Our own read-only agent. `extra` are resource names that count as GPUs beside the known ones."""
     finder = PodFinder(client, AGENT_SELECTORS, namespace=namespace)
-    return Exporter("agent", finder=finder, port=port, path="/v1/cards", read=read_agent, pace=pace)
+    read = partial(read_agent, extra=frozenset(extra))
+    return Exporter("agent", finder=finder, port=port, path="/v1/cards", read=read, pace=pace)
 
 
 def read_dcgm(body: bytes, now: float) -> Sequence[CardFact]:
@@ -129,9 +138,9 @@ def read_amd(body: bytes, now: float) -> Sequence[CardFact]:
     return metrics.amd_cards(series.parse_text(text, prefixes=metrics.AMD_PREFIXES), taken_at=now)
 
 
-def read_agent(body: bytes, now: float) -> Sequence[CardFact]:
+def read_agent(body: bytes, now: float, *, extra: frozenset[str]) -> Sequence[CardFact]:
     """The cards of the agent's answer."""
     try:
-        return agent_answer.cards(body, now=now)
+        return agent_answer.cards(body, now=now, extra=extra)
     except msgspec.MsgspecError as error:
         raise NoAnswer("its answer can't be read") from error
