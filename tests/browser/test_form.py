@@ -160,7 +160,7 @@ def refusing(asked):
         reason = {
             "code": "NodeResourcesFit",
             "message": "Insufficient cpu",
-            "text": "1 CPU too little: 4 CPU asked, 3 CPU free.",
+            "text": "1 CPU short (4 asked, 3 free)",
             "short_by": {"resource": "cpu", "asked": 4000, "free": 3000, "short_by": 1000},
         }
         return {
@@ -178,7 +178,7 @@ async def test_the_verdict_says_why_and_one_click_takes_what_would_work(open_pag
     verdict = page.locator("#moorage-verdict")
     await page.get_by_label("Node").select_option("atlas")
     await page.get_by_label("CPU").fill("8")
-    await expect(verdict).to_contain_text("This does not fit on atlas now. 1 CPU too little: 4 CPU asked, 3 CPU free.")
+    await expect(verdict).to_contain_text("This does not fit on atlas now. 1 CPU short (4 asked, 3 free).")
 
     await verdict.get_by_role("button", name="6 CPU").click()
 

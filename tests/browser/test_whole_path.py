@@ -95,7 +95,7 @@ async def test_what_does_not_fit_says_why_and_what_would(person_page):
     await person_page.get_by_label("Memory").fill("60Gi")
     verdict = person_page.locator("#moorage-verdict")
     await expect(verdict).to_contain_text("This does not fit on atlas now.")
-    await expect(verdict).to_contain_text("6 GiB of memory too little")
+    await expect(verdict).to_contain_text("6 GiB short of memory")
 
     await verdict.get_by_role("button", name="54 GiB").click()
 

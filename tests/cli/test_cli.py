@@ -89,7 +89,7 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert "It fits on 2 of 3 nodes." in fits.out
     assert "It fits on none of 3 nodes." in nowhere.out
     assert "What would work" in nowhere.out
-    assert "Held on gpu by: default/p (1 nvidia.com/gpu)" in nowhere.out
+    assert "Held on gpu by: default/p (1 GPU)" in nowhere.out
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
@@ -115,8 +115,8 @@ async def test_devices_of_a_driver_in_a_dump_are_counted_and_decide(moorage, nod
 
     assert "1/1  T4" in shown.out
     assert (one.status, two.status) == (0, 1)
-    assert "This node has no nvidia.com/gpu." in one.out
-    assert "What would work: It would fit on n1 with" in two.out
+    assert "has no GPU (1 asked)" in one.out
+    assert "What would work: Would fit on n1 with" in two.out
 
 
 async def test_a_cluster_is_shown_with_the_devices_that_it_tells_of_last(moorage, simulator, node, tmp_path) -> None:
@@ -369,9 +369,9 @@ async def test_what_a_dump_does_not_hold_is_undecided_where_the_pod_depends_on_i
     assert told == [
         [],
         [
-            "The pod's volumes were not fully checked: csidrivers, csistoragecapacities, volumeattachments can't be read here."
+            "The pod's volumes were not fully checked: csidrivers, csistoragecapacities, volumeattachments can't be read."
         ],
-        ["The devices that the pod claims were not checked: resourceclaims, resourceslices can't be read here."],
+        ["The devices that the pod claims were not checked: resourceclaims, resourceslices can't be read."],
     ]
 
 

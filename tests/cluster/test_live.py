@@ -365,9 +365,7 @@ async def test_without_the_right_to_read_claims_a_verdict_says_so_and_refuses_no
 
     assert verdict.prefilter is None
     assert verdict.nodes["n1"].fits
-    assert verdict.undecided == (
-        "The pod's volumes were not fully checked: persistentvolumeclaims can't be read here.",
-    )
+    assert verdict.undecided == ("The pod's volumes were not fully checked: persistentvolumeclaims can't be read.",)
 
 
 async def test_with_the_right_to_read_claims_a_claim_that_is_missing_is_refused(simulator, start, node, pod):
@@ -394,8 +392,8 @@ async def test_a_verdict_says_that_it_rests_on_what_may_not_be_read_any_more(sim
     simulator.add({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "other"}})
     await watching.until(lambda w: not w.live.status.missing_rights, within=8)
 
-    assert [sentence.partition(" as of ")[0] for sentence in told] == ["The verdict rests on persistentvolumeclaims"]
-    assert told[0].endswith(" UTC: they may not be read any more.")
+    assert [sentence.partition(" as of ")[0] for sentence in told] == ["Uses persistentvolumeclaims"]
+    assert told[0].endswith(" UTC: the right to read them was taken away since.")
     assert plain == ()
     assert watching.live.cluster.fit(notebook(pod, "claim-ada")).undecided == ()
 
@@ -435,7 +433,7 @@ async def test_without_the_right_to_read_devices_a_card_that_no_node_offers_is_s
 
     verdict = watching.live.cluster.fit(pod("ask", gpu=1))
 
-    assert verdict.undecided == ("nvidia.com/gpu may come from a device class: deviceclasses can't be read here.",)
+    assert verdict.undecided == ("nvidia.com/gpu may come from a device class, but deviceclasses can't be read.",)
 
 
 CARDS = {

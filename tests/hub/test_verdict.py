@@ -9,7 +9,12 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["fits", "reasons", "text"]), inner),
 )
-SHORT = {"code": "NodeResourcesFit", "message": "Insufficient cpu", "text": "1 CPU too little.", "short_by": None}
+SHORT = {
+    "code": "NodeResourcesFit",
+    "message": "Insufficient cpu",
+    "text": "1 CPU short (2 asked, 1 free)",
+    "short_by": None,
+}
 
 
 def test_nodes_with_the_same_answer_share_it():
@@ -19,7 +24,7 @@ def test_nodes_with_the_same_answer_share_it():
 
     assert brief["nodes"] == {"a": 0, "b": 0, "c": 1}
     assert brief["kinds"] == [
-        {"fits": False, "reasons": [{"text": "1 CPU too little.", "message": "Insufficient cpu"}]},
+        {"fits": False, "reasons": [{"text": "1 CPU short (2 asked, 1 free)", "message": "Insufficient cpu"}]},
         {"fits": True},
     ]
 
@@ -29,11 +34,11 @@ def test_a_reason_that_holds_everywhere_is_kept():
         {"fits": False, "nodes": {}, "prefilter": {"plugin": "VolumeBinding", "reasons": [SHORT, "plain"]}}
     )
 
-    assert [reason["text"] for reason in brief["reasons"]] == ["1 CPU too little.", "plain"]
+    assert [reason["text"] for reason in brief["reasons"]] == ["1 CPU short (2 asked, 1 free)", "plain"]
 
 
 def test_the_only_kind_of_card_is_called_gpu():
-    text = "1 nvidia.com/gpu too little: 1 nvidia.com/gpu asked, 0 nvidia.com/gpu.shared free."
+    text = "no nvidia.com/gpu free (1 asked), 0 nvidia.com/gpu.shared"
     answer = {"fits": False, "nodes": {}, "prefilter": {"reasons": [{**SHORT, "text": text}]}}
 
     said = [
@@ -41,7 +46,7 @@ def test_the_only_kind_of_card_is_called_gpu():
         for offered in (["nvidia.com/gpu", "nvidia.com/mig-1g.5gb"], ["nvidia.com/gpu", "amd.com/gpu"])
     ]
 
-    assert said == ["1 GPU too little: 1 GPU asked, 0 nvidia.com/gpu.shared free.", text]
+    assert said == ["no GPU free (1 asked), 0 nvidia.com/gpu.shared", text]
 
 
 @given(st.fixed_dictionaries({}, optional={"fits": JSON, "nodes": JSON, "prefilter": JSON, "would_work": JSON}))

@@ -23,7 +23,7 @@ def test_a_node_that_lacks_room_says_how_much_it_has(a_node, a_pod):
     assert advice.closest.node == "n1"
     assert (advice.closest.cpu_millicores, advice.closest.memory_bytes) == (5000, 4 * GI)
     assert advice.closest.extended == {"nvidia.com/gpu": 1}
-    assert advice.sentences == ("It would fit on n1 with 5 CPU, 4 GiB of memory, 1 nvidia.com/gpu.",)
+    assert advice.sentences == ("Would fit on n1 with 5 CPU, 4 GiB of memory, 1 GPU.",)
 
 
 def test_the_offered_room_is_the_most_that_the_filters_let_through(vectors):
@@ -65,10 +65,8 @@ def test_what_no_node_has_is_offered_to_be_left_out(a_node, a_pod):
     cluster = Cluster.from_objects(nodes=[a_node(cpu="8")])
     several, alone = a_pod("ask", cpu="6", gpu="1"), a_pod("ask", gpu="1")
 
-    assert advise(cluster, several, cluster.fit(several)).sentences == (
-        "It would fit on n1 with 6 CPU and without nvidia.com/gpu.",
-    )
-    assert advise(cluster, alone, cluster.fit(alone)).sentences == ("It would fit on n1 without nvidia.com/gpu.",)
+    assert advise(cluster, several, cluster.fit(several)).sentences == ("Would fit on n1 with 6 CPU, no GPU.",)
+    assert advise(cluster, alone, cluster.fit(alone)).sentences == ("Would fit on n1 with no GPU.",)
 
 
 def test_a_node_without_any_cpu_left_is_no_way_out(a_node, a_pod):
@@ -79,7 +77,7 @@ def test_a_node_without_any_cpu_left_is_no_way_out(a_node, a_pod):
 
     assert advise(alone, ask, alone.fit(ask)).closest is None
     assert advise(alone, ask, alone.fit(ask)).sentences == (
-        "Asking for less would not help: nowhere is any CPU or memory left.",
+        "Asking for less would not help: no node has any CPU or memory left.",
     )
     assert advise(other, ask, other.fit(ask)).closest.node == "n2"
 
@@ -103,7 +101,7 @@ def test_other_nodes_where_the_ask_fits_are_named(a_node, a_pod):
     advice = advise(cluster, ask, cluster.fit(ask))
 
     assert advice.fits_on == ("n1", "n2", "n3", "n4", "n5")
-    assert advice.sentences == ("It fits as it is on n1, n2, n3 and 2 more.",)
+    assert advice.sentences == ("Fits on n1, n2, n3 and 2 more.",)
     assert list(advice.nodes) == ["n0"]
 
 

@@ -269,7 +269,7 @@ def test_a_node_whose_pods_can_not_be_read_may_have_less_room_than_told(a_node, 
 
     verdict = cluster.fit(a_pod("ask"))
 
-    assert verdict.undecided == ("Pods that can't be read run on n2: there may be less room than told.",)
+    assert verdict.undecided == ("Some pods on n2 can't be read, so there may be less room than shown.",)
 
 
 RESTART_ALL = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [1]}}]

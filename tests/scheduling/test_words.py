@@ -66,7 +66,7 @@ def test_an_unknown_reason_is_passed_on_as_it_is():
 def test_a_taint_is_named_where_it_is_known(taint, shown):
     said = words.sentence("TaintToleration", "node(s) had untolerated taint(s)", taint=taint)
 
-    assert said == f"This node is reserved or unwell: it has the taint {shown}, which the pod does not tolerate."
+    assert said == f"Has the taint {shown}, which the pod does not tolerate."
 
 
 def test_what_is_variable_in_a_reason_stands_in_the_sentence():
@@ -84,20 +84,20 @@ def test_a_name_with_braces_is_no_template():
 @pytest.mark.parametrize(
     ("shortage", "said"),
     [
-        (Shortage("cpu", 4000, 1500, 8000), "2.5 CPU too little: 4 CPU asked, 1.5 CPU free."),
-        (
-            Shortage("memory", 64 * 2**30, 2**30, 32 * 2**30),
-            "This node is too small: 64 GiB of memory asked, and it has 32 GiB of memory in all.",
-        ),
-        (Shortage("nvidia.com/gpu", 1, 0, 0), "This node has no nvidia.com/gpu."),
-        (
-            Shortage("nvidia.com/gpu", 2, -1, 4),
-            "3 nvidia.com/gpu too little: 2 nvidia.com/gpu asked, 0 nvidia.com/gpu free.",
-        ),
-        (Shortage("pods", 1, 0, 110), "This node runs as many pods as it may: 110."),
+        (Shortage("memory", 60 * 2**30, 54 * 2**30, 62 * 2**30), "6 GiB short of memory (60 asked, 54 free)"),
+        (Shortage("cpu", 4000, 1500, 8000), "2.5 CPU short (4 asked, 1.5 free)"),
+        (Shortage("memory", 64 * 2**30, 2**30, 32 * 2**30), "has only 32 GiB of memory (64 asked)"),
+        (Shortage("memory", 2**40, 2**30, 32 * 2**30), "has only 32 GiB of memory (1 TiB asked)"),
+        (Shortage("nvidia.com/gpu", 1, 0, 0), "has no GPU (1 asked)"),
+        (Shortage("memory", 2**30, 0, 0), "has no memory (1 GiB asked)"),
+        (Shortage("nvidia.com/gpu", 1, 0, 1), "no GPU free (1 asked)"),
+        (Shortage("amd.com/gpu", 2, -1, 4), "no GPU free (2 asked)"),
+        (Shortage("nvidia.com/mig-1g.5gb", 3, 1, 7), "2 nvidia.com/mig-1g.5gb short (3 asked, 1 free)"),
+        (Shortage("memory", 60 * 2**30, -5, 64 * 2**30), "no memory free (60 GiB asked)"),
+        (Shortage("pods", 1, 0, 110), "pod limit of 110 reached"),
         (
             Shortage("memory", 2**30, 2**30 - 1, 2**31),
-            "1 bytes of memory too little: 1 GiB of memory asked, 1023.99 MiB of memory free.",
+            "1 B short of memory (1 GiB asked, 1023.99 MiB free)",
         ),
     ],
 )

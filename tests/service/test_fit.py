@@ -315,7 +315,7 @@ async def test_what_no_answer_considers_is_told_and_of_this_pod_only_what_concer
     for answer in answers:
         assert [sentence.split()[0] for sentence in answer["not_considered"]] == ["Admission", "Scheduler"]
     assert answers[0]["undecided"] == []
-    assert "topology managers" in answers[1]["undecided"][0]
+    assert "topology manager" in answers[1]["undecided"][0]
 
 
 async def test_the_taint_that_keeps_a_pod_off_is_named_for_each_node(serve, simulator, node) -> None:

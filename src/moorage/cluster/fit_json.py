@@ -24,10 +24,10 @@ _encode = msgspec.json.Encoder().encode
 
 # What no answer can take into account, whatever the pod.
 _WEBHOOKS = (
-    "Admission webhooks, pod security and other policies of the cluster may change or refuse the pod when it is "
-    "created. A create with dryRun=All asks them; moorage's spawner does that before each start."
+    "Admission webhooks, Pod Security and other policies may change or reject the pod when it is created. Creating it "
+    "with dryRun=All asks them; moorage's spawner does this before each start."
 )
-_EXTENDERS = "Scheduler extenders, and plugins or settings that are not the scheduler's own, may refuse more nodes."
+_EXTENDERS = "Scheduler extenders, custom plugins and custom scheduler settings may refuse more nodes."
 NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
 

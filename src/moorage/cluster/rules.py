@@ -28,7 +28,7 @@ class Rules:
 
 
 UNKNOWN = Rules()
-RUNTIME = "The pod's runtime class has not been read: an overhead that it adds is not counted."
+RUNTIME = "The pod's runtime class can't be read, so its overhead is not counted."
 
 
 def by_namespace(objects: Iterable[T]) -> dict[str, list[T]]:

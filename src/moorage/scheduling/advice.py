@@ -221,11 +221,11 @@ def _sentences(
 ) -> tuple[str, ...]:
     if fitting:
         if len(fitting) == nodes:
-            return ("It fits on every node.",) if nodes > 1 else ()
+            return ("Fits on every node.",) if nodes > 1 else ()
         more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
-        return (f"It fits as it is on {', '.join(fitting[:3])}{more}.",)
+        return (f"Fits on {', '.join(fitting[:3])}{more}.",)
     if closest is None and rooms:
-        return (f"Asking for less would not help: nowhere is any {_either(asked)} left.",)
+        return (f"Asking for less would not help: no node has any {_either(asked)} left.",)
     if closest is None:
         return ("Asking for less would not help: every node refuses for another reason.",) if nodes else ()
     have = {
@@ -235,10 +235,8 @@ def _sentences(
         **closest.extended,
     }
     there = [amount_words(name, have[name]) for name in asked if have.get(name)]
-    lacking = [resource_words(name) for name in asked if not have.get(name)]
-    ways = [f"with {', '.join(there)}"] if there else []
-    ways += [f"without {', '.join(lacking)}"] if lacking else []
-    return (f"It would fit on {closest.node} {' and '.join(ways)}.",)
+    there += [f"no {resource_words(name)}" for name in asked if not have.get(name)]
+    return (f"Would fit on {closest.node} with {', '.join(there)}.",)
 
 
 def _either(asked: dict[str, int]) -> str:

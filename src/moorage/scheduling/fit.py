@@ -117,7 +117,7 @@ def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | N
 
 def _doubtful(what: str, nodes: list[str]) -> str:
     where = f" on {_some(nodes)}" if nodes else ""
-    return f"Whether the pod gets its devices{where} is for the cluster's own scheduler to say: {what}."
+    return f"Only the cluster's scheduler can say whether the pod gets its devices{where}: {what}."
 
 
 def _some(names: list[str]) -> str:
@@ -129,10 +129,10 @@ def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:
     told = []
     spec = ask.pod.spec
     if spec.scheduler_name and spec.scheduler_name != DEFAULT_SCHEDULER:
-        told.append(f"The pod is left to another scheduler, {spec.scheduler_name}, which may decide otherwise.")
+        told.append(f"The pod uses another scheduler, {spec.scheduler_name}, which may decide otherwise.")
     if spec.priority is None and spec.priority_class_name:
-        told.append(f"The number behind the priority class {spec.priority_class_name} is not known; 0 is assumed.")
+        told.append(f"The value of the priority class {spec.priority_class_name} is unknown; 0 is assumed.")
     crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
     if crowded:
-        told.append(f"Pods that can't be read run on {_some(crowded)}: there may be less room than told.")
+        told.append(f"Some pods on {_some(crowded)} can't be read, so there may be less room than shown.")
     return tuple(told)

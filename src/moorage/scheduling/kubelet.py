@@ -17,8 +17,8 @@ from moorage.scheduling.quality import quality_of
 
 Json = dict[str, Any]
 ALIGNED = (
-    "A node whose kubelet gives out whole CPUs or keeps devices together (its CPU and topology managers) may still "
-    "turn the pod away after it is placed there. The API does not tell which nodes do."
+    "A kubelet that hands out whole CPUs or aligns devices (CPU and topology manager) may still reject the pod after "
+    "it is scheduled. The API does not say which nodes do this."
 )
 
 

@@ -62,10 +62,10 @@ def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...
         skipped.update(name for name, needed in _NEEDED.items() if needed & unknown)
         missing = unknown & (_ALSO_READ | {PersistentVolumeClaim})
         if missing:
-            told.append(f"The pod's volumes were not fully checked: {_listed(missing)} can't be read here.")
+            told.append(f"The pod's volumes were not fully checked: {_listed(missing)} can't be read.")
     if Namespace in unknown and _selects_namespaces(ask):
         skipped.add(filters.interpodaffinity.NAME)
-        told.append("The pod's affinity to other pods was not checked: namespaces can't be read here.")
+        told.append("The pod's affinity to other pods was not checked: namespaces can't be read.")
     return frozenset(skipped), tuple(told)
 
 
@@ -77,7 +77,7 @@ def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
         return []
     if cluster.server_version < SINCE:
         skipped.add(filters.dynamicresources.NAME)
-        return ["The pod claims devices, which is checked for servers from v1.36 on."] if claims else []
+        return ["The pod claims devices, which is checked only for Kubernetes 1.36 and newer."] if claims else []
     needed = _DEVICES
     if any(claim.resource_claim_template_name is not None for claim in claims):
         needed |= {ResourceClaimTemplate}
@@ -87,9 +87,9 @@ def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
         return []
     skipped.add(filters.dynamicresources.NAME)
     if claims or filters.dynamicresources.classes_behind(ask, cluster):
-        return [f"The devices that the pod claims were not checked: {_listed(missing)} can't be read here."]
+        return [f"The devices that the pod claims were not checked: {_listed(missing)} can't be read."]
     if DeviceClass in missing:
-        return [f"{', '.join(scalars)} may come from a device class: {_listed({DeviceClass})} can't be read here."]
+        return [f"{', '.join(scalars)} may come from a device class, but {_listed({DeviceClass})} can't be read."]
     return []
 
 
@@ -109,7 +109,7 @@ def _outdated(ask: Ask, cluster: Cluster) -> list[str]:
     if not old:
         return []
     since = min(former[kind] for kind in old)
-    return [f"The verdict rests on {_listed(old)} as of {since:%Y-%m-%d %H:%M} UTC: they may not be read any more."]
+    return [f"Uses {_listed(old)} as of {since:%Y-%m-%d %H:%M} UTC: the right to read them was taken away since."]
 
 
 def _may_have_a_class(name: str) -> bool:

@@ -15,117 +15,121 @@ if TYPE_CHECKING:
     from moorage.objects import Taint
     from moorage.scheduling.verdict import Shortage
 
-_TAINTED = "This node is reserved or unwell: it has the taint {taint}, which the pod does not tolerate."
-_NO_CLAIM = "The storage claim {claim} does not exist. Create it, or ask for another one."
-_NO_CLASS = "The storage claim names no storage class, and there is none by default. Set one on the claim."
+_TAINTED = "Has the taint {taint}, which the pod does not tolerate."
+_NO_CLAIM = "The storage claim {claim} does not exist. Create it or use another one."
+_NO_CLASS = "The storage claim has no storage class, and the cluster has no default. Set one on the claim."
 
 # (plugin, upstream's reason with its variable parts in braces, the sentence)
 TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.schedulinggates.NAME,
         filters.schedulinggates.REASON,
-        "The pod waits until its scheduling gates are lifted: {gates}.",
+        "The pod is held back by its scheduling gates: {gates}.",
     ),
     (
         filters.nodeunschedulable.NAME,
         filters.nodeunschedulable.REASON,
-        "This node is cordoned: it takes no new pods for now.",
+        "Cordoned: takes no new pods for now.",
     ),
-    (filters.nodename.NAME, filters.nodename.REASON, "The pod is bound by name to another node."),
+    (filters.nodename.NAME, filters.nodename.REASON, "The pod is bound to another node by name."),
     (
         filters.tainttoleration.NAME,
         filters.tainttoleration.REASON,
-        "This node is reserved or unwell: it has a taint that the pod does not tolerate.",
+        "Has a taint that the pod does not tolerate.",
     ),
     (
         filters.tainttoleration.NAME,
         filters.tainttoleration.REASON_NAMED,
         _TAINTED,
     ),
-    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON, "This node is not among those that the choice allows."),
-    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON_NOT_NAMED, "The pod asks for other nodes by name."),
+    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON, "Not one of the nodes that the pod may use."),
+    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON_NOT_NAMED, "The pod names other nodes."),
     (
         filters.nodeaffinity.NAME,
         filters.nodeaffinity.REASON_CONFLICT,
-        "The pod asks for a node by names that contradict each other, so no node can match.",
+        "The pod requires several different node names at once, so no node can match.",
     ),
     (
         filters.nodeaffinity.NAME,
         "node(s) didn't match scheduler-enforced node affinity",
-        "The cluster's scheduler is set up to keep such pods off this node.",
+        "The cluster's scheduler is configured to keep such pods off this node.",
     ),
-    (filters.nodeports.NAME, filters.nodeports.REASON, "A port that the pod needs on the node itself is taken there."),
-    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON_PODS, "This node runs as many pods as it may."),
-    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON, "Not enough {resource} is free on this node."),
+    (
+        filters.nodeports.NAME,
+        filters.nodeports.REASON,
+        "A host port that the pod needs is already in use on this node.",
+    ),
+    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON_PODS, "The node's pod limit is reached."),
+    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON, "Not enough {resource} free."),
     (
         filters.volumerestrictions.NAME,
         filters.volumerestrictions.REASON_DISK,
-        "A disk that the pod needs is in use on this node.",
+        "A disk that the pod needs is already in use on this node.",
     ),
     (
         filters.volumerestrictions.NAME,
         filters.volumerestrictions.REASON_IN_USE,
-        "The storage may be used by one pod at a time, and another pod has it now. Stop that one first.",
+        "The storage can be used by only one pod at a time, and another pod is using it. Stop that one first.",
     ),
     (filters.volumerestrictions.NAME, filters.volumerestrictions.REASON_NOT_FOUND, _NO_CLAIM),
     (filters.nodevolumelimits.NAME, filters.nodevolumelimits.REASON, "No more volumes can be attached to this node."),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_AFFINITY,
-        "The storage lives where this node can't reach it, for instance on another node or in another zone.",
+        "The storage can't be reached from this node; it may be on another node or in another zone.",
     ),
     (
         filters.volumebinding.NAME,
         "node(s) had volume node affinity conflict",
-        "The storage lives where this node can't reach it, for instance on another node or in another zone.",
+        "The storage can't be reached from this node; it may be on another node or in another zone.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NO_VOLUMES,
-        "No volume for the storage claim can be had on this node: none is free, and none can be made there.",
+        "No volume for the storage claim here: none is free, and none can be provisioned.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NO_SPACE,
-        "The storage behind this node has too little space left.",
+        "Not enough storage left to provision the volume here.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_VOLUME_GONE,
-        "The volume behind the storage claim is gone. An administrator has to restore it or remove the claim.",
+        "The volume behind the storage claim is gone. An administrator must restore it or delete the claim.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNTRANSLATABLE,
-        "The volume behind the storage claim can't be given to its driver: {problem}. Have it repaired.",
+        "The volume behind the storage claim is misconfigured: {problem}. An administrator must repair it.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNBOUND,
-        "A storage claim has no volume yet. It may take a moment; if it stays so, look at the claim's events.",
+        "A storage claim has no volume yet. If this takes more than a moment, check the claim's events.",
     ),
     (filters.volumebinding.NAME, filters.volumebinding.REASON_NO_CLAIM, _NO_CLAIM),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_LOST,
-        "The storage claim {claim} lost its volume {volume}. An administrator has to restore it or remove the claim.",
+        "The storage claim {claim} lost its volume {volume}. An administrator must restore it or delete the claim.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_DELETED,
-        "The storage claim {claim} is being deleted. Wait until it is gone and make it anew.",
+        "The storage claim {claim} is being deleted. Wait until it is gone, then create it again.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_EPHEMERAL,
-        "The storage claim {claim} is still being made for the pod.",
+        "The storage claim {claim} is still being created for the pod.",
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NOT_OWNER,
-        "A storage claim named {claim} exists already and belongs to something else. Remove it or rename the pod.",
+        "A storage claim named {claim} already exists and belongs to something else. Delete it or rename the pod.",
     ),
-    (filters.volumezone.NAME, filters.volumezone.REASON, "The storage is in another zone than this node."),
+    (filters.volumezone.NAME, filters.volumezone.REASON, "The storage is in a different zone from this node."),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_CLAIM,
@@ -134,64 +138,64 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_VOLUME,
-        "The volume {name} behind the storage claim is gone. An administrator has to restore it or remove the claim.",
+        "The volume {name} behind the storage claim is gone. An administrator must restore it or delete the claim.",
     ),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_CLASS_NOT_FOUND,
-        "The storage class {name} does not exist. Name another one on the claim.",
+        "The storage class {name} does not exist. Set another one on the claim.",
     ),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_CLAIM_NAMELESS,
-        "The pod mounts a storage claim without saying which.",
+        "The pod mounts a storage claim without naming it.",
     ),
     (filters.volumezone.NAME, filters.volumezone.REASON_NO_CLASS, _NO_CLASS),
     (filters.volumezone.NAME, filters.volumezone.REASON_VOLUME_NAMELESS, "A storage claim has no volume yet."),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_MODE,
-        "The storage class {name} does not say when it binds volumes. An administrator has to repair it.",
+        "The storage class {name} has no volume binding mode. An administrator must repair it.",
     ),
     (
         filters.podtopologyspread.NAME,
         filters.podtopologyspread.REASON,
-        "Pods of this kind must be spread evenly, and this node's part of the cluster has too many of them already.",
+        "Pods of this kind must be spread evenly, and there are already too many here.",
     ),
     (
         filters.podtopologyspread.NAME,
         filters.podtopologyspread.REASON_LABEL,
-        "Pods of this kind are spread by a label that this node does not have.",
+        "Pods of this kind are spread by a label that this node lacks.",
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_AFFINITY,
-        "The pod must run near certain other pods, and none of them runs near this node.",
+        "The pod must run near certain other pods, and none of them runs here.",
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_ANTI_AFFINITY,
-        "The pod must not run near certain other pods, and one of them runs near this node.",
+        "The pod must not run near certain other pods, and one of them runs here.",
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_EXISTING,
-        "A pod that runs near this node does not tolerate such pods beside it.",
+        "A pod that runs here does not allow such pods beside it.",
     ),
     (
         filters.interpodaffinity.NAME,
         "parsing pod: {problem}",
-        "The pod's rules on other pods can't be read: {problem}.",
+        "The pod's affinity rules are invalid: {problem}.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON,
-        "The devices that the pod claims can't be had here: they are held, out of service, or not there.",
+        "The devices that the pod claims are not available here: in use, out of service, or not present.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_INVALID,
-        "What is told of this node's devices contradicts itself. An administrator has to look at their driver.",
+        "The device driver reports contradictory information about this node. An administrator must check the driver.",
     ),
     (
         filters.dynamicresources.NAME,
@@ -201,7 +205,7 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_LEFTOVER,
-        "A claim that an earlier attempt left is being removed; then the scheduler tries again by itself.",
+        "A claim left by an earlier attempt is being removed; the scheduler will try again by itself.",
     ),
     (
         filters.dynamicresources.NAME,
@@ -211,32 +215,32 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOTHING_ASKED,
-        "The device claim {claim} asks for devices in a way that this scheduler does not know.",
+        "The device claim {claim} uses a kind of request that this scheduler does not support.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NO_CLAIM,
-        "The device claim {claim} does not exist. Create it, or name another one.",
+        "The device claim {claim} does not exist. Create it or use another one.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOT_MADE,
-        "The pod's device claim is still being made. If that takes long, its template does not exist.",
+        "The pod's device claim is still being created. If this takes long, its template may not exist.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NAMELESS,
-        "The pod's entry {name} names neither a device claim nor a template.",
+        "The pod's resource claim {name} names neither a claim nor a template.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_DELETED,
-        "The device claim {claim} is being deleted. Wait until it is gone and make it anew.",
+        "The device claim {claim} is being deleted. Wait until it is gone, then create it again.",
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOT_OWNER,
-        "A device claim named {claim} exists already and belongs to something else. Remove it or rename the pod.",
+        "A device claim named {claim} already exists and belongs to something else. Delete it or rename the pod.",
     ),
     (
         filters.dynamicresources.NAME,
@@ -246,41 +250,45 @@ TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.dynamicresources.NAME,
         "cannot fit resource",
-        "The device that the pod asks for is not free on this node.",
+        "The device that the pod requests is not free on this node.",
     ),
     (
         filters.dynamicresources.NAME,
         "node {node}: timed out trying to allocate devices",
-        "The scheduler gave up searching for free devices on this node.",
+        "The scheduler ran out of time looking for free devices on this node.",
     ),
     (
         filters.dynamicresources.NAME,
         "resource claim {claim} is in the process of being allocated",
-        "The claimed device is being given to a pod right now.",
+        "The claimed device is being allocated right now.",
     ),
     (
         filters.nodedeclaredfeatures.NAME,
         filters.nodedeclaredfeatures.REASON,
-        "This node's kubelet lacks a feature that the pod needs: it is older, or the feature is off there.",
+        "This node's kubelet lacks a feature that the pod needs: it is too old, or the feature is off.",
     ),
     (
         filters.nodedeclaredfeatures.NAME,
         "node declared features check failed - unsatisfied requirements: {features}",
         "This node lacks features that the pod needs: {features}.",
     ),
-    ("", "node(s) didn't satisfy plugin(s) [{plugins}]", "The pod asks for other nodes by name."),
-    ("", "node(s) didn't satisfy plugin {plugins}", "The pod asks for other nodes by name."),
-    ("", "no nodes available to schedule pods", "The cluster has no nodes that could take pods."),
+    ("", "node(s) didn't satisfy plugin(s) [{plugins}]", "The pod names other nodes."),
+    ("", "node(s) didn't satisfy plugin {plugins}", "The pod names other nodes."),
+    ("", "no nodes available to schedule pods", "The cluster has no nodes that take pods."),
     ("", "no new claims to deallocate", "No device could be freed for the pod."),
     ("", "still not schedulable", "No device could be freed for the pod."),
     (
         "",
         "deallocation of ResourceClaim completed",
-        "A device was given back so that another can be had; it is tried again.",
+        "A device was released so that another can be allocated; the scheduler will try again.",
     ),
-    ("", "deletion of ResourceClaim completed", "A claim of an earlier attempt was removed; it is tried again."),
-    ("", "Preemption is not helpful for scheduling", "Removing other pods would not help."),
-    ("", "No preemption victims found for incoming pod", "There are no less important pods that could make room."),
+    (
+        "",
+        "deletion of ResourceClaim completed",
+        "A claim left by an earlier attempt was removed; the scheduler will try again.",
+    ),
+    ("", "Preemption is not helpful for scheduling", "Evicting other pods would not help."),
+    ("", "No preemption victims found for incoming pod", "No lower-priority pods can make room."),
 )
 
 
@@ -328,41 +336,67 @@ def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = Non
 
 
 def _short(shortage: Shortage) -> str:
-    name = shortage.resource
+    """`6 GiB short of memory (60 asked, 54 free)`, `no GPU free (1 asked)`: a phrase, to stand behind a node's name."""
+    name, asked, free, most = shortage.resource, shortage.asked, max(shortage.free, 0), shortage.allocatable
+    what = resource_words(name)
     if name == "pods":
-        return f"This node runs as many pods as it may: {shortage.allocatable}."
-    asked, free = amount_words(name, shortage.asked, up=True), amount_words(name, max(shortage.free, 0))
-    if shortage.allocatable <= 0:
-        return f"This node has no {resource_words(name)}."
-    if shortage.asked > shortage.allocatable:
-        return f"This node is too small: {asked} asked, and it has {amount_words(name, shortage.allocatable)} in all."
-    return f"{amount_words(name, shortage.short_by, up=True)} too little: {asked} asked, {free} free."
+        return f"pod limit of {most} reached"
+    if most <= 0:
+        return f"has no {what} ({_size(name, asked, up=True)} asked)"
+    if asked > most:
+        wanted, _ = _sizes(name, (asked, True), (most, False))
+        return f"has only {amount_words(name, most)} ({wanted} asked)"
+    if not free:
+        return f"no {what} free ({_size(name, asked, up=True)} asked)"
+    lack = _size(name, shortage.short_by, up=True)
+    _, wanted, there = _sizes(name, (shortage.short_by, True), (asked, True), (free, False))
+    short = f"{lack} short of {what}" if name in _IN_BYTES else f"{lack} {what} short"
+    return f"{short} ({wanted} asked, {there} free)"
 
 
 # --- amounts ----------------------------------------------------------------------------------------------------
 
 _RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk space"}
+_IN_BYTES = ("memory", "ephemeral-storage")
 _UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
 def resource_words(name: str) -> str:
-    """What people call a resource."""
-    return _RESOURCES.get(name, name)
+    """What people call a resource; a whole card is a GPU."""
+    return "GPU" if name.endswith("/gpu") else _RESOURCES.get(name, name)
 
 
 def amount_words(resource: str, amount: int, *, up: bool = False) -> str:
-    """`1.5 CPU`, `3.25 GiB of memory`, `2 nvidia.com/gpu`.
+    """`1.5 CPU`, `3.25 GiB of memory`, `2 GPU`.
 
     Rounded down, so that nobody is promised more than there is; `up` is for what is asked or missing.
     """
+    number, unit = _number(resource, amount, up=up)
+    return f"{number} {unit} of {resource_words(resource)}" if unit else f"{number} {resource_words(resource)}"
+
+
+def _size(resource: str, amount: int, *, up: bool) -> str:
+    number, unit = _number(resource, amount, up=up)
+    return f"{number} {unit}" if unit else number
+
+
+def _sizes(resource: str, *amounts: tuple[int, bool]) -> list[str]:
+    """The amounts (each with whether it is rounded up) without their unit where all of them have the same."""
+    told = [_number(resource, amount, up=up) for amount, up in amounts]
+    alike = len({unit for _, unit in told}) == 1
+    return [number if alike else f"{number} {unit}" for number, unit in told]
+
+
+def _number(resource: str, amount: int, *, up: bool) -> tuple[str, str]:
+    """The number that people read, and its unit, which only bytes have."""
     if resource == "cpu":
-        return f"{_decimal(amount, 1000, places=3, up=up)} CPU"
-    if resource not in ("memory", "ephemeral-storage"):
-        return f"{amount} {resource}"
+        return _decimal(amount, 1000, places=3, up=up), ""
+    if resource not in _IN_BYTES:
+        return str(amount), ""
     for unit, size in _UNITS:
         if abs(amount) >= size:
-            return f"{_decimal(amount, size, places=2, up=up)} {unit} of {resource_words(resource)}"
-    return f"{amount} bytes of {resource_words(resource)}"
+            return _decimal(amount, size, places=2, up=up), unit
+    return str(amount), "B"
 
 
 def _decimal(amount: int, size: int, *, places: int, up: bool) -> str:

@@ -31,13 +31,13 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
     found = next((runtime for runtime in known if runtime.metadata.name == wanted), None)
     if found is None:
         why = f'pod rejected: RuntimeClass "{wanted}" not found'
-        return [Refusal(_RUNTIME, wanted, why, f"The runtime class {wanted} does not exist. Name another one.")]
+        return [Refusal(_RUNTIME, wanted, why, f"The runtime class {wanted} does not exist. Use another one.")]
     overhead = (found.overhead.pod_fixed if found.overhead else None) or {}
     if overhead:
         if spec.get("overhead") and _exact(spec["overhead"], pod) != _exact(overhead, pod):
             why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
             return [
-                Refusal(_RUNTIME, wanted, why, "The pod's own overhead differs from its runtime class's. Leave it out.")
+                Refusal(_RUNTIME, wanted, why, "The pod's overhead differs from its runtime class's. Leave it out.")
             ]
         spec["overhead"] = dict(overhead)
     elif spec.get("overhead"):
@@ -51,7 +51,7 @@ def _exact(overhead: Mapping[str, Any], pod: Json) -> Nanos:
 
 def _own_overhead(wanted: str) -> Refusal:
     why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-    return Refusal(_RUNTIME, wanted, why, "The pod sets an overhead by itself; only a runtime class may do so.")
+    return Refusal(_RUNTIME, wanted, why, "The pod sets an overhead itself; only a runtime class can do that.")
 
 
 def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
@@ -64,7 +64,7 @@ def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
                 f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
                 f"pod.spec.nodeSelector[{key}] = {own[key]}"
             )
-            text = f"The runtime class runs only on nodes where {key} is {value}, and the choice is {own[key]}."
+            text = f"The runtime class runs only on nodes with {key}={value}, but the pod asks for {key}={own[key]}."
             return [Refusal(_RUNTIME, runtime.metadata.name, why, text)]
         own = {**own, key: value}
     if own:
@@ -85,7 +85,7 @@ def apply_priority(pod: Json, known: Iterable[PriorityClass]) -> list[Refusal]:
         found = next((priority for priority in classes if priority.metadata.name == wanted), None)
         if found is None:
             why = f"no PriorityClass with name {wanted} was found"
-            return [Refusal(_PRIORITY, wanted, why, f"The priority class {wanted} does not exist. Name another one.")]
+            return [Refusal(_PRIORITY, wanted, why, f"The priority class {wanted} does not exist. Use another one.")]
     else:
         defaults = [priority for priority in classes if priority.global_default]
         found = min(defaults, key=lambda priority: priority.value, default=None)
@@ -98,6 +98,10 @@ def apply_priority(pod: Json, known: Iterable[PriorityClass]) -> list[Refusal]:
             f"the integer value of priority ({given}) must not be provided in pod spec; "
             f"priority admission controller computed {value} from the given PriorityClass name"
         )
-        return [Refusal(_PRIORITY, wanted or "", why, "The pod gives its priority as a number. Name a class instead.")]
+        return [
+            Refusal(
+                _PRIORITY, wanted or "", why, "The pod sets its priority as a number. Use a priority class instead."
+            )
+        ]
     spec["priority"] = value
     return []

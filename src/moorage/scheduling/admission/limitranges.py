@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _NANO = 10**9
-_ONE = {"Container": "a container", "PersistentVolumeClaim": "a storage claim"}
+_ONE = {"Container": "container", "PersistentVolumeClaim": "storage claim"}
 
 
 def fill_in(pod: Json, ranges: Iterable[LimitRange]) -> None:
@@ -101,7 +101,7 @@ class _Bounds:
     def __init__(self, held: LimitRange, item: LimitRangeItem, requests: Nanos, limits: Nanos) -> None:
         self.name, self.item, self.requests, self.limits = held.metadata.name, item, requests, limits
         self.identity = Identity("LimitRange", held.metadata.namespace, held.metadata.name)
-        self.one = _ONE.get(item.type, "a pod")
+        self.one = _ONE.get(item.type, "pod")
 
     def broken(self) -> Iterator[Refusal]:
         for resource, bound in self._sorted(self.item.min, "min"):
@@ -125,7 +125,7 @@ class _Bounds:
 
     def _least(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"minimum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace asks for at least {_words(resource, bound)} for {self.one}. Ask for more."
+        text = f"This namespace requires at least {_words(resource, bound)} per {self.one}. Ask for more."
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if request is None:
             yield self._refusal(resource, f"{start}.  No request is specified", text)
@@ -136,7 +136,7 @@ class _Bounds:
 
     def _most_requested(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace allows at most {_words(resource, bound)} for {self.one}. Ask for less."
+        text = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Ask for less."
         request = self.requests.get(resource)
         if request is None:
             yield self._refusal(resource, f"{start}.  No request is specified", text)
@@ -145,10 +145,10 @@ class _Bounds:
 
     def _most(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace allows at most {_words(resource, bound)} for {self.one}. Ask for less."
+        text = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Ask for less."
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if limit is None:
-            unlimited = f"This namespace allows at most {_words(resource, bound)} for {self.one}; set a limit."
+            unlimited = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Set a limit."
             yield self._refusal(resource, f"{start}.  No limit is specified", unlimited)
         elif limit > bound:
             yield self._refusal(resource, f"{start}, but limit is {text_of(resource, limit)}", text)
@@ -159,8 +159,8 @@ class _Bounds:
         start = f"{resource} max limit to request ratio per {self.item.type} is {text_of('', bound)}"
         name = resource_words(resource)
         text = (
-            f"Here the {name} limit may be at most {text_of('', bound)} times what is guaranteed. "
-            "Ask for less, or have more of it guaranteed."
+            f"This namespace allows a {name} limit of at most {text_of('', bound)} times the request. "
+            "Lower the limit or raise the request."
         )
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if not request:

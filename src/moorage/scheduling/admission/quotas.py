@@ -48,7 +48,7 @@ def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
         return
     missing = _unsaid(pod, hard)
     if missing:
-        text = "This namespace counts what its pods ask for, so each container must say it: " + missing + "."
+        text = "This namespace has a quota, so each container must set: " + missing + "."
         yield Refusal(KIND, name, f"failed quota: {name}: must specify {missing}", text)
     yield from exceeding(quota, asked, hard=hard)
 
@@ -66,7 +66,7 @@ def exceeding(quota: ResourceQuota, asked: Nanos, *, hard: Nanos) -> Iterator[Re
     used = nanos_of(quota.status.used if quota.status else None, of=identity, at="status.used")
     if not used.keys() >= hard.keys():
         message = f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}"
-        yield Refusal(KIND, name, message, "The cluster has not yet counted what this namespace uses. Try again soon.")
+        yield Refusal(KIND, name, message, "The cluster has not counted this namespace's usage yet. Try again shortly.")
         return
     counted = {held: amount for held, amount in asked.items() if held in hard}
     over = [held for held, amount in counted.items() if amount and used[held] + amount > hard[held]]
@@ -90,13 +90,13 @@ def _is_of_pods(held: str) -> bool:
 def _words(held: str, used: int, hard: int) -> str:
     left = max(hard - used, 0)
     if held in ("pods", "count/pods"):
-        return f"This namespace may have {hard // _ONE} pods, and has {used // _ONE}. Stop one first."
+        return f"This namespace is limited to {hard // _ONE} pods and has {used // _ONE}. Stop one first."
     resource = held.removeprefix("requests.").removeprefix("limits.")
     scale = 10**6 if resource == "cpu" else _ONE
     total, rest = amount_words(resource, hard // scale), amount_words(resource, left // scale)
     if not left:
-        return f"This namespace has used up its {resource_words(resource)}: {total}. Stop something first."
-    return f"This namespace may use {total} in all, and {rest} is left. Ask for no more than that."
+        return f"This namespace's {resource_words(resource)} quota is used up ({total}). Stop something first."
+    return f"This namespace's quota is {total}, with {rest} left. Ask for no more than that."
 
 
 def usage(pod: Json) -> Nanos:
