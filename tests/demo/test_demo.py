@@ -16,7 +16,7 @@ import aiohttp
 import psutil
 import pytest
 
-from moorage.simulator.demo import write_whole
+from moorage.simulator.demo.demo import write_whole
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from moorage.gpus.sources.sweep import Pace
 from moorage.gpus.view import NodeView
 from moorage.kube.client import Client, Endpoint
 from moorage.kube.credentials import Token
-from moorage.simulator.authorization import Rule
+from moorage.simulator.api.authorization import Rule
 
 N1 = NodeView(name="n1")
 RIGHTS = [Rule(("list",), ("pods",), ("gpu-operator",)), Rule(("get", "create"), ("pods/exec",), ("gpu-operator",))]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from moorage.simulator.patching import json_patch, merge, strategic
-from moorage.simulator.status import Refusal
+from moorage.simulator.rules.patching import json_patch, merge, strategic
+from moorage.simulator.store.status import Refusal
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.simulator.authorization import Rule
+from moorage.simulator.api.authorization import Rule
 
 
 def bearer(token):

@@ -6,9 +6,10 @@ import pytest
 
 from moorage.errors import MoorageError
 from moorage.scheduling.cluster import Cluster
-from moorage.simulator import Simulator, scenario
-from moorage.simulator.dump import read_dump
-from moorage.simulator.traffic import Traffic
+from moorage.simulator import Simulator
+from moorage.simulator.demo import scenario
+from moorage.simulator.demo.dump import read_dump
+from moorage.simulator.demo.traffic import Traffic
 
 
 @pytest.fixture

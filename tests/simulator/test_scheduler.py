@@ -3,7 +3,7 @@
 import pytest
 
 from moorage.simulator import Simulator
-from moorage.simulator.resources import kind_of
+from moorage.simulator.store.resources import kind_of
 
 
 @pytest.fixture

@@ -10,6 +10,6 @@ import click
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000, show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), metavar="FOLDER", help="Where it keeps its files [.demo].")
 def demo(*, port: int, folder: Path | None) -> None:
-    from moorage.simulator.demo import main
+    from moorage.simulator.demo.demo import main
 
     sys.exit(main(port=port, folder=folder))

@@ -10,6 +10,6 @@ import click
 @click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="0 takes a free one.")
 @click.option("--kubeconfig-out", type=click.Path(path_type=Path), metavar="FILE", help="Write a kubeconfig for it.")
 def simulate(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> None:
-    from moorage.simulator.run import run
+    from moorage.simulator.demo.run import run
 
     run(dump=dump, port=port, kubeconfig_out=kubeconfig_out)

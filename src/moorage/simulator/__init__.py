@@ -10,7 +10,7 @@ runs a pod's command as a local process. Everything in it lives on one event loo
 """
 
 from moorage.simulator.builders import namespace, node, pod
-from moorage.simulator.run import run
+from moorage.simulator.demo.run import run
 from moorage.simulator.simulator import Simulator
 
 __all__ = ["Simulator", "namespace", "node", "pod", "run"]

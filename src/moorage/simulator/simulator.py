@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
-from moorage.simulator.api import Api
-from moorage.simulator.apiserver import ApiServer
-from moorage.simulator.authorization import Authorizer
-from moorage.simulator.faults import Faults
-from moorage.simulator.kubelet import Kubelet
-from moorage.simulator.patching import merge
-from moorage.simulator.resources import Kind, kind_of, kind_of_object
-from moorage.simulator.scheduler import Scheduler
+from moorage.simulator.api.apiserver import ApiServer
+from moorage.simulator.api.authorization import Authorizer
+from moorage.simulator.api.faults import Faults
+from moorage.simulator.api.objects import Api
+from moorage.simulator.controllers.kubelet import Kubelet
+from moorage.simulator.controllers.scheduler import Scheduler
+from moorage.simulator.rules.patching import merge
+from moorage.simulator.store.resources import Kind, kind_of, kind_of_object
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -1,0 +1,1 @@
+"""What acts on the objects by itself: the scheduler, the kubelets, a keeper for each pod."""

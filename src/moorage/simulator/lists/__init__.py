@@ -1,0 +1,1 @@
+"""What is read out of the store: pages, watches, selectors, tables."""

@@ -1,0 +1,88 @@
+"""Who may create what where, and what admission plugins add: namespaces, service accounts, priority and runtime
+classes, limit ranges and quotas.
+
+Whatever decides where a pod fits is `scheduling.admission`'s rule, asked here about what is stored.
+Source of the other sentences: the plugins of that name in kubernetes v1.36 plugin/pkg/admission.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moorage.objects import PriorityClass, RuntimeClass
+from moorage.scheduling.admission import classes
+from moorage.simulator.rules import limitranges, quotas
+from moorage.simulator.store.resources import BY_PLURAL, NAMESPACES, PODS, Kind
+from moorage.simulator.store.status import forbidden, not_found
+
+if TYPE_CHECKING:
+    from moorage.simulator.api.objects import Api
+
+Json = dict[str, Any]
+
+_ACCOUNTS = BY_PLURAL["serviceaccounts"]
+_PRIORITIES = BY_PLURAL["priorityclasses"]
+_RUNTIMES = BY_PLURAL["runtimeclasses"]
+_CLASSES = BY_PLURAL["storageclasses"]
+_COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
+
+
+def mutate(api: Api, kind: Kind, body: Json) -> None:
+    """Change this new object, or refuse it, before it is validated."""
+    if not kind.namespaced:
+        return
+    _namespace(api, kind, body)
+    if kind is PODS:
+        _account(api, body)
+        _classes(api, body)
+        limitranges.fill_in(api, body)
+    elif kind.plural == "persistentvolumeclaims":
+        _storage_class(api, body)
+
+
+def validate(api: Api, kind: Kind, body: Json) -> None:
+    """Refuse this new object, which is valid in itself; quotas come last."""
+    if kind is PODS or kind.plural == "persistentvolumeclaims":
+        limitranges.check(api, kind, body)
+    if kind.plural in _COUNTED:
+        quotas.admit(api, kind, body)
+
+
+def _namespace(api: Api, kind: Kind, body: Json) -> None:
+    name = body["metadata"]["namespace"]
+    namespace = api.find(NAMESPACES, None, name)
+    if namespace is None:
+        raise not_found(NAMESPACES, name)
+    if namespace["metadata"].get("deletionTimestamp"):
+        why = f"unable to create new content in namespace {name} because it is being terminated"
+        raise forbidden(kind, body["metadata"].get("name"), why)
+
+
+def _storage_class(api: Api, claim: Json) -> None:
+    """A claim that names no class gets the default one, the newest where there are several."""
+    spec = claim.get("spec") or {}
+    if spec.get("storageClassName") is not None:
+        return
+    mark = "storageclass.kubernetes.io/is-default-class"
+    marked = [held for held in api.all(_CLASSES) if (held["metadata"].get("annotations") or {}).get(mark) == "true"]
+    if marked:
+        newest = max(marked, key=lambda held: (held["metadata"]["creationTimestamp"], held["metadata"]["name"]))
+        spec["storageClassName"] = newest["metadata"]["name"]
+
+
+def _account(api: Api, pod: Json) -> None:
+    namespace, name = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName") or "default"
+    if api.find(_ACCOUNTS, namespace, name) is None:
+        why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
+        raise forbidden(PODS, pod["metadata"].get("name"), why)
+
+
+def _classes(api: Api, pod: Json) -> None:
+    """The runtime class and the priority class that the pod names, and what they bring."""
+    name = pod["metadata"].get("name")
+    priority = classes.apply_priority(pod, api.typed(_PRIORITIES, PriorityClass))
+    for refusal in (*priority, *classes.apply_runtime(pod, api.typed(_RUNTIMES, RuntimeClass))):
+        raise forbidden(PODS, name, refusal.message)
+    held = api.find(_PRIORITIES, None, pod["spec"].get("priorityClassName") or "")
+    if held is not None:
+        pod["spec"]["preemptionPolicy"] = held.get("preemptionPolicy") or "PreemptLowerPriority"
