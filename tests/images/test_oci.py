@@ -17,15 +17,19 @@ class RegistryStub:
         self.token = "t0ken"
         self.asked_for: list[str] = []
         self.blobs = {
-            "cfg": {"architecture": "amd64", "config": {"Labels": {"org.opencontainers.image.title": "Lab"}}},
+            "cfg": {
+                "architecture": "amd64",
+                "os": "linux",
+                "config": {"Labels": {"org.opencontainers.image.title": "Lab"}},
+            },
         }
         self.manifests = {
             "1": {"config": {"digest": "cfg"}, "layers": [{"size": 10}, {"size": 5}]},
             "2": {
                 "manifests": [
-                    {"digest": "1", "platform": {"architecture": "arm64"}},
-                    {"digest": "1", "platform": {"architecture": "amd64"}},
-                    {"digest": "x", "platform": {"architecture": "unknown"}},
+                    {"digest": "1", "platform": {"architecture": "arm64", "os": "linux"}},
+                    {"digest": "1", "platform": {"architecture": "amd64", "os": "windows"}},
+                    {"digest": "x", "platform": {"architecture": "unknown", "os": "unknown"}},
                 ]
             },
             "3": {"layers": "nonsense"},
@@ -107,6 +111,12 @@ async def test_an_index_names_its_architectures(source) -> None:
 
     assert images["2"].arch == ("amd64", "arm64")
     assert images["2"].digest == "sha256:2"
+
+
+async def test_an_image_names_its_operating_systems(source) -> None:
+    images = {image.tag: image for image in await source.images()}
+
+    assert (images["1"].os, images["2"].os, images["3"].os) == (("linux",), ("linux", "windows"), ())
 
 
 async def test_a_tag_that_cannot_be_described_is_still_offered(source) -> None:

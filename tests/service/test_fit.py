@@ -356,3 +356,53 @@ async def test_who_holds_what_is_short_is_told_as_policy_allows(serve, simulator
         for name, ones in answer["held_by"].items()
     }
     assert told == held
+
+
+SYSTEMS = {"win": ("windows", "amd64"), "arm": ("linux", "arm64"), "lin": ("linux", "amd64")}
+
+
+@pytest.fixture
+async def systems(serve, simulator, node):
+    """Nodes of unlike systems, and images that say what they are for, or not."""
+    for name, (os, arch) in SYSTEMS.items():
+        labels = {"kubernetes.io/os": os, "kubernetes.io/arch": arch}
+        simulator.add(node(name, cpu="4", memory="8Gi", labels=labels))
+    images = [
+        {"name": "lab", "reference": "r.example/lab:1", "os": "linux", "arch": "amd64"},
+        {"name": "any", "reference": "r.example/any:1"},
+    ]
+    service = await serve(api_server=simulator.url, images=images)
+    await service.until(lambda nodes: len(nodes) == 3)
+    return service
+
+
+@pytest.mark.parametrize("image", ["lab", "r.example/lab:1"])
+async def test_a_node_that_cannot_run_the_image_is_told_beside_the_schedulers_verdict(systems, image) -> None:
+    answer = await ask(systems, cpu="1", image=image)
+
+    assert {name: verdict["fits"] for name, verdict in answer["nodes"].items()} == dict.fromkeys(SYSTEMS, True)
+    problems = {name: verdict["image_problem"] for name, verdict in answer["nodes"].items()}
+    assert problems["lin"] is None
+    assert (problems["win"]["code"], problems["win"]["text"]) == (
+        "ImagePlatform",
+        "Runs Windows; the image is for Linux.",
+    )
+    assert problems["arm"]["text"] == "Its architecture is arm64; the image is for amd64."
+    assert answer["would_work"]["fits_on"] == ["lin"]
+
+
+async def test_what_would_work_is_on_a_node_that_runs_the_image(systems) -> None:
+    container = {"name": "c", "image": "r.example/lab:1", "resources": {"requests": {"cpu": "6"}}}
+
+    answer = (await systems.client.post(FIT, json={"pod": {"spec": {"containers": [container]}}})).json()
+
+    assert answer["would_work"]["closest"]["node"] == "lin"
+    assert list(answer["would_work"]["nodes"]) == ["lin"]
+
+
+@pytest.mark.parametrize("image", ["any", "r.example/never-heard-of:1", None])
+async def test_an_image_of_which_nothing_is_known_closes_no_node(systems, image) -> None:
+    answer = await ask(systems, cpu="1", **({"image": image} if image else {}))
+
+    assert not any(verdict["image_problem"] for verdict in answer["nodes"].values())
+    assert answer["would_work"]["fits_on_count"] == 3

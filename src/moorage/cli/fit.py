@@ -26,6 +26,7 @@ MOST_HELD = 3
 @click.option("--gpu", type=click.IntRange(0), metavar="COUNT", help="GPU units.")
 @click.option("--gpu-resource", metavar="NAME", help="Their resource name, where there are several.")
 @click.option("--node", metavar="NAME", help="On this node only.")
+@click.option("--image", metavar="NAME", help="This image of the catalogue, or any reference.")
 @click.option("--namespace", metavar="NAME", help="Namespace of the pod.")
 @click.option("--pod", "pod_file", metavar="FILE", help="Ask for this very pod: YAML or JSON, - for standard input.")
 @output_option
@@ -36,7 +37,12 @@ def fit(*, origin: Origin, output: str, pod_file: str | None, **wish: Any) -> No
         _print(answer, console(), node=wish.get("node"))
     else:
         structured(answer, output=output)
-    sys.exit(0 if answer["fits"] else 1)
+    sys.exit(0 if answer["fits"] and any(map(_fits, answer["nodes"].values())) else 1)
+
+
+def _fits(verdict: dict[str, Any]) -> bool:
+    """Whether the pod would have a place there, and its images run on it."""
+    return verdict["fits"] and not verdict.get("image_problem")
 
 
 def _request(origin: Origin, *, pod_file: str | None, wish: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +70,7 @@ async def _ask(origin: Origin, request: dict[str, Any]) -> dict[str, Any]:
 
 def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
     nodes = answer["nodes"]
-    fitting = [name for name, verdict in nodes.items() if verdict["fits"]]
+    fitting = [name for name, verdict in nodes.items() if _fits(verdict)]
     for refusal in answer["refusals"]:
         out.print(safe(f"The API server would refuse it: {refusal['text']}", style="bold red"))
     if fitting:
@@ -101,7 +107,9 @@ def _table(nodes: dict[str, Any]) -> Any:
         ("WHY", {"overflow": "fold"}),
     )
     # Where it fits first: that is what was asked.
-    for name, verdict in sorted(nodes.items(), key=lambda item: not item[1]["fits"])[:MOST_ROWS]:
-        why = "; ".join(reason["text"] or reason["message"] for reason in verdict["reasons"])
-        made.add_row(safe(name), safe("yes" if verdict["fits"] else "no"), safe(why))
+    for name, verdict in sorted(nodes.items(), key=lambda item: not _fits(item[1]))[:MOST_ROWS]:
+        problem = verdict.get("image_problem")
+        reasons = [*([problem] if problem else []), *verdict["reasons"]]
+        why = "; ".join(reason["text"] or reason["message"] for reason in reasons)
+        made.add_row(safe(name), safe("yes" if _fits(verdict) else "no"), safe(why))
     return made

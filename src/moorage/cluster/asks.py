@@ -38,7 +38,11 @@ def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
     selector = dict(ask.get("node_selector") or {})
     if node is not None:
         selector[HOSTNAME] = _hostname(cluster, node)
-    container = {"name": "notebook", "image": "notebook", "resources": {"requests": amounts, "limits": amounts}}
+    container = {
+        "name": "notebook",
+        "image": ask.get("image") or "notebook",
+        "resources": {"requests": amounts, "limits": amounts},
+    }
     spec: dict[str, Any] = {"containers": [container]}
     if selector:
         spec["nodeSelector"] = selector

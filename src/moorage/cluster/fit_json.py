@@ -4,7 +4,9 @@ Nodes that are refused for the same reasons share one verdict, and so share its 
 encodes a handful of texts.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -21,6 +23,8 @@ from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
 
 _encode = msgspec.json.Encoder().encode
+# The code of a reason that is ours and no scheduler plugin's.
+IMAGE_PLATFORM = "ImagePlatform"
 
 # What no answer can take into account, whatever the pod.
 _WEBHOOKS = (
@@ -42,6 +46,7 @@ class Judged:
     revision: int
     afterwards: tuple[str, ...] = ()
     taints: dict[str, Taint] = field(default_factory=dict)
+    unable: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(
@@ -51,18 +56,20 @@ def judge(
     revision: int,
     rules: Rules = UNKNOWN,
     policy: HolderPolicy = "hidden",
+    unable: Mapping[str, str] = MappingProxyType({}),
 ) -> Judged:
     """The verdict for this very pod as the API server would store it, and what would work instead.
 
-    `policy` says whose names a reader may see of those who hold what is short.
+    `policy` says whose names a reader may see of those who hold what is short. `unable` says by node why an image of
+    the pod can't run there: no verdict of the scheduler's, but nothing that would work.
     """
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
-    advice = advise(cluster, admission.pod, verdict)
+    advice = advise(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
     held = held_by(cluster, verdict, policy=policy)
     taints = _untolerated(cluster, admission.pod, verdict)
-    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints)
+    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints, unable)
 
 
 def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dict[str, Taint]:
@@ -83,13 +90,14 @@ def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dic
 def encoded(judged: Judged) -> bytes:
     """The answer's JSON."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
-    known: dict[tuple[NodeVerdict, Taint | None], bytes] = {}
+    known: dict[tuple[NodeVerdict, Taint | None, str | None], bytes] = {}
     nodes = []
     for name, node in verdict.nodes.items():
         taint = judged.taints.get(name)
-        data = known.get((node, taint))
+        unable = judged.unable.get(name)
+        data = known.get((node, taint, unable))
         if data is None:
-            data = known[node, taint] = _encode(_node(node, taint))
+            data = known[node, taint, unable] = _encode(_node(node, taint, unable))
         nodes.append(_encode(name) + b":" + data)
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
@@ -111,12 +119,15 @@ def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
     return {"plugin": verdict.plugin, "reasons": _reasons(verdict)}
 
 
-def _node(verdict: NodeVerdict, taint: Taint | None) -> dict[str, Any]:
+def _node(verdict: NodeVerdict, taint: Taint | None, unable: str | None) -> dict[str, Any]:
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
         "reasons": _reasons(verdict, taint=taint),
         "unresolvable": verdict.unresolvable,
+        "image_problem": {"code": IMAGE_PLATFORM, "message": unable, "text": unable, "short_by": None}
+        if unable is not None
+        else None,
     }
 
 

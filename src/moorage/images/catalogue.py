@@ -9,11 +9,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, Protocol
 
 import msgspec
 
 from moorage.images.image import Image, Present, shown
+from moorage.images.presence import keys
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,20 @@ class Listing:
     images: list[Image]
     state: State
     reason: str | None = None
+
+    @cached_property
+    def by_reference(self) -> dict[str, Image]:
+        """The images by each full reference that a pod may name them by; of two of one the first."""
+        found: dict[str, Image] = {}
+        for image in self.images:
+            for key in keys(image):
+                found.setdefault(key, image)
+        return found
+
+    def image(self, wanted: str) -> Image | None:
+        """By name first, by reference otherwise."""
+        by_name = next((image for image in self.images if image.name == wanted), None)
+        return by_name or next((image for image in self.images if image.reference == wanted), None)
 
     def encoded(self, *, present: Present) -> bytes:
         return msgspec.json.encode([shown(image, present=present) for image in self.images])

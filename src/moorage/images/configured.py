@@ -59,6 +59,7 @@ def _image(entry: Any) -> Image:
     if bad := [name for name in TEXT_FIELDS if not isinstance(fields.get(name), str | None)]:
         raise ValueError(f"{bad[0]} is not a text")
     repository, tag, digest = split_reference(reference)
+    os, arch = (_names(fields, field) for field in ("os", "arch"))
     name = fields.get("name") or reference
     return Image(
         name=name,
@@ -68,4 +69,15 @@ def _image(entry: Any) -> Image:
         reference=reference,
         tag=tag,
         digest=digest,
+        os=os,
+        arch=arch,
     )
+
+
+def _names(fields: dict[str, Any], field: str) -> tuple[str, ...]:
+    """One name or a list of them."""
+    value = fields.get(field)
+    names = [value] if isinstance(value, str) else value or []
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"{field} is neither a text nor a list of texts")
+    return tuple(names)

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from moorage.images.http import Registry, RegistryError, next_page
-from moorage.images.image import Image
+from moorage.images.image import Image, built_for
 from moorage.images.labels import described
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class Harbor:
         if not names or artifact.get("type", "IMAGE") != "IMAGE":
             return []
         digest = artifact["digest"]
-        arch = _architectures(artifact)
+        platforms = [_platform(one) for one in artifact.get("references") or ()] or [artifact.get("extra_attrs") or {}]
         extra, size = artifact.get("extra_attrs") or {}, artifact.get("size")
         if artifact.get("references"):
             child = await self._child(artifact, path=path)
@@ -99,7 +99,8 @@ class Harbor:
                 tag=tag["name"],
                 digest=_text(digest),
                 size_bytes=size if isinstance(size, int) and size >= 0 else None,
-                arch=arch,
+                os=built_for(platforms, "os"),
+                arch=built_for(platforms, "architecture"),
                 pushed_at=_text(tag.get("push_time") or artifact.get("push_time")),
             )
             for tag in names
@@ -153,14 +154,6 @@ class Harbor:
         if what not in self._left_out:
             self._left_out.add(what)
             log.warning("image left out", extra={"registry": self.name, "image": what, "reason": reason[:200]})
-
-
-def _architectures(artifact: dict[str, Any]) -> tuple[str, ...]:
-    if artifact.get("references"):
-        found = {_platform(r).get("architecture") for r in artifact["references"]}
-    else:
-        found = {(artifact.get("extra_attrs") or {}).get("architecture")}
-    return tuple(sorted(a for a in found if isinstance(a, str) and a not in ("", "unknown")))
 
 
 def _platform(reference: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One image on offer."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -14,6 +15,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     tag: str | None = None
     digest: str | None = None
     size_bytes: int | None = None
+    # All that it is built for, as Go names them (linux, amd64); none where that is not known of every manifest.
+    os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
     pushed_at: str | None = None
 
@@ -33,6 +36,7 @@ class Shown(msgspec.Struct, frozen=True):
     tag: str | None
     digest: str | None
     size_bytes: int | None
+    os: tuple[str, ...]
     arch: tuple[str, ...]
     pushed_at: str | None
     nodes_present: list[str] | None
@@ -52,10 +56,21 @@ def shown(image: Image, *, present: Present) -> Shown:
         image.tag,
         image.digest,
         image.size_bytes,
+        image.os,
         image.arch,
         image.pushed_at,
         present(image),
     )
+
+
+def built_for(platforms: list[dict[str, Any]], field: str) -> tuple[str, ...]:
+    """What an image's manifests are for in one field of their platforms, sorted; none unless all of them say it.
+
+    Attestations beside the images are for `unknown`.
+    """
+    found = {platform.get(field) for platform in platforms} - {"unknown"}
+    named = {name for name in found if isinstance(name, str) and name}
+    return tuple(sorted(named)) if named == found else ()
 
 
 def split_reference(reference: str) -> tuple[str, str | None, str | None]:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 
 from moorage.images.http import Registry, RegistryError, next_page
-from moorage.images.image import Image
+from moorage.images.image import Image, built_for
 from moorage.images.labels import described
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,7 @@ MOST_TAGS = 200
 class _Facts(msgspec.Struct, frozen=True):
     digest: str | None = None
     size: int | None = None
+    os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
     labels: dict[str, Any] = {}
 
@@ -100,6 +101,7 @@ class Oci:
             tag=tag,
             digest=facts.digest,
             size_bytes=facts.size,
+            os=facts.os,
             arch=facts.arch,
         )
 
@@ -107,19 +109,20 @@ class Oci:
         answer = await self._manifest(repository, tag)
         digest = answer.headers.get("docker-content-digest")
         manifest = answer.body
-        arch: tuple[str, ...] = ()
+        platforms = None
         if manifest.get("manifests"):
+            platforms = [child.get("platform") or {} for child in manifest["manifests"]]
             children = [m for m in manifest["manifests"] if _architecture(m) not in ("", "unknown")]
-            arch = tuple(sorted({_architecture(m) for m in children}))
             children.sort(key=lambda m: _architecture(m) != "amd64")
             if not children:
-                return _Facts(digest, None, arch, manifest.get("annotations") or {})
+                return _Facts(digest, labels=manifest.get("annotations") or {})
             manifest = (await self._manifest(repository, children[0]["digest"])).body
         size = sum(layer["size"] for layer in manifest["layers"])
         path = f"/v2/{quote(repository)}/blobs/{quote(manifest['config']['digest'], safe=':')}"
         config = (await self._registry.get(path, accept="*/*", scope=repository)).body
         labels = {**((config.get("config") or {}).get("Labels") or {}), **(manifest.get("annotations") or {})}
-        return _Facts(digest, size, arch or (config["architecture"],), labels)
+        platforms = platforms if platforms is not None else [config]
+        return _Facts(digest, size, built_for(platforms, "os"), built_for(platforms, "architecture"), labels)
 
     async def _manifest(self, repository: str, name: str) -> Any:
         path = f"/v2/{quote(repository)}/manifests/{quote(name, safe=':')}"

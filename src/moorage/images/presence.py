@@ -25,7 +25,7 @@ class Presence:
 
     def of(self, images: Sequence[Image]) -> Callable[[Image], list[str] | None]:
         """For each of these images its nodes, sorted; None where no node reports any image."""
-        wanted = frozenset(key for image in images for key in _keys(image))
+        wanted = frozenset(key for image in images for key in keys(image))
         now = self._clock()
         if self._made_at is None or now - self._made_at > KEPT_SECONDS or wanted != self._wanted:
             self._made_at, self._wanted = now, wanted
@@ -44,7 +44,7 @@ class Presence:
     def _answer(self, image: Image) -> list[str] | None:
         if not self._known:
             return None
-        return sorted({node for key in _keys(image) for node in self._found.get(key, ())})
+        return sorted({node for key in keys(image) for node in self._found.get(key, ())})
 
 
 def full(reference: str) -> str:
@@ -58,8 +58,9 @@ def full(reference: str) -> str:
     return f"{repository}@{digest}" if digest else f"{repository}:{tag or 'latest'}"
 
 
-def _keys(image: Image) -> set[str]:
-    keys = {full(image.reference)}
+def keys(image: Image) -> set[str]:
+    """The full references that mean this image: its own, and the one by digest."""
+    found = {full(image.reference)}
     if image.digest:
-        keys.add(full(f"{split_reference(image.reference)[0]}@{image.digest}"))
-    return keys
+        found.add(full(f"{split_reference(image.reference)[0]}@{image.digest}"))
+    return found

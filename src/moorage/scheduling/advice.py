@@ -18,7 +18,7 @@ from moorage.scheduling.fit import Trial
 from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from moorage.objects import DeviceClass, Pod
     from moorage.scheduling.cluster import Cluster
@@ -80,18 +80,22 @@ class Holder(msgspec.Struct, frozen=True, gc=False):
 _Measured = tuple[str, Room, list[int]]  # a node, its room, and of that what is asked, in the ask's order
 
 
-def advise(cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict) -> Advice:
-    """What this pod could have instead, given its verdict on this very cluster."""
+def advise(
+    cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict, *, without: Container[str] = frozenset()
+) -> Advice:
+    """What this pod could have instead, given its verdict on this very cluster; none of it on the nodes `without`."""
     if verdict.prefilter is not None:
         return Advice()
     trial = Trial(cluster, pod)
     asked = _asked(trial.ask.info.requests)
-    fitting = verdict.fitting
+    fitting = [name for name in verdict.fitting if name not in without]
     eased = {noderesourcesfit.NAME}
     if not trial.ask.pod.spec.resource_claims:
         eased.add(dynamicresources.NAME)
     lacking = [
-        cluster.nodes[name] for name, found in verdict.nodes.items() if found.plugin in eased and name in cluster.nodes
+        cluster.nodes[name]
+        for name, found in verdict.nodes.items()
+        if found.plugin in eased and name in cluster.nodes and name not in without
     ]
     otherwise = trial.on(lacking, without=eased, after=noderesourcesfit.NAME)
     helped = [info for info in lacking if otherwise[info.name].fits]

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoded, judge
+from moorage.images.platforms import misfits
 from moorage.service import bounds
 from moorage.service.bodies import json_body, read
 from moorage.service.errors import ApiError
@@ -42,12 +43,15 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     if question.pod is not None:
         pod = question.pod
     else:
-        pod = pod_of(question.ask.model_dump() if question.ask is not None else {}, cluster=cluster)
+        ask = question.ask.model_dump() if question.ask is not None else {}
+        image = parts.catalogue.listing.image(ask["image"]) if ask.get("image") else None
+        pod = pod_of(ask | ({"image": image.reference} if image is not None else {}), cluster=cluster)
     bounds.check(pod)
     rules = await parts.rulebook.rules_for(pod)
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
     snapshot = parts.snapshot()  # reading the rules may have taken a while
-    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy)
+    unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=cluster.nodes)
+    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy, unable=unable)
     few = len(judged.verdict.nodes) <= FEW
     answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
     return Encoded(answer, headers=picture_headers(snapshot, parts=parts))

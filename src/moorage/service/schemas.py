@@ -69,6 +69,7 @@ class Ask(BaseModel):
     node_selector: dict[str, str] | None = None
     tolerations: list[dict[str, Any]] | None = None
     namespace: str | None = Field(None, max_length=63)
+    image: str | None = Field(None, max_length=512, description="An image by its name in the catalogue, or reference.")
 
 
 class FitRequest(BaseModel):
@@ -94,6 +95,9 @@ class NodeVerdict(BaseModel):
     plugin: str | None
     reasons: list[Reason]
     unresolvable: bool = Field(description="Whether no eviction of other pods would help.")
+    image_problem: Reason | None = Field(
+        description="Why an image of the pod can't run there, which no scheduler asks; null where nothing says so."
+    )
 
 
 class Prefilter(BaseModel):
@@ -149,7 +153,8 @@ class Image(BaseModel):
     tag: str | None
     digest: str | None
     size_bytes: int | None
-    arch: list[str]
+    os: list[str] = Field(description="All operating systems that it is built for, such as linux; empty when unknown.")
+    arch: list[str] = Field(description="All architectures that it is built for, such as amd64; empty when unknown.")
     pushed_at: str | None
     nodes_present: list[str] | None = Field(description="Nodes that hold the image already; null when unknown.")
 
