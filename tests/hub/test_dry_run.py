@@ -31,7 +31,7 @@ async def test_a_quota_refuses_on_the_form_in_the_servers_words(hub, person, clu
         status, page = await person.submit(**FORM)
 
     assert status in (400, 200)
-    assert "Kubernetes refuses this server" in page
+    assert "Kubernetes rejected this server" in page
     assert "exceeded quota: tight" in page
     assert await hub.failures() == 0
     assert load("moorage_test_pods").pod_of(cluster, person.name) is None

@@ -20,10 +20,10 @@ MISSING = (
     [
         (MISSING, "does not exist"),
         ("manifest unknown: manifest unknown", "does not exist"),
-        ("pull access denied for x, repository does not exist or may require authorization", "does not let this cluster"),
-        ("failed to authorize: unexpected status: 401 Unauthorized", "does not let this cluster"),
+        ("pull access denied for x, repository does not exist or may require authorization", "denies access"),
+        ("failed to authorize: unexpected status: 401 Unauthorized", "denies access"),
         ('InvalidImageName: Failed to apply default image tag "A B": couldn\'t parse image name', "is not valid"),
-        ("no match for platform in manifest: not found", "kind of processor"),
+        ("no match for platform in manifest: not found", "processor architecture"),
         ("dial tcp: lookup r on 10.0.0.1: no such host", None),
         ("dial tcp 10.0.0.2:443: i/o timeout", None),
         ("unexpected status from HEAD request: 503 Service Unavailable", None),
@@ -127,14 +127,14 @@ PINNED = "0/3 nodes are available: 1 Insufficient cpu, 2 node(s) didn't match Po
 @pytest.mark.parametrize(
     ("pod", "events", "words"),
     [
-        (None, [event("FailedScheduling", PINNED, "Warning")], "Not enough CPU is free on the chosen node now."),
+        (None, [event("FailedScheduling", PINNED, "Warning")], "Not enough CPU free on the chosen node."),
         (None, [event("FailedScheduling", "0/1 nodes are available", "Warning")], "No node can take this server yet."),
-        (None, [event("Pulling", 'Pulling image "x"'), event("Killing", "Stopping")], "The image was still being loaded. It may be there the next time."),
-        (None, [event("Started", "Started container")], "It was started on its node, but did not answer."),
+        (None, [event("Pulling", 'Pulling image "x"'), event("Killing", "Stopping")], "The image was still being pulled. It may be ready the next time."),
+        (None, [event("Started", "Started container")], "It started on its node but did not respond."),
         (None, [event("Odd", "Something <odd>", "Warning")], "Something <odd>"),
         (None, [event("Odd", "Something odd")], ""),
         (None, [], ""),
-        (waiting("ImagePullBackOff", "dial tcp: i/o timeout"), [event("Pulling", "x")], "The image r/x:1 can't be loaded."),
+        (waiting("ImagePullBackOff", "dial tcp: i/o timeout"), [event("Pulling", "x")], "The image r/x:1 can't be pulled."),
     ],
 )  # fmt: skip
 def test_the_last_word_is_one_for_afterwards(pod, events, words):
@@ -235,7 +235,7 @@ async def test_a_refused_start_counts_as_nothing_where_others_succeed_while_it_e
 async def test_a_start_that_runs_out_of_time_says_what_came_last(hub, load):
     page, progress = await ended(hub, load, "late", cpu="8", image="minimal")
 
-    words = "The server did not start in time. Not enough CPU is free on"
+    words = "The server did not start in time. Not enough CPU free on"
     assert words in page
     assert "Insufficient cpu" in page
     assert words in progress
@@ -245,8 +245,8 @@ async def test_a_start_that_runs_out_of_time_says_what_came_last(hub, load):
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mute", "The server did not start in time. It was started on its node, but did not answer."),
-        ("crash", "The server ended before it answered (exit code 3)."),
+        ("mute", "The server did not start in time. It started on its node but did not respond."),
+        ("crash", "The server exited before it was ready (exit code 3)."),
     ],
 )
 async def test_a_server_that_never_answers_says_so(hub, load, name, words):

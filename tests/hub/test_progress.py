@@ -17,16 +17,16 @@ async def collect(*events):
 @pytest.mark.parametrize(
     ("reason", "message", "words"),
     [
-        ("FailedScheduling", "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector.", "Waiting: not enough nvidia.com/gpu is free on the chosen node"),
-        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient memory, 1 Insufficient cpu.", "not enough CPU or memory is free on any node"),
-        ("FailedScheduling", "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", "chosen node can't take this server"),
-        ("Failed", 'Failed to pull image "x/y:1": not found', "image can't be loaded: it may not exist"),
-        ("Failed", "Error: ImagePullBackOff", "image can't be loaded"),
-        ("BackOff", 'Back-off pulling image "x/y:1"', "image can't be loaded"),
-        ("BackOff", "Back-off restarting failed container", "ends right after its start"),
+        ("FailedScheduling", "0/3 nodes are available: 1 Insufficient nvidia.com/gpu, 2 node(s) didn't match Pod's node affinity/selector.", "Waiting: not enough GPU free on the chosen node"),
+        ("FailedScheduling", "0/3 nodes are available: 3 Insufficient memory, 1 Insufficient cpu.", "not enough CPU or memory free on any node"),
+        ("FailedScheduling", "0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", "No node matches what this server requires"),
+        ("Failed", 'Failed to pull image "x/y:1": not found', "image can't be pulled: it may not exist"),
+        ("Failed", "Error: ImagePullBackOff", "image can't be pulled"),
+        ("BackOff", 'Back-off pulling image "x/y:1"', "image can't be pulled"),
+        ("BackOff", "Back-off restarting failed container", "exits right after it starts"),
         ("OOMKilling", "Memory cgroup out of memory", "Choose more memory"),
-        ("FailedMount", "MountVolume.SetUp failed", "A volume can't be connected yet"),
-        ("Pulling", 'Pulling image "x/y:1"', "Loading the image"),
+        ("FailedMount", "MountVolume.SetUp failed", "A volume can't be mounted yet"),
+        ("Pulling", 'Pulling image "x/y:1"', "Pulling the image"),
         ("Started", "Container started", "starting"),
     ],
 )  # fmt: skip
@@ -92,9 +92,7 @@ async def test_an_end_is_told_once_while_somebody_waits():
         )
     ]
 
-    assert [event["message"] for event in said] == [
-        "The server used more memory than was chosen for it and was ended. Choose more memory."
-    ]
+    assert [event["message"] for event in said] == ["The server ran out of memory and was stopped. Choose more memory."]
 
 
 async def test_an_end_is_told_beside_the_events_of_a_server_that_never_ran_long_enough():
@@ -102,7 +100,7 @@ async def test_an_end_is_told_beside_the_events_of_a_server_that_never_ran_long_
 
     said = [event async for event in told(source(event), pod=lambda: started(lastState=OUT_OF_MEMORY))]
 
-    assert ["ends right after its start" in said[0]["message"], "Choose more memory" in said[1]["message"]] == [
+    assert ["exits right after it starts" in said[0]["message"], "Choose more memory" in said[1]["message"]] == [
         True,
         True,
     ]

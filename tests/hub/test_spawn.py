@@ -44,7 +44,7 @@ async def test_automatic_selects_no_node(hub, person, cluster, load):
     ("change", "words"),
     [
         ({"node": "gone"}, "There is no node “gone”"),
-        ({"cpu": "many"}, "“many” is not an amount"),
+        ({"cpu": "many"}, "“many” is not a valid amount"),
         ({"memory": "512m"}, "write 512Mi"),
         ({"memory": "9Ti"}, "too much"),
         ({"gpu": "7"}, "too much"),
@@ -65,7 +65,7 @@ async def test_a_refused_named_server_shows_its_own_form_again(hub, person):
     status, page = await person.submit(f"/hub/spawn/{person.name}/second", **{**FORM, "cpu": "many"})
 
     assert status in (400, 200)
-    assert "“many” is not an amount" in page
+    assert "“many” is not a valid amount" in page
     assert island(page)["server"] == "second"
     assert await hub.failures() == 0
 
@@ -88,7 +88,7 @@ async def test_the_form_says_what_is_free_without_any_script(person):
 
     assert "atlas (11.5 CPU, 54 GiB, 1 GPU free)" in page
     assert "11.5 of 16 CPU" in page
-    assert "closed for new servers (cordoned)" in page
+    assert "cordoned" in page
 
 
 async def test_a_node_without_hostname_label_says_why_it_can_not_be_chosen(person, fake_service, load):
@@ -217,7 +217,7 @@ async def test_the_verdict_on_nonsense_is_a_refusal_in_words(hub, person):
     status, answer = await ask_fit(hub, person, cpu="many")
 
     assert status == 200
-    assert "not an amount" in answer["refusal"]
+    assert "not a valid amount" in answer["refusal"]
 
 
 async def test_nobody_asks_about_the_server_of_somebody_else(hub, person):

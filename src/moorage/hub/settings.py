@@ -41,66 +41,62 @@ class Settings(HasTraits):
         min=0,
         max=1,
         config=True,
-        help="The part of the chosen CPU that the scheduler reserves; the whole is the limit.",
+        help="Share of the chosen CPU that is requested; all of it is the limit.",
     )
-    default_node = Unicode("", config=True, help="The node that the form has selected first; empty is Automatic.")
-    default_cpu = Unicode("", config=True, help="The CPU that the form offers first, for example 2 or 500m.")
-    default_memory = Unicode("", config=True, help="The memory that the form offers first, for example 4Gi.")
-    default_gpu = Integer(
-        -1, config=True, help="The GPUs that the form offers first; -1: what the service says, otherwise 0."
-    )
-    default_image = Unicode("", config=True, help="Name or reference of the image that the form has selected first.")
-    cpu_min = Unicode("100m", config=True, help="The least CPU that may be chosen.")
-    cpu_max = Unicode("", config=True, help="The most CPU that may be chosen; empty: as much as the largest node has.")
-    cpu_step = Unicode("", config=True, help="Only multiples of this much CPU may be chosen; empty: any amount.")
-    cpu_choices: Any = List(config=True, help="Only these amounts of CPU may be chosen, for example ['1', '2', '4'].")
-    memory_min = Unicode("128Mi", config=True, help="The least memory that may be chosen.")
+    default_node = Unicode("", config=True, help="Node selected in the form by default; empty means Automatic.")
+    default_cpu = Unicode("", config=True, help="Default CPU in the form, such as 2 or 500m.")
+    default_memory = Unicode("", config=True, help="Default memory in the form, such as 4Gi.")
+    default_gpu = Integer(-1, config=True, help="Default GPUs in the form; -1 takes what the service says, or 0.")
+    default_image = Unicode("", config=True, help="Name or reference of the image selected in the form by default.")
+    cpu_min = Unicode("100m", config=True, help="Minimum CPU that can be chosen.")
+    cpu_max = Unicode("", config=True, help="Maximum CPU that can be chosen; empty: as much as the largest node has.")
+    cpu_step = Unicode("", config=True, help="CPU can be chosen only in multiples of this; empty: any amount.")
+    cpu_choices: Any = List(config=True, help="CPU can be chosen only from these amounts, such as ['1', '2', '4'].")
+    memory_min = Unicode("128Mi", config=True, help="Minimum memory that can be chosen.")
     memory_max = Unicode(
-        "", config=True, help="The most memory that may be chosen; empty: as much as the largest node has."
+        "", config=True, help="Maximum memory that can be chosen; empty: as much as the largest node has."
     )
-    memory_step = Unicode("", config=True, help="Only multiples of this much memory may be chosen; empty: any amount.")
+    memory_step = Unicode("", config=True, help="Memory can be chosen only in multiples of this; empty: any amount.")
     memory_choices: Any = List(
-        config=True, help="Only these amounts of memory may be chosen, for example ['2Gi', '8Gi']."
+        config=True, help="Memory can be chosen only from these amounts, such as ['2Gi', '8Gi']."
     )
     gpu_max = Integer(
         -1,
         config=True,
-        help="The most GPUs that may be chosen; -1: as many as the largest node has, 0: none are offered.",
+        help="Maximum GPUs that can be chosen; -1: as many as the largest node has; 0: none are offered.",
     )
-    gpu_resources = List(
-        Unicode(), config=True, help="The GPU resources that are offered; empty: those that the nodes have."
-    )
+    gpu_resources = List(Unicode(), config=True, help="GPU resources on offer; empty: those that the nodes have.")
     images = List(
         Dict(),
         config=True,
-        help="The offered images, instead of the service's: name, reference, display_name, description, default.",
+        help="Images on offer, instead of the service's: name, reference, display_name, description, default.",
     )
     refuse_too_large = Bool(
         True,
         config=True,
-        help="Refuse what no node could give even if it were empty. Switch off where nodes are added on demand.",
+        help="Refuse what no node could give even when empty. Turn off where nodes are added on demand.",
     )
     show_holders = Union(
         [Enum(["admins", "own", "all"]), Callable()],
         default_value="admins",
         config=True,
-        help="Who may see the names of others' pods that hold a card or room: 'admins' of JupyterHub, 'all', nobody "
-        "('own'), or a function of the user that returns True. Everybody sees their own servers. Needs a service token "
-        "with `+holders`.",
+        help="Who sees the names of other people's pods that hold GPUs or room: JupyterHub 'admins', 'all', nobody "
+        "('own'), or a function that takes the user and returns True. Everybody sees their own servers. Needs a "
+        "service token with `+holders`.",
     )
     end_hopeless_pulls = Bool(
         True,
         config=True,
-        help="End a start after two tries where its image can't be loaded for good (there is none, it may not be had, "
-        "its name is not valid), instead of waiting until start_timeout. What may pass is waited for.",
+        help="End a start after two tries if its image can never be pulled (it does not exist, access is denied, or "
+        "its name is invalid), instead of waiting for start_timeout. Temporary errors are waited out.",
     )
     dry_run = Bool(
         True,
         config=True,
-        help="Let the API server try the pod (dryRun=All) first, so that quota and policies refuse it on the form.",
+        help="Let the API server check the pod (dryRun=All) first, so that quotas and policies refuse it on the form.",
     )
     dry_run_timeout = Float(
-        2.0, min=0.1, config=True, help="How long to wait for that, in seconds; then start without it."
+        2.0, min=0.1, config=True, help="Seconds to wait for the dry run before starting without it."
     )
 
     @default("service_url")

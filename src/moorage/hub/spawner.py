@@ -124,7 +124,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         not here.
         """
         if not any(key in options.FIELDS or key.startswith("profile") for key in query_data):
-            raise refused("Nothing in this address says what to start. Choose below.")
+            raise refused("This link does not say what to start. Choose below.")
         return self.options_from_form(query_data)
 
     # The choice
@@ -150,7 +150,7 @@ class MoorageSpawner(Settings, KubeSpawner):
             raise
         except Exception:  # whatever a stranger's options set off, the hub answers 400 and runs on
             self.log.exception("Options of %s could not be applied", self._log_name)
-            raise self._refused("These options could not be applied. Open the spawn page and choose again.") from None
+            raise self._refused("These options could not be applied. Choose again on the spawn page.") from None
         if self.apply_user_options:
             await super()._run_apply_user_options(user_options)
 
@@ -217,7 +217,7 @@ class MoorageSpawner(Settings, KubeSpawner):
             await super().load_user_options()
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
-            raise self._refused("A profile or one of its options is not offered, or no longer. Choose again.") from None
+            raise self._refused("A profile or one of its options is not offered any more. Choose again.") from None
         finally:
             self.user_options = saved
         if self._choice is not None:
@@ -243,7 +243,7 @@ class MoorageSpawner(Settings, KubeSpawner):
 
     def _in_words(self, error: ApiException) -> Exception:
         words = manifest.words(error)
-        return self._refused(f"Kubernetes refuses this server: {words}") if words else error
+        return self._refused(f"Kubernetes rejected this server: {words}") if words else error
 
     def _refused(self, message: str) -> web.HTTPError:
         """The error of a refusal, which is no failure of the hub."""
@@ -268,7 +268,7 @@ class MoorageSpawner(Settings, KubeSpawner):
                 super()._start(), lambda: pulls.hopeless(self._stored_pod(), lambda: self.events)
             )
         except ending.Hopeless as hopeless:
-            words = f"{hopeless.words} Choose another image, or tell whoever runs this hub."
+            words = f"{hopeless.words} Choose another image, or contact the hub's administrator."
             error = self._refused(words)
             ending.tell(error, words, hopeless.detail, form=self._form_url())
             raise error from None

@@ -113,7 +113,7 @@ def test_an_image_that_does_not_exist_is_said_on_the_progress_page(ada: Person) 
     answer = ada.submit(node=NAME, cpu=CPU, memory=MEMORY, gpu="0", image="missing")
 
     assert answer.status_code == 302, answer.text
-    said = ada.progress(until_said=_says("The image can't be loaded"), within=40)
+    said = ada.progress(until_said=_says("The image can't be pulled"), within=40)
     assert "localhost/missing:1" in said[-1]["html_message"]
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from moorage.errors import InvalidQuantity, MoorageError
 from moorage.hub import amounts
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, shown
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource, shown
 from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 VERSION = 1
@@ -135,7 +135,9 @@ def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
         if values is None:
             continue
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > 1:
-            raise Refusal(f"“{name}” was sent {'more than once' if isinstance(values, list) else 'in an unknown way'}.")
+            raise Refusal(
+                f"“{name}” was sent {'more than once' if isinstance(values, list) else 'in an unexpected form'}."
+            )
         text = values[0].strip() if values else ""
         options[name] = text or None
     memory = options.get("memory")
@@ -154,7 +156,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     """The choice that these options make, or `Refusal`. A field that is missing or null takes its default."""
     if options.get("moorage") != VERSION or isinstance(options.get("moorage"), bool):
         raise Refusal(
-            f"These options are of version {shown(options.get('moorage'))}, this hub reads version {VERSION}.",
+            f"These options have version {shown(options.get('moorage'))}, but this hub reads version {VERSION}.",
             hint="open the spawn page and choose again",
         )
     cpu = _amount(
@@ -177,7 +179,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     if offer.refuse_too_large and offer.nodes:
         _refuse_too_large(choice, offer.nodes)
     if node is not None and node.closed:
-        raise Refusal(f"Node {node.name} is {node.closed}. Choose another node or Automatic.")
+        raise Refusal(f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.")
     return choice
 
 
@@ -190,13 +192,13 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
         raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.") from None
     if bounds.choices and amount not in bounds.choices:
         offered = ", ".join(words(choice) for choice in bounds.choices)
-        raise Refusal(f"{words(amount)} {what} is not offered. Choose one of {offered}.")
+        raise Refusal(f"{words(amount)} {what} is not offered. Choose one of: {offered}.")
     if bounds.choices:
         return amount
     if amount < bounds.least:
-        raise Refusal(f"{words(amount)} {what} is less than the smallest offer, {words(bounds.least)}.")
+        raise Refusal(f"{words(amount)} {what} is too little. The minimum is {words(bounds.least)}.")
     if bounds.most is not None and amount > bounds.most:
-        raise Refusal(f"{words(amount)} {what} is more than the largest offer, {words(bounds.most)}.")
+        raise Refusal(f"{words(amount)} {what} is too much. The maximum is {words(bounds.most)}.")
     if bounds.step and amount % bounds.step:
         raise Refusal(f"{words(amount)} {what} is not offered. Choose a multiple of {words(bounds.step)}.")
     return amount
@@ -210,7 +212,7 @@ def _gpu_count(value: Any, offer: Offer) -> int:
     except InvalidQuantity as error:
         raise Refusal(f"GPU: {error.message}.") from None
     if offer.gpu_most is not None and count > offer.gpu_most:
-        raise Refusal(f"{count} GPU is more than the largest offer, {offer.gpu_most}.")
+        raise Refusal(f"{count} GPU is too many. The maximum is {offer.gpu_most}.")
     return count
 
 
@@ -221,11 +223,11 @@ def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
         return None
     if not value:
         if not offer.gpu_resources:
-            raise Refusal("This hub offers no GPU. Choose 0.")
+            raise Refusal("This hub offers no GPUs. Choose 0.")
         return offer.gpu_resources[0]
     if value not in offer.gpu_resources:
         offered = ", ".join(offer.gpu_resources) or "none"
-        raise Refusal(f"GPUs of kind {shown(value)} are not offered. Offered now: {offered}.")
+        raise Refusal(f"{shown(value)} is not offered. Choose one of: {offered}.")
     return str(value)
 
 
@@ -237,12 +239,12 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
         raise Refusal(f"The image must be text, not {shown(wanted)}.")
     if offer.images is None:
         raise Refusal(
-            f"Image {shown(wanted)} can't be looked up: the list of images is not known right now. "
+            f"Image {shown(wanted)} can't be checked: the image list is unavailable right now. "
             "Choose the default image, or try again in a minute."
         )
     found = offer.image(wanted)
     if found is None:
-        raise Refusal(f"Image {shown(wanted)} is not offered, or no longer. Choose one from the list.")
+        raise Refusal(f"Image {shown(wanted)} is not offered. Choose one from the list.")
     return found
 
 
@@ -254,21 +256,21 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
         raise Refusal(f"The node must be a name, not {shown(wanted)}.")
     if offer.nodes is None:
         raise Refusal(
-            f"Node {shown(wanted)} can't be looked up: the cluster's nodes are not known right now. "
+            f"Node {shown(wanted)} can't be checked: the node list is unavailable right now. "
             "Choose Automatic, or try again in a minute."
         )
     found = offer.nodes.get(wanted)
     if found is None:
-        raise Refusal(f"There is no node {shown(wanted)}, or no longer. Choose another node or Automatic.")
+        raise Refusal(f"There is no node {shown(wanted)}. Choose another node or Automatic.")
     if found.hostname is None:
-        raise Refusal(f"Node {found.name} has no hostname label and can't be chosen. Choose Automatic or another node.")
+        raise Refusal(f"{found.name} can't be chosen: it has no hostname label. Choose another node or Automatic.")
     return found
 
 
 def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
     """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
     candidates = [choice.node] if choice.node else list(nodes.values())
-    holder = f"node {choice.node.name} has" if choice.node else "the largest node has"
+    holder = f"{choice.node.name} has" if choice.node else "the largest node has"
     asks: list[tuple[str, int, list[int | None], Any]] = [
         (f"{cpu_words(choice.cpu_milli)} CPU", choice.cpu_milli, [node.capacity.cpu for node in candidates], cpu_words),
         (
@@ -280,16 +282,21 @@ def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
     ]
     if choice.gpu and choice.gpu_resource:
         units = [node.units(choice.gpu_resource) for node in candidates]
-        asks.append((f"{choice.gpu} × {choice.gpu_resource}", choice.gpu, [u.capacity if u else 0 for u in units], str))
+        asks.append(
+            (
+                f"{choice.gpu} {short_resource(choice.gpu_resource)}",
+                choice.gpu,
+                [u.capacity if u else 0 for u in units],
+                str,
+            )
+        )
     able = set(range(len(candidates)))
     for what, amount, sizes, words in asks:
         known = [size for size in sizes if size is not None]
         if len(known) == len(sizes) and amount > max(known):
             size = words(max(known)) if max(known) else "none"
-            raise Refusal(f"{what} is too much: {holder} {size}. Choose less or another node.")
+            raise Refusal(f"{what} is too much: {holder} {size}. Choose less, or another node.")
         able -= {position for position, size in enumerate(sizes) if size is not None and amount > size}
     if not able:
         together = ", ".join(what for what, *_ in asks)
-        raise Refusal(
-            f"No node is large enough for {together} together, even if it were empty. Choose less of one of them."
-        )
+        raise Refusal(f"No node is large enough for {together} together, even when empty. Choose less of one of them.")

@@ -114,7 +114,7 @@ class StreamHandler(APIHandler):
     async def get(self) -> None:
         user = self.current_user
         if getattr(user, "kind", "user") != "user" or not hasattr(user, "spawner"):
-            raise web.HTTPError(403, "only a person's log-in can follow this")
+            raise web.HTTPError(403, "only a logged-in user can follow this stream")
         broadcast = user.spawner.broadcast
         if len(broadcast) >= _MOST_PAGES:
             raise web.HTTPError(503, "too many open pages")
@@ -178,14 +178,14 @@ class FitHandler(APIHandler):
     @web.authenticated
     async def post(self) -> None:
         if len(self.request.body) > _LARGEST_BODY:
-            raise web.HTTPError(413, "this body is too large")
+            raise web.HTTPError(413, "the body is too large")
         body = self.get_json_body()
         if not isinstance(body, dict):
             raise web.HTTPError(400, "the body must be an object")
         user_name = body.get("user") or self.current_user.name
         server_name = body.get("server") or ""
         if not isinstance(user_name, str) or not isinstance(server_name, str):
-            raise web.HTTPError(400, "user and server must be text")
+            raise web.HTTPError(400, "user and server must be strings")
         answer = await self._fit(user_name=user_name, server_name=server_name, body=body)
         self.finish(json.dumps(answer))
 

@@ -22,16 +22,16 @@ log = logging.getLogger("moorage.hub")
 _LOOK_SECONDS = 0.5
 # What an event means once nobody waits any longer.
 _AFTERWARDS = {
-    "Scheduled": "A place was found, but the node did nothing about it.",
-    "Pulling": "The image was still being loaded. It may be there the next time.",
-    "Pulled": "The image was there, but the server was not started.",
-    "Created": "Everything was prepared, but the server was not started.",
-    "Started": "It was started on its node, but did not answer.",
-    "Unhealthy": "It was started on its node, but did not answer.",
-    "TriggeredScaleUp": "A new machine was being added for it. It may be there the next time.",
+    "Scheduled": "A node was assigned, but it did not start the server.",
+    "Pulling": "The image was still being pulled. It may be ready the next time.",
+    "Pulled": "The image was ready, but the server was not started.",
+    "Created": "The container was created, but not started.",
+    "Started": "It started on its node but did not respond.",
+    "Unhealthy": "It started on its node but did not respond.",
+    "TriggeredScaleUp": "A new node was being added for it. It may be ready the next time.",
 }
 _SAYS_NOTHING = ("Killing", "SuccessfulAttachVolume")
-_HOPE = re.compile(r"; trying again(?=\.)| (?:It|The server) starts as soon as there is(?: room)?\.")
+_HOPE = re.compile(r"; trying again(?=\.)| (?:It|The server) will start as soon as (?:one can|there is)\.")
 
 
 class Hopeless(Exception):
@@ -91,7 +91,7 @@ def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:
         return words, detail
     if (waits := waiting(pod)) is not None:
         _, said, image = waits
-        return for_good(said, image=image) or f"The image {image} can't be loaded.", said
+        return for_good(said, image=image) or f"The image {image} can't be pulled.", said
     for event in reversed(list(events)):
         reason, message = str(event.get("reason") or ""), str(event.get("message") or "")
         known = _AFTERWARDS.get(reason) or plain(reason, message)

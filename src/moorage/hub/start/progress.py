@@ -10,6 +10,8 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
+from moorage.hub.amounts import short_resource
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
@@ -17,49 +19,53 @@ _SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9]
 _IMAGE = re.compile(r"image \"([^\"]+)\"")
 _NODES = re.compile(r"^(\d+)/(\d+) nodes are available")
 
-_OUT_OF_MEMORY = "The server used more memory than was chosen for it and was ended. Choose more memory."
+_OUT_OF_MEMORY = "The server ran out of memory and was stopped. Choose more memory."
 
 # (reason of the event, a pattern in its message or None, what it means)
 _WORDS: tuple[tuple[str, str | None, str], ...] = (
     (
         "FailedScheduling",
         r"didn't match Pod's node affinity/selector",
-        "The chosen node can't take this server; it may be gone or renamed.",
+        "No node matches what this server requires.",
     ),
-    ("FailedScheduling", r"unbound immediate PersistentVolumeClaims", "Waiting for the home volume to be made."),
-    ("FailedScheduling", r"volume node affinity conflict", "The home volume can't be reached from the chosen node."),
-    ("FailedScheduling", None, "No node can take this server yet. It starts as soon as there is room."),
-    ("Scheduled", None, "A place was found."),
-    ("TriggeredScaleUp", None, "A new machine is being added for this server. This takes some minutes."),
-    ("NotTriggerScaleUp", None, "No new machine can be added for this server."),
-    ("Pulling", None, "Loading the image. The first time on a node this can take some minutes."),
-    ("Pulled", None, "The image is there."),
-    ("Created", None, "Everything is prepared."),
+    ("FailedScheduling", r"unbound immediate PersistentVolumeClaims", "Waiting for the home volume to be created."),
+    (
+        "FailedScheduling",
+        r"volume node affinity conflict",
+        "The home volume can't be reached from any node that this server may use.",
+    ),
+    ("FailedScheduling", None, "No node can take this server yet. It will start as soon as one can."),
+    ("Scheduled", None, "Assigned to a node."),
+    ("TriggeredScaleUp", None, "A new node is being added for this server. This takes a few minutes."),
+    ("NotTriggerScaleUp", None, "No node can be added for this server."),
+    ("Pulling", None, "Pulling the image. The first time on a node, this can take a few minutes."),
+    ("Pulled", None, "The image is ready."),
+    ("Created", None, "The container is created."),
     ("Started", None, "The server is starting."),
-    ("ErrImagePull", None, "The image can't be loaded."),
-    ("ImagePullBackOff", None, "The image can't be loaded; trying again."),
+    ("ErrImagePull", None, "The image can't be pulled."),
+    ("ImagePullBackOff", None, "The image can't be pulled; trying again."),
     (
         "Failed",
         r"ErrImagePull|ImagePullBackOff|Failed to pull image",
-        "The image can't be loaded: it may not exist, or the node may not fetch it.",
+        "The image can't be pulled: it may not exist, or the node may lack access to it.",
     ),
     ("Failed", None, "The server can't be started on its node."),
-    ("InspectFailed", None, "The name of the image is not valid."),
-    ("BackOff", r"pulling image", "The image can't be loaded; trying again."),
-    ("BackOff", None, "The server ends right after its start; trying again."),
+    ("InspectFailed", None, "The image name is not valid."),
+    ("BackOff", r"pulling image", "The image can't be pulled; trying again."),
+    ("BackOff", None, "The server exits right after it starts; trying again."),
     ("OOMKilling", None, _OUT_OF_MEMORY),
     ("OOMKilled", None, _OUT_OF_MEMORY),
-    ("FailedMount", None, "A volume can't be connected yet; trying again."),
-    ("FailedAttachVolume", None, "The home volume can't be connected yet; it may still be held by another node."),
-    ("FailedCreatePodSandBox", None, "The node can't prepare the server's network; trying again."),
-    ("Unhealthy", None, "The server does not answer yet."),
-    ("Evicted", None, "The node ran short and ended the server. Start again, best on another node."),
-    ("Preempted", None, "The server had to give way to a more important one."),
-    ("NodeNotReady", None, "The node no longer answers."),
-    ("Killing", None, "The server is being ended."),
+    ("FailedMount", None, "A volume can't be mounted yet; trying again."),
+    ("FailedAttachVolume", None, "The home volume can't be attached yet; it may still be attached to another node."),
+    ("FailedCreatePodSandBox", None, "The node can't set up the server's network; trying again."),
+    ("Unhealthy", None, "The server is not responding yet."),
+    ("Evicted", None, "The node ran low on resources and evicted the server. Start again, preferably on another node."),
+    ("Preempted", None, "The server was preempted by one with higher priority."),
+    ("NodeNotReady", None, "The node stopped responding."),
+    ("Killing", None, "The server is being stopped."),
 )
 _LOOK_SECONDS = 0.5
-_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "room for another pod"}
+_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "pod slots"}
 
 
 async def told(
@@ -109,7 +115,7 @@ def ended(pod: Any) -> tuple[str | None, str]:
             code, reason = end.get("exitCode"), str(end.get("reason") or "")
             if reason == "OOMKilled":
                 return _OUT_OF_MEMORY, f"{reason}: exit code {code}"
-            return f"The server ended before it answered (exit code {code}).", f"{reason} {end.get('message') or ''}"
+            return f"The server exited before it was ready (exit code {code}).", f"{reason} {end.get('message') or ''}"
     return None, ""
 
 
@@ -145,8 +151,8 @@ def plain(reason: str, message: str) -> str | None:
 
 
 def _waiting(found: list[tuple[str, str]], message: str) -> str:
-    lacking = sorted({_RESOURCES.get(resource, resource) for _, resource in found})
+    lacking = sorted({_RESOURCES.get(resource) or short_resource(resource) for _, resource in found})
     listed = lacking[0] if len(lacking) == 1 else ", ".join(lacking[:-1]) + " or " + lacking[-1]
     pinned = "didn't match Pod's node affinity/selector" in message
     where = "the chosen node" if pinned else "any node"
-    return f"Waiting: not enough {listed} is free on {where} now. The server starts as soon as there is."
+    return f"Waiting: not enough {listed} free on {where}. The server will start as soon as there is."

@@ -26,11 +26,11 @@ _FOR_GOOD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
     for pattern, words in (
         (r"InvalidImageName|invalid reference format|couldn't parse image|failed to apply default image tag",
-         "The name of the image {image} is not valid."),
+         "The image name {image} is not valid."),
         (r"no match for platform|no matching manifest",
-         "The image {image} is not made for this node's kind of processor."),
+         "The image {image} does not support this node's processor architecture."),
         (r"unauthorized|authorization failed|access (\w+ )*denied|\bdenied:|insufficient_scope|basic auth|forbidden",
-         "The registry does not let this cluster have the image {image}, or there is none of this name."),
+         "The registry denies access to the image {image}, or there is no such image."),
         (r"not found|manifest unknown|name unknown|repository does not exist|NotFound",
          "The image {image} does not exist."),
     )

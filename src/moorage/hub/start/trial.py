@@ -54,5 +54,5 @@ class Trial:
             spawner.log.debug("No trial of the pod of %s", spawner._log_name, exc_info=True)  # noqa: SLF001
             return
         if words:
-            raise Refusal(f"Kubernetes refuses this server: {words}")
+            raise Refusal(f"Kubernetes rejected this server: {words}")
         self._options, self._at = user_options, now

@@ -71,7 +71,7 @@ class ServiceClient:
         self.defaults: Mapping[str, Any] = {}
         self.revision: int | None = None
         self.status = Status(
-            live=False, known=False, since=datetime.now(UTC), reason="the availability service was not asked yet"
+            live=False, known=False, since=datetime.now(UTC), reason="the moorage service has not been contacted yet"
         )
 
     @property
@@ -128,12 +128,12 @@ class ServiceClient:
             try:
                 await self._step()
                 failures = 0
-                reason = "the availability service closed the connection"
+                reason = "the moorage service closed the connection"
             except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
                 reason = _why(error, silence=self._silence)
             except Exception as error:  # whatever it was, the next try may work
-                self.log.exception("Following the availability service failed")
-                reason = f"the availability service could not be read ({type(error).__name__})"
+                self.log.exception("Following the moorage service failed")
+                reason = f"the moorage service's answer could not be read ({type(error).__name__})"
             heard = self.status.live
             self._set_status(live=False, reason=reason)
             failures = 0 if heard else failures + 1
@@ -205,7 +205,7 @@ class ServiceClient:
         parsed = None
         with contextlib.suppress(ValueError):
             parsed = datetime.fromisoformat(since) if isinstance(since, str) else None
-        words = reason[:300] if isinstance(reason, str) and reason else "the Kubernetes API does not answer"
+        words = reason[:300] if isinstance(reason, str) and reason else "the Kubernetes API is not responding"
         self._set_status(live=False, reason=words, since=parsed)
 
     def _set_status(self, *, live: bool, reason: str | None = None, since: datetime | None = None) -> None:
@@ -294,9 +294,9 @@ async def _read_nodes(values: Any) -> list[NodeFacts]:
 
 def _why(error: Exception, *, silence: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"the availability service has been silent for {silence:g} seconds"
+        return f"the moorage service has been silent for {silence:g} seconds"
     if isinstance(error, sse.Nonsense | json.JSONDecodeError):
-        return f"the availability service answers something unexpected: {error}"
+        return f"unexpected answer from the moorage service: {error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "the availability service can't be reached"
-    return "the connection to the availability service broke"
+        return "the moorage service can't be reached"
+    return "the connection to the moorage service was lost"

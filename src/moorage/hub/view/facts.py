@@ -149,11 +149,11 @@ def node_words(node: NodeFacts) -> str:
 def _closed(value: dict[str, Any]) -> str | None:
     """Why the node takes no new pods now, or None."""
     if value.get("cordoned") is True:
-        return "closed for new servers (cordoned)"
+        return "cordoned"
     if value.get("ready") is False:
         return "not ready"
     if value.get("schedulable") is False:
-        return "takes no new servers now"
+        return "closed"
     return None
 
 

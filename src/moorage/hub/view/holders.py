@@ -81,17 +81,25 @@ def by(holders: Sequence[str], *, own: Own, names: bool) -> str:
 
 
 def held(answer: Any, sight: Sight) -> dict[str, list[dict[str, Any]]]:
-    """By node, who holds what a choice lacks there, out of the service's `held_by` as far as this person may see it."""
+    """By node, who holds what a choice lacks there, out of the service's `held_by` as far as this person may see it:
+    each holder once, with all that they hold.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
     own, names = sight.own(), sight.names
     for node, ones in answer.items() if isinstance(answer, dict) else ():
-        told = [line for one in (ones if isinstance(ones, list) else ()) if (line := _line(one, own=own, names=names))]
-        if isinstance(node, str) and told:
-            found[node] = sorted(told, key=lambda line: not line["own"])
+        amounts: dict[tuple[bool, str], list[str]] = {}
+        for one in ones if isinstance(ones, list) else ():
+            if (told := _told(one, own=own, names=names)) is not None:
+                mine, who, amount = told
+                amounts.setdefault((mine, who), []).append(amount)
+        if isinstance(node, str) and amounts:
+            lines = [{"own": mine, "text": f"{who} ({', '.join(held)})"} for (mine, who), held in amounts.items()]
+            found[node] = sorted(lines, key=lambda line: not line["own"])
     return found
 
 
-def _line(one: Any, *, own: Own, names: bool) -> dict[str, Any] | None:
+def _told(one: Any, *, own: Own, names: bool) -> tuple[bool, str, str] | None:
+    """Whether the holder is one's own, its name, and what it holds."""
     if not isinstance(one, dict):
         return None
     resource, amount = one.get("resource"), one.get("amount")
@@ -100,7 +108,7 @@ def _line(one: Any, *, own: Own, names: bool) -> dict[str, Any] | None:
         return None
     holder = "/".join(part for part in parts if isinstance(part, str) and part)[:_MOST_TEXT]
     who = by([holder], own=own, names=names) if holder else ""
-    return {"own": holder in own, "text": f"{who} ({_amount(resource, amount)})"} if who else None
+    return (holder in own, who, _amount(resource, amount)) if who else None
 
 
 def _amount(resource: str, amount: int) -> str:
