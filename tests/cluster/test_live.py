@@ -235,6 +235,40 @@ async def test_the_picture_stays_and_is_called_stale_while_the_server_is_away(si
     assert told == ["connected", "stale", "resynced"]
 
 
+async def test_garbage_in_all_watches_again_and_again_is_one_line_of_the_log(simulator, start, node, caplog):
+    simulator.add(node("n1", cpu="4"))
+    with caplog.at_level(logging.WARNING, logger="moorage"):
+        watching = await start()
+
+        simulator.faults.garbage(verb="watch", times=20)
+        await watching.until(lambda w: w.live.counters["garbled"] >= 20, within=10)
+
+    assert len([record for record in caplog.records if record.event == "garbled"]) == 1
+
+
+async def test_after_a_black_hole_the_picture_is_live_within_five_seconds(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="4"))
+    watching = await start()
+    simulator.faults.half_open()
+    simulator.faults.drop(new_requests=False)
+    await watching.until(lambda w: w.live.status.stale)
+    await asyncio.sleep(3.5)
+
+    simulator.faults.clear()
+    simulator.add(pod("p", on="n1", cpu="1"))
+
+    await watching.until(lambda w: not w.live.status.stale and w.nodes["n1"]["allocated"]["cpu"] == 1, within=5)
+
+
+async def test_an_old_picture_of_devices_is_an_old_picture_of_nodes(simulator, start, node):
+    simulator.add(node("n1", cpu="4"))
+    watching = await start()
+
+    simulator.faults.half_open(path="/apis/resource.k8s.io/v1/resourceclaims")
+
+    await watching.until(lambda w: w.live.status.stale)
+
+
 async def test_status_changes_are_told_without_a_revision(simulator, start, node):
     simulator.add(node("n1"))
     watching = await start()

@@ -54,3 +54,40 @@ async def test_a_connection_that_has_lain_idle_is_not_used_again(server, monkeyp
     assert await client.get("/b", within=5) == b"{}"
 
     assert len(connections) == 2
+
+
+async def test_a_name_that_moves_to_another_address_is_followed_there_at_once(monkeypatch):
+    """The old address takes connections and is silent from then on."""
+    loop = asyncio.get_running_loop()
+    address = ["127.0.0.1"]
+    waits = asyncio.Event()
+
+    async def silent(reader, writer):
+        waits.set()
+        await reader.read()
+        writer.close()
+
+    async def well(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await reader.read()
+        writer.close()
+
+    resolve = loop.getaddrinfo
+
+    async def getaddrinfo(host, *more, **how):
+        return await resolve(address[0] if host == "api.example" else host, *more, **how)
+
+    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as old:
+        port = old.sockets[0].getsockname()[1]
+        async with (
+            await asyncio.start_server(well, "127.0.0.2", port),
+            Client(Endpoint(f"http://api.example:{port}")) as client,
+        ):
+            asking = asyncio.create_task(client.get("/a", within=30))
+            await asyncio.wait_for(waits.wait(), 5)
+
+            address[0] = "127.0.0.2"
+
+            assert await asyncio.wait_for(asking, 5) == b"{}"

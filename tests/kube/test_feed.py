@@ -1,11 +1,13 @@
 """Lists and watches against an API server over HTTP, with everything that can go wrong on the way."""
 
 import asyncio
-import logging
+import contextlib
 from dataclasses import replace
 
 import pytest
 
+from moorage.kube.errors import error_of
+from moorage.kube.listing import asked_to_wait
 from moorage.kube.resources import NODES, PODS
 
 
@@ -229,15 +231,14 @@ async def test_a_truncated_list_is_read_again(simulator, make_feed, pod):
     assert feed.names == {"a"}
 
 
-async def test_garbage_in_a_watch_is_told_once_and_passed_by(simulator, make_feed, pod, caplog):
+async def test_garbage_in_a_watch_is_passed_by(simulator, make_feed, pod):
     feed = await make_feed()
 
-    with caplog.at_level(logging.WARNING, logger="moorage.kube.feed"):
-        simulator.faults.garbage(path="/api/v1/pods", verb="watch", times=1)
-        simulator.add(pod("a", on="n1"))
-        await feed.until(lambda f: "a" in f.names, within=3)
+    fault = simulator.faults.garbage(path="/api/v1/pods", verb="watch", times=1)
+    await feed.until(lambda _: fault.hits)
+    simulator.add(pod("a", on="n1"))
+    await feed.until(lambda f: "a" in f.names, within=3)
 
-    assert len(caplog.records) == 1
     assert feed.feed.lists == 1
     assert not feed.record.health.stale
 
@@ -365,3 +366,90 @@ async def test_nodes_are_followed_alike(simulator, make_feed, node):
     simulator.patch("nodes", None, "n1", {"spec": {"unschedulable": True}})
 
     await feed.until(lambda f: f.record.objects["n1"].spec.unschedulable is True, within=1)
+
+
+async def test_a_server_that_was_silent_for_long_is_followed_again_within_five_seconds(simulator, make_feed, pod):
+    feed = await make_feed()
+    fault = simulator.faults.half_open()
+    simulator.faults.drop(new_requests=False)
+    await feed.until(lambda f: f.record.health.stale)
+    await asyncio.sleep(3.5)
+
+    simulator.faults.clear()
+    simulator.add(pod("b", on="n1"))
+
+    assert fault.hits > 1
+    await feed.until(lambda f: "b" in f.names and not f.record.health.stale, within=5)
+    assert feed.feed.lists == 1
+
+
+async def test_a_page_that_never_comes_is_asked_for_again_once_the_server_answers(simulator, make_feed, pod):
+    simulator.add(pod("a", on="n1"))
+    simulator.faults.half_open(path="/api/v1/pods", verb="list", times=1)
+
+    feed = await make_feed(listed=False)
+
+    await feed.until(lambda f: f.record.health.listed, within=4)
+    assert feed.feed.lists == 1
+
+
+async def test_a_watch_that_tells_half_a_line_is_no_proof_that_all_is_told(simulator, make_feed, pod):
+    feed = await make_feed()
+    release = asyncio.Event()
+    original = feed.feed._client.stream
+
+    class Dripping:
+        """An open watch of which one byte comes each tenth of a second."""
+
+        def hurry(self, *, within):
+            pass
+
+        async def read(self, *, within):
+            if release.is_set():
+                return b""
+            await asyncio.sleep(0.1)
+            return b"{"
+
+    @contextlib.asynccontextmanager
+    async def dripping(path, params=None, **more):
+        if release.is_set():
+            async with original(path, params, **more) as chunks:
+                yield chunks
+        else:
+            yield Dripping()
+
+    feed.feed._client.stream = dripping
+    await feed.until(lambda f: f.record.health.stale, within=7)
+    release.set()
+
+    await feed.until(lambda f: not f.record.health.stale, within=5)
+
+
+async def test_a_silent_watch_is_replaced_at_once_where_another_has_lost_its_connection(simulator, make_feed, pod):
+    feed = await make_feed(replace(PODS, silence=30))
+    fault = simulator.faults.half_open(verb="watch", new_requests=False, times=1)
+    await feed.until(lambda _: fault.hits)
+    simulator.add(pod("b", on="n1"))
+
+    feed.feed.doubt()
+
+    await feed.until(lambda f: "b" in f.names, within=2)
+    assert not any(health.stale for health in feed.record.reports)
+
+
+async def test_a_watch_that_can_not_be_replaced_is_stale_soon_where_another_has_lost_its_connection(
+    simulator, make_feed
+):
+    feed = await make_feed(replace(PODS, silence=30))
+    simulator.faults.half_open()
+
+    feed.feed.doubt()
+
+    await feed.until(lambda f: f.record.health.stale, within=4)
+
+
+@pytest.mark.parametrize("asked", ["-3", "nan", "inf", "1e9", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", ""])
+async def test_a_strange_retry_after_keeps_nobody_waiting(asked):
+    error = error_of(503, b"{}", retry_after=asked)
+
+    assert 0 <= asked_to_wait(error) <= 4

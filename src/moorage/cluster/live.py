@@ -24,6 +24,7 @@ from moorage.cluster.status import Status, status_of
 from moorage.cluster.store import Store
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
+from moorage.kube.errors import Unreachable
 from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import FOLLOWED, Resource
 from moorage.kube.sink import Health
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 # Nodes serialised in one go; a request that waits meanwhile has its turn after so many.
 _AT_ONCE = 100
 _RECOUNT_EVERY = 60.0
+# Garbage is told of again after so many seconds without any.
+_GARBLED_ANEW = 60.0
 
 
 class _Version(msgspec.Struct):
@@ -76,7 +79,10 @@ class LiveCluster:
             labels=label_allow_list,
             gpus=GpuNames(tuple(gpu_resources)),
         )
-        self._feeds = [Feed(resource, client=client, sink=self._store) for resource in self._resources]
+        self._feeds = [
+            Feed(resource, client=client, sink=self._store, troubled=self._troubled) for resource in self._resources
+        ]
+        self._garbled_at = float("-inf")
         self._told: Status | None = None
         self._followers: set[Follower] = set()
         self._base = Snapshot(0, secrets.token_hex(4), self._started, {})
@@ -84,6 +90,7 @@ class LiveCluster:
         self._was_ready = False
         self._version_wanted = asyncio.Event()
         self._drift = 0
+        self._garbled = 0
         self._recounts = 0
         self.status = status_of(self._resources, self._health, started=self._started)
 
@@ -116,6 +123,7 @@ class LiveCluster:
             "pods": len(self.cluster.pods),
             "unreadable": len(self.cluster.unreadable_objects),
             "recounts": self._recounts,
+            "garbled": self._garbled,
             "ledger_drift": self._drift,
         }
 
@@ -233,6 +241,19 @@ class LiveCluster:
             before_all, self.status = self.status, status
             self._log_status(before_all)
             self._wake.set()
+
+    def _troubled(self, feed: Feed, error: MoorageError) -> None:
+        if isinstance(error, Unreachable):
+            for other in self._feeds:
+                if other is not feed:
+                    other.doubt()
+            return
+        # Whatever garbles one watch often garbles all of them, and again.
+        now, before = asyncio.get_running_loop().time(), self._garbled_at
+        self._garbled_at = now
+        self._garbled += 1
+        if now - before > _GARBLED_ANEW:
+            log.warning("garbled: %s", error, extra={"event": "garbled", "resource": feed.resource.name})
 
     def _tell(self, step: Any) -> None:
         if step is None and self.status == self._told:

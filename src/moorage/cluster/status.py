@@ -24,9 +24,17 @@ class Status:
 
 
 def status_of(resources: Iterable[Resource], feeds: Mapping[str, Health], *, started: datetime) -> Status:
-    """Stale where a required feed is stale or has not listed yet; the other feeds only tell of themselves."""
-    needed = [feeds[resource.name] for resource in resources if resource.required]
-    failing = [health for health in needed if health.stale]
+    """Stale where a required feed is stale or has not listed yet, or what else is counted was listed and is stale now.
+
+    The other feeds only tell of themselves.
+    """
+    needed, more = [], []
+    for resource in resources:
+        if resource.required:
+            needed.append(feeds[resource.name])
+        elif resource.counted and feeds[resource.name].listed:
+            more.append(feeds[resource.name])
+    failing = [health for health in (*needed, *more) if health.stale]
     waiting = [health for health in needed if not health.listed]
     if not failing and not waiting:
         return Status(stale=False, since=None, reason=None, feeds=dict(feeds))

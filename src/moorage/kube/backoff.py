@@ -29,12 +29,12 @@ class Backoff:
         self._since: float | None = None
         self.failures = 0
 
-    def next(self) -> float:
-        """The pause after one more failure."""
+    def next(self, *, longest: float | None = None) -> float:
+        """The pause after one more failure, at most `longest`."""
         now = self._clock()
         if self._since is None:
             self._since = now
-        ceiling = _GENTLE if now - self._since < _GENTLE_FOR else self._longest
+        ceiling = _GENTLE if now - self._since < _GENTLE_FOR else min(self._longest, longest or self._longest)
         pause: float = min(self._first * 2 ** min(self.failures, 16), ceiling)
         self.failures += 1
         return pause * (0.5 + self._chance() / 2)

@@ -6,9 +6,8 @@ of exec plugins change while a watch lives.
 """
 
 import asyncio
-import contextlib
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
@@ -18,11 +17,14 @@ import aiohttp
 from moorage import __version__
 from moorage.kube.credentials import Anonymous, Credentials
 from moorage.kube.errors import Unreachable, cut, error_of
+from moorage.kube.insistence import first_answer
 
 _CONNECT_WITHIN = 2.0
 # Requests of one kind follow each other within milliseconds. A connection that has lain idle for longer may be dead
 # without anyone having said so.
 _IDLE_FOR = 1.0
+# The name of an API server may move to another address at any time.
+_NAMES_KEPT_FOR = 1
 _LARGEST_FAILURE = 64 * 1024
 # What a connection raises when it breaks; ValueError covers addresses and headers that can't be spelled.
 _BROKEN = (aiohttp.ClientError, OSError, ValueError)
@@ -46,16 +48,25 @@ class Chunks:
     def __init__(self, server: str, answer: aiohttp.ClientResponse) -> None:
         self._server = server
         self._answer = answer
+        self._wait: asyncio.Timeout | None = None
 
     async def read(self, *, within: float) -> bytes:
         """What has arrived, waiting for it at most so many seconds (`TimeoutError` after that)."""
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(within) as self._wait:
                 return await self._answer.content.readany()
         except TimeoutError:
             raise
         except _BROKEN as error:
             raise _unreachable(self._server, error) from error
+        finally:
+            self._wait = None
+
+    def hurry(self, *, within: float) -> None:
+        """Let a `read` that waits now wait so many seconds longer at most."""
+        due = asyncio.get_running_loop().time() + within
+        if self._wait is not None and not self._wait.expired() and due < (self._wait.when() or 0.0):
+            self._wait.reschedule(due)
 
 
 class Client:
@@ -75,11 +86,38 @@ class Client:
         """The namespace that the configuration names."""
         return self.endpoint.namespace
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None, *, within: float = 60) -> bytes:
-        """The whole body of an answer, which has to be there within so many seconds."""
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        within: float = 60,
+        probe: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The whole body of an answer, which has to be there within so many seconds.
+
+        While there is silence it is asked for again beside that, see `insistence`. Where the answer is a costly one,
+        `probe` is the query of a cheap one, which has to be answered before.
+        """
+
+        async def whole(hear: Callable[[], None]) -> bytes:
+            answer = await self._open(path, params, compress=True)
+            async with answer:
+                parts = []
+                async for part in answer.content.iter_any():
+                    hear()
+                    parts.append(part)
+            return b"".join(parts)
+
+        async def after_probe(hear: Callable[[], None]) -> bytes:
+            async with await self._open(path, probe, compress=False) as answer:
+                await answer.read()
+            hear()
+            return await whole(hear)
+
         try:
-            async with asyncio.timeout(within), self._open(path, params, compress=True) as answer:
-                return await answer.read()
+            async with asyncio.timeout(within):
+                return await first_answer(whole, again=after_probe if probe is not None else None, passing=_BROKEN)
         except TimeoutError:
             raise _silent(self.server, within) from None
         except _BROKEN as error:
@@ -89,15 +127,22 @@ class Client:
     async def stream(
         self, path: str, params: Mapping[str, str] | None = None, *, within: float = 10
     ) -> AsyncIterator[Chunks]:
-        """The chunks of an answer as they come. Its headers have to be there in so many seconds; its body may last."""
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                async with asyncio.timeout(within):
-                    answer = await stack.enter_async_context(self._open(path, params, compress=False))
-            except TimeoutError:
-                raise _silent(self.server, within) from None
-            except _BROKEN as error:
-                raise _unreachable(self.server, error) from error
+        """The chunks of an answer as they come. Its headers have to be there in so many seconds; its body may last.
+
+        While there is silence it is asked for again beside that, see `insistence`.
+        """
+
+        async def opened(_hear: Callable[[], None]) -> aiohttp.ClientResponse:
+            return await self._open(path, params, compress=False)
+
+        try:
+            async with asyncio.timeout(within):
+                answer = await first_answer(opened, discard=aiohttp.ClientResponse.close, passing=_BROKEN)
+        except TimeoutError:
+            raise _silent(self.server, within) from None
+        except _BROKEN as error:
+            raise _unreachable(self.server, error) from error
+        async with answer:
             yield Chunks(self.server, answer)
 
     async def close(self) -> None:
@@ -112,10 +157,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    @asynccontextmanager
-    async def _open(
-        self, path: str, params: Mapping[str, str] | None, *, compress: bool
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _open(self, path: str, params: Mapping[str, str] | None, *, compress: bool) -> aiohttp.ClientResponse:
         headers = {
             "Accept": "application/json",
             # Watches are never compressed before 1.37, and a compressor would only hold lines back.
@@ -124,23 +166,31 @@ class Client:
         authorization = await self.endpoint.credentials.authorization()
         if authorization:
             headers["Authorization"] = authorization
-        async with self._running().get(
+        answer = await self._running().get(
             self.server + path,
             params=params,
             headers=headers,
             server_hostname=self.endpoint.server_name,
             proxy=self.endpoint.proxy,
             allow_redirects=False,
-        ) as answer:
-            if answer.status != 200:
+        )
+        if answer.status != 200:
+            async with answer:
                 body = await answer.content.read(_LARGEST_FAILURE)
                 raise error_of(answer.status, body, retry_after=answer.headers.get("Retry-After"))
-            yield answer
+        return answer
 
     def _running(self) -> aiohttp.ClientSession:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self.endpoint.tls or True, limit=0, keepalive_timeout=_IDLE_FOR),
+                connector=aiohttp.TCPConnector(
+                    ssl=self.endpoint.tls or True,
+                    limit=0,
+                    keepalive_timeout=_IDLE_FOR,
+                    ttl_dns_cache=_NAMES_KEPT_FOR,
+                    # The same whatever else is installed: aiohttp would take aiodns, which has a cache of its own.
+                    resolver=aiohttp.ThreadedResolver(),
+                ),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_WITHIN),
                 headers={"User-Agent": f"moorage/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -6,8 +6,6 @@ where everything that can go wrong is decided. Nothing ends a feed: failures cha
 before as stale.
 
 What forces the odd lines:
-- A list without resourceVersion is consistent, and its pages come from the watch cache; with resourceVersion=0 the
-  server ignores `limit`.
 - A watch that ends is the normal case: it goes on from the last resourceVersion, which every event carries, DELETED and
   BOOKMARK included.
 - 410, as a status or as an ERROR event of a 200, means that this resourceVersion is forgotten: list anew. Only then.
@@ -24,34 +22,36 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from moorage.errors import MoorageError
 from moorage.kube.alarm import Alarm
 from moorage.kube.backoff import Backoff
 from moorage.kube.client import Chunks, Client
 from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Unreachable, cut
 from moorage.kube.events import Events
 from moorage.kube.lines import Lines
-from moorage.kube.pages import Garbage, read_page
+from moorage.kube.listing import LONGEST_PAUSE, asked_to_wait, list_all, newest_revision
+from moorage.kube.pages import Garbage
 from moorage.kube.resources import Resource
 from moorage.kube.sink import Health, Sink, take_page
+from moorage.kube.standing import Standing
 from moorage.objects import Unreadable
 
 __all__ = ["Feed", "Health", "Sink", "follow", "take_page"]
 
 log = logging.getLogger(__name__)
 
-# The headers of a new watch come at once from a server that lives.
-_ANSWER_WITHIN = 1.8
 _PATIENCE, _LONGEST_PATIENCE = 5.0, 30.0
 _WATCH_FOR = (300, 600)
 _BOOKMARK_EVERY, _BOOKMARK_WATCH_FOR = 30.0, 3
 # A watch that lives so long has opened well, whatever it says.
 _SETTLED = 0.5
-_RELIST_UNSEEN = 3.0
-_PAGE_TRIES = 5
+# A right that is missing, or a kind that is not served, may be so for years.
+_LONGEST_PAUSE_AT_ODDS = 30.0
+# A watch that says nothing is replaced so soon after another one has lost its connection.
+_DOUBTED = 0.5
 # A watch that breaks at the same place so often has something in its way that only a list gets around.
 _BROKEN_WATCHES = 3
 
@@ -65,19 +65,19 @@ class Feed:
         *,
         client: Client,
         sink: Sink,
-        pace: Backoff | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        troubled: Callable[["Feed", MoorageError], None] = lambda _feed, _error: None,
     ) -> None:
         self.resource = resource
         self.revision: str | None = None
-        self.health = Health()
         self.lists = 0
         self.watches = 0
         self.events = 0
         self._client = client
         self._sink = sink
-        self._pace = pace or Backoff()
-        self._now = now
+        self._troubled = troubled
+        self._standing = Standing(resource, report=lambda health: sink.report(self.resource, health), now=now)
+        self._chunks: Chunks | None = None
         self._events = Events(resource.kind)
         self._quiet = False
         self._doubtful = False
@@ -87,6 +87,21 @@ class Feed:
         self._anew = False
         # Versions in a row that the server turned out not to serve.
         self._unserved = 0
+
+    @property
+    def health(self) -> Health:
+        """How well this feed does."""
+        return self._standing.health
+
+    def doubt(self) -> None:
+        """Another feed has lost its connection: what is silent here may be dead as well."""
+        self._standing.doubt()
+        if self._chunks is not None:
+            self._chunks.hurry(within=_DOUBTED)
+
+    def end(self) -> None:
+        """Nobody follows any more."""
+        self._standing.end()
 
     def list_anew(self) -> None:
         """Read everything again as soon as possible; what is known stays in use until then."""
@@ -108,7 +123,8 @@ class Feed:
             again, pause = self._relists.failures > 0, self._relists.next()
             return pause if again else 0.0
         except Forbidden:
-            return self._failed(self.resource.missing_right, right=self.resource.missing_right)
+            right = self.resource.missing_right
+            return self._failed(right, right=right, longest=_LONGEST_PAUSE_AT_ODDS)
         except NotFound:
             if self._unserved < len(self.resource.older):
                 self._unserved += 1
@@ -119,12 +135,13 @@ class Feed:
                 # A kind that this server does not serve has no objects, which is all there is to know of it.
                 self._sink.begin(self.resource)
                 self._sink.end(self.resource)
-            return self._failed(f"this API server does not serve {self.resource.name}")
+            return self._failed(f"this API server does not serve {self.resource.name}", longest=_LONGEST_PAUSE_AT_ODDS)
         except ApiError as error:
             pause = self._failed(f"the API server answered {error.status}: {error.message}")
-            return max(pause, min(error.retry_after or 0.0, 60.0))
+            return max(pause, asked_to_wait(error))
         except Unreachable as error:
             self._doubtful = True
+            self._troubled(self, error)
             return self._failed(error.message)
         except NoConnection as error:
             return self._failed(error.message)
@@ -139,51 +156,16 @@ class Feed:
     # --- list ---------------------------------------------------------------------------------------------------
 
     async def _list(self) -> None:
-        late = None
-        if self.health.listed:
-            reason = f"the list of {self.resource.name} is being read anew"
-            late = Alarm(_RELIST_UNSEEN, lambda: self._stale(reason))
-        try:
-            self._anew = False
-            self._sink.begin(self.resource)
-            self.lists += 1
-            token = ""
-            while True:
-                revision, token = take_page(self._sink, self.resource, await self._page(token))
-                if not token:
-                    break
-                # Between pages everyone else has a turn.
-                await asyncio.sleep(0)
-            if not revision:
-                raise Garbage(f"the list of {self.resource.name} names no resourceVersion")
-            self._sink.end(self.resource)
-            self.revision = revision
-            self._doubtful = self._quiet = False
-            self._well()
-        finally:
-            if late is not None:
-                late.stop()
-
-    async def _page(self, token: str) -> bytes:
-        """One page, tried a few times: the pages before it need not be fetched again."""
-        params = self.resource.params(limit=str(self.resource.page))
-        if token:
-            params["continue"] = token
-        pace = Backoff()
-        while True:
-            try:
-                return await self._client.get(self.resource.path, params, within=2 * self._patience())
-            except (Unreachable, ApiError) as error:
-                passing = isinstance(error, Unreachable) or error.status == 429 or error.status >= 500
-                if not token or not passing or pace.failures >= _PAGE_TRIES:
-                    raise
-                wait = error.retry_after or 0.0 if isinstance(error, ApiError) else 0.0
-                await asyncio.sleep(max(pace.next(), min(wait, 30.0)))
+        self._standing.waits_for = f"the list of {self.resource.name} is being read anew"
+        self._anew = False
+        self.lists += 1
+        self.revision = await list_all(self.resource, client=self._client, sink=self._sink, within=2 * self._patience())
+        self._doubtful = self._quiet = False
+        self._well()
 
     async def _compare(self) -> None:
         """After a lost connection: is this still the server whose resourceVersion we know?"""
-        body = await self._client.get(self.resource.path, self.resource.params(limit="1"), within=self._patience())
-        theirs = read_page(self.resource.kind, body).revision
+        theirs = await newest_revision(self.resource, client=self._client, within=self._patience())
         self._doubtful = False
         if self.revision and theirs.isdecimal() and self.revision.isdecimal() and int(theirs) < int(self.revision):
             self.revision = None
@@ -198,22 +180,22 @@ class Feed:
             timeoutSeconds=str(self._life()),
         )
         loop = asyncio.get_running_loop()
-        late = Alarm(_ANSWER_WITHIN, lambda: self._stale("the Kubernetes API server has not answered for seconds"))
         self.watches += 1
-        opened, before = loop.time(), self.events
-        try:
-            async with self._client.stream(self.resource.path, params, within=self._patience()) as chunks:
-                late.stop()
-                if self._broken:
-                    # It may break again at the same place, which shows at once.
-                    late = Alarm(_SETTLED, self._well)
-                else:
-                    self._well()
-                whole = await self._read(chunks)
-        finally:
-            late.stop()
+        before, lines = self.events, Lines()
+        async with self._client.stream(self.resource.path, params, within=self._patience()) as chunks:
+            opened = loop.time()
+            settled = Alarm(_SETTLED, lambda: None if lines.rest else self._well(at=opened))
+            self._chunks = chunks
+            try:
+                whole = await self._read(chunks, lines)
+            finally:
+                self._chunks = None
+                settled.stop()
         if loop.time() - opened >= _SETTLED:
             self._settled()
+            # One that was silent until we gave it up has proven nothing by that.
+            if whole:
+                self._well()
         elif whole and self.events == before:
             # A watch that ends at once, again and again, must not become a busy loop.
             raise Garbage("a watch ended as soon as it began")
@@ -229,9 +211,8 @@ class Feed:
             return _BOOKMARK_WATCH_FOR
         return life
 
-    async def _read(self, chunks: Chunks) -> bool:
+    async def _read(self, chunks: Chunks, lines: Lines) -> bool:
         """Take what comes, until the stream ends (True) or is not worth waiting for any longer (False)."""
-        lines = Lines()
         while True:
             try:
                 chunk = await chunks.read(within=self.resource.silence)
@@ -244,6 +225,8 @@ class Feed:
                 break
             for line in lines.feed(chunk):
                 self._take(line)
+            if chunk.endswith(b"\n"):
+                self._standing.proven()
         if lines.rest.strip():
             raise Garbage("a watch ended in the middle of a line")
         return True
@@ -279,46 +262,33 @@ class Feed:
 
     def _patience(self) -> float:
         """Seconds for an answer to begin: more after each failure, so that a slow server is reached in the end."""
-        return min(_PATIENCE * 2.0 ** min(self._pace.failures, 8), _LONGEST_PATIENCE)
+        return min(_PATIENCE * 2.0 ** min(self._standing.pace.failures, 8), _LONGEST_PATIENCE)
 
     def _settled(self) -> None:
         """A watch works: whatever was wrong before is over."""
         self._broken = 0
         self._relists.reset()
-        self._well()
 
-    def _well(self) -> None:
+    def _well(self, *, at: float | None = None) -> None:
         self._unserved = 0
-        self._pace.reset()
-        self._report(Health(listed=True))
+        self._standing.proven(at=at)
 
-    def _stale(self, reason: str, right: str | None = None) -> None:
-        since = self.health.since if self.health.stale else self._now()
-        self._report(replace(self.health, stale=True, since=since, reason=reason, missing_right=right))
-
-    def _failed(self, reason: str, *, right: str | None = None) -> float:
-        pause = self._pace.next()
-        # One failure is a hiccup that the next attempt mends unseen; two are a state.
-        if right or self._pace.failures > 1 or not self.health.listed:
-            self._stale(reason, right)
-        return pause
+    def _failed(self, reason: str, *, right: str | None = None, longest: float = LONGEST_PAUSE) -> float:
+        return self._standing.failed(reason, right=right, longest=longest)
 
     def _stumbled(self, error: Garbage) -> float:
         """A watch broke. It goes on from the last event, unless it keeps breaking at the same place."""
-        if self._broken == 0:
-            log.warning("%s", error, extra={"resource": self.resource.name})
+        self._troubled(self, error)
         self._broken += 1
         if self._broken % _BROKEN_WATCHES == 0:
             self.revision = None
         return self._failed(str(error))
 
-    def _report(self, health: Health) -> None:
-        if health != self.health:
-            self.health = health
-            self._sink.report(self.resource, health)
-
 
 async def follow(feed: Feed) -> NoReturn:
     """Step for ever."""
-    while True:  # noqa: ASYNC110 # the pause is between attempts, nothing is polled
-        await asyncio.sleep(await feed.step())
+    try:
+        while True:  # noqa: ASYNC110 # the pause is between attempts, nothing is polled
+            await asyncio.sleep(await feed.step())
+    finally:
+        feed.end()

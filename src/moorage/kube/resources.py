@@ -5,6 +5,8 @@ from typing import Any
 
 from moorage import objects
 
+_PROMPT, _CALM = 1.8, 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -16,8 +18,10 @@ class Resource:
     selector: str | None = None
     # Without these there is no truth to tell; without the others only some verdicts are poorer.
     required: bool = False
+    # What a node has is counted from these as well, where there are any: an old picture of them is an old one of nodes.
+    counted: bool = False
     # A watch that says nothing for so long is doubted and replaced: it may hang on a connection that is long dead.
-    silence: float = 10.0
+    silence: float = _CALM
     # What a page decodes into should stay in the cache until it is digested: measured, pages of 250 pods of 9 KB take
     # a tenth less time than 500, and hold the event loop for half as long.
     page: int = 250
@@ -39,12 +43,13 @@ class Resource:
         return {"fieldSelector": self.selector, **more} if self.selector else more
 
 
-def _devices(kind: type[Any]) -> Resource:
+def _devices(kind: type[Any], *, counted: bool = True) -> Resource:
     paths = [f"/apis/resource.k8s.io/{version}/{kind.PLURAL}" for version in ("v1", "v1beta2", "v1beta1")]
-    return Resource(kind.PLURAL, paths[0], kind, older=tuple(paths[1:]))
+    silence = _PROMPT if counted else _CALM
+    return Resource(kind.PLURAL, paths[0], kind, counted=counted, silence=silence, older=tuple(paths[1:]))
 
 
-NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=1.8)
+NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=_PROMPT)
 # The scheduler's own selector: a pod that ends then arrives as DELETED.
 PODS = Resource(
     "pods",
@@ -52,7 +57,7 @@ PODS = Resource(
     objects.CountedPod,
     selector="status.phase!=Succeeded,status.phase!=Failed",
     required=True,
-    silence=1.8,
+    silence=_PROMPT,
 )
 FOLLOWED = (
     NODES,
@@ -67,6 +72,6 @@ FOLLOWED = (
     Resource("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities", objects.CSIStorageCapacity),
     _devices(objects.ResourceSlice),
     _devices(objects.ResourceClaim),
-    _devices(objects.ResourceClaimTemplate),
+    _devices(objects.ResourceClaimTemplate, counted=False),
     _devices(objects.DeviceClass),
 )

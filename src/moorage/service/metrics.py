@@ -29,6 +29,7 @@ _COUNTERS = {
     "lists": "Full lists read.",
     "watches": "Watches opened.",
     "recounts": "Recounts of the ledger from scratch.",
+    "garbled": "Answers of the API server that made no sense.",
 }
 
 
