@@ -15,7 +15,7 @@ def phase(cluster, name):
 
 def text(cluster, name):
     uid = cluster.get("pods", "default", name)["metadata"]["uid"]
-    return b"".join(line for _, line in cluster.kubelet.lines(uid, "main")).decode()
+    return b"".join(line for _, line in cluster.hosts.lines(uid, "main")).decode()
 
 
 def lives(number):

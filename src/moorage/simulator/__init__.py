@@ -7,10 +7,19 @@ runs a pod's command as a local process. Everything in it lives on one event loo
     async with Simulator() as simulator:
         simulator.add(node("n1", cpu="4"), pod("p", on="n1", cpu="3"))
         ...  # any Kubernetes client on simulator.url
+
+Its rooms, each of which knows only those below it:
+
+    demo         clusters to look at: the scenario, a dump, traffic, the whole demo
+    simulator    one cluster as an object, put together from what follows
+    controllers  what acts by itself: the scheduler, the kubelets, a keeper for each pod
+    api          from an HTTP request to what it does to the objects
+    rules        what an API server does to an object before it stores it, and what that means for a pod
+    lists        what is read out of the store: pages, watches, selectors, tables
+    store        the objects, their kinds, and the refusals that every room may give
 """
 
 from moorage.simulator.builders import namespace, node, pod
-from moorage.simulator.demo.run import run
 from moorage.simulator.simulator import Simulator
 
-__all__ = ["Simulator", "namespace", "node", "pod", "run"]
+__all__ = ["Simulator", "namespace", "node", "pod"]

@@ -14,8 +14,10 @@ import yaml
 
 from moorage.simulator.api.apiserver import ApiServer
 from moorage.simulator.api.authorization import Authorizer
+from moorage.simulator.api.backend import Backend
 from moorage.simulator.api.faults import Faults
 from moorage.simulator.api.objects import Api
+from moorage.simulator.controllers.hosts import Hosts
 from moorage.simulator.controllers.kubelet import Kubelet
 from moorage.simulator.controllers.scheduler import Scheduler
 from moorage.simulator.rules.patching import merge
@@ -54,30 +56,37 @@ class Simulator:
         self.api = Api()
         self.faults = Faults(self.api.storage.wake)
         self.authorizer = Authorizer()
-        self.kubelet = Kubelet(self.api, has_image=has_image, folder=folder, processes=processes)
-        self.server = ApiServer(self.api, faults=self.faults, authorizer=self.authorizer, logs=self.kubelet)
-        self.server.bookmark_seconds = bookmark_seconds
-        self.server.prefix = self._prefix = prefix
-        self.server.processes = processes
+        self.hosts = Hosts(self.api, has_image=has_image, folder=folder, processes=processes)
+        self._prefix = prefix
+        backend = Backend(
+            self.api,
+            faults=self.faults,
+            authorizer=self.authorizer,
+            logs=self.hosts,
+            bookmark_seconds=bookmark_seconds,
+            processes=processes,
+        )
+        self._server = ApiServer(backend, prefix=prefix)
+        self._kubelet = Kubelet(self.api, self.hosts)
         self._with = (scheduler, kubelet)
         self._scheduler: Scheduler | None = None
 
     async def start(self, port: int = 0) -> Self:
         scheduler, kubelet = self._with
         self._scheduler = Scheduler(self.api) if scheduler else None
-        self.port = await self.server.start(self.host, port)
+        self.port = await self._server.start(self.host, port)
         if self._scheduler is not None:
             await self._scheduler.start()
         if kubelet:
-            await self.kubelet.start()
+            await self._kubelet.start()
         return self
 
     async def stop(self) -> None:
         """End every process of every pod and close the port."""
         if self._scheduler is not None:
             await self._scheduler.stop()
-        await self.kubelet.stop()
-        await self.server.stop()
+        await self._kubelet.stop()
+        await self._server.stop()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -129,7 +138,7 @@ class Simulator:
             if body.get("kind") == "Pod" and (
                 pod := self.get("pods", (metadata or {}).get("namespace") or "default", name)
             ):
-                self.kubelet.without_process.add(pod["metadata"]["uid"])
+                self.hosts.without_process.add(pod["metadata"]["uid"])
         return skipped
 
     def replace(self, body: Json) -> None:

@@ -24,11 +24,8 @@ from moorage.simulator.lists.watching import error_line
 from moorage.simulator.store.status import Refusal, bad_request, expired, internal, too_many_requests
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.authorization import Authorizer
-    from moorage.simulator.api.faults import Fault, Faults
-    from moorage.simulator.api.objects import Api
-    from moorage.simulator.api.subresources import Logs
-    from moorage.simulator.store.storage import Storage
+    from moorage.simulator.api.backend import Backend
+    from moorage.simulator.api.faults import Fault
 
 Json = dict[str, Any]
 
@@ -37,28 +34,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ApiServer:
-    """Serves one `Api` on one loopback port."""
+    """Answers from one `Backend` on one loopback port, below `prefix`."""
 
-    def __init__(self, api: Api, *, faults: Faults, authorizer: Authorizer, logs: Logs) -> None:
-        self.api = api
-        self.faults = faults
-        self.authorizer = authorizer
-        self.logs = logs
-        self.bookmark_seconds = 60.0
-        self.prefix = ""
-        self.processes = True
+    def __init__(self, backend: Backend, *, prefix: str = "") -> None:
+        self._backend = backend
+        self._prefix = prefix
         self._runner: web.AppRunner | None = None
-
-    @property
-    def storage(self) -> Storage:
-        return self.api.storage
 
     async def start(self, host: str, port: int) -> int:
         app = web.Application(client_max_size=16 * 1024 * 1024, middlewares=[_only_programs])
-        control.add_routes(app, self)
-        if self.prefix:
+        control.add_routes(app, prefix=self._prefix, faults=self._backend.faults, storage=self._backend.api.storage)
+        if self._prefix:
             app.router.add_get("/{check:livez|readyz|healthz}", discovery.health)
-        app.router.add_route("*", self.prefix + "/{path:.*}", self._handle)
+        app.router.add_route("*", self._prefix + "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.05)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port, reuse_address=True)
@@ -71,24 +59,24 @@ class ApiServer:
             self._runner = None
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        path = request.path[len(self.prefix) :]
+        path = request.path[len(self._prefix) :]
         try:
             target: Target | Refusal = read_target(request.method, path, request.query)
         except Refusal as refusal:
             target = refusal
         known = None if isinstance(target, Refusal) else target
         try:
-            for fault in self.faults.take(path, known):
+            for fault in self._backend.faults.take(path, known):
                 if (answer := await self._misbehave(fault, request, known)) is not None:
                     return answer
-            user = self.authorizer.user(request.headers.get("Authorization"))
+            user = self._backend.authorizer.user(request.headers.get("Authorization"))
             if known is None:
                 found = await discovery.answer(user, request, path)
                 if found is None:
                     return _no_such_path(path, target)
                 return found
-            self.authorizer.check(user, known)
-            return await handlers.answer(self, request, known)
+            self._backend.authorizer.check(user, known)
+            return await handlers.answer(self._backend, request, known)
         except Refusal as refusal:
             return _refuse(refusal)
         except (ConnectionResetError, asyncio.CancelledError):
@@ -116,8 +104,8 @@ class ApiServer:
             case "gone":
                 return handlers.json_answer(error_line(expired("too old resource version: 1 (2742)")))
             case "revoke" if target is not None:
-                user = self.authorizer.user(request.headers.get("Authorization"))
-                self.authorizer.refuse(user, target)
+                user = self._backend.authorizer.user(request.headers.get("Authorization"))
+                self._backend.authorizer.refuse(user, target)
             case "drop":
                 handlers.cut(request)
                 return web.Response(status=500)
@@ -132,7 +120,9 @@ class ApiServer:
     async def _truncated(self, request: web.Request, target: Target | None) -> web.StreamResponse:
         whole = _encode({"kind": "List", "items": []})
         if target is not None and target.verb == "list":
-            whole = encode_list(target.kind, list_page(self.storage, target.kind, target.namespace, request.query))
+            whole = encode_list(
+                target.kind, list_page(self._backend.api.storage, target.kind, target.namespace, request.query)
+            )
         response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(whole))})
         await response.prepare(request)
         await response.write(whole[: len(whole) // 2])

@@ -13,34 +13,35 @@ from aiohttp import web
 from moorage.errors import MoorageError
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.apiserver import ApiServer
+    from moorage.simulator.api.faults import Faults
+    from moorage.simulator.store.storage import Storage
 
 
-def add_routes(app: web.Application, server: ApiServer) -> None:
+def add_routes(app: web.Application, *, prefix: str, faults: Faults, storage: Storage) -> None:
     async def add_fault(request: web.Request) -> web.Response:
         try:
             how = msgspec.json.decode(await request.read(), type=dict)
-            fault = server.faults.add(str(how.pop("kind", "")), **how)
+            fault = faults.add(str(how.pop("kind", "")), **how)
         except (MoorageError, msgspec.DecodeError) as error:
             return web.json_response({"error": {"code": "bad_fault", "message": str(error)}}, status=400)
         return web.json_response(fault.describe(), status=201)
 
     async def list_faults(_: web.Request) -> web.Response:
-        return web.json_response([fault.describe() for fault in server.faults])
+        return web.json_response([fault.describe() for fault in faults])
 
     async def clear_faults(_: web.Request) -> web.Response:
-        server.faults.clear()
+        faults.clear()
         return web.json_response({})
 
     async def remove_fault(request: web.Request) -> web.Response:
-        server.faults.remove(int(request.match_info["number"]))
+        faults.remove(int(request.match_info["number"]))
         return web.json_response({})
 
     async def compact(_: web.Request) -> web.Response:
-        return web.json_response({"revision": server.storage.compact()})
+        return web.json_response({"revision": storage.compact()})
 
-    app.router.add_post(server.prefix + "/simulator/faults", add_fault)
-    app.router.add_get(server.prefix + "/simulator/faults", list_faults)
-    app.router.add_delete(server.prefix + "/simulator/faults", clear_faults)
-    app.router.add_delete(server.prefix + r"/simulator/faults/{number:\d+}", remove_fault)
-    app.router.add_post(server.prefix + "/simulator/compact", compact)
+    app.router.add_post(prefix + "/simulator/faults", add_fault)
+    app.router.add_get(prefix + "/simulator/faults", list_faults)
+    app.router.add_delete(prefix + "/simulator/faults", clear_faults)
+    app.router.add_delete(prefix + r"/simulator/faults/{number:\d+}", remove_fault)
+    app.router.add_post(prefix + "/simulator/compact", compact)

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import WSMsgType, web
 
-from moorage.simulator.api.request import Target, is_true
+from moorage.simulator.api.request import Target
+from moorage.simulator.lists.listing import is_true
 from moorage.simulator.rules.environment import BadEnvironment, environment, process_environment
 from moorage.simulator.store.resources import PODS
 from moorage.simulator.store.status import Refusal, bad_request, forbidden
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.apiserver import ApiServer
+    from moorage.simulator.api.backend import Backend
 
 Json = dict[str, Any]
 
@@ -35,15 +36,15 @@ _STDIN, _STDOUT, _STDERR, _ERROR, _CLOSE = 0, 1, 2, 3, 255
 _encode = msgspec.json.Encoder().encode
 
 
-async def answer(server: ApiServer, request: web.Request, target: Target) -> web.StreamResponse:
+async def answer(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
     """Run one command and tell what it prints and how it ends."""
-    user = server.authorizer.user(request.headers.get("Authorization"))
+    user = backend.authorizer.user(request.headers.get("Authorization"))
     # From 1.35 a websocket asks for the right to create as well, although it comes as a GET.
-    server.authorizer.check(user, Target(target.path, "create", target.kind, target.namespace, target.name, "exec"))
-    if not server.processes:
+    backend.authorizer.check(user, Target(target.path, "create", target.kind, target.namespace, target.name, "exec"))
+    if not backend.processes:
         why = "this simulator is open to everyone here, so it runs no commands; start it with --kubeconfig-out"
         raise forbidden(PODS, target.name, why)
-    pod = server.api.read(PODS, target.namespace, target.name or "").body
+    pod = backend.api.read(PODS, target.namespace, target.name or "").body
     container = _container(pod, request.query.get("container"))
     command = request.query.getall("command", [])
     if not command:
@@ -56,7 +57,7 @@ async def answer(server: ApiServer, request: web.Request, target: Target) -> web
     await socket.prepare(request)
     try:
         env = process_environment(
-            environment(server.api, pod, container), home=Path(tempfile.gettempdir()), address="127.0.0.1"
+            environment(backend.api, pod, container), home=Path(tempfile.gettempdir()), address="127.0.0.1"
         )
     except BadEnvironment as error:
         await _end(socket, _failure(error.message, reason="InternalError"))

@@ -21,7 +21,7 @@ from moorage.simulator.store.status import Refusal, bad_request, expired, invali
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moorage.simulator.api.apiserver import ApiServer
+    from moorage.simulator.api.backend import Backend
     from moorage.simulator.api.faults import Fault
     from moorage.simulator.api.request import Target
     from moorage.simulator.store.resources import Kind
@@ -42,26 +42,26 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
 _encode = msgspec.json.Encoder().encode
 
 
-async def answer(server: ApiServer, request: web.Request, target: Target) -> web.StreamResponse:
+async def answer(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
     """What the API server answers; raises `Refusal` where it refuses."""
     kind, namespace, name = target.kind, target.namespace, target.name
     if target.subresource not in (None, "status"):
-        return await subresources.answer(server, request, target)
+        return await subresources.answer(backend, request, target)
     match target.verb:
         case "watch":
-            return await _watch(server, request, target)
+            return await _watch(backend, request, target)
         case "list":
-            return await _list(server, request, target)
+            return await _list(backend, request, target)
         case "get" if name is not None:
-            return _one(request, kind, server.api.read(kind, namespace, name))
+            return _one(request, kind, backend.api.read(kind, namespace, name))
         case "create":
-            return await _create(server, request, target)
+            return await _create(backend, request, target)
         case "update" | "patch" if name is not None:
-            return await _change(server, request, target, name)
+            return await _change(backend, request, target, name)
         case "delete" if name is not None:
-            return await _delete(server, request, target, name)
+            return await _delete(backend, request, target, name)
         case _:
-            return await _delete_collection(server, request, target)
+            return await _delete_collection(backend, request, target)
 
 
 def cut(request: web.Request) -> None:
@@ -85,9 +85,9 @@ def _one(request: web.Request, kind: Kind, stored: Stored, *, status: int = 200)
     return json_answer(outgoing(kind, stored), status=status)
 
 
-async def _list(server: ApiServer, request: web.Request, target: Target) -> web.StreamResponse:
+async def _list(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
     kind = target.kind
-    page = list_page(server.storage, kind, target.namespace, request.query)
+    page = list_page(backend.api.storage, kind, target.namespace, request.query)
     if table.wanted(request):
         include = table.included(request)
         body = _encode(table.of(kind, page.items, revision=page.revision, meta=page.meta(), include=include))
@@ -99,25 +99,25 @@ async def _list(server: ApiServer, request: web.Request, target: Target) -> web.
     return json_answer(body)
 
 
-async def _watch(server: ApiServer, request: web.Request, target: Target) -> web.StreamResponse:
+async def _watch(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
     kind, include = target.kind, table.included(request)
 
     def as_row(stored: Stored) -> bytes:
         return _encode(table.of(kind, [stored], revision=stored.revision, include=include))
 
     watch = Watch(
-        server.storage,
+        backend.api.storage,
         kind,
         namespace=target.namespace,
         query=request.query,
-        bookmark_seconds=server.bookmark_seconds,
+        bookmark_seconds=backend.bookmark_seconds,
         encode=as_row if table.wanted(request) else lambda stored: outgoing(kind, stored),
     )
-    last = server.faults.newest
+    last = backend.faults.newest
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
     await response.prepare(request)
     async for lines in watch:
-        fault = server.faults.take_for_stream(target, last=last)
+        fault = backend.faults.take_for_stream(target, last=last)
         if fault is not None:
             await _spoil(fault, request, response, lines)
             return response
@@ -147,22 +147,24 @@ async def _spoil(fault: Fault, request: web.Request, response: web.StreamRespons
 # Writing
 
 
-async def _create(server: ApiServer, request: web.Request, target: Target) -> web.Response:
+async def _create(backend: Backend, request: web.Request, target: Target) -> web.Response:
     body = incoming(target.kind, await read_object(request, target.kind))
-    stored = server.api.create(target.kind, target.namespace, body, dry_run=_dry_run(request))
+    stored = backend.api.create(target.kind, target.namespace, body, dry_run=_dry_run(request))
     return _one(request, target.kind, stored, status=201)
 
 
-async def _change(server: ApiServer, request: web.Request, target: Target, name: str) -> web.Response:
+async def _change(backend: Backend, request: web.Request, target: Target, name: str) -> web.Response:
     kind, namespace = target.kind, target.namespace
     if target.verb == "update":
         change = await _replacement(request, kind, name)
-    elif request.content_type == _APPLY and server.api.find(kind, namespace, name) is None:
+    elif request.content_type == _APPLY and backend.api.find(kind, namespace, name) is None:
         body = await read_object(request, kind)
-        return _one(request, kind, server.api.create(kind, namespace, body, dry_run=_dry_run(request)), status=201)
+        return _one(request, kind, backend.api.create(kind, namespace, body, dry_run=_dry_run(request)), status=201)
     else:
         change = await _patch(request)
-    stored = server.api.update(kind, namespace, name, change, subresource=target.subresource, dry_run=_dry_run(request))
+    stored = backend.api.update(
+        kind, namespace, name, change, subresource=target.subresource, dry_run=_dry_run(request)
+    )
     return _one(request, kind, stored)
 
 
@@ -189,9 +191,9 @@ async def _patch(request: web.Request) -> Callable[[Json], Json]:
     return change
 
 
-async def _delete(server: ApiServer, request: web.Request, target: Target, name: str) -> web.Response:
+async def _delete(backend: Backend, request: web.Request, target: Target, name: str) -> web.Response:
     kind, options = target.kind, await _delete_options(request)
-    stored, gone = server.api.delete(kind, target.namespace, name, options, dry_run=_dry_run(request, options))
+    stored, gone = backend.api.delete(kind, target.namespace, name, options, dry_run=_dry_run(request, options))
     if kind.plural == "pods" or not gone:
         return _one(request, kind, stored)
     details = {"name": name, "kind": kind.plural, "uid": stored.body["metadata"]["uid"]}
@@ -201,13 +203,13 @@ async def _delete(server: ApiServer, request: web.Request, target: Target, name:
     return json_answer(_encode(shown))
 
 
-async def _delete_collection(server: ApiServer, request: web.Request, target: Target) -> web.Response:
+async def _delete_collection(backend: Backend, request: web.Request, target: Target) -> web.Response:
     kind, options = target.kind, await _delete_options(request)
     dry_run = _dry_run(request, options)
-    page = list_page(server.storage, kind, target.namespace, request.query)
+    page = list_page(backend.api.storage, kind, target.namespace, request.query)
     for stored in page.items:
         metadata = stored.body["metadata"]
-        server.api.delete(kind, metadata.get("namespace"), metadata["name"], options, dry_run=dry_run)
+        backend.api.delete(kind, metadata.get("namespace"), metadata["name"], options, dry_run=dry_run)
     return json_answer(encode_list(kind, page))
 
 

@@ -8,19 +8,17 @@ calls it for everybody else. Bodies that come in are copied, bodies that go out 
 
 from __future__ import annotations
 
-import secrets
 import uuid
-from contextlib import suppress
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from moorage.errors import InvalidObject
-from moorage.objects import Object, decode
 from moorage.simulator.rules import admission, defaulting, quotas, validation
 from moorage.simulator.rules.canonical import canonicalize
 from moorage.simulator.rules.shapes import without_nulls
-from moorage.simulator.store.resources import KINDS, NAMESPACES, NODES, PODS, Kind
+from moorage.simulator.store.metadata import key_of, now, random_suffix
+from moorage.simulator.store.reading import Reader
+from moorage.simulator.store.resources import BY_PLURAL, KINDS, NAMESPACES, NODES, PODS, Kind
 from moorage.simulator.store.status import (
     MODIFIED,
     Refusal,
@@ -28,10 +26,9 @@ from moorage.simulator.store.status import (
     bad_request,
     conflict,
     forbidden,
-    not_found,
     precondition_failed,
 )
-from moorage.simulator.store.storage import Storage, Stored, at_revision
+from moorage.simulator.store.storage import Storage, Stored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,59 +36,18 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 FIRST_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps", "resourcequotas")
-_QUOTAS = ("", "resourcequotas")
-_LETTERS = "bcdfghjklmnpqrstvwxz2456789"
-T = TypeVar("T", bound=Object)
+QUOTAS = BY_PLURAL["resourcequotas"]
 _BY_KEY = {kind.key: kind for kind in reversed(KINDS) if kind.stored_as is None}
 
 
-def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def random_suffix(length: int = 5) -> str:
-    """Letters as the API server appends them to `generateName`."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
-
-
-def key_of(namespace: str | None, name: str) -> str:
-    return f"{namespace}/{name}" if namespace else name
-
-
-class Api:
+class Api(Reader):
     """The objects of one cluster."""
 
     def __init__(self, storage: Storage | None = None) -> None:
-        self.storage = storage or Storage()
+        super().__init__(storage or Storage())
         self._owned: dict[str, set[tuple[tuple[str, str], str]]] = {}
         for name in FIRST_NAMESPACES:
             self.create(NAMESPACES, None, {"metadata": {"name": name}}, trusted=True)
-
-    # Reading
-
-    def read(self, kind: Kind, namespace: str | None, name: str) -> Stored:
-        found = self.storage.read(kind.key, key_of(namespace if kind.namespaced else None, name))
-        if found is None:
-            raise not_found(kind, name)
-        return found
-
-    def find(self, kind: Kind, namespace: str | None, name: str) -> Json | None:
-        found = self.storage.read(kind.key, key_of(namespace if kind.namespaced else None, name))
-        return found.body if found else None
-
-    def all(self, kind: Kind, namespace: str | None = None) -> list[Json]:
-        bodies = (stored.body for stored in list(self.storage.shelf(kind.key).items.values()))
-        return [body for body in bodies if namespace is None or body["metadata"].get("namespace") == namespace]
-
-    def typed(self, kind: Kind, as_type: type[T], namespace: str | None = None) -> list[T]:
-        """The same as rules read them, without test data that nobody can read: it must not hide what others say."""
-        found = []
-        for body in self.all(kind, namespace):
-            with suppress(InvalidObject):
-                found.append(decode(as_type, body))
-        return found
-
-    # Writing
 
     def create(
         self, kind: Kind, namespace: str | None, body: Json, *, dry_run: bool = False, trusted: bool = False
@@ -152,8 +108,16 @@ class Api:
 
     def _after(self, kind: Kind, namespace: str | None) -> None:
         """What follows from a write: the counts of the quotas, where there are any."""
-        if namespace is not None and kind.plural in _COUNTED and self.storage.shelf(_QUOTAS).items:
-            quotas.refresh(self, namespace)
+        if namespace is not None and kind.plural in _COUNTED and self.storage.shelf(QUOTAS.key).items:
+            for name, status in quotas.statuses(self, namespace):
+                self.update(
+                    QUOTAS,
+                    namespace,
+                    name,
+                    lambda body, status=status: {**body, "status": status},  # type: ignore[misc]
+                    subresource="status",
+                    trusted=True,
+                )
 
     def _furnish(self, namespace: str) -> None:
         """What the controller manager puts into every namespace, and pods need."""
@@ -317,6 +281,3 @@ class Api:
             for key, stored in list(place.items.items()):
                 if stored.body["metadata"].get("namespace") == namespace:
                     self._remove(_BY_KEY[shelf], key)
-
-
-__all__ = ["FIRST_NAMESPACES", "Api", "at_revision", "key_of", "now", "random_suffix"]

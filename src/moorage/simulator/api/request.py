@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from moorage.simulator.lists.listing import is_true
 from moorage.simulator.store.resources import BY_PATH, Kind
 from moorage.simulator.store.status import no_such_path, not_allowed
 
@@ -29,11 +30,6 @@ class Target:
     namespace: str | None = None
     name: str | None = None
     subresource: str | None = None
-
-
-def is_true(text: str | None) -> bool:
-    """A boolean query parameter; present without a value counts as true."""
-    return text is not None and text.lower() not in ("false", "0")
 
 
 def read_target(method: str, path: str, query: Mapping[str, str]) -> Target:

@@ -6,55 +6,45 @@ import asyncio
 import base64
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 
 from moorage.simulator.api import exec
-from moorage.simulator.api.request import Target, is_true
-from moorage.simulator.rules.podstatus import with_condition
+from moorage.simulator.api.binding import bind
+from moorage.simulator.lists.listing import is_true
 from moorage.simulator.store.resources import NODES, PODS
-from moorage.simulator.store.status import Refusal, bad_request, conflict, no_such_path, unsupported_media
+from moorage.simulator.store.status import Refusal, bad_request, no_such_path, unsupported_media
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from moorage.simulator.api.apiserver import ApiServer
-    from moorage.simulator.api.objects import Api
+    from moorage.simulator.api.backend import Backend
+    from moorage.simulator.api.request import Target
 
 Json = dict[str, Any]
 
 
-class Logs(Protocol):
-    """Where the output of a pod's containers is found: the kubelet."""
-
-    def lines(self, uid: str, container: str) -> Sequence[tuple[datetime, bytes]]: ...
-
-    def follow(self, uid: str, container: str, start: int) -> AsyncIterator[tuple[datetime, bytes]]: ...
-
-
-async def answer(server: ApiServer, request: web.Request, target: Target) -> web.StreamResponse:
+async def answer(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
     namespace, name = target.namespace, target.name
     if namespace is None or name is None:
         raise no_such_path()
     match (target.kind.plural, target.subresource, target.verb):
         case ("pods", "log", "get"):
-            return await _log(server, request, namespace, name)
+            return await _log(backend, request, namespace, name)
         case ("pods", "exec", "get" | "create"):
-            return await exec.answer(server, request, target)
+            return await exec.answer(backend, request, target)
         case ("pods", "binding", "create"):
             body = await _body(request)
             if (body.get("metadata") or {}).get("name") != name:
                 raise bad_request("name in URL does not match name in Binding object")
-            bind(server.api, namespace, name, str((body.get("target") or {}).get("name") or ""))
+            bind(backend.api, namespace, name, str((body.get("target") or {}).get("name") or ""))
             return _success(201)
         case ("pods", "eviction", "create"):
             body = await _body(request)
-            server.api.delete(PODS, namespace, name, body.get("deleteOptions"))
+            backend.api.delete(PODS, namespace, name, body.get("deleteOptions"))
             return _success(201)
         case ("serviceaccounts", "token", "create"):
-            server.api.read(target.kind, namespace, name)
+            backend.api.read(target.kind, namespace, name)
             return _token(await _body(request))
         case _:
             raise no_such_path()
@@ -92,31 +82,13 @@ def _token(body: Json) -> web.Response:
     return web.json_response(answer, status=201)
 
 
-def bind(api: Api, namespace: str, name: str, node: str) -> None:
-    """Put a pod on a node, as the scheduler's Binding does."""
-    pod = api.read(PODS, namespace, name).body
-    if not node:
-        raise Refusal(400, "BadRequest", "binding target node is required")
-    if pod["spec"].get("nodeName"):
-        raise conflict(PODS, name, f'pod {name} is already assigned to node "{pod["spec"]["nodeName"]}"')
-    if pod["metadata"].get("deletionTimestamp"):
-        raise conflict(PODS, name, f"pod {name} is being deleted, cannot be assigned to a host")
-
-    def change(body: Json) -> Json:
-        status = dict(body.get("status") or {})
-        status["conditions"] = with_condition(list(status.get("conditions") or ()), "PodScheduled", holds=True)
-        return {**body, "spec": {**body["spec"], "nodeName": node}, "status": status}
-
-    api.update(PODS, namespace, name, change, trusted=True)
-
-
-async def _log(server: ApiServer, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
-    pod = server.api.read(PODS, namespace, name).body
+async def _log(backend: Backend, request: web.Request, namespace: str, name: str) -> web.StreamResponse:
+    pod = backend.api.read(PODS, namespace, name).body
     container = _container(pod, request.query.get("container"))
     node = pod["spec"].get("nodeName")
     if not node:
         return web.Response(status=204)
-    if server.api.find(NODES, None, node) is None:
+    if backend.api.find(NODES, None, node) is None:
         raise Refusal(404, "NotFound", f'nodes "{node}" not found')
     status = next((c for c in pod["status"].get("containerStatuses") or () if c["name"] == container), None)
     if status is not None and "waiting" in status["state"] and not status["restartCount"]:
@@ -126,7 +98,7 @@ async def _log(server: ApiServer, request: web.Request, namespace: str, name: st
             "ImagePullBackOff": "trying and failing to pull image",
         }.get(why, f"waiting to start: {why}")
         raise bad_request(f'container "{container}" in pod "{name}" is {trouble}')
-    return await _send_log(server, request, pod["metadata"]["uid"], container)
+    return await _send_log(backend, request, pod["metadata"]["uid"], container)
 
 
 def _container(pod: Json, asked: str | None) -> str:
@@ -143,9 +115,9 @@ def _container(pod: Json, asked: str | None) -> str:
     return str(regular[0])
 
 
-async def _send_log(server: ApiServer, request: web.Request, uid: str, container: str) -> web.StreamResponse:
+async def _send_log(backend: Backend, request: web.Request, uid: str, container: str) -> web.StreamResponse:
     query = request.query
-    lines = list(server.logs.lines(uid, container))
+    lines = list(backend.logs.lines(uid, container))
     number = len(lines)
     chosen = lines
     if (since := query.get("sinceSeconds", "")).isdigit():
@@ -163,7 +135,7 @@ async def _send_log(server: ApiServer, request: web.Request, uid: str, container
     await response.prepare(request)
     await response.write(body)
     try:
-        async for line in server.logs.follow(uid, container, number):
+        async for line in backend.logs.follow(uid, container, number):
             await response.write(_line(*line, stamped=stamped))
     except (ConnectionResetError, asyncio.IncompleteReadError):
         pass

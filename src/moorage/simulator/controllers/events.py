@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.api.objects import now
+from moorage.simulator.store.metadata import now
 from moorage.simulator.store.resources import EVENTS, NAMESPACES
 
 if TYPE_CHECKING:

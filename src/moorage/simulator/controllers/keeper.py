@@ -13,20 +13,22 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.api.objects import now
 from moorage.simulator.controllers.logbook import Logbook
 from moorage.simulator.controllers.probes import passes
 from moorage.simulator.controllers.processes import Process
 from moorage.simulator.rules import podstatus
 from moorage.simulator.rules.environment import BadEnvironment, NoCommand, command, environment, process_environment
 from moorage.simulator.rules.podstatus import container_id, container_status, running, terminated, waiting
+from moorage.simulator.store.metadata import now
 from moorage.simulator.store.resources import NODES, PODS
 from moorage.simulator.store.status import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from moorage.simulator.controllers.kubelet import Kubelet
+    from moorage.simulator.api.objects import Api
+    from moorage.simulator.controllers.events import Recorder
+    from moorage.simulator.controllers.hosts import Hosts
 
 Json = dict[str, Any]
 
@@ -37,17 +39,16 @@ _LONGEST_PAUSE = 10.0
 class Keeper:
     """Looks after one pod."""
 
-    def __init__(self, kubelet: Kubelet, pod: Json) -> None:
-        self._kubelet = kubelet
-        self._api = kubelet.api
+    def __init__(self, pod: Json, *, api: Api, hosts: Hosts, events: Recorder) -> None:
+        self._api = api
+        self._hosts = hosts
+        self._events = events
         self._namespace, self._name = str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"])
         self._uid = str(pod["metadata"]["uid"])
         self._node = pod["spec"]["nodeName"]
         self._spec: Json = pod["spec"]
         annotations = pod["metadata"].get("annotations") or {}
-        self._fake = (
-            annotations.get(NO_PROCESS) == "none" or not kubelet.processes or self._uid in kubelet.without_process
-        )
+        self._fake = annotations.get(NO_PROCESS) == "none" or not hosts.processes or self._uid in hosts.without_process
         self._others = (pod.get("status") or {}).get("phase") != "Pending"
         self._address: str | None = None
         self._process: Process | None = None
@@ -90,7 +91,7 @@ class Keeper:
 
     async def _live(self) -> None:
         try:
-            self._address = self._kubelet.addresses.take()
+            self._address = self._hosts.addresses.take()
             self._write(waiting("ContainerCreating"), phase="Pending")
             await self._have_image()
             if self._fake:
@@ -112,7 +113,7 @@ class Keeper:
         """As the kubelet: pull, fail, back off, try again, for as long as it takes."""
         image = self._container.get("image", "")
         pause = 1.0
-        while not self._kubelet.has_image(image):
+        while not self._hosts.has_image(image):
             why = (
                 f'failed to pull and unpack image "{image}": failed to resolve reference "{image}": {image}: not found'
             )
@@ -146,7 +147,7 @@ class Keeper:
             await self._be_fake()
             return False
         log = Logbook()
-        self._kubelet.log(self._uid, self._container["name"], log)
+        self._hosts.log(self._uid, self._container["name"], log)
         home = self._home()
         address = self._address or "127.0.0.1"
         surroundings = process_environment(env, home=home, address=address)
@@ -206,7 +207,7 @@ class Keeper:
         if policy == "Always" or (policy == "OnFailure" and code != 0):
             self._last = state
             return True
-        self._kubelet.devices.give_back(self._uid)
+        self._hosts.devices.give_back(self._uid)
         self._write(state, phase="Succeeded" if code == 0 else "Failed")
         return False
 
@@ -234,9 +235,9 @@ class Keeper:
         if process is not None:
             await process.stop(grace_seconds)
             code = await process.wait()
-        self._kubelet.devices.give_back(self._uid)
+        self._hosts.devices.give_back(self._uid)
         if self._address is not None:
-            self._kubelet.addresses.give_back(self._address)
+            self._hosts.addresses.give_back(self._address)
         return code
 
     # Small things
@@ -251,9 +252,9 @@ class Keeper:
         return container_id(self._uid, self._container["name"], self._restarts)
 
     def _take_devices(self) -> list[tuple[str, list[str]]]:
-        self._kubelet.devices.give_back(self._uid)
+        self._hosts.devices.give_back(self._uid)
         node = self._api.find(NODES, None, self._node)
-        self._granted = self._kubelet.devices.take(node, self._container, self._uid) if node else []
+        self._granted = self._hosts.devices.take(node, self._container, self._uid) if node else []
         return self._granted
 
     def _home(self) -> Path:
@@ -264,7 +265,7 @@ class Keeper:
             if volume.get("persistentVolumeClaim")
         }
         mounted = [claims[m["name"]] for m in self._container.get("volumeMounts") or () if m.get("name") in claims]
-        place: Path = self._kubelet.folder
+        place: Path = self._hosts.folder
         own = place / "pods" / self._uid
         home = place / "volumes" / self._namespace / str(mounted[0]) if mounted else own
         home.mkdir(parents=True, exist_ok=True)
@@ -272,7 +273,7 @@ class Keeper:
 
     def _tell(self, reason: str, message: str, *, warning: bool = False) -> None:
         field = f"spec.containers{{{self._container['name']}}}"
-        self._kubelet.events.record(self._pod(), reason, message, warning=warning, field=field, host=self._node)
+        self._events.record(self._pod(), reason, message, warning=warning, field=field, host=self._node)
 
     def _write(self, state: Json, *, phase: str, ready: bool = False) -> None:
         pod = self._pod()
@@ -293,7 +294,7 @@ class Keeper:
             [first, *rest],
             phase=phase,
             address=self._address,
-            host=self._kubelet.host_address(self._node),
+            host=self._hosts.address(self._node),
             init=init,
         )
         self._api.update(

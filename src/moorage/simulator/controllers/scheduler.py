@@ -13,7 +13,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidObject
-from moorage.simulator.api.subresources import bind
+from moorage.simulator.api.binding import bind
 from moorage.simulator.controllers.events import Recorder
 from moorage.simulator.controllers.placing import FOLLOWED, Placing
 from moorage.simulator.controllers.volumes import CLAIMS, bind_at_once, bind_claims

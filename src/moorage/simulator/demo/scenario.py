@@ -15,9 +15,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.api.objects import now
 from moorage.simulator.builders import namespace, node, pod
 from moorage.simulator.controllers.keeper import NO_PROCESS
+from moorage.simulator.store.metadata import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

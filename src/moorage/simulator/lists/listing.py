@@ -75,6 +75,11 @@ def selection(kind: Kind, namespace: str | None, query: Mapping[str, str]) -> Se
     return Selection(namespace, tuple(tests))
 
 
+def is_true(text: str | None) -> bool:
+    """A boolean query parameter; present without a value counts as true."""
+    return text is not None and text.lower() not in ("false", "0")
+
+
 def number(query: Mapping[str, str], field: str) -> int:
     """A query parameter that is a whole number; 0 where it isn't given or is negative, 400 where it is none."""
     text = query.get(field, "0")

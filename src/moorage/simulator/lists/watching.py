@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.simulator.api.request import is_true
-from moorage.simulator.lists.listing import Selection, number, revision_asked, selection
+from moorage.simulator.lists.listing import Selection, is_true, number, revision_asked, selection
 from moorage.simulator.store.status import Refusal, expired, invalid_options
 from moorage.simulator.store.storage import Change, Shelf, Storage, Stored, at_revision
 

@@ -16,7 +16,7 @@ from moorage.simulator.store.resources import BY_PLURAL, NAMESPACES, PODS, Kind
 from moorage.simulator.store.status import forbidden, not_found
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.objects import Api
+    from moorage.simulator.store.reading import Reader
 
 Json = dict[str, Any]
 
@@ -27,30 +27,30 @@ _CLASSES = BY_PLURAL["storageclasses"]
 _COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
 
 
-def mutate(api: Api, kind: Kind, body: Json) -> None:
+def mutate(objects: Reader, kind: Kind, body: Json) -> None:
     """Change this new object, or refuse it, before it is validated."""
     if not kind.namespaced:
         return
-    _namespace(api, kind, body)
+    _namespace(objects, kind, body)
     if kind is PODS:
-        _account(api, body)
-        _classes(api, body)
-        limitranges.fill_in(api, body)
+        _account(objects, body)
+        _classes(objects, body)
+        limitranges.fill_in(objects, body)
     elif kind.plural == "persistentvolumeclaims":
-        _storage_class(api, body)
+        _storage_class(objects, body)
 
 
-def validate(api: Api, kind: Kind, body: Json) -> None:
+def validate(objects: Reader, kind: Kind, body: Json) -> None:
     """Refuse this new object, which is valid in itself; quotas come last."""
     if kind is PODS or kind.plural == "persistentvolumeclaims":
-        limitranges.check(api, kind, body)
+        limitranges.check(objects, kind, body)
     if kind.plural in _COUNTED:
-        quotas.admit(api, kind, body)
+        quotas.admit(objects, kind, body)
 
 
-def _namespace(api: Api, kind: Kind, body: Json) -> None:
+def _namespace(objects: Reader, kind: Kind, body: Json) -> None:
     name = body["metadata"]["namespace"]
-    namespace = api.find(NAMESPACES, None, name)
+    namespace = objects.find(NAMESPACES, None, name)
     if namespace is None:
         raise not_found(NAMESPACES, name)
     if namespace["metadata"].get("deletionTimestamp"):
@@ -58,31 +58,31 @@ def _namespace(api: Api, kind: Kind, body: Json) -> None:
         raise forbidden(kind, body["metadata"].get("name"), why)
 
 
-def _storage_class(api: Api, claim: Json) -> None:
+def _storage_class(objects: Reader, claim: Json) -> None:
     """A claim that names no class gets the default one, the newest where there are several."""
     spec = claim.get("spec") or {}
     if spec.get("storageClassName") is not None:
         return
     mark = "storageclass.kubernetes.io/is-default-class"
-    marked = [held for held in api.all(_CLASSES) if (held["metadata"].get("annotations") or {}).get(mark) == "true"]
+    marked = [held for held in objects.all(_CLASSES) if (held["metadata"].get("annotations") or {}).get(mark) == "true"]
     if marked:
         newest = max(marked, key=lambda held: (held["metadata"]["creationTimestamp"], held["metadata"]["name"]))
         spec["storageClassName"] = newest["metadata"]["name"]
 
 
-def _account(api: Api, pod: Json) -> None:
+def _account(objects: Reader, pod: Json) -> None:
     namespace, name = pod["metadata"]["namespace"], pod["spec"].get("serviceAccountName") or "default"
-    if api.find(_ACCOUNTS, namespace, name) is None:
+    if objects.find(_ACCOUNTS, namespace, name) is None:
         why = f'error looking up service account {namespace}/{name}: serviceaccount "{name}" not found'
         raise forbidden(PODS, pod["metadata"].get("name"), why)
 
 
-def _classes(api: Api, pod: Json) -> None:
+def _classes(objects: Reader, pod: Json) -> None:
     """The runtime class and the priority class that the pod names, and what they bring."""
     name = pod["metadata"].get("name")
-    priority = classes.apply_priority(pod, api.typed(_PRIORITIES, PriorityClass))
-    for refusal in (*priority, *classes.apply_runtime(pod, api.typed(_RUNTIMES, RuntimeClass))):
+    priority = classes.apply_priority(pod, objects.typed(_PRIORITIES, PriorityClass))
+    for refusal in (*priority, *classes.apply_runtime(pod, objects.typed(_RUNTIMES, RuntimeClass))):
         raise forbidden(PODS, name, refusal.message)
-    held = api.find(_PRIORITIES, None, pod["spec"].get("priorityClassName") or "")
+    held = objects.find(_PRIORITIES, None, pod["spec"].get("priorityClassName") or "")
     if held is not None:
         pod["spec"]["preemptionPolicy"] = held.get("preemptionPolicy") or "PreemptLowerPriority"

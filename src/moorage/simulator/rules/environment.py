@@ -22,7 +22,7 @@ from moorage.quantity import Quantity
 from moorage.simulator.store.resources import BY_PLURAL
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.objects import Api
+    from moorage.simulator.store.reading import Reader
 
 Json = dict[str, Any]
 
@@ -59,7 +59,7 @@ def expand(text: str, env: Json) -> str:
     return _REFERENCE.sub(value, text)
 
 
-def environment(api: Api, pod: Json, container: Json) -> dict[str, str]:
+def environment(objects: Reader, pod: Json, container: Json) -> dict[str, str]:
     """Raises `BadEnvironment` where a secret or config map is missing."""
     namespace = pod["metadata"]["namespace"]
     env: dict[str, str] = {}
@@ -67,20 +67,20 @@ def environment(api: Api, pod: Json, container: Json) -> dict[str, str]:
         prefix = source.get("prefix") or ""
         for field, plural in (("configMapRef", "configmaps"), ("secretRef", "secrets")):
             if field in source:
-                env |= {prefix + k: v for k, v in _data(api, plural, namespace, source[field]).items()}
+                env |= {prefix + k: v for k, v in _data(objects, plural, namespace, source[field]).items()}
     for item in container.get("env") or ():
         if item.get("value") is not None or not item.get("valueFrom"):
             env[item["name"]] = expand(str(item.get("value") or ""), env)
         else:
-            value = _from(api, pod, container, item["valueFrom"])
+            value = _from(objects, pod, container, item["valueFrom"])
             if value is not None:
                 env[item["name"]] = value
     return env
 
 
-def _data(api: Api, plural: str, namespace: str, reference: Json) -> dict[str, str]:
+def _data(objects: Reader, plural: str, namespace: str, reference: Json) -> dict[str, str]:
     name = reference.get("name") or ""
-    found = api.find(BY_PLURAL[plural], namespace, name)
+    found = objects.find(BY_PLURAL[plural], namespace, name)
     if found is None:
         if reference.get("optional"):
             return {}
@@ -91,7 +91,7 @@ def _data(api: Api, plural: str, namespace: str, reference: Json) -> dict[str, s
     return dict(data)
 
 
-def _from(api: Api, pod: Json, container: Json, source: Json) -> str | None:
+def _from(objects: Reader, pod: Json, container: Json, source: Json) -> str | None:
     namespace = pod["metadata"]["namespace"]
     if field := source.get("fieldRef"):
         return _field(pod, str(field.get("fieldPath")))
@@ -99,7 +99,7 @@ def _from(api: Api, pod: Json, container: Json, source: Json) -> str | None:
         return _amount(container, amount)
     for name, plural in (("configMapKeyRef", "configmaps"), ("secretKeyRef", "secrets")):
         if reference := source.get(name):
-            data = _data(api, plural, namespace, reference)
+            data = _data(objects, plural, namespace, reference)
             if reference["key"] in data:
                 return data[reference["key"]]
             if reference.get("optional"):

@@ -13,7 +13,7 @@ from moorage.simulator.store.resources import BY_PLURAL, PODS, Kind
 from moorage.simulator.store.status import forbidden
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.objects import Api
+    from moorage.simulator.store.reading import Reader
 
 Json = dict[str, Any]
 LIMIT_RANGES = BY_PLURAL["limitranges"]
@@ -34,19 +34,19 @@ def complete(item: Json) -> None:
             item[field] = amounts
 
 
-def fill_in(api: Api, pod: Json) -> None:
+def fill_in(objects: Reader, pod: Json) -> None:
     """Give the containers of a new pod what they don't say."""
-    rules.fill_in(pod, _stored(api, pod))
+    rules.fill_in(pod, _stored(objects, pod))
 
 
-def check(api: Api, kind: Kind, body: Json) -> None:
+def check(objects: Reader, kind: Kind, body: Json) -> None:
     """Refuse a new pod or claim that asks for too little or too much."""
     broken = rules.check if kind is PODS else rules.check_claim
-    wrong = [refusal.message for refusal in broken(body, _stored(api, body))]
+    wrong = [refusal.message for refusal in broken(body, _stored(objects, body))]
     if wrong:
         said = wrong[0] if len(wrong) == 1 else "[" + ", ".join(wrong) + "]"
         raise forbidden(kind, body["metadata"].get("name"), said)
 
 
-def _stored(api: Api, body: Json) -> list[LimitRange]:
-    return api.typed(LIMIT_RANGES, LimitRange, body["metadata"]["namespace"])
+def _stored(objects: Reader, body: Json) -> list[LimitRange]:
+    return objects.typed(LIMIT_RANGES, LimitRange, body["metadata"]["namespace"])

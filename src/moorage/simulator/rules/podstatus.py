@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from moorage.simulator.api.objects import now
+from moorage.simulator.store.metadata import now
 
 Json = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """ResourceQuota: what a namespace may have in all, counted from what is there.
 
 What pods count, and what a quota refuses, is `scheduling.admission`'s word; here is what other objects count, and the
-quota controller, which writes the sums into each quota's status.
+sums that the quota controller writes into each quota's status.
 Source: kubernetes v1.36 pkg/quota/v1/evaluator/core/{services,persistent_volume_claims}.go,
 apiserver pkg/quota/v1/generic/evaluator.go
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from moorage.scheduling.admission import Refusal
-    from moorage.simulator.api.objects import Api
+    from moorage.simulator.store.reading import Reader
 
 Json = dict[str, Any]
 Amounts = dict[str, int]
@@ -31,9 +31,9 @@ _ONE = 10**9
 _BARE = ("persistentvolumeclaims", "services", "secrets", "configmaps", "resourcequotas", "replicationcontrollers")
 
 
-def admit(api: Api, kind: Kind, body: Json) -> None:
+def admit(objects: Reader, kind: Kind, body: Json) -> None:
     """Refuse a new object that would take its namespace over a quota."""
-    held = api.typed(QUOTAS, ResourceQuota, body["metadata"]["namespace"])
+    held = objects.typed(QUOTAS, ResourceQuota, body["metadata"]["namespace"])
     refusals = rules.check(body, held) if kind is PODS else _check(kind, body, held)
     for refusal in refusals:
         raise forbidden(kind, body["metadata"].get("name"), refusal.message)
@@ -47,29 +47,22 @@ def _check(kind: Kind, body: Json, quotas: list[ResourceQuota]) -> Iterator[Refu
             yield from rules.exceeding(quota, asked, hard=hard)
 
 
-def refresh(api: Api, namespace: str) -> None:
-    """Write what is used into the status of a namespace's quotas, as the quota controller does."""
-    for held in api.typed(QUOTAS, ResourceQuota, namespace):
-        quota = api.read(QUOTAS, namespace, held.metadata.name).body
+def statuses(objects: Reader, namespace: str) -> Iterator[tuple[str, Json]]:
+    """The quotas of a namespace whose status no longer says what is used, by name, with what it shall say."""
+    for held in objects.typed(QUOTAS, ResourceQuota, namespace):
+        quota = objects.read(QUOTAS, namespace, held.metadata.name).body
         hard = (quota.get("spec") or {}).get("hard") or {}
-        used = used_by(api, held, namespace)
+        used = used_by(objects, held, namespace)
         status = {"hard": hard, "used": {name: text_of(name, used.get(name, 0)) for name in hard}}
         if quota.get("status") != status:
-            api.update(
-                QUOTAS,
-                namespace,
-                quota["metadata"]["name"],
-                lambda body, status=status: {**body, "status": status},  # type: ignore[misc]
-                subresource="status",
-                trusted=True,
-            )
+            yield held.metadata.name, status
 
 
-def used_by(api: Api, quota: ResourceQuota, namespace: str) -> Amounts:
+def used_by(objects: Reader, quota: ResourceQuota, namespace: str) -> Amounts:
     total: Amounts = {}
     for plural in ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps"):
         kind = BY_PLURAL[plural]
-        for body in api.all(kind, namespace):
+        for body in objects.all(kind, namespace):
             if rules.covers(quota, body) if kind is PODS else not _is_scoped(quota):
                 for name, amount in usage(kind, body).items():
                     total[name] = total.get(name, 0) + amount
