@@ -69,7 +69,7 @@ class Settings(HasTraits):
     images = List(
         Dict(),
         config=True,
-        help="Images on offer, instead of the service's: name, reference, display_name, description, default.",
+        help="Images instead of the service's: name, reference, display_name, description, default, os, arch.",
     )
     refuse_too_large = Bool(
         True,

@@ -16,6 +16,7 @@ from typing import Any
 from moorage.errors import InvalidQuantity, MoorageError
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource, shown
+from moorage.hub.choice.platforms import misfit, misfits
 from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 VERSION = 1
@@ -178,6 +179,8 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     choice = Choice(cpu, memory, gpu, resource, node, image, request)
     if offer.refuse_too_large and offer.nodes:
         _refuse_too_large(choice, offer.nodes)
+    if node is not None and (reason := misfit(image, node)):
+        raise Refusal(f"{node.name} is closed for this image. {reason} Choose another node or image.")
     if node is not None and node.closed:
         raise Refusal(f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.")
     return choice
@@ -269,7 +272,9 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
 
 def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
     """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
-    candidates = [choice.node] if choice.node else list(nodes.values())
+    candidates = [choice.node] if choice.node else [node for node in nodes.values() if not misfit(choice.image, node)]
+    if not candidates:
+        raise Refusal(f"No node can run this image. {next(iter(misfits(choice.image, nodes).values()))}")
     holder = f"{choice.node.name} has" if choice.node else "the largest node has"
     asks: list[tuple[str, int, list[int | None], Any]] = [
         (f"{cpu_words(choice.cpu_milli)} CPU", choice.cpu_milli, [node.capacity.cpu for node in candidates], cpu_words),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
 from moorage.hub.choice.options import Bounds, Choice, Offer, Refusal, decide
+from moorage.hub.choice.platforms import misfits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,8 @@ def ways(
     """`verdict` is the service's on this choice; `anywhere` is the one with the node left open."""
     found: list[dict[str, Any]] = []
     if choice.node is not None:
-        others = _fitting(anywhere)
+        closed = misfits(choice.image, offer.nodes)
+        others = [name for name in _fitting(anywhere) if name not in closed]
         if others:
             found.append({"text": "Automatic", "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tornado import web
@@ -14,6 +15,7 @@ from tornado import web
 from moorage.hub.amounts import short_resource
 from moorage.hub.choice import options, ways
 from moorage.hub.choice.options import Choice, Refusal
+from moorage.hub.choice.platforms import misfits
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import pod_for
@@ -42,7 +44,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         answer = await _ask(spawner, choice)
         if answer is None:
             return {"unknown": "Whether this fits is unknown now. You can start all the same."}
-        brief = in_brief(answer, card=only_card(offer.gpu_resources))
+        brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
             brief["held"] = holders.held(answer.get("held_by"), sight)
@@ -74,9 +76,14 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         return answer
 
 
-def in_brief(answer: Mapping[str, Any], *, card: re.Pattern[str] | None = None) -> dict[str, Any]:
+def in_brief(
+    answer: Mapping[str, Any],
+    *,
+    card: re.Pattern[str] | None = None,
+    closed: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
-    finds what people call GPU.
+    finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
@@ -91,13 +98,20 @@ def in_brief(answer: Mapping[str, Any], *, card: re.Pattern[str] | None = None) 
     for name, node in nodes.items() if isinstance(nodes, dict) else ():
         if not isinstance(name, str) or not isinstance(node, dict):
             continue
-        key = "fits" if node.get("fits") is True else str(node.get("reasons"))
+        problem = _reasons([{"text": closed[name]}] if name in closed else [node.get("image_problem")], card)
+        fits = node.get("fits") is True and not problem
+        key = "fits" if fits else str((problem, node.get("reasons")))
         if key not in places:
             places[key] = len(brief["kinds"])
             brief["kinds"].append(
-                {"fits": True} if key == "fits" else {"fits": False, "reasons": _reasons(node.get("reasons"), card)}
+                {"fits": True}
+                if fits
+                else {"fits": False, "reasons": [*problem, *_reasons(node.get("reasons"), card)][:_MOST_REASONS]}
             )
         brief["nodes"][name] = places[key]
+    # The scheduler would take the pod where its image can't run.
+    if brief["nodes"] and {"fits": True} not in brief["kinds"]:
+        brief["fits"] = False
     prefilter = answer.get("prefilter")
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"), card)

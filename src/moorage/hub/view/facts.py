@@ -60,6 +60,9 @@ class NodeFacts:
     schedulable: bool = True
     closed: str | None = None
     taints: tuple[str, ...] = ()
+    # Its operating system and architecture as Go names them (linux, amd64); None is unknown.
+    os: str | None = None
+    arch: str | None = None
     # What pages get, made once for all of them: the stream's JSON, and the option of the form's Node field.
     page: bytes = field(default=b"", compare=False, repr=False)
     # The same for who may see who holds its cards; the very same bytes where nobody is known to.
@@ -81,6 +84,9 @@ class ImageFacts:
     display_name: str
     description: str = ""
     default: bool = False
+    # All that it is built for; none where that is unknown.
+    os: tuple[str, ...] = ()
+    arch: tuple[str, ...] = ()
 
 
 def read_node(value: Any) -> NodeFacts | None:
@@ -105,6 +111,8 @@ def read_node(value: Any) -> NodeFacts | None:
         schedulable=closed is None,
         closed=closed,
         taints=_taints(value.get("taints")),
+        os=text(value.get("os"), 63),
+        arch=text(value.get("arch"), 63),
     )
     object.__setattr__(node, "option", _option(node))
     object.__setattr__(node, "page", _page(node, names=False))
@@ -207,5 +215,13 @@ def read_images(value: Any) -> tuple[ImageFacts, ...]:
             display_name=text(item.get("display_name")) or name,
             description=text(item.get("description")) or "",
             default=item.get("default") is True,
+            os=_names(item.get("os")),
+            arch=_names(item.get("arch")),
         )
     return tuple(found.values())
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    """One name or a list of them; none where any can't be read, since the others would not be all."""
+    names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    return tuple(names[:20]) if all(text(name, 63) for name in names) else ()
