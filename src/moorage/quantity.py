@@ -65,7 +65,7 @@ def parse_nanos(text: str | float | None) -> int:
     if text is None:
         return 0
     if isinstance(text, bool) or not isinstance(text, str | int | float):
-        raise InvalidQuantity(f"a quantity must be text or a number, not {type(text).__name__}")
+        raise InvalidQuantity(f"a quantity must be a string or a number, not {type(text).__name__}")
     if isinstance(text, int) and abs(text) > 10**_DIGITS:
         raise InvalidQuantity("a quantity of more than 400 digits can't be read")
     if not isinstance(text, str):
@@ -82,7 +82,9 @@ def _parse(text: str) -> int:
     found = _GRAMMAR.fullmatch(text)
     if found is None or not text:
         shown = text if len(text) <= 40 else text[:40] + "…"
-        raise InvalidQuantity(f"{shown!r} is not a Kubernetes quantity", hint="write it like 500m, 2, 1.5Gi or 2e9")
+        raise InvalidQuantity(
+            f"{shown!r} is not a Kubernetes quantity", hint="use an amount such as 500m, 2, 1.5Gi or 2e9"
+        )
     whole = found["whole"].lstrip("0")
     fraction = (found["fraction"] or "").rstrip("0")
     exponent = _exponent(found["exponent"]) if found["exponent"] else _DECIMAL[found["decimal"] or ""]

@@ -296,7 +296,7 @@ async def test_a_missing_optional_right_degrades_and_names_itself(simulator, sta
 
     assert not watching.live.status.stale
     assert watching.live.status.missing_rights == [
-        "may not list persistentvolumes cluster-wide: grant list and watch on persistentvolumes"
+        "not allowed to list persistentvolumes cluster-wide: grant list and watch on persistentvolumes"
     ]
     assert [r.event for r in caplog.records if getattr(r, "event", "") == "right_missing"] == ["right_missing"]
 

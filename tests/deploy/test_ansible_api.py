@@ -117,7 +117,7 @@ def test_the_tokens_are_long_and_never_printed(again):
 
 def test_a_token_that_the_service_does_not_know_fails_the_check_in_words(refused):
     assert refused.runs["refused"].rc != 0
-    assert "answered 401 (This token is not known to the service.)" in refused.runs["refused"].text
+    assert "answered 401 (The service does not know this token.)" in refused.runs["refused"].text
 
 
 def test_a_check_that_is_run_alone_takes_nothing_back(refused):

@@ -182,7 +182,7 @@ async def test_each_right_that_is_missing_is_named(poorer: Path, request: pytest
 
     status, _ = await _live(poorer, lambda live: live.status.missing_rights and (needed or not live.status.stale))
 
-    assert status.missing_rights == [f"may not list {kind} cluster-wide: grant list and watch on {kind}"]
+    assert status.missing_rights == [f"not allowed to list {kind} cluster-wide: grant list and watch on {kind}"]
     assert status.stale == needed
     if needed:
         assert f"grant list and watch on {kind}" in status.reason

@@ -120,7 +120,7 @@ async def test_tags_can_be_chosen(harbor, make) -> None:
 
 
 async def test_a_refused_log_in_is_told_without_the_password(harbor, make) -> None:
-    with pytest.raises(RegistryError, match="refuses the log-in") as caught:
+    with pytest.raises(RegistryError, match="rejected the log-in") as caught:
         await make(password="wr0ng").images()
 
     assert "wr0ng" not in str(caught.value)

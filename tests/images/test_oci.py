@@ -137,7 +137,7 @@ async def test_an_unsafe_place_never_gets_the_password(stub) -> None:
     registry.url = stub.url
     stub.realm = "ftp://elsewhere.example"
 
-    with pytest.raises(RegistryError, match="no safe place"):
+    with pytest.raises(RegistryError, match="no secure log-in address"):
         await Oci(registry, repositories=["team/lab"]).images()
     await registry.close()
 

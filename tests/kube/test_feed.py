@@ -248,7 +248,7 @@ async def test_a_missing_right_is_named_and_asked_for_again(simulator, make_feed
     fault = simulator.faults.revoke_right("pods")
     feed = await make_feed(listed=False)
     await feed.until(lambda f: f.record.health.stale)
-    assert feed.record.health.missing_right == "may not list pods cluster-wide: grant list and watch on pods"
+    assert feed.record.health.missing_right == "not allowed to list pods cluster-wide: grant list and watch on pods"
 
     simulator.faults.remove(fault)
 

@@ -92,7 +92,7 @@ async def test_a_file_that_turns_bad_or_away_keeps_the_known_people(guarded, tok
     still_kept = await guarded.get(READS[0], headers=bearer(READER))
 
     assert (kept.status_code, still_kept.status_code) == (200, 200)
-    assert "token file refused, the former tokens stay" in caplog.messages
+    assert "token file rejected; the previous tokens stay in force" in caplog.messages
     assert "nonsense" not in caplog.text
 
 

@@ -105,7 +105,7 @@ async def test_a_token_is_asked_for_and_kept_for_the_tab(serve, simulator, node,
 
     await page.get_by_label("Token").fill("wrong")
     await page.get_by_role("button", name="Go on").click()
-    await expect(page.get_by_role("dialog")).to_contain_text("not known")
+    await expect(page.get_by_role("dialog")).to_contain_text("does not know this token")
     await page.get_by_label("Token").fill(TOKEN)
     await page.get_by_role("button", name="Go on").click()
     await expect(page.get_by_role("row").filter(has_text="alpha")).to_be_visible()

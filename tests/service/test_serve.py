@@ -162,7 +162,7 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(simulator) -> None:
         _, err = await process.communicate()
 
     assert process.returncode == 2
-    assert err.decode().startswith("moorage: can't listen on 127.0.0.1 port")
+    assert err.decode().startswith("moorage: can't listen on 127.0.0.1, port")
     assert len(err.decode().splitlines()) == 1
 
 

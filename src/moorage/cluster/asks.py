@@ -84,7 +84,9 @@ def _quantity(name: str, value: Any) -> str:
     try:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= _LONGEST else "")
     except InvalidQuantity as exc:
-        raise InvalidAsk(f"{name} is not a Kubernetes quantity", hint="write it as 4, 500m, 1.5Gi or 800M") from exc
+        raise InvalidAsk(
+            f"{name} is not a Kubernetes quantity", hint="use an amount such as 4, 500m, 1.5Gi or 800M"
+        ) from exc
     if quantity.nanos < 0:
         raise InvalidAsk(f"{name} is below 0", hint="ask for 0 or more")
     return str(text)
@@ -95,7 +97,8 @@ def _gpu_resource(name: Any) -> str | None:
         return None
     if not isinstance(name, str) or not is_extended(name):
         raise InvalidAsk(
-            "gpu_resource is not the name of an extended resource", hint="name it as the node does: nvidia.com/gpu"
+            "gpu_resource is not a valid extended resource name",
+            hint="use the name that the node has, such as nvidia.com/gpu",
         )
     return name
 
@@ -104,5 +107,5 @@ def _count(value: Any) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidAsk("gpu is not a count", hint="ask for 0 or a whole number above it")
+        raise InvalidAsk("gpu is not a whole number", hint="ask for a whole number, 0 or more")
     return value

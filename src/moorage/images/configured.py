@@ -24,16 +24,14 @@ def read_file(path: Path) -> list[Image]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
         raise ImageListError(
             f"the list of images {path} can't be read: {type(exc).__name__}",
-            hint="It is a YAML or JSON list of references, or of objects with a reference.",
+            hint="Use a YAML or JSON list of references, or of objects with a reference.",
         ) from exc
     if isinstance(entries, dict) and "images" in entries:
         entries = entries["images"]
     if entries is None:
         return []
     if not isinstance(entries, list):
-        raise ImageListError(
-            f"the list of images {path} is not a list", hint="Write one `- reference: …` for each image."
-        )
+        raise ImageListError(f"the list of images {path} is not a list", hint="Write one `- reference: …` per image.")
     return read_images(entries)
 
 
@@ -57,7 +55,7 @@ def _image(entry: Any) -> Image:
     if not isinstance(reference, str) or not reference or reference != reference.strip():
         raise ValueError("it has no reference")
     if bad := [name for name in TEXT_FIELDS if not isinstance(fields.get(name), str | None)]:
-        raise ValueError(f"{bad[0]} is not a text")
+        raise ValueError(f"{bad[0]} is not a string")
     repository, tag, digest = split_reference(reference)
     os, arch = (_names(fields, field) for field in ("os", "arch"))
     name = fields.get("name") or reference

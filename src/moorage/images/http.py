@@ -66,10 +66,10 @@ class Registry:
                 status, headers, data = await self._once(path, accept=accept, scope=scope)
         if status in (401, 403):
             raise RegistryError(
-                f"the registry refuses the log-in ({status})", status=status, hint="check user and password"
+                f"the registry rejected the log-in ({status})", status=status, hint="check the user and password"
             )
         if status != 200:
-            raise RegistryError(f"the registry answers {status}", status=status)
+            raise RegistryError(f"the registry answered {status}", status=status)
         try:
             return Answer(msgspec.json.decode(data), headers)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
@@ -99,20 +99,20 @@ class Registry:
         realm = fields.get("realm", "")
         # The realm gets our password: only where the connection is as safe as the registry's own.
         if not realm.startswith("https://") and not (realm.startswith("http://") and self.url.startswith("http://")):
-            raise RegistryError("the registry names no safe place for log-in")
+            raise RegistryError("the registry names no secure log-in address")
         query = {name: fields[name] for name in ("service", "scope") if name in fields}
         basic = self._basic()
         headers = {"Authorization": basic} if basic is not None else {}
         status, _, data = await self._fetch(realm, headers=headers, params=query)
         if status != 200:
-            raise RegistryError(f"the registry's log-in answers {status}", status=status)
+            raise RegistryError(f"the registry's log-in answered {status}", status=status)
         try:
             body = msgspec.json.decode(data)
             token = body.get("token") or body.get("access_token")
         except (msgspec.MsgspecError, AttributeError) as exc:
-            raise RegistryError("the registry's log-in gives no token") from exc
+            raise RegistryError("the registry's log-in returned no token") from exc
         if not isinstance(token, str):
-            raise RegistryError("the registry's log-in gives no token")
+            raise RegistryError("the registry's log-in returned no token")
         return token
 
     async def _fetch(

@@ -204,7 +204,7 @@ def _unreachable(server: str, error: Exception) -> Unreachable:
     """The message reaches pages, where addresses have no place; the hint is for whoever runs the program."""
     message = "the Kubernetes API server can't be reached"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        message += ": its certificate is not one that we trust"
+        message += ": its certificate is not trusted"
     return Unreachable(message, hint=cut(f"{server}: {str(error) or type(error).__name__}"))
 
 

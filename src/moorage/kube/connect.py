@@ -43,7 +43,7 @@ async def connect(
     if any(file.exists() for file in files):
         return Client(endpoint_of(files, context=context))
     raise NoConnection(
-        "no cluster to connect to: there is neither a kubeconfig nor a service account",
+        "no cluster to connect to: no kubeconfig and no service account",
         hint="name one with --kubeconfig FILE or --server URL",
     )
 
@@ -62,7 +62,9 @@ def _named(
     address = server.rstrip("/")
     scheme = urlsplit(address).scheme
     if scheme not in ("http", "https"):
-        raise NoConnection(f"{server!r} is not the address of an API server", hint="write it like https://host:6443")
+        raise NoConnection(
+            f"{server!r} is not the address of an API server", hint="use an address such as https://host:6443"
+        )
     credentials: Credentials = Anonymous()
     if token_file:
         credentials = TokenFile(token_file)

@@ -137,7 +137,7 @@ class ExecPlugin:
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise NoConnection(f"the log-in command {name!r} did not end within {_PLUGIN_WITHIN:g} s") from None
+            raise NoConnection(f"the log-in command {name!r} did not finish within {_PLUGIN_WITHIN:g} s") from None
         if process.returncode != 0:
             told = cut(err.decode("utf-8", "replace").strip())
             raise NoConnection(f"the log-in command {name!r} failed ({process.returncode}): {told}", hint=self._hint)

@@ -70,7 +70,7 @@ def endpoint_of(files: Sequence[Path], *, context: str | None = None) -> Endpoin
     named = str(context or merged.current or "")
     shown = ", ".join(str(file) for file in files)
     if not named:
-        raise NoConnection(f"{shown} names no current context", hint="choose one with --context")
+        raise NoConnection(f"{shown} has no current context", hint="choose one with --context")
     if named not in merged.contexts:
         known = ", ".join(sorted(merged.contexts)) or "none"
         raise NoConnection(f"{shown} has no context {named!r}", hint=f"it has: {known}")
@@ -126,7 +126,7 @@ def _merge(files: Sequence[Path]) -> _Merged:
                     into.setdefault(str(item.get("name")), _Entry(item[singular], file.absolute().parent))
         merged.current = merged.current or content.get("current-context")
     if not found:
-        raise NoConnection(f"no kubeconfig at {', '.join(str(file) for file in files)}")
+        raise NoConnection(f"found no kubeconfig at {', '.join(str(file) for file in files)}")
     return merged
 
 

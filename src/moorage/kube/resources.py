@@ -31,7 +31,7 @@ class Resource:
     @property
     def missing_right(self) -> str:
         """What to tell the person who can grant it."""
-        return f"may not list {self.name} cluster-wide: grant list and watch on {self.name}"
+        return f"not allowed to list {self.name} cluster-wide: grant list and watch on {self.name}"
 
     def in_next_version(self) -> "Resource":
         """The same kind, asked for in the version that comes after this one, and after the last in the first again."""

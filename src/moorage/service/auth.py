@@ -57,7 +57,7 @@ class Tokens:
         try:
             self._people = _read(self._path)
         except TokenFileError as exc:
-            log.warning("token file refused, the former tokens stay", extra={"reason": str(exc)})
+            log.warning("token file rejected; the previous tokens stay in force", extra={"reason": str(exc)})
             return
         log.info("token file read", extra={"people": len(self._people)})
 
@@ -76,7 +76,7 @@ def _read(path: Path) -> list[tuple[bytes, Person]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise TokenFileError(
-            f"the token file {path} can't be read: {type(exc).__name__}", hint="Check the path and its permissions."
+            f"the token file {path} can't be read: {type(exc).__name__}", hint="Check its path and permissions."
         ) from exc
     people: list[tuple[bytes, Person]] = []
     for number, raw in enumerate(text.splitlines(), start=1):
@@ -90,18 +90,18 @@ def _read(path: Path) -> list[tuple[bytes, Person]]:
         if not name or role not in ("reader", "admin") or (plus and right != "holders"):
             raise TokenFileError(
                 f"line {number} of the token file {path} is not `name:reader:token` or `name:admin:token`",
-                hint="One person a line; empty lines and lines that start with # are left out. `reader+holders` and "
-                "`admin+holders` may also see who holds cards and room.",
+                hint="Write one entry per line; blank lines and lines that start with # are ignored. `reader+holders` "
+                "and `admin+holders` also see who holds GPUs and room.",
             )
         if len(token) < SHORTEST_TOKEN:
             raise TokenFileError(
-                f"line {number} of the token file {path} has a token of less than {SHORTEST_TOKEN} characters",
-                hint="Make one with `openssl rand -hex 32`.",
+                f"line {number} of the token file {path} has a token shorter than {SHORTEST_TOKEN} characters",
+                hint="Create one with `openssl rand -hex 32`.",
             )
         person = Person(name, "admin" if role == "admin" else "reader", sees_holders=bool(plus))
         people.append((_digest(token), person))
     if not people:
-        raise TokenFileError(f"the token file {path} names nobody", hint="Add a line such as `hub:reader:<token>`.")
+        raise TokenFileError(f"the token file {path} has no entries", hint="Add a line such as `hub:reader:<token>`.")
     return people
 
 
@@ -121,9 +121,7 @@ def identify(request: Request, *, tokens: Tokens | None) -> Person:
         raise ApiError(
             401,
             "unauthorized",
-            "This service answers only to people that it knows."
-            if not token
-            else "This token is not known to the service.",
+            "This service needs a token." if not token else "The service does not know this token.",
             hint="Send the header `Authorization: Bearer <token>` with a token from the service's token file.",
             headers={"WWW-Authenticate": "Bearer"},
         )
@@ -148,8 +146,8 @@ def require_admin(request: Request, *, tokens: Tokens | None, local: bool) -> Pe
     raise ApiError(
         403,
         "forbidden",
-        "Changing the form's defaults needs the admin right.",
-        hint="Use a token whose line in the service's token file says `admin`."
+        "Only an admin can change the form's defaults.",
+        hint="Use a token that the service's token file lists as `admin`."
         if tokens is not None
         else "Start the service with a token file (MOORAGE_TOKEN_FILE) that names an admin.",
     )

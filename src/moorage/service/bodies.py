@@ -22,13 +22,13 @@ async def read(request: Request, model: type[Model]) -> Model:
                 413,
                 "too_large",
                 f"The body is larger than {LARGEST // 1024 // 1024} MiB.",
-                hint="A pod that Kubernetes accepts is smaller; leave out managedFields and the like.",
+                hint="No pod that Kubernetes accepts is this large. Leave out managedFields and the like.",
             )
     try:
         decoded = msgspec.json.decode(bytes(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
         raise ApiError(
-            400, "bad_json", "The body is not JSON.", hint="Send UTF-8 JSON; /openapi.json describes it."
+            400, "bad_json", "The body is not JSON.", hint="Send UTF-8 JSON as described in /openapi.json."
         ) from exc
     try:
         return model.model_validate(decoded)

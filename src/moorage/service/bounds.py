@@ -55,7 +55,7 @@ def _refuse_above(most: int, found: int, what: str) -> None:
             422,
             "too_many",
             f"The pod has {found} {what}; this service answers for up to {most}.",
-            hint="Ask with a simpler pod.",
+            hint="Send a simpler pod.",
         )
 
 

@@ -21,13 +21,13 @@ _SHOWN_PROBLEMS = 5
 _SHOWN_CHARACTERS = 200
 
 _CODES = {
-    400: ("bad_request", "Compare the request with /openapi.json."),
+    400: ("bad_request", "Check the request against /openapi.json."),
     401: ("unauthorized", "Send the header `Authorization: Bearer <token>`."),
-    403: ("forbidden", "Use a token that has this right."),
-    404: ("not_found", "The paths of this service are listed in /openapi.json."),
-    405: ("method_not_allowed", "The methods of each path are listed in /openapi.json."),
+    403: ("forbidden", "Use a token with this right."),
+    404: ("not_found", "/openapi.json lists the paths of this service."),
+    405: ("method_not_allowed", "/openapi.json lists the methods of each path."),
     413: ("too_large", "Send a smaller body."),
-    422: ("invalid", "Compare the request with /openapi.json."),
+    422: ("invalid", "Check the request against /openapi.json."),
     503: ("unavailable", "Try again in a moment."),
 }
 
@@ -66,13 +66,13 @@ def as_api_error(exc: Exception, *, request: Request) -> ApiError:
         case MoorageError():
             return ApiError(422, "invalid", shorten(str(exc)), hint=exc.hint or _CODES[422][1])
         case ClientDisconnect():
-            return ApiError(400, "disconnected", "The client closed the connection.", hint="Send the whole body.")
+            return ApiError(400, "disconnected", "The client closed the connection.", hint="Send the complete body.")
     log.error("request failed", exc_info=exc, extra={"path": request.url.path, "method": request.method})
     return ApiError(
         500,
         "internal",
-        "The service met an error that it did not foresee.",
-        hint="The service's log says more; please report it.",
+        "Unexpected error in the service.",
+        hint="The service's log has the details. Please report it.",
     )
 
 
@@ -102,6 +102,6 @@ def _message(exc: HTTPException, request: Request) -> str:
     if exc.status_code == 404:
         return shorten(f"There is nothing at {request.url.path}.")
     if exc.status_code == 405:
-        return shorten(f"{request.method} is not possible at {request.url.path}.")
+        return shorten(f"{request.method} is not allowed at {request.url.path}.")
     detail = exc.detail if isinstance(exc.detail, str) else ""
     return shorten(detail or http.HTTPStatus(exc.status_code).phrase)

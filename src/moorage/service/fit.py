@@ -27,7 +27,7 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
     response_model=FitAnswer,
     responses=error_responses(400, 413, 422),
     openapi_extra=json_body(FitRequest),
-    summary="Would this pod find a place",
+    summary="Whether a pod fits",
 )
 async def fit(request: Request, parts: Running, person: Reader) -> Response:
     question = await read(request, FitRequest)
@@ -35,7 +35,7 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
         raise ApiError(
             422,
             "invalid",
-            "The body names both a pod and an ask, or neither.",
+            "The body must have either a pod or an ask.",
             hint='Send {"pod": …} with a v1.Pod, or {"ask": {"cpu": "4", "memory": "16Gi", "gpu": 1}}.',
         )
     parts.snapshot()

@@ -88,7 +88,9 @@ class FormDefaults:
             stored = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
             self._values = checked(self._configured, stored)
         except (OSError, msgspec.MsgspecError, MoorageError, UnicodeDecodeError) as exc:
-            log.warning("form defaults refused, the former ones stay", extra={"file": str(file), "reason": str(exc)})
+            log.warning(
+                "form defaults rejected; the previous ones stay in force", extra={"file": str(file), "reason": str(exc)}
+            )
 
 
 def checked(values: Values, given: dict[str, Any]) -> Values:
@@ -112,8 +114,8 @@ def _node(value: Any) -> str | None:
         return None
     if not isinstance(value, str) or len(value) > 253 or _NODE_NAME.fullmatch(value) is None:
         raise RefusedDefault(
-            "default_node is not a name that a node can have",
-            hint="Use a name from /api/v1/cluster/resources, or null for automatic.",
+            "default_node is not a valid node name",
+            hint="Use a name from /api/v1/cluster/resources, or null for Automatic.",
         )
     return value
 
@@ -127,10 +129,11 @@ def _quantity(name: str, value: Any) -> str | None:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= 64 else "")
     except InvalidQuantity as exc:
         raise RefusedDefault(
-            f"{name} is not a Kubernetes quantity", hint="Write it as 2, 500m, 1.5Gi or 800M, or null for none."
+            f"{name} is not a Kubernetes quantity",
+            hint="Use an amount such as 2, 500m, 1.5Gi or 800M, or null for none.",
         ) from exc
     if quantity.nanos <= 0:
-        raise RefusedDefault(f"{name} must be more than 0", hint="Use null to offer no default.")
+        raise RefusedDefault(f"{name} must be greater than 0", hint="Use null to offer no default.")
     return text
 
 
@@ -138,7 +141,7 @@ def _count(value: Any) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise RefusedDefault("default_gpu is not a count", hint="Use 0 or a whole number above it.")
+        raise RefusedDefault("default_gpu is not a whole number", hint="Use a whole number, 0 or more.")
     return value
 
 
@@ -168,6 +171,6 @@ def _write(file: Path, data: bytes) -> None:
     except OSError as exc:
         log.warning("form defaults can't be written", extra={"file": str(file), "reason": exc.strerror})
         raise NotKept(
-            f"The new values can't be kept: {exc.strerror or type(exc).__name__}.",
-            hint="Check MOORAGE_STATE_FILE and its folder's permissions; nothing was changed.",
+            f"The new values can't be saved: {exc.strerror or type(exc).__name__}.",
+            hint="Nothing was changed. Check MOORAGE_STATE_FILE and the permissions of its folder.",
         ) from exc

@@ -11,26 +11,26 @@ from moorage.service.schemas import Health
 router = APIRouter(route_class=MoorageRoute, tags=["operation"])
 
 
-@router.get("/livez", responses=error_responses(), summary="Whether the process works")
+@router.get("/livez", responses=error_responses(), summary="Liveness")
 async def livez(parts: Running) -> Health:
     if ended := parts.ended():
         raise ApiError(
             503,
             "broken",
-            f"A part of the service has ended: {', '.join(ended)}.",
-            hint="Its log says why; a new process brings it back.",
+            f"A part of the service has stopped: {', '.join(ended)}.",
+            hint="Its log says why. Restart the service.",
         )
     return Health(status="ok")
 
 
-@router.get("/readyz", responses=error_responses(), summary="Whether the cluster is known")
+@router.get("/readyz", responses=error_responses(), summary="Readiness")
 async def readyz(parts: Running) -> Health:
     if not parts.live.ready:
         raise ApiError(
             503,
             "not_ready",
             parts.why_not_ready(),
-            hint="The service goes on trying; its log says what it waits for.",
+            hint="The service keeps trying; its log says what it is waiting for.",
             headers={"Retry-After": "1"},
         )
     return Health(status="ok")
@@ -41,7 +41,7 @@ async def readyz(parts: Running) -> Health:
     response_class=Response,
     responses={200: {"content": {"text/plain": {}}}, **error_responses()},
     dependencies=[READS],
-    summary="For Prometheus",
+    summary="Metrics for Prometheus",
 )
 async def metrics(parts: Running) -> Response:
     return Response(parts.metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

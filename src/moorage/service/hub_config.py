@@ -19,7 +19,7 @@ router = APIRouter(route_class=MoorageRoute, tags=["form"])
     response_model=FormDefaultsAnswer,
     responses=error_responses(),
     dependencies=[READS],
-    summary="What the form offers first",
+    summary="The form's defaults",
 )
 async def get_config(parts: Running) -> Response:
     return _answer(parts, parts.form_defaults.current())
@@ -31,7 +31,7 @@ async def get_config(parts: Running) -> Response:
     responses=error_responses(400, 403, 413, 422),
     openapi_extra=json_body(FormDefaultsChange),
     dependencies=[CHANGES],
-    summary="Change what the form offers first (admins)",
+    summary="Change the form's defaults (admins)",
 )
 async def put_config(request: Request, parts: Running) -> Response:
     change = await read(request, FormDefaultsChange)
@@ -45,12 +45,12 @@ def _answer(parts: Parts, values: Values) -> Response:
     warnings = []
     snapshot = parts.live.snapshot
     if values.default_node is not None and snapshot is not None and values.default_node not in snapshot.nodes:
-        warnings.append(f"The cluster has no node named {values.default_node} now.")
+        warnings.append(f"The cluster has no node named {values.default_node} right now.")
     images = parts.catalogue.listing.images
     if values.default_image is not None and images and not any(i.answers_to(values.default_image) for i in images):
-        warnings.append(f"The image {values.default_image} is not in the catalogue now.")
+        warnings.append(f"The image {values.default_image} is not in the catalogue right now.")
     if not parts.form_defaults.kept:
-        warnings.append("A change lasts until the service restarts: no MOORAGE_STATE_FILE is set.")
+        warnings.append("Changes are lost when the service restarts, since MOORAGE_STATE_FILE is not set.")
     return Response(
         msgspec.json.encode({**msgspec.structs.asdict(values), "warnings": warnings}),
         media_type="application/json",

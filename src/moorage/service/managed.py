@@ -24,7 +24,7 @@ def managed_by_hub(environment: Mapping[str, str]) -> dict[str, Any]:
             environment.get("MOORAGE_TOKEN_FILE") or environment.get("MOORAGE_ALLOW_ANONYMOUS_ACCESS_FROM_EVERYWHERE")
         ):
             raise MoorageError(
-                f"the hub shows this service at {prefix} to everybody, and there is no token file",
+                f"the hub exposes this service to everybody at {prefix}, and there is no token file",
                 hint="set MOORAGE_TOKEN_FILE in the service's environment, "
                 "or MOORAGE_ALLOW_ANONYMOUS_ACCESS_FROM_EVERYWHERE=true",
             )

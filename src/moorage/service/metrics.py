@@ -18,14 +18,14 @@ _AMOUNTS = {"cpu": "cpu_millicores", "memory": "memory_bytes", "gpu": "gpu"}
 
 
 _GAUGES = {
-    "ledger_drift": "Nodes whose running sums differed from the last recount; anything but 0 is a mistake of ours.",
+    "ledger_drift": "Nodes whose running sums differed from the last recount; anything but 0 is a bug in moorage.",
     "revision": "The snapshot's revision, which grows with every change.",
     "nodes": "Nodes.",
-    "pods": "Pods that count.",
+    "pods": "Pods that are counted.",
     "unreadable": "Objects that can't be read.",
 }
 _COUNTERS = {
-    "events": "Watch events taken in.",
+    "events": "Watch events processed.",
     "lists": "Full lists read.",
     "watches": "Watches opened.",
     "recounts": "Recounts of the ledger from scratch.",
@@ -42,7 +42,7 @@ class Metrics:
         )
         self._seconds = Histogram(
             "moorage_http_request_seconds",
-            "Time to answer a request; for a stream, to open it.",
+            "Time to answer a request; for a stream, time to open it.",
             ["path"],
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
             registry=self._registry,
@@ -76,18 +76,20 @@ class _Picture(Collector):
         yield GaugeMetricFamily("moorage_open_streams", "Open event streams.", value=self._streams.open)
         yield CounterMetricFamily("moorage_stream_messages", "Messages encoded.", value=self._streams.messages)
         yield CounterMetricFamily(
-            "moorage_streams_dropped", "Streams ended because their reader was too slow.", value=self._streams.dropped
+            "moorage_streams_dropped", "Streams closed because the client was too slow.", value=self._streams.dropped
         )
         yield GaugeMetricFamily("moorage_images", "Images on offer.", value=len(self._catalogue.listing.images))
         if (age := self._catalogue.age_seconds()) is not None:
             yield GaugeMetricFamily("moorage_images_age_seconds", "Age of the registry's list.", value=age)
 
     def _feeds(self) -> Iterator[Metric]:
-        live = GaugeMetricFamily("moorage_feed_live", "1 while this kind of object is followed.", labels=["kind"])
+        live = GaugeMetricFamily("moorage_feed_live", "1 while this kind of object is being watched.", labels=["kind"])
         for kind, feed in self._live.status.feeds.items():
             live.add_metric([kind], 0 if getattr(feed, "stale", False) else 1)
         yield live
-        yield GaugeMetricFamily("moorage_stale", "1 while the picture may be old.", value=int(self._live.status.stale))
+        yield GaugeMetricFamily(
+            "moorage_stale", "1 while the data may be out of date.", value=int(self._live.status.stale)
+        )
         yield GaugeMetricFamily("moorage_ready", "1 once the first lists are complete.", value=int(self._live.ready))
 
     def _counters(self) -> Iterator[Metric]:

@@ -54,7 +54,7 @@ class Parts:
                 503,
                 "not_ready",
                 self.why_not_ready(),
-                hint="Ask again in a moment; /readyz says when the first list is complete.",
+                hint="Try again in a moment; /readyz says when the first list is complete.",
                 headers={"Retry-After": "1"},
             )
         return snapshot.with_names() if seen_by is not None and seen_by.sees_holders else snapshot
@@ -82,8 +82,8 @@ async def parts_of(request: Request) -> Parts:
         raise ApiError(
             503,
             "not_started",
-            "moorage was mounted into this application, but not started with it.",
-            hint="Run the application with its lifespan, as uvicorn and FastAPI's TestClient (in a with block) do.",
+            "moorage is mounted into this application but was not started with it.",
+            hint="Run the application with its lifespan, as uvicorn does, or TestClient in a `with` block.",
         )
     return parts
 

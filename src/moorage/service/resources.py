@@ -17,20 +17,23 @@ from moorage.service.schemas import Node
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
-ImagesPresent = Annotated[bool, Query(description="Tell which images each node holds already.")]
+ImagesPresent = Annotated[bool, Query(description="Also list the images that each node already has.")]
 HEADERS: dict[str, Any] = {
     "ETag": {"schema": {"type": "string"}, "description": "Changes with every change of the answer."},
-    "Moorage-Revision": {"schema": {"type": "integer"}, "description": "Grows with every change of the cluster."},
+    "Moorage-Revision": {"schema": {"type": "integer"}, "description": "Increases with every change of the cluster."},
     "Moorage-Taken-At": {"schema": {"type": "string", "format": "date-time"}, "description": "When it last changed."},
-    "Moorage-Stale": {"schema": {"type": "boolean"}, "description": "Whether the API server is out of reach."},
-    "Moorage-Age-Seconds": {"schema": {"type": "number"}, "description": "How old the picture may be; 0 while live."},
+    "Moorage-Stale": {"schema": {"type": "boolean"}, "description": "Whether the data may be out of date."},
+    "Moorage-Age-Seconds": {
+        "schema": {"type": "number"},
+        "description": "How old the data may be, in seconds; 0 while live.",
+    },
 }
 
 
 @router.get(
     "/cluster/resources",
     response_model=list[Node],
-    responses={200: {"headers": HEADERS}, 304: {"description": "Not changed"}, **error_responses(422)},
+    responses={200: {"headers": HEADERS}, 304: {"description": "Not modified"}, **error_responses(422)},
     summary="Every node, sorted by name",
 )
 async def list_resources(
@@ -66,7 +69,7 @@ async def one_resource(
             404,
             "unknown_node",
             shorten(f"There is no node named {name!r} in the cluster."),
-            hint="The names are listed at /api/v1/cluster/resources.",
+            hint="/api/v1/cluster/resources lists the names.",
         )
     node, _ = aged(node, now=time.time())
     if images_present:

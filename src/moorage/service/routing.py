@@ -15,7 +15,7 @@ from moorage.service.errors import as_api_error
 from moorage.service.parts import Parts, parts_of
 from moorage.service.schemas import ErrorAnswer
 
-_bearer = HTTPBearer(auto_error=False, description="A token of the service's token file.")
+_bearer = HTTPBearer(auto_error=False, description="A token from the service's token file.")
 
 
 class MoorageRoute(APIRoute):
@@ -65,8 +65,8 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 _DESCRIPTIONS = {
     400: "The body is not JSON",
-    401: "No token, or one that is not known",
-    403: "The token lacks the admin right",
+    401: "Missing or unknown token",
+    403: "The token is not an admin's",
     404: "Unknown",
     413: "The body is too large",
     422: "The body or a parameter is not valid",

@@ -108,8 +108,8 @@ def bound(settings: Settings) -> socket.socket:
     except OSError as exc:
         listener.close()
         raise CannotListen(
-            f"can't listen on {settings.host} port {settings.port}: {exc.strerror}",
-            hint="choose another with --host and --port",
+            f"can't listen on {settings.host}, port {settings.port}: {exc.strerror}",
+            hint="choose another address with --host and --port",
         ) from exc
     return listener
 

@@ -20,7 +20,7 @@ class Amounts(BaseModel):
 
     cpu: float = Field(description="Cores, exact to the milli-core.")
     memory: str = Field(description="Ki, Mi or Gi; rounded down for what is free and up for what is taken.")
-    gpu: int = Field(description="Units of every known GPU resource.")
+    gpu: int = Field(description="Whole units of all known GPU resources.")
     cpu_millicores: int
     memory_bytes: int
     ephemeral_storage_bytes: int
@@ -47,13 +47,15 @@ class Node(BaseModel):
     capacity: Amounts
     allocatable: Amounts
     allocated: Amounts
-    available: Amounts = Field(description="What a new pod could get now; 0 on a node that takes no pods.")
+    available: Amounts = Field(description="What a new pod could get right now; 0 on a node that takes no pods.")
     free: Amounts = Field(
-        description="Allocatable less allocated, whatever the node's state; below 0 when overcommitted."
+        description="Allocatable minus allocated, whatever the node's state; below 0 when overcommitted."
     )
     gpu_details: list[Card]
     schedulable: bool
-    images_present: list[list[str]] | None = Field(None, description="Names of each image there; only when asked for.")
+    images_present: list[list[str]] | None = Field(
+        None, description="The names of each image on the node; only on request."
+    )
 
 
 class Ask(BaseModel):
@@ -64,8 +66,8 @@ class Ask(BaseModel):
     cpu: str | int | float | None = Field(None, description="A quantity of cores, such as 4 or 500m.")
     memory: str | int | None = Field(None, description="A quantity of bytes, such as 16Gi.")
     gpu: int | None = Field(None, ge=0, le=1_000_000, description="A count of GPU units.")
-    gpu_resource: str | None = Field(None, max_length=317, description="Their resource name.")
-    node: str | None = Field(None, max_length=253, description="A node's name; empty is any.")
+    gpu_resource: str | None = Field(None, max_length=317, description="Resource name of the GPUs.")
+    node: str | None = Field(None, max_length=253, description="A node's name; empty for any.")
     node_selector: dict[str, str] | None = None
     tolerations: list[dict[str, Any]] | None = None
     namespace: str | None = Field(None, max_length=63)
@@ -85,7 +87,7 @@ class Reason(BaseModel):
     code: str
     message: str = Field(description="The scheduler's own words.")
     text: str = Field(description="Plain words.")
-    short_by: dict[str, Any] | None = Field(description="How much is missing, for each resource that is.")
+    short_by: dict[str, Any] | None = Field(description="How much of each resource is missing.")
 
 
 class NodeVerdict(BaseModel):
@@ -94,7 +96,7 @@ class NodeVerdict(BaseModel):
     fits: bool
     plugin: str | None
     reasons: list[Reason]
-    unresolvable: bool = Field(description="Whether no eviction of other pods would help.")
+    unresolvable: bool = Field(description="Whether evicting other pods would not help.")
     image_problem: Reason | None = Field(
         description="Why an image of the pod can't run there, which no scheduler asks; null where nothing says so."
     )
@@ -129,19 +131,17 @@ class Held(BaseModel):
 class FitAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
-    fits: bool = Field(
-        description="Whether the API server would take the pod and at least one node has a place for it."
-    )
+    fits: bool = Field(description="Whether the API server would accept the pod and at least one node has room for it.")
     revision: int
-    refusals: list[Refusal] = Field(description="Why the API server would not take it, as far as its rules are known.")
-    prefilter: Prefilter | None = Field(description="Why every node is refused at once.")
+    refusals: list[Refusal] = Field(description="Why the API server would reject it, as far as its rules are known.")
+    prefilter: Prefilter | None = Field(description="Why no node at all is considered.")
     nodes: dict[str, NodeVerdict]
     would_work: dict[str, Any]
     held_by: dict[str, list[Held]] = Field(
-        description="Who holds what is short, by node, as far as everybody may see it."
+        description="By node, who holds what is short, as far as the caller may see it."
     )
-    undecided: list[Any] = Field(description="What about this pod only the cluster itself can decide.")
-    not_considered: list[str] = Field(description="What no answer takes into account, whatever the pod.")
+    undecided: list[Any] = Field(description="What only the cluster itself can decide about this pod.")
+    not_considered: list[str] = Field(description="What no answer takes into account.")
 
 
 class Image(BaseModel):
@@ -156,7 +156,7 @@ class Image(BaseModel):
     os: list[str] = Field(description="All operating systems that it is built for, such as linux; empty when unknown.")
     arch: list[str] = Field(description="All architectures that it is built for, such as amd64; empty when unknown.")
     pushed_at: str | None
-    nodes_present: list[str] | None = Field(description="Nodes that hold the image already; null when unknown.")
+    nodes_present: list[str] | None = Field(description="Nodes that already have the image; null when unknown.")
 
 
 class FormDefaultsAnswer(BaseModel):
@@ -165,7 +165,7 @@ class FormDefaultsAnswer(BaseModel):
     default_memory: str | None
     default_gpu: int
     default_image: str | None
-    warnings: list[str] = Field(description="What is odd about these values now.")
+    warnings: list[str] = Field(description="Warnings about these values.")
 
 
 class FormDefaultsChange(BaseModel):

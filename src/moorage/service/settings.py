@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     root_path: str = Field(
-        default="", description="Path under which a proxy shows this service, such as /services/moorage."
+        default="", description="Path at which a proxy serves this service, such as /services/moorage."
     )
     token_file: Path | None = Field(
         default=None,
@@ -23,25 +23,23 @@ class Settings(BaseSettings):
     )
     allow_anonymous_access_from_everywhere: bool = Field(
         default=False,
-        description="Listen beyond loopback without a token file: everybody who reaches the port reads everything.",
+        description="Listen beyond loopback without a token file: anyone who can reach the port can read everything.",
     )
 
     kubeconfig: Path | None = Field(
-        default=None, description="Kubeconfig file; without one, the pod's service account."
+        default=None, description="Kubeconfig file; without one, the pod's service account is used."
     )
-    context: str | None = Field(
-        default=None, description="Context of the kubeconfig; without one, its current context."
-    )
+    context: str | None = Field(default=None, description="Context of the kubeconfig; defaults to its current context.")
     api_server: str | None = Field(
-        default=None, description="URL of an API server, or of a kubectl proxy, instead of a kubeconfig."
+        default=None, description="URL of an API server or of `kubectl proxy`, instead of a kubeconfig."
     )
     api_token_file: Path | None = Field(default=None, description="File with a token for that API server.")
-    api_ca_file: Path | None = Field(default=None, description="Certificates that this API server is checked against.")
+    api_ca_file: Path | None = Field(default=None, description="CA certificates for this API server.")
     coalesce_seconds: float = Field(
-        default=0.05, ge=0, le=5, description="How long changes are collected into one message."
+        default=0.05, ge=0, le=5, description="Seconds for which changes are collected into one message."
     )
     label_allow_list: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="Further node labels to show, separated by commas; a * matches any text."
+        default_factory=list, description="Additional node labels to show, separated by commas; * matches any text."
     )
     quota_namespaces: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
@@ -49,82 +47,92 @@ class Settings(BaseSettings):
         "commas. Needs the right to list both there.",
     )
     replay_megabytes: int = Field(
-        default=16, ge=1, description="Memory for messages from which a stream can be resumed."
+        default=16, ge=1, description="Memory for the messages from which streams can be resumed."
     )
-    max_streams: int = Field(default=5000, ge=1, description="Open streams at most; more are asked to come back later.")
+    max_streams: int = Field(
+        default=5000, ge=1, description="Maximum number of open streams; others are told to try again later."
+    )
 
     gpu_resources: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="Further resource names that count as GPUs, separated by commas."
+        default_factory=list, description="Additional resource names that count as GPUs, separated by commas."
     )
     gpu_holders: Literal["hidden", "namespace", "pod"] = Field(
         default="hidden",
-        description="What everybody may see of who holds a card or room on a node: nothing, the namespace, or the pod. "
-        "A token with `+holders` sees the pod.",
+        description="How much everybody sees of who holds GPUs or room on a node: nothing, the namespace, or the pod. "
+        "Tokens with `+holders` see the pod.",
     )
     gpu_prometheus_url: str | None = Field(
-        default=None, description="Prometheus that scrapes the cards' exporters, such as http://prometheus:9090."
+        default=None, description="Prometheus that scrapes the GPU exporters, such as http://prometheus:9090."
     )
-    gpu_prometheus_token_file: Path | None = Field(default=None, description="File with a token for it.")
+    gpu_prometheus_token_file: Path | None = Field(default=None, description="File with a token for Prometheus.")
     gpu_dcgm: bool = Field(default=False, description="Ask the dcgm-exporter of each node, by its pod's address.")
-    gpu_dcgm_namespace: str | None = Field(default=None, description="Its namespace; without one, all are searched.")
+    gpu_dcgm_namespace: str | None = Field(
+        default=None, description="Namespace of the exporter; all are searched by default."
+    )
     gpu_dcgm_port: int = Field(default=9400, ge=1, le=65535, description="Its port.")
     gpu_amd: bool = Field(default=False, description="Ask AMD's device-metrics-exporter of each node.")
-    gpu_amd_namespace: str | None = Field(default=None, description="Its namespace; without one, all are searched.")
+    gpu_amd_namespace: str | None = Field(
+        default=None, description="Namespace of the exporter; all are searched by default."
+    )
     gpu_amd_port: int = Field(default=5000, ge=1, le=65535, description="Its port.")
     gpu_agent: bool = Field(
-        default=False, description="Ask moorage's own agent on each node; needs optional/gpu-agent.yaml."
+        default=False, description="Ask moorage's agent on each node; needs optional/gpu-agent.yaml."
     )
     gpu_agent_namespace: str | None = Field(
-        default=None, description="The agent's namespace; without one, all are searched."
+        default=None, description="Namespace of the agent; all are searched by default."
     )
     gpu_agent_port: int = Field(default=9837, ge=1, le=65535, description="The agent's port.")
     gpu_exec_namespace: str | None = Field(
         default=None,
-        description="Run nvidia-smi by exec in pods of this namespace: a right that is root on the nodes.",
+        description="Run nvidia-smi by exec in pods of this namespace. This right amounts to root on the nodes.",
     )
     gpu_exec_selector: str | None = Field(
-        default=None, description="Label selector of those pods; without one, the known ones of NVIDIA's charts."
+        default=None, description="Label selector of those pods; defaults to those of NVIDIA's charts."
     )
-    gpu_exec_command: str = Field(default="nvidia-smi", description="The program there, with its path if it needs one.")
+    gpu_exec_command: str = Field(
+        default="nvidia-smi", description="The command to run there, with its path if needed."
+    )
     gpu_poll_seconds: float = Field(
-        default=15, ge=1, description="How often exporters, agent and Prometheus are asked."
+        default=15, ge=1, description="Seconds between queries to the exporters, the agent and Prometheus."
     )
-    gpu_node_deadline_seconds: float = Field(default=4, gt=0, description="How long one node may take to answer.")
+    gpu_node_deadline_seconds: float = Field(default=4, gt=0, description="Seconds that one node may take to answer.")
 
     images: Annotated[list[Any], NoDecode] = Field(
         default_factory=list, description="Images to offer, as a JSON list of references or objects."
     )
     images_file: Path | None = Field(default=None, description="YAML or JSON file with the same list.")
-    images_refresh_seconds: float = Field(default=60, gt=0, description="How often the registry is asked.")
-    images_timeout_seconds: float = Field(default=10, gt=0, description="How long one answer of the registry may take.")
+    images_refresh_seconds: float = Field(default=60, gt=0, description="Seconds between queries to the registry.")
+    images_timeout_seconds: float = Field(
+        default=10, gt=0, description="Seconds that one answer of the registry may take."
+    )
     harbor_url: str | None = Field(default=None, description="Harbor registry to read images from.")
     harbor_project: str | None = Field(default=None, description="The registry's project.")
-    oci_url: str | None = Field(default=None, description="Any other registry that speaks the OCI distribution API.")
+    oci_url: str | None = Field(
+        default=None, description="Any other registry that implements the OCI distribution API."
+    )
     oci_repositories: Annotated[list[str], NoDecode] = Field(
-        default_factory=list, description="That registry's repositories to offer, separated by commas."
+        default_factory=list, description="Repositories of that registry to offer, separated by commas."
     )
-    registry_username: str | None = Field(default=None, description="User or robot account of the registry.")
+    registry_username: str | None = Field(default=None, description="User or robot account for the registry.")
     registry_password: SecretStr | None = Field(default=None, description="Its password.")
-    registry_password_file: Path | None = Field(default=None, description="File with its password.")
-    registry_ca_file: Path | None = Field(
-        default=None, description="Certificates that the registry is checked against."
-    )
-    image_tags: str = Field(default="*", description="Tags to offer; a * matches any text.")
+    registry_password_file: Path | None = Field(default=None, description="File with the password for the registry.")
+    registry_ca_file: Path | None = Field(default=None, description="CA certificates for the registry.")
+    image_tags: str = Field(default="*", description="Tags to offer; * matches any text.")
     image_prefix: str | None = Field(
-        default=None, description="How nodes name the registry in references, where that differs from its URL."
+        default=None, description="Registry name in image references, if nodes use a different one from the URL."
     )
 
-    state_file: Path | None = Field(default=None, description="File that keeps the form's defaults over a restart.")
-    default_node: str | None = Field(default=None, description="Node that the form offers first; empty is automatic.")
-    default_cpu: str | None = Field(default="1", description="CPU that the form offers first.")
-    default_memory: str | None = Field(default="2Gi", description="Memory that the form offers first.")
-    default_gpu: int = Field(default=0, ge=0, description="GPU count that the form offers first.")
-    default_image: str | None = Field(default=None, description="Image that the form offers first.")
+    state_file: Path | None = Field(default=None, description="File that keeps the form's defaults across restarts.")
+    default_node: str | None = Field(default=None, description="Default node in the form; empty means Automatic.")
+    default_cpu: str | None = Field(default="1", description="Default CPU in the form.")
+    default_memory: str | None = Field(default="2Gi", description="Default memory in the form.")
+    default_gpu: int = Field(default=0, ge=0, description="Default number of GPUs in the form.")
+    default_image: str | None = Field(default=None, description="Default image in the form.")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="Least level that is logged."
+        default="info", description="Minimum level that is logged."
     )
-    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object a line, or text.")
+    log_format: Literal["json", "text"] = Field(default="json", description="One JSON object per line, or plain text.")
 
     @field_validator("images", mode="before")
     @classmethod
@@ -155,7 +163,7 @@ class Settings(BaseSettings):
         if self.token_file is None and not self.allow_anonymous_access_from_everywhere and not self.loopback_only:
             raise ValueError(
                 f"listening on {self.host} without a token file would let everybody in: set MOORAGE_TOKEN_FILE, "
-                "listen on 127.0.0.1, or set --allow-anonymous-access-from-everywhere if that is what you want"
+                "listen on 127.0.0.1, or pass --allow-anonymous-access-from-everywhere if that is intended"
             )
         if bool(self.harbor_url) != bool(self.harbor_project):
             raise ValueError("a Harbor registry needs both MOORAGE_HARBOR_URL and MOORAGE_HARBOR_PROJECT")

@@ -18,12 +18,12 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
     response_class=Response,
     responses={
         200: {
-            "description": "Events `snapshot`, `nodes` and `status`; their `id` resumes the stream as `Last-Event-ID`.",
+            "description": "Events `snapshot`, `nodes` and `status`; to resume, send the last `id` as `Last-Event-ID`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **error_responses(422),
     },
-    summary="Every change as it happens",
+    summary="Changes as they happen",
 )
 async def follow(
     request: Request,
@@ -38,8 +38,8 @@ async def follow(
         raise ApiError(
             503,
             "too_many_streams",
-            f"{streams.most} streams are open already.",
-            hint="Come back in a few seconds, or raise MOORAGE_MAX_STREAMS.",
+            f"{streams.most} streams are already open.",
+            hint="Try again in a few seconds, or raise MOORAGE_MAX_STREAMS.",
             headers={"Retry-After": "5"},
         )
     return stream.Reader(
