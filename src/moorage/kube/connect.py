@@ -36,12 +36,12 @@ async def connect(
     if server:
         return Client(_named(server, token=token, token_file=token_file, authority=certificate_authority))
     if kubeconfig:
-        return Client(endpoint_of(_files(kubeconfig), context=context))
+        return Client(endpoint_of(_files(kubeconfig), context=context, provider=legacy_authorization))
     if context is None and os.environ.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").exists():
         return Client(_service_account(SERVICE_ACCOUNT))
     files = default_files()
     if any(file.exists() for file in files):
-        return Client(endpoint_of(files, context=context))
+        return Client(endpoint_of(files, context=context, provider=legacy_authorization))
     raise NoConnection(
         "no cluster to connect to: no kubeconfig and no service account",
         hint="name one with --kubeconfig FILE or --server URL",

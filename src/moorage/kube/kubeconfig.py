@@ -8,10 +8,11 @@ import base64
 import binascii
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from moorage.kube.client import Endpoint
@@ -26,6 +27,12 @@ from moorage.kube.credentials import (
     load_client_certificate,
 )
 from moorage.kube.errors import NoConnection
+
+
+class AuthProvider(Protocol):
+    """Gives the header for a kubeconfig's old `auth-provider`, or None."""
+
+    def __call__(self, kubeconfig: str, *, context: str) -> Awaitable[str | None]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,8 @@ def default_files() -> list[Path]:
     return [Path.home() / ".kube" / "config"]
 
 
-def endpoint_of(files: Sequence[Path], *, context: str | None = None) -> Endpoint:
-    """The server and credentials of a context, by default the current one."""
+def endpoint_of(files: Sequence[Path], *, context: str | None = None, provider: AuthProvider) -> Endpoint:
+    """The server and credentials of a context, by default the current one; `provider` knows the old kinds."""
     merged = _merge(files)
     named = str(context or merged.current or "")
     shown = ", ".join(str(file) for file in files)
@@ -83,7 +90,9 @@ def endpoint_of(files: Sequence[Path], *, context: str | None = None) -> Endpoin
     tls = _tls(cluster, user) if urlsplit(server).scheme == "https" else None
     return Endpoint(
         server=server,
-        credentials=_credentials(user, cluster=cluster, tls=tls, files=files, context=named),
+        credentials=_credentials(
+            user, cluster=cluster, tls=tls, borrowed=Borrowed(partial(provider, str(files[0]), context=named))
+        ),
         tls=tls,
         server_name=cluster.value.get("tls-server-name"),
         proxy=cluster.value.get("proxy-url"),
@@ -147,9 +156,7 @@ def _tls(cluster: _Entry, user: _Entry) -> ssl.SSLContext:
     return tls
 
 
-def _credentials(
-    user: _Entry, *, cluster: _Entry, tls: ssl.SSLContext | None, files: Sequence[Path], context: str
-) -> Credentials:
+def _credentials(user: _Entry, *, cluster: _Entry, tls: ssl.SSLContext | None, borrowed: Borrowed) -> Credentials:
     value = user.value
     # tokenFile wins over token, as in client-go.
     token_file = user.path("tokenFile")
@@ -162,7 +169,7 @@ def _credentials(
     if isinstance(value.get("exec"), dict):
         return _plugin(user, cluster=cluster, tls=tls)
     if isinstance(value.get("auth-provider"), dict):
-        return _borrowed(files, context=context)
+        return borrowed
     return Anonymous()
 
 
@@ -189,12 +196,3 @@ def _plugin(user: _Entry, *, cluster: _Entry, tls: ssl.SSLContext | None) -> Exe
         tls=tls,
         hint=settings.get("installHint"),
     )
-
-
-def _borrowed(files: Sequence[Path], *, context: str) -> Borrowed:
-    async def load() -> str | None:
-        from moorage.kube.connect import legacy_authorization
-
-        return await legacy_authorization(str(files[0]), context=context)
-
-    return Borrowed(load)
