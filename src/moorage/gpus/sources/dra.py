@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from moorage.gpus.sources.base import OnChange
     from moorage.gpus.view import NodeView
     from moorage.objects import DeviceBody, DeviceCapacity
-    from moorage.scheduling.devices.inventory import DeviceId, Inventory
-    from moorage.scheduling.devices.pools import Offer, Pool
+    from moorage.scheduling.devices.inventory import Inventory
+    from moorage.scheduling.devices.offers import DeviceId, Offer, Pool
 
 
 class Dra:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from moorage.objects import DeviceTaint, DeviceToleration
-    from moorage.scheduling.devices.inventory import DeviceId, Inventory
-    from moorage.scheduling.devices.pools import Offer, Pool
+    from moorage.scheduling.devices.inventory import Inventory
+    from moorage.scheduling.devices.offers import DeviceId, Offer, Pool
     from moorage.scheduling.devices.wanted import Claim, Request
 
 _KEEPS_OUT = ("NoSchedule", "NoExecute")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from moorage.objects import DeviceBody, DeviceCapacity
-    from moorage.scheduling.devices.inventory import DeviceId, Inventory
-    from moorage.scheduling.devices.pools import Offer, Pool
+    from moorage.scheduling.devices.inventory import Inventory
+    from moorage.scheduling.devices.offers import DeviceId, Offer, Pool
 
 Amounts = dict[tuple[str, str], int]  # by set and counter, in billionths
 _MOST_TRIES = 5_000

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moorage.objects import DeviceClass
     from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.devices.inventory import Inventory
-    from moorage.scheduling.devices.pools import Offer, Pool
+    from moorage.scheduling.devices.offers import Offer, Pool
     from moorage.scheduling.nodeinfo import NodeInfo
 
 SINCE = (1, 36)  # that a plain name may stand for devices of a class

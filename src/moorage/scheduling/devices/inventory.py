@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from moorage.objects import AllocatedDevice, Object, SliceSpec
-    from moorage.scheduling.devices.pools import Offering, Pool
+    from moorage.scheduling.devices.offers import DeviceId, Offering, Pool, PoolId
 
-DeviceId = tuple[str, str, str]  # driver, pool, device
-PoolId = tuple[str, str]  # driver, pool
 _REMEMBERED = 32
 _ANY = ""  # stands for nodes that are not named
 IMPLICIT = "deviceclass.resource.kubernetes.io/"
