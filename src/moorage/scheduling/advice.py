@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from moorage.objects import DeviceClass, Pod
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.requests import Requests
+    from moorage.scheduling.state import Cluster
     from moorage.scheduling.verdict import Verdict
 
 NAMED = 20

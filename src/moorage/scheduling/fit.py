@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from moorage.objects import Pod
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 
 class Trial:

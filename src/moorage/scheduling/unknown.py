@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.state import Cluster
 
 _Kinds = frozenset[type[Object]]
 

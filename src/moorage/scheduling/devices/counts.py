@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from moorage.objects import DeviceClass
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.devices.inventory import Inventory
     from moorage.scheduling.devices.offers import Offer, Pool
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.state import Cluster
 
 SINCE = (1, 36)  # that a plain name may stand for devices of a class
 

@@ -33,7 +33,7 @@ from moorage.scheduling.verdict import NodeVerdict
 
 if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.state import Cluster
 
 Check = Callable[[NodeInfo, Sequence[PodInfo]], NodeVerdict | None]
 Prepared = Check | NodeVerdict | None

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     from moorage.objects import PodResourceClaim, ResourceClaimSpec
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.devices.offers import Pool
     from moorage.scheduling.devices.wanted import Claim
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "DynamicResources"
 REASON = "cannot allocate all claims"

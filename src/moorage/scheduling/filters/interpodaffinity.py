@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import Labels, PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "InterPodAffinity"
 REASON_AFFINITY = "node(s) didn't match pod affinity rules"

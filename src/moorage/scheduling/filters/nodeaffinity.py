@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import NodeSelector
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "NodeName"
 REASON = "node(s) didn't match the requested node name"

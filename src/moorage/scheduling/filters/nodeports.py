@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import HostPort, PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "NodePorts"
 REASON = "node(s) didn't have free ports for the requested pod ports"

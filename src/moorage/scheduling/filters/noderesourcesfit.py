@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.requests import Requests
+    from moorage.scheduling.state import Cluster
 
 NAME = "NodeResourcesFit"
 REASON_PODS = "Too many pods"

@@ -11,7 +11,7 @@ from moorage.scheduling.verdict import NodeVerdict, refuse
 
 if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
+    from moorage.scheduling.state import Cluster
 
 NAME = "SchedulingGates"
 REASON = "waiting for scheduling gates: [{gates}]"

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import Taint, Toleration
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "TaintToleration"
 REASON = "node(s) had untolerated taint(s)"

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import Amount, TopologyTerm, VolumeSpec
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.state import Cluster
 
 NAME = "VolumeBinding"
 REASON_AFFINITY = "node(s) didn't match PersistentVolume's node affinity"
