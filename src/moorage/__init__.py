@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moorage.quantity import Quantity
+    from moorage.scheduling.cluster import Cluster
     from moorage.scheduling.requests import effective_requests
-    from moorage.scheduling.state import Cluster
 
 __version__ = "0.1.0"
 __all__ = ["Cluster", "Quantity", "effective_requests"]
 
 _HOME = {
-    "Cluster": "moorage.scheduling.state",
+    "Cluster": "moorage.scheduling.cluster",
     "Quantity": "moorage.quantity",
     "effective_requests": "moorage.scheduling.requests",
 }

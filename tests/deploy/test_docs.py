@@ -87,7 +87,7 @@ def test_every_field_of_the_answers_is_documented(pages):
 def test_every_field_of_a_node_is_documented(pages):
     from moorage.cluster.node_json import NodeJson
     from moorage.gpus.cards import Cards
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.cluster import Cluster
     from moorage.simulator import builders
 
     cluster = Cluster.from_objects(nodes=[builders.node("n1", cpu="4", gpu=1)])

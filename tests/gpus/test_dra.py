@@ -13,7 +13,7 @@ from moorage.gpus.sources.dra import Dra
 from moorage.gpus.view import NodeView
 from moorage.kube.client import Client, Endpoint
 from moorage.objects import DeviceClass, ResourceClaim, ResourceSlice
-from moorage.scheduling.state import Cluster
+from moorage.scheduling.cluster import Cluster
 
 N1 = NodeView(name="n1")
 

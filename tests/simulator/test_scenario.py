@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moorage.errors import MoorageError
-from moorage.scheduling.state import Cluster
+from moorage.scheduling.cluster import Cluster
 from moorage.simulator import Simulator
 from moorage.simulator.demo import scenario
 from moorage.simulator.demo.dump import read_dump

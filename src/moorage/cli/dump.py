@@ -31,7 +31,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.aggregate import SERVER_VERSION, Version
-from moorage.scheduling.state import KINDS, Cluster
+from moorage.scheduling.cluster import KINDS, Cluster
 
 RULES: tuple[type[Object], ...] = (LimitRange, ResourceQuota, RuntimeClass, PriorityClass)
 _PLURALS = {"Node": "nodes", "Pod": "pods", **{kind.KIND: kind.PLURAL for kind in (*KINDS, *RULES)}}

@@ -9,7 +9,7 @@ from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoded, judge
 from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
-from moorage.scheduling.state import Cluster
+from moorage.scheduling.cluster import Cluster
 
 
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 from moorage.cluster.amounts import GpuNames
 from moorage.errors import InvalidQuantity, MoorageError
 from moorage.quantity import Quantity
+from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.names import is_extended
-from moorage.scheduling.state import Cluster
 
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"

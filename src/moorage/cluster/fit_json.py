@@ -16,9 +16,9 @@ from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advise
 from moorage.scheduling.ask import Ask
+from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.kubelet import may_turn_away
-from moorage.scheduling.state import Cluster
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
 

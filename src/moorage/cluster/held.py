@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from moorage.scheduling.advice import holders
-from moorage.scheduling.state import Cluster
+from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.verdict import Verdict
 
 # Whose names may be seen: nobody's, the namespace, or the pod.

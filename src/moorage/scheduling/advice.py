@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from moorage.objects import DeviceClass, Pod
     from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.requests import Requests
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
     from moorage.scheduling.verdict import Verdict
 
 NAMED = 20
@@ -81,7 +81,7 @@ _Measured = tuple[str, Room, list[int]]  # a node, its room, and of that what is
 
 
 def advise(
-    cluster: Cluster, pod: Pod | dict[str, Any], verdict: Verdict, *, without: Container[str] = frozenset()
+    cluster: State, pod: Pod | dict[str, Any], verdict: Verdict, *, without: Container[str] = frozenset()
 ) -> Advice:
     """What this pod could have instead, given its verdict on this very cluster; none of it on the nodes `without`."""
     if verdict.prefilter is not None:
@@ -120,7 +120,7 @@ def advise(
     )
 
 
-def _room_on(info: NodeInfo, trial: Trial, cluster: Cluster, *, behind: Mapping[str, DeviceClass]) -> Room | None:
+def _room_on(info: NodeInfo, trial: Trial, cluster: State, *, behind: Mapping[str, DeviceClass]) -> Room | None:
     """What is free on a node for this pod, or None where not even an empty pod has a slot.
 
     `behind` are the device classes that stand behind resource names of the pod.
@@ -144,7 +144,7 @@ def _room_on(info: NodeInfo, trial: Trial, cluster: Cluster, *, behind: Mapping[
     )
 
 
-def holders(cluster: Cluster, node_name: str, resource: str, *, most: int = 10) -> list[Holder]:
+def holders(cluster: State, node_name: str, resource: str, *, most: int = 10) -> list[Holder]:
     """The pods that hold most of a resource on a node. Whoever shows them asks first whether policy allows it."""
     info = cluster.nodes.get(node_name)
     if info is None:

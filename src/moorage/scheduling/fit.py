@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from moorage.objects import Pod
-    from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Check
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 
 class Trial:
@@ -32,7 +32,7 @@ class Trial:
 
     __slots__ = ("_checks", "_named", "_undecided", "ask", "prefilter")
 
-    def __init__(self, cluster: Cluster, pod: Pod | dict[str, Any]) -> None:
+    def __init__(self, cluster: State, pod: Pod | dict[str, Any]) -> None:
         self.ask = Ask(pod)
         skipped, unchecked = left_out(self.ask, cluster)
         self._undecided = (*_undecided(self.ask, cluster), *unchecked)
@@ -102,7 +102,7 @@ class Trial:
 _NOT_NAMED = refuse(nodeaffinity.NAME, nodeaffinity.REASON_NOT_NAMED, unresolvable=True)
 
 
-def fit(cluster: Cluster, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
+def fit(cluster: State, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
     """What the scheduler would answer for this pod on every node, or on those named.
 
     Raises `InvalidObject` where the pod can't be read.
@@ -124,7 +124,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _undecided(ask: Ask, cluster: Cluster) -> tuple[str, ...]:
+def _undecided(ask: Ask, cluster: State) -> tuple[str, ...]:
     """What the real scheduler also looks at and this answer can't."""
     told = []
     spec = ask.pod.spec

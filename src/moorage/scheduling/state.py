@@ -1,4 +1,4 @@
-"""The cluster that verdicts are computed on.
+"""What a cluster is made of, as far as verdicts depend on it.
 
 Each update costs the same whatever the size of the cluster, and the order of updates does not matter: a pod may come
 before its node and outlive it. What can't be read is kept apart, under its own name, and hides nothing else.
@@ -6,7 +6,7 @@ before its node and outlive it. What can't be read is kept apart, under its own 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moorage.objects import (
     CountedPod,
@@ -30,7 +30,6 @@ from moorage.objects import (
 )
 from moorage.scheduling.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.devices.inventory import Inventory
-from moorage.scheduling.fit import fit
 from moorage.scheduling.nodeinfo import NodeInfo
 from moorage.scheduling.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.volumes import class_of
@@ -38,8 +37,6 @@ from moorage.scheduling.volumes import class_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-
-    from moorage.scheduling.verdict import Verdict
 
 Key = tuple[str, str]
 T = TypeVar("T", bound=Object)
@@ -60,7 +57,7 @@ KINDS: tuple[type[Object], ...] = (
 )
 
 
-class Cluster:
+class State:
     """Nodes with their pods, and the other objects that decide where a pod may go."""
 
     def __init__(self, *, server_version: Version = SERVER_VERSION) -> None:
@@ -89,7 +86,7 @@ class Cluster:
         pods: Iterable[Any] | None = None,
         server_version: Version = SERVER_VERSION,
         **others: Iterable[Any] | None,
-    ) -> Cluster:
+    ) -> Self:
         """A cluster from plain objects, as the API server writes them. `others` are named by their plurals.
 
         Objects that can't be read are listed in `unreadable` and counted on their node; the rest stands.
@@ -112,13 +109,6 @@ class Cluster:
     def unreadable(self) -> list[Unreadable]:
         """What is wrong with each object that can't be read."""
         return list(self.unreadable_objects.values())
-
-    def fit(self, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
-        """What the scheduler would answer for this very pod, on all nodes or on those named.
-
-        Raises `InvalidObject` where the pod itself can't be read.
-        """
-        return fit(self, pod, nodes=nodes)
 
     # --- updates ------------------------------------------------------------------------------------------------
 

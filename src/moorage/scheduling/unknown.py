@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 _Kinds = frozenset[type[Object]]
 
@@ -51,7 +51,7 @@ _ALSO_READ: _Kinds = frozenset(
 _DEVICES: _Kinds = frozenset({ResourceSlice, ResourceClaim, DeviceClass})
 
 
-def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...]]:
+def left_out(ask: Ask, cluster: State) -> tuple[frozenset[str], tuple[str, ...]]:
     """The plugins that can't be asked about this pod, and sentences that say what is undecided for it."""
     unknown = cluster.unknown_kinds
     skipped: set[str] = set()
@@ -69,7 +69,7 @@ def left_out(ask: Ask, cluster: Cluster) -> tuple[frozenset[str], tuple[str, ...
     return frozenset(skipped), tuple(told)
 
 
-def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
+def _devices(ask: Ask, cluster: State, skipped: set[str]) -> list[str]:
     """What is undecided about the pod's devices. A kind of which one object can't be read is not known either."""
     claims = ask.pod.spec.resource_claims or ()
     scalars = [name for name, amount in ask.info.requests.scalars.items() if amount and _may_have_a_class(name)]
@@ -93,7 +93,7 @@ def _devices(ask: Ask, cluster: Cluster, skipped: set[str]) -> list[str]:
     return []
 
 
-def _outdated(ask: Ask, cluster: Cluster) -> list[str]:
+def _outdated(ask: Ask, cluster: State) -> list[str]:
     """Whether the verdict rests on objects that may have changed since the right to read them was taken away."""
     former = cluster.former_kinds
     if not former:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.devices.inventory import Inventory
     from moorage.scheduling.devices.offers import Offer, Pool
     from moorage.scheduling.nodeinfo import NodeInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 SINCE = (1, 36)  # that a plain name may stand for devices of a class
 
@@ -66,7 +66,7 @@ def left(offers: Iterable[Offer], pools: Sequence[Pool], inventory: Inventory) -
         return sum(is_plain(offer, inventory) for offer in takeable)
 
 
-def holders_of(cluster: Cluster, node: NodeInfo, resource: str) -> dict[tuple[str, str], int] | None:
+def holders_of(cluster: State, node: NodeInfo, resource: str) -> dict[tuple[str, str], int] | None:
     """The pods that have devices behind a resource name, and how many; None where it stands for none on this node."""
     inventory, found = cluster.devices, Counter[tuple[str, str]]()
     device_class = inventory.class_behind(resource) if cluster.server_version >= SINCE else None
@@ -84,7 +84,7 @@ def holders_of(cluster: Cluster, node: NodeInfo, resource: str) -> dict[tuple[st
     return found
 
 
-def counts_by_name(cluster: Cluster, node: NodeInfo) -> dict[str, Count | None]:
+def counts_by_name(cluster: State, node: NodeInfo) -> dict[str, Count | None]:
     """The resource names of a node that stand for devices, since no device plugin offers them there.
 
     Implicit names are among them where a pod asks for one.

@@ -7,8 +7,7 @@ node and the nominated pods that the node was extended by.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from moorage.scheduling.filters import (
     dynamicresources,
@@ -27,25 +26,13 @@ from moorage.scheduling.filters import (
     volumerestrictions,
     volumezone,
 )
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import PodInfo
-from moorage.scheduling.verdict import NodeVerdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.state import Cluster
-
-Check = Callable[[NodeInfo, Sequence[PodInfo]], NodeVerdict | None]
-Prepared = Check | NodeVerdict | None
-
-
-class Plugin(Protocol):
-    """What `fit` needs of a module of this package."""
-
-    NAME: str
-
-    def prepare(self, ask: Ask, cluster: Cluster, /) -> Prepared: ...
-
+    from moorage.scheduling.plugin import Plugin, Prepared
+    from moorage.scheduling.state import State
 
 # In the scheduler's order.
 PLUGINS: tuple[Plugin, ...] = (
@@ -66,7 +53,7 @@ PLUGINS: tuple[Plugin, ...] = (
     nodedeclaredfeatures,
 )
 # What keeps a pod out of the scheduler's queue comes before all that is asked of nodes.
-STEPS: tuple[tuple[str, Callable[[Ask, Cluster], Prepared]], ...] = (
+STEPS: tuple[tuple[str, Callable[[Ask, State], Prepared]], ...] = (
     (schedulinggates.NAME, schedulinggates.prepare),
     (dynamicresources.NAME, dynamicresources.enqueue),
     *((plugin.NAME, plugin.prepare) for plugin in PLUGINS[1:]),

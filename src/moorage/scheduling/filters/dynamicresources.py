@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.devices.offers import Pool
     from moorage.scheduling.devices.wanted import Claim
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "DynamicResources"
 REASON = "cannot allocate all claims"
@@ -53,7 +53,7 @@ REASON_NOT_OWNER = "ResourceClaim {namespace}/{claim} was not created for Pod {n
 _LEFTOVER = "resource.kubernetes.io/extended-resource-claim"
 
 
-def enqueue(ask: Ask, cluster: Cluster) -> NodeVerdict | None:
+def enqueue(ask: Ask, cluster: State) -> NodeVerdict | None:
     """Why the pod is not even looked at: a claim of it is missing. Upstream's PreEnqueue."""
     for claim in ask.pod.spec.resource_claims or ():
         found = _find(claim, ask, cluster)
@@ -62,7 +62,7 @@ def enqueue(ask: Ask, cluster: Cluster) -> NodeVerdict | None:
     return None
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     names = classes_behind(ask, cluster)
     if not ask.pod.spec.resource_claims and not names:
         return None
@@ -100,7 +100,7 @@ def prepare(ask: Ask, cluster: Cluster) -> Prepared:
     return check
 
 
-def classes_behind(ask: Ask, cluster: Cluster) -> dict[str, DeviceClass]:
+def classes_behind(ask: Ask, cluster: State) -> dict[str, DeviceClass]:
     """The classes behind the plain resource names that the pod asks for."""
     if cluster.server_version < SINCE:
         return {}
@@ -114,7 +114,7 @@ class _Trial:
     def __init__(
         self,
         ask: Ask,
-        cluster: Cluster,
+        cluster: State,
         names: dict[str, DeviceClass],
         met: list[ResourceClaim],
         wanted: list[Claim],
@@ -191,7 +191,7 @@ def _question(*_: object) -> object:
 
 
 def _find(
-    claim: PodResourceClaim, ask: Ask, cluster: Cluster
+    claim: PodResourceClaim, ask: Ask, cluster: State
 ) -> ResourceClaim | ResourceClaimTemplate | NodeVerdict | None:
     """The claim behind an entry of the pod; None where the pod runs without it, a refusal where it is missing."""
     about = {"namespace": ask.namespace, "pod": ask.name, "name": claim.name}
@@ -216,7 +216,7 @@ def _find(
     return found
 
 
-def _planned(template: str, ask: Ask, cluster: Cluster) -> ResourceClaimTemplate | None:
+def _planned(template: str, ask: Ask, cluster: State) -> ResourceClaimTemplate | None:
     """The claim that will be made for a pod that is not there yet: as its template says."""
     if ask.pod.metadata.uid:
         return None
@@ -231,7 +231,7 @@ def _spec(claim: ResourceClaim | ResourceClaimTemplate) -> ResourceClaimSpec:
     return claim.spec if isinstance(claim, ResourceClaim) else claim.spec.spec
 
 
-def _wrong(claim: ResourceClaim | ResourceClaimTemplate, ask: Ask, cluster: Cluster) -> str | None:
+def _wrong(claim: ResourceClaim | ResourceClaimTemplate, ask: Ask, cluster: State) -> str | None:
     """Why no node can meet a claim."""
     for request in _spec(claim).devices.requests or ():
         ways = ways_of(request)
@@ -244,7 +244,7 @@ def _wrong(claim: ResourceClaim | ResourceClaimTemplate, ask: Ask, cluster: Clus
     return None
 
 
-def _class_named(cluster: Cluster) -> Callable[[str], DeviceClass]:
+def _class_named(cluster: State) -> Callable[[str], DeviceClass]:
     def named(name: str) -> DeviceClass:
         found = cluster.devices.class_named(name)
         if found is None:
@@ -254,7 +254,7 @@ def _class_named(cluster: Cluster) -> Callable[[str], DeviceClass]:
     return named
 
 
-def _has_leftover(ask: Ask, cluster: Cluster) -> bool:
+def _has_leftover(ask: Ask, cluster: State) -> bool:
     """Whether an earlier attempt has left its claim for the pod's plain requests; upstream removes it first."""
     uid = ask.pod.metadata.uid
     return bool(uid) and any(

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import Labels, PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "InterPodAffinity"
 REASON_AFFINITY = "node(s) didn't match pod affinity rules"
@@ -44,7 +44,7 @@ class _Term:
         self.is_everywhere = self.namespace_selector.matches({})
         self._known: dict[bytes, bool] = {}
 
-    def merge_namespaces(self, cluster: Cluster) -> None:
+    def merge_namespaces(self, cluster: State) -> None:
         """Turn the namespace selector into names, as upstream does for the incoming pod's terms."""
         selector = self.namespace_selector
         if not (selector.nothing or selector.is_empty):
@@ -81,7 +81,7 @@ class _Term:
 class _State:
     """Counts of matching pods by (topology key, value); nominated pods are added on a copy."""
 
-    def __init__(self, ask: Ask, cluster: Cluster) -> None:
+    def __init__(self, ask: Ask, cluster: State) -> None:
         self.affinity = _terms(ask, ask.affinity_terms, "podAffinity", cluster)
         self.anti_affinity = _terms(ask, ask.anti_affinity_terms, "podAntiAffinity", cluster)
         self.ask = ask
@@ -92,7 +92,7 @@ class _State:
         self.avoided: Counts = {}
         self._known_to_avoid: dict[tuple[int, str], tuple[str, ...]] = {}
 
-    def count_all(self, cluster: Cluster) -> None:
+    def count_all(self, cluster: State) -> None:
         for pod in cluster.anti_affine.values():
             node = cluster.nodes.get(pod.node_name or "")
             if node is not None:
@@ -176,7 +176,7 @@ class _State:
         return not self.existing or not any(item in self.existing for item in node.labels.items())
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     if not (ask.affinity_terms or ask.anti_affinity_terms or cluster.anti_affine):
         return None
     state = _State(ask, cluster)
@@ -200,7 +200,7 @@ def prepare(ask: Ask, cluster: Cluster) -> Prepared:
     return check
 
 
-def _terms(ask: Ask, terms: Iterable[PodAffinityTerm], which: str, cluster: Cluster) -> list[_Term]:
+def _terms(ask: Ask, terms: Iterable[PodAffinityTerm], which: str, cluster: State) -> list[_Term]:
     compiled = []
     for index, term in enumerate(terms):
         try:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import NodeSelector
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
@@ -46,7 +46,7 @@ class Required:
         return self.terms is None or self.terms.matches(labels, name)
 
 
-def prepare(ask: Ask, _: Cluster) -> Prepared:
+def prepare(ask: Ask, _: State) -> Prepared:
     required = Required(ask)
     if not required.equal and required.terms is None:
         return None

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from moorage.objects import PodSpec
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeDeclaredFeatures"
 REASON = "node(s) didn't match Pod's required features"
 _SINCE = (1, 36)
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     needed = _needed(ask.pod.spec)
     if not needed or cluster.server_version < _SINCE:
         return None

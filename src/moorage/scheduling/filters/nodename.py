@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeName"
 REASON = "node(s) didn't match the requested node name"
 
 
-def prepare(ask: Ask, _: Cluster) -> Prepared:
+def prepare(ask: Ask, _: State) -> Prepared:
     wanted = ask.pod.spec.node_name
     if not wanted:
         return None

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import HostPort, PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodePorts"
 REASON = "node(s) didn't have free ports for the requested pod ports"
 _ANY = "0.0.0.0"
 
 
-def prepare(ask: Ask, _: Cluster) -> Prepared:
+def prepare(ask: Ask, _: State) -> Prepared:
     wanted = ask.info.extra.host_ports
     if not wanted:
         return None

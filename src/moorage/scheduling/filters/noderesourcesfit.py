@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Check
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Check
     from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.requests import Requests
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeResourcesFit"
 REASON_PODS = "Too many pods"
@@ -32,7 +32,7 @@ REASON = "Insufficient {resource}"
 _LONGEST = 4096
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Check:
+def prepare(ask: Ask, cluster: State) -> Check:
     delegated = dynamicresources.classes_behind(ask, cluster)
     requests = ask.info.requests
     cpu, memory, storage = requests.cpu_milli, requests.memory, requests.ephemeral_storage

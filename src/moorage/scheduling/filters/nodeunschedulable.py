@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeUnschedulable"
 REASON = "node(s) were unschedulable"
 _CORDON = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 
-def prepare(ask: Ask, _: Cluster) -> Prepared:
+def prepare(ask: Ask, _: State) -> Prepared:
     if any(tolerates(toleration, _CORDON) for toleration in ask.tolerations):
         return None
     refusal = refuse(NAME, REASON, unresolvable=True)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "NodeVolumeLimits"
 REASON = "node(s) exceed max volume count"
@@ -32,7 +32,7 @@ REASON = "node(s) exceed max volume count"
 Handle = tuple[str, str]
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     if not any(claim_name(volume, ask.name) is not None or driver_of(volume) is not None for volume in ask.volumes):
         return None
     refusal = refuse(NAME, REASON)
@@ -60,7 +60,7 @@ def _limits(csi_node: CSINode | None) -> dict[str, int]:
     return {d.name: d.allocatable.count for d in drivers if d.allocatable and d.allocatable.count is not None}
 
 
-def _of_pod(pod: PodInfo, cluster: Cluster) -> set[Handle]:
+def _of_pod(pod: PodInfo, cluster: State) -> set[Handle]:
     handles = set()
     for name in (*pod.extra.claims, *pod.extra.ephemeral_claims):
         claim = cluster.get(PersistentVolumeClaim, name, namespace=pod.namespace)
@@ -72,7 +72,7 @@ def _of_pod(pod: PodInfo, cluster: Cluster) -> set[Handle]:
     return handles
 
 
-def _of_claim(claim: PersistentVolumeClaim, cluster: Cluster) -> Handle | None:
+def _of_claim(claim: PersistentVolumeClaim, cluster: State) -> Handle | None:
     volume = cluster.get(PersistentVolume, (claim.spec.volume_name if claim.spec else None) or "")
     if volume is not None:
         return _of_volume(volume)
@@ -105,7 +105,7 @@ def _in_tree(source: Volume | VolumeSpec, *, labels: Mapping[str, str | None] | 
         return None
 
 
-def _of_attachments(node: NodeInfo, cluster: Cluster) -> set[Handle]:
+def _of_attachments(node: NodeInfo, cluster: State) -> set[Handle]:
     handles = set()
     for attachment in cluster.attachments_on(node.name):
         spec = attachment.spec

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import TopologySpreadConstraint
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "PodTopologySpread"
 REASON = "node(s) didn't match pod topology spread constraints"
@@ -83,7 +83,7 @@ class _Constraint:
         return self.counts.get(value, 0) + extra + self.self_match - fewest
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     constraints = _constraints(ask)
     if not constraints:
         return None

@@ -11,13 +11,13 @@ from moorage.scheduling.verdict import NodeVerdict, refuse
 
 if TYPE_CHECKING:
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "SchedulingGates"
 REASON = "waiting for scheduling gates: [{gates}]"
 
 
-def prepare(ask: Ask, _: Cluster) -> NodeVerdict | None:
+def prepare(ask: Ask, _: State) -> NodeVerdict | None:
     gates = ask.pod.spec.scheduling_gates
     if not gates:
         return None

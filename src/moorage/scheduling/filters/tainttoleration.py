@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import Taint, Toleration
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "TaintToleration"
 REASON = "node(s) had untolerated taint(s)"
@@ -53,7 +53,7 @@ def taint_text(taint: Taint) -> str:
     return f"{taint.key}={taint.value}:{taint.effect}" if taint.value else f"{taint.key}:{taint.effect}"
 
 
-def prepare(ask: Ask, _: Cluster) -> Prepared:
+def prepare(ask: Ask, _: State) -> Prepared:
     tolerations = ask.tolerations
     refusal = refuse(NAME, REASON, unresolvable=True)
 

@@ -41,10 +41,10 @@ if TYPE_CHECKING:
 
     from moorage.objects import Amount, TopologyTerm, VolumeSpec
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "VolumeBinding"
 REASON_AFFINITY = "node(s) didn't match PersistentVolume's node affinity"
@@ -60,7 +60,7 @@ REASON_EPHEMERAL = 'waiting for ephemeral volume controller to create the persis
 REASON_NOT_OWNER = "PVC {namespace}/{claim} was not created for pod {namespace}/{pod} (pod is not owner)"
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     claims: list[PersistentVolumeClaim] = []
     for volume in ask.volumes:
         name = claim_name(volume, ask.name)
@@ -105,7 +105,7 @@ def _wrong(claim: PersistentVolumeClaim | None, name: str, ask: Ask, *, is_ephem
     return None
 
 
-def _waits(claim: PersistentVolumeClaim, cluster: Cluster) -> bool:
+def _waits(claim: PersistentVolumeClaim, cluster: State) -> bool:
     storage_class = cluster.get(StorageClass, class_of(claim))
     return storage_class is not None and storage_class.volume_binding_mode == WAIT
 
@@ -114,7 +114,7 @@ class _Binder:
     """Finds volumes for one pod's claims, node by node."""
 
     def __init__(
-        self, cluster: Cluster, bound: list[PersistentVolumeClaim], waiting: list[PersistentVolumeClaim]
+        self, cluster: State, bound: list[PersistentVolumeClaim], waiting: list[PersistentVolumeClaim]
     ) -> None:
         self.cluster = cluster
         volumes = [cluster.get(PersistentVolume, _spec(claim).volume_name or "") for claim in bound]

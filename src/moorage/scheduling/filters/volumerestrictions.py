@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "VolumeRestrictions"
 REASON_DISK = "node(s) had no available disk"
@@ -27,7 +27,7 @@ REASON_IN_USE = (
 REASON_NOT_FOUND = 'persistentvolumeclaim "{claim}" not found'
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     exclusive = set()
     for volume in ask.volumes:
         if volume.persistent_volume_claim is None:

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.filters import Prepared
     from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.state import Cluster
+    from moorage.scheduling.state import State
 
 NAME = "VolumeZone"
 REASON = "node(s) had no available volume zone"
@@ -40,7 +40,7 @@ _GA = {
 _KEYS = (*_GA, *_GA.values())
 
 
-def prepare(ask: Ask, cluster: Cluster) -> Prepared:
+def prepare(ask: Ask, cluster: State) -> Prepared:
     wanted: list[tuple[str, set[str]]] = []
     for mount in ask.volumes:
         if mount.persistent_volume_claim is None:
@@ -69,7 +69,7 @@ def prepare(ask: Ask, cluster: Cluster) -> Prepared:
     return check
 
 
-def _volume(name: str, ask: Ask, cluster: Cluster) -> PersistentVolume | NodeVerdict | None:
+def _volume(name: str, ask: Ask, cluster: State) -> PersistentVolume | NodeVerdict | None:
     """The volume that a claim is bound to, None while it may still be bound anywhere, or why the pod can't run."""
     if not name:
         return refuse(NAME, REASON_CLAIM_NAMELESS, unresolvable=True)

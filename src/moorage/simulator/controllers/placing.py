@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moorage import objects
 from moorage.errors import InvalidObject
 from moorage.objects import decode
-from moorage.scheduling.state import KINDS, Cluster
+from moorage.scheduling.cluster import KINDS, Cluster
 from moorage.simulator.store.resources import BY_PLURAL, NODES, PODS, Kind
 
 if TYPE_CHECKING:
