@@ -60,7 +60,7 @@ def commands() -> str:
     """The help of every command."""
     import click
 
-    from moorage.cli import NAMES, main
+    from moorage.cli.commands import NAMES, main
 
     parts = []
     for name in NAMES:

@@ -18,6 +18,15 @@ class MoorageError(Exception):
             self.hint = hint
 
 
+class MissingPackage(MoorageError, ImportError):
+    """A package of others is not installed; the sentence names the extra of moorage that brings it."""
+
+    def __init__(self, what: str, *, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package}, which is not installed; run `pip install 'moorage[{extra}]'`"
+        )
+
+
 class InvalidQuantity(MoorageError, ValueError):
     """A text that the Kubernetes quantity grammar does not allow."""
 

@@ -48,7 +48,7 @@ def test_every_option_of_the_spawner_is_documented(pages):
 def test_every_command_and_each_of_its_options_is_documented(pages):
     import click
 
-    from moorage.cli import NAMES, main
+    from moorage.cli.commands import NAMES, main
 
     missing = []
     for name in NAMES:

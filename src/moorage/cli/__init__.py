@@ -1,115 +1,20 @@
-"""`moorage` on the command line. Each command is imported when it is called: `moorage nodes` needs no web server."""
+"""`moorage` on the command line.
+
+Only the standard library is imported before it is known that the packages of the command line are there: a bare
+`pip install moorage` has none of them.
+"""
 
 import sys
 from typing import Any
 
-import click
-
-import moorage
-from moorage.errors import MoorageError
-
-NAMES = {
-    "nodes": "What is free on each node now.",
-    "fit": "Whether a pod fits, where, and what would fit instead.",
-    "images": "The images that a notebook can be started from.",
-    "serve": "Run the HTTP service.",
-    "simulate": "Run a small simulated cluster.",
-    "demo": "A hub, the service and a simulated cluster on this machine.",
-}
+from moorage.cli.extras import missing
 
 
-class Commands(click.Group):
-    def list_commands(self, _ctx: click.Context) -> list[str]:
-        return list(NAMES)
-
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        try:
-            return _command(cmd_name)
-        except ModuleNotFoundError as exc:
-            if exc.name is None or exc.name.startswith("moorage"):
-                raise
-            extra = {"simulate": "server", "demo": "demo", "serve": "server"}.get(cmd_name, "cli")
-            raise MoorageError(
-                f"`moorage {cmd_name}` needs the package {exc.name}, which is not installed",
-                hint=f"run `pip install 'moorage[{extra}]'`",
-            ) from exc
-
-    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(NAMES.items()))
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Exit status 2 and one sentence for whatever went wrong; never a traceback."""
-        kwargs["standalone_mode"] = False
-        try:
-            status = super().main(*args, **kwargs)
-        except click.exceptions.NoArgsIsHelpError as exc:
-            exc.show()
-            sys.exit(2)
-        except click.ClickException as exc:
-            _say(exc.format_message())
-            sys.exit(2)
-        except (click.Abort, KeyboardInterrupt):
-            sys.exit(130)
-        except MoorageError as exc:
-            _say(f"{exc}; {exc.hint}" if exc.hint else str(exc))
-            sys.exit(2)
-        except BrokenPipeError:
-            # The reader has seen enough, as with `moorage nodes | head`.
-            sys.stderr.close()
-            sys.exit(0)
-        except Exception as exc:  # a person gets a sentence; who wants the trace asks for it
-            if click.get_current_context(silent=True) is None and _wants_trace():
-                raise
-            _say(f"an error that was not foreseen: {type(exc).__name__}: {exc}; MOORAGE_DEBUG=1 shows where")
-            sys.exit(2)
-        sys.exit(status if isinstance(status, int) else 0)
-
-
-def _wants_trace() -> bool:
-    import os
-
-    return bool(os.environ.get("MOORAGE_DEBUG"))
-
-
-def _say(sentence: str) -> None:
-    click.echo(f"moorage: {' '.join(sentence.split())}", err=True)
-
-
-def _command(name: str) -> click.Command | None:
-    match name:
-        case "nodes":
-            from moorage.cli.nodes import nodes
-
-            return nodes
-        case "fit":
-            from moorage.cli.fit import fit
-
-            return fit
-        case "images":
-            from moorage.cli.images import images
-
-            return images
-        case "serve":
-            from moorage.cli.serve import serve
-
-            return serve
-        case "simulate":
-            from moorage.cli.simulate import simulate
-
-            return simulate
-        case "demo":
-            from moorage.cli.demo import demo
-
-            return demo
-    return None
-
-
-@click.group(
-    cls=Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    help="What is really free on each Kubernetes node, and whether a pod fits.",
-)
-@click.version_option(moorage.__version__, prog_name="moorage")
-def main() -> None:
-    pass
+def main(*args: Any, **kwargs: Any) -> None:
+    """Run the command that the process was called with, and end the process with its exit status."""
+    try:
+        from moorage.cli.commands import main as commands
+    except ModuleNotFoundError as exc:
+        sys.stderr.write(f"moorage: {missing(exc)}\n")
+        sys.exit(2)
+    commands(*args, **kwargs)

@@ -13,11 +13,14 @@ import json
 import logging
 import signal
 import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from moorage.errors import MissingPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -171,7 +174,11 @@ def main(arguments: list[str] | None = None) -> None:
     # The first process of a container gets no default handler for SIGTERM.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     driver = Driver(chosen.nvidia_smi)
-    devices = Devices(chosen.pod_resources) if chosen.pod_resources else None
+    try:
+        devices = Devices(chosen.pod_resources) if chosen.pod_resources else None
+    except ModuleNotFoundError as exc:
+        package = (exc.name or "grpc").partition(".")[0]
+        sys.exit(str(MissingPackage("--pod-resources", package=package, extra="agent")))
     server = serve(driver, host=chosen.host, port=chosen.port, devices=devices)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     log.info("listening on port %s", server.server_port)

@@ -10,3 +10,12 @@ command as a local process, a hub also needs to say which command that is:
 
 c.KubeSpawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"] c.KubeSpawner.namespace = "jupyter"
 """
+
+from importlib.util import find_spec
+
+from moorage.errors import MissingPackage
+
+# What the hub loads by name, such as a spawner class, must say more than that an import failed.
+for _package in ("jupyterhub", "kubespawner", "aiohttp"):
+    if find_spec(_package) is None:
+        raise MissingPackage("moorage's spawner", package=_package, extra="hub")
