@@ -69,6 +69,21 @@ async def test_a_dump_may_be_lists_by_kind_or_yaml(moorage, dump, tmp_path) -> N
         assert (await moorage("nodes", "--from", str(path), "-o", "json")).json() == wanted, name
 
 
+async def test_several_dumps_are_one_cluster_and_the_last_word_on_an_object_counts(
+    moorage, node, pod, tmp_path
+) -> None:
+    nodes, pods = tmp_path / "nodes.json", tmp_path / "pods.json"
+    nodes.write_text(json.dumps([node("n1", cpu="4"), node("n2", cpu="4")]))
+    pods.write_text(json.dumps([pod("p", on="n1", cpu="1"), node("n2", cpu="8")]))
+
+    both = await moorage("nodes", "-o", "json", "--from", str(nodes), "--from", "-", stdin=pods.read_text())
+    fit = await moorage("fit", "--cpu", "6", "-o", "json", "--from", str(nodes), "--from", str(pods))
+
+    assert [(told["name"], told["available"]["cpu"]) for told in both.json()] == [("n1", 3), ("n2", 8)]
+    assert both.err == f"moorage: Node n2 is in {nodes} and in standard input, and not the same: the last one counts\n"
+    assert [name for name, verdict in fit.json()["nodes"].items() if verdict["fits"]] == ["n2"]
+
+
 async def test_an_unreadable_object_is_named_and_hides_no_other(moorage, dump, pod) -> None:
     objects = json.loads(dump)
     objects["items"].append(pod("bad", on="big", cpu="lots"))
@@ -273,6 +288,8 @@ BAD = [
     (("nodes", "--server", "http://127.0.0.1:1", "--from", "-"), 2),
     (("nodes", "--watch", "--from", "-"), 2),
     (("nodes",), 2),
+    (("nodes", "--from", "-", "--from", "-"), 2),
+    (("nodes", "--from", "-", "--from", "/does/not/exist"), 2),
     (("fit", "--from", "-"), 2),
     (("fit", "--cpu", "four", "--from", "-"), 2),
     (("fit", "--gpu", "-1", "--from", "-"), 2),

@@ -126,3 +126,14 @@ def lives(number):
         return Path(f"/proc/{number}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+async def test_several_dumps_are_one_cluster(simulate, tmp_path, node):
+    files = [tmp_path / "a.json", tmp_path / "b.json"]
+    for number, file in enumerate(files):
+        file.write_text(json.dumps({"kind": "List", "items": [node(f"n{number}")]}))
+
+    _, said = await simulate(*(word for file in files for word in ("--from", str(file))))
+
+    url = said.split("--server ")[1].split()[0]
+    assert await nodes_of(url) == ["n0", "n1"]

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from moorage.errors import MoorageError
+from moorage.cluster import dumps
 from moorage.scheduling.cluster import Cluster
 from moorage.simulator import Simulator
 from moorage.simulator.demo import scenario
-from moorage.simulator.demo.dump import read_dump
 from moorage.simulator.demo.traffic import Traffic
 
 
@@ -109,7 +108,7 @@ async def test_a_dump_is_loaded_as_it_is(tmp_path, node, pod):
     file.write_text(json.dumps({"kind": "List", "items": [pod("p", on="n1", namespace="lab"), node("n1")]}))
 
     async with Simulator() as simulator:
-        skipped = simulator.load(read_dump(str(file)))
+        skipped = simulator.load(dumps.read([str(file)])[0])
 
         assert skipped == []
         assert simulator.get("pods", "lab", "p")["spec"]["nodeName"] == "n1"
@@ -123,33 +122,3 @@ async def test_one_odd_object_of_a_dump_does_not_hide_the_others(node):
 
         assert len(skipped) == 2
         assert simulator.get("nodes", None, "n1")
-
-
-def test_a_list_of_one_kind_needs_no_kind_on_its_items(tmp_path):
-    file = tmp_path / "nodes.json"
-    file.write_text(json.dumps({"apiVersion": "v1", "kind": "NodeList", "items": [{"metadata": {"name": "n1"}}]}))
-
-    assert read_dump(str(file)) == [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}]
-
-
-def test_yaml_documents_are_read_too(tmp_path):
-    file = tmp_path / "dump.yaml"
-    file.write_text("kind: Node\nmetadata: {name: n1}\n---\nkind: Node\nmetadata: {name: n2}\n")
-
-    assert [body["metadata"]["name"] for body in read_dump(str(file))] == ["n1", "n2"]
-
-
-@pytest.mark.parametrize("content", ["", "{}", "a: [", "[]", "just words"])
-def test_a_file_that_is_no_dump_is_refused_with_what_to_do(tmp_path, content):
-    file = tmp_path / "dump"
-    file.write_text(content)
-
-    with pytest.raises(MoorageError) as refusal:
-        read_dump(str(file))
-
-    assert "kubectl get" in refusal.value.hint
-
-
-def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(MoorageError, match="can't be read"):
-        read_dump(str(tmp_path / "nothing"))

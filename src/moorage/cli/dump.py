@@ -1,16 +1,14 @@
-"""A dump of a cluster as a source: what `kubectl get … -o json` (or yaml) wrote."""
+"""A dump of a cluster as a source: what `kubectl get … -o json` (or yaml) wrote, in one file or several."""
 
-import json
 import re
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import click
 import msgspec
 
 from moorage.cli.local import fit_locally, images_by_node, images_locally
+from moorage.cluster import dumps
 from moorage.cluster.node_json import NodeJson
 from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
@@ -41,19 +39,23 @@ NOT_ASKED: tuple[tuple[type[Object], ...], ...] = (
     (CSIDriver, CSIStorageCapacity),
     (ResourceSlice, ResourceClaim, ResourceClaimTemplate),
 )
-HINT = "make one with: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json"
 
 
 class Dump:
-    def __init__(self, name: str) -> None:
-        self._name = "standard input" if name == "-" else name
+    """One cluster from the objects of all files that are named."""
+
+    def __init__(self, names: Sequence[str]) -> None:
         found: dict[str, list[Any]] = {}
-        for item in _objects(_parsed(_read(name), name=self._name)):
+        objects, differing = dumps.read(names)
+        for item in objects:
             plural = _PLURALS.get(str(item.get("kind")))
             if plural is not None:
                 found.setdefault(plural, []).append(item)
         if "nodes" not in found:
-            raise MoorageError(f"{self._name} holds no nodes", hint=HINT)
+            shown = " and ".join(map(dumps.shown_name, names))
+            raise MoorageError(f"there are no nodes in {shown}", hint=dumps.HINT)
+        for sentence in differing:
+            click.echo(f"moorage: {' '.join(sentence.split())}", err=True)
         nodes, pods = found.pop("nodes"), found.pop("pods", [])
         self.rules, broken = _rules({kind: found.pop(kind.PLURAL, []) for kind in RULES})
         self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=_version(nodes), **found)
@@ -113,65 +115,3 @@ def _rules(found: dict[type[Object], list[Any]]) -> tuple[Rules, list[InvalidObj
         priorityclasses=decoded[PriorityClass] or None,
     )
     return rules, broken
-
-
-def read_object(name: str) -> dict[str, Any]:
-    """One object from a file, `-` for standard input; YAML or JSON."""
-    shown = "standard input" if name == "-" else name
-    parsed = _parsed(_read(name), name=shown)
-    if not isinstance(parsed, dict):
-        raise MoorageError(f"{shown} is not an object", hint="it is the YAML or JSON of one pod")
-    return parsed
-
-
-def _read(name: str) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    except OSError as exc:
-        raise MoorageError(f"{name} can't be read: {exc.strerror}") from exc
-
-
-def _parsed(data: bytes, *, name: str) -> Any:
-    """JSON, several JSON documents one after the other (as `kubectl` prints for several commands), or YAML."""
-    try:
-        return msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    if (several := _several(data)) is not None:
-        return several
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        documents = [document for document in yaml.load_all(data, Loader=loader) if document is not None]
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as exc:
-        raise MoorageError(f"{name} is neither JSON nor YAML", hint=HINT) from exc
-    if not documents:
-        raise MoorageError(f"{name} is empty", hint=HINT)
-    return documents[0] if len(documents) == 1 else documents
-
-
-def _several(data: bytes) -> list[Any] | None:
-    """JSON documents one after the other; None where it is something else."""
-    decoder, documents = json.JSONDecoder(), []
-    try:
-        text = data.decode().strip()
-        while text:
-            document, end = decoder.raw_decode(text)
-            documents.append(document)
-            text = text[end:].lstrip()
-    except (ValueError, RecursionError):
-        return None
-    return documents or None
-
-
-def _objects(parsed: Any, *, kind: str | None = None) -> list[dict[str, Any]]:
-    """The objects of a List, or of a list by kind such as NodeList, whose items may leave out their kind."""
-    if isinstance(parsed, list):
-        return [found for part in parsed for found in _objects(part, kind=kind)]
-    if not isinstance(parsed, dict):
-        return []
-    name = str(parsed.get("kind") or kind or "")
-    if isinstance(parsed.get("items"), list) and name.endswith("List"):
-        return _objects(parsed["items"], kind=name.removesuffix("List") or None)
-    return [parsed if parsed.get("kind") else {**parsed, "kind": name}]

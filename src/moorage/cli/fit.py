@@ -53,11 +53,11 @@ def _request(origin: Origin, *, pod_file: str | None, wish: dict[str, Any]) -> d
         return {"ask": asked}
     if asked.keys() - {"namespace"}:
         raise click.UsageError("A pod says by itself what it asks for: leave out the options beside --pod.")
-    if pod_file == "-" and origin.dump == "-":
+    if pod_file == "-" and "-" in origin.dumps:
         raise click.UsageError("Only one of --pod and --from can be standard input.")
-    from moorage.cli.dump import read_object
+    from moorage.cluster.dumps import read_file
 
-    pod = read_object(pod_file)
+    pod = read_file(pod_file)[0]
     if "namespace" in asked:
         pod = {**pod, "metadata": {**(pod.get("metadata") or {}), "namespace": asked["namespace"]}}
     return {"pod": pod}

@@ -27,9 +27,11 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
     @click.option(
         "--from",
-        "dump",
+        "dumps",
         metavar="FILE",
-        help="A dump, - for standard input: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json",
+        multiple=True,
+        help="A dump, - for standard input: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json. "
+        "Several are put together.",
     )
     @functools.wraps(command)
     def with_origin(
@@ -38,19 +40,20 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         token: str | None,
         kubeconfig: str | None,
         context: str | None,
-        dump: str | None,
+        dumps: tuple[str, ...],
         **kwargs: Any,
     ) -> Any:
-        given = _from_command_line("server", "kubeconfig", "dump")
+        given = _from_command_line("server", "kubeconfig", "dumps")
         if len(given) > 1:
             raise click.UsageError("Choose one of --server, --kubeconfig and --from.")
+        if dumps.count("-") > 1:
+            raise click.UsageError("Only one --from can be standard input.")
         if given:  # an option on the command line stands before another source's environment variable
             server = server if "server" in given else None
             kubeconfig = kubeconfig if "kubeconfig" in given else None
-            dump = dump if "dump" in given else None
-        if context is not None and (dump or server) and "context" in _from_command_line("context"):
+        if context is not None and (dumps or server) and "context" in _from_command_line("context"):
             raise click.UsageError("--context belongs to a kubeconfig.")
-        origin = Origin(server=server, token=token, kubeconfig=kubeconfig, context=context, dump=dump)
+        origin = Origin(server=server, token=token, kubeconfig=kubeconfig, context=context, dumps=dumps)
         return command(*args, origin=origin, **kwargs)
 
     return with_origin

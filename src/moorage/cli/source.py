@@ -14,7 +14,7 @@ class Origin:
     token: str | None = None
     kubeconfig: str | None = None
     context: str | None = None
-    dump: str | None = None
+    dumps: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -38,10 +38,10 @@ async def opened(origin: Origin) -> AsyncIterator[Source]:
 
         async with remote(origin.server, token=origin.token) as source:
             yield source
-    elif origin.dump is not None:
+    elif origin.dumps:
         from moorage.cli.dump import Dump
 
-        yield Dump(origin.dump)
+        yield Dump(origin.dumps)
     else:
         from moorage.cli.direct import direct
 

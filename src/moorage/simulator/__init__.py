@@ -10,7 +10,7 @@ runs a pod's command as a local process. Everything in it lives on one event loo
 
 Its rooms, each of which knows only those below it:
 
-    demo         clusters to look at: the scenario, a dump, traffic, the whole demo
+    demo         clusters to look at: the scenario, traffic, the whole demo
     simulator    one cluster as an object, put together from what follows
     controllers  what acts by itself: the scheduler, the kubelets, a keeper for each pod
     api          from an HTTP request to what it does to the objects

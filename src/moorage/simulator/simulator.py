@@ -119,12 +119,13 @@ class Simulator:
                 self.api.create(kind, None, body, trusted=True)
 
     def load(self, bodies: Iterable[Json]) -> list[str]:
-        """Add the objects of a dump or a scenario; pods among them run without processes.
+        """Add the objects of a dump or a scenario, namespaces and nodes first; pods among them run without processes.
 
         The answer says in sentences what could not be added, and why.
         """
         skipped = []
-        for body in bodies:
+        first = {"Namespace": 0, "Node": 1}
+        for body in sorted(bodies, key=lambda body: first.get(str(body.get("kind")), 2)):
             metadata = body.get("metadata") if isinstance(body.get("metadata"), dict) else {}
             name = (metadata or {}).get("name")
             if not name:

@@ -1,1 +1,1 @@
-"""Clusters to look at: the scenario, a dump, traffic, and the whole demo."""
+"""Clusters to look at: the scenario, dumps, traffic, and the whole demo."""

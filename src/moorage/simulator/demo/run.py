@@ -15,25 +15,26 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
+from moorage.cluster.dumps import read
 from moorage.errors import MoorageError
 from moorage.simulator.demo import scenario
-from moorage.simulator.demo.dump import read_dump
 from moorage.simulator.demo.traffic import Traffic
 from moorage.simulator.simulator import Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _EARLIER = re.compile(r"server: [\"']?http://127\.0\.0\.1:\d+(/[\w-]{32})[\"']?\s")
 
 
-def run(*, dump: str | None = None, port: int = 0, kubeconfig_out: Path | None = None) -> None:
-    """Simulate a cluster on 127.0.0.1 until SIGINT or SIGTERM; the scenario, or the objects of a dump."""
+def run(*, dumps: Sequence[str] = (), port: int = 0, kubeconfig_out: Path | None = None) -> None:
+    """Simulate a cluster on 127.0.0.1 until SIGINT or SIGTERM; the scenario, or the objects of dumps."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(dump=dump, port=port, kubeconfig_out=kubeconfig_out))
+        asyncio.run(_run(dumps=dumps, port=port, kubeconfig_out=kubeconfig_out))
 
 
-async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> None:
+async def _run(*, dumps: Sequence[str], port: int, kubeconfig_out: Path | None) -> None:
     simulator = Simulator(
         scheduler=True,
         kubelet=True,
@@ -41,8 +42,8 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         has_image=scenario.has_image,
         prefix=_prefix(kubeconfig_out) if kubeconfig_out is not None else "",
     )
-    skipped = simulator.load(read_dump(dump) if dump else scenario.objects())
-    for sentence in skipped:
+    objects, differing = read(dumps) if dumps else (scenario.objects(), [])
+    for sentence in (*differing, *simulator.load(objects)):
         print(sentence, file=sys.stderr)  # noqa: T201 (for the person who ran the command)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -54,7 +55,7 @@ async def _run(*, dump: str | None, port: int, kubeconfig_out: Path | None) -> N
         raise MoorageError(
             f"port {port} can't be had: {error.strerror}", hint="give another --port, or 0 for a free one"
         ) from error
-    traffic = None if dump else asyncio.create_task(Traffic(simulator).run())
+    traffic = None if dumps else asyncio.create_task(Traffic(simulator).run())
     try:
         how = f"--server {simulator.url}"
         if kubeconfig_out is not None:
