@@ -33,3 +33,18 @@ class InvalidQuantity(MoorageError, ValueError):
 
 class InvalidObject(MoorageError, ValueError):
     """A Kubernetes object that can't be read; the message names the object and the field."""
+
+
+def quoted(value: object) -> str:
+    """Somebody's input inside our sentence: short, whatever it was."""
+    if isinstance(value, str):
+        text = "".join(letter if letter.isprintable() else "?" for letter in value[:41])
+        return f"“{text[:40]}…”" if len(value) > 40 else f"“{text}”"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
+        return text[:41]
+    return "an object" if isinstance(value, dict) else "a list"

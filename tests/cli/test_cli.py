@@ -408,3 +408,22 @@ async def test_the_newest_kubelet_of_a_dump_tells_whose_rules_count(moorage, nod
         counted.append(told["allocated"]["cpu"])
 
     assert counted == [3, 2]
+
+
+async def test_a_refused_amount_is_quoted(moorage, dump, pod, tmp_path) -> None:
+    (tmp_path / "pod.json").write_text(json.dumps(pod("p", cpu="lots")))
+    refused = {
+        "four": ("--cpu", "four"),
+        "-1": ("--cpu", "-1"),
+        "16 GBs": ("--memory", "16 GBs"),
+        "1e400000000000000000000": ("--memory", "1e400000000000000000000"),
+        "1,5": ("--gpu", "1,5"),
+        "gpu!": ("--gpu", "1", "--gpu-resource", "gpu!"),
+        "lots": ("--pod", str(tmp_path / "pod.json")),
+    }
+
+    for amount, words in refused.items():
+        ended = await moorage("fit", *words, "--from", "-", stdin=dump)
+
+        assert ended.status == 2
+        assert f"“{amount}”" in ended.err or f"'{amount}'" in ended.err, ended.err

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.errors import InvalidQuantity
-from moorage.hub.amounts import cpu_text, memory_text, memory_words, read_count, read_cpu, read_memory, shown
+from moorage.errors import InvalidQuantity, quoted
+from moorage.hub.amounts import cpu_text, memory_text, memory_words, read_count, read_cpu, read_memory
 from moorage.quantity import Quantity
 
 
@@ -112,4 +112,4 @@ def test_words_never_promise_more_than_there_is():
     )
 )
 def test_anything_can_be_shown_briefly(value):
-    assert len(shown(value)) <= 50
+    assert len(quoted(value)) <= 50

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from moorage.cluster.amounts import GpuNames
-from moorage.errors import InvalidQuantity, MoorageError
+from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.names import is_extended
@@ -20,6 +20,7 @@ from moorage.scheduling.names import is_extended
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"
 _LONGEST = 64
+_EXAMPLES = {"cpu": "4, 0.5 or 500m", "memory": "16Gi, 1.5Gi or 800M"}
 
 
 class InvalidAsk(MoorageError):
@@ -85,10 +86,10 @@ def _quantity(name: str, value: Any) -> str:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= _LONGEST else "")
     except InvalidQuantity as exc:
         raise InvalidAsk(
-            f"{name} is not a Kubernetes quantity", hint="use an amount such as 4, 500m, 1.5Gi or 800M"
+            f"{name} {quoted(value)} is not a Kubernetes quantity", hint=f"use an amount such as {_EXAMPLES[name]}"
         ) from exc
     if quantity.nanos < 0:
-        raise InvalidAsk(f"{name} is below 0", hint="ask for 0 or more")
+        raise InvalidAsk(f"{name} {quoted(value)} is below 0", hint="ask for 0 or more")
     return str(text)
 
 
@@ -97,7 +98,7 @@ def _gpu_resource(name: Any) -> str | None:
         return None
     if not isinstance(name, str) or not is_extended(name):
         raise InvalidAsk(
-            "gpu_resource is not a valid extended resource name",
+            f"gpu_resource {quoted(name)} is not a valid extended resource name",
             hint="use the name that the node has, such as nvidia.com/gpu",
         )
     return name
@@ -107,5 +108,5 @@ def _count(value: Any) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidAsk("gpu is not a whole number", hint="ask for a whole number, 0 or more")
+        raise InvalidAsk(f"gpu {quoted(value)} is not a whole number", hint="ask for a whole number, 0 or more")
     return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from moorage.errors import InvalidQuantity
+from moorage.errors import InvalidQuantity, quoted
 from moorage.quantity import NANO, parse_nanos
 
 _BINARY = ("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)
@@ -24,7 +24,9 @@ def read_cpu(value: object) -> int:
     """Thousandths of a core. Raises `InvalidQuantity` with a sentence that says what to write instead."""
     nanos = _nanos(value, example="2, 0.5 or 500m")
     if nanos % 10**6:
-        raise InvalidQuantity(f"{shown(value)} is finer than a thousandth of a core. Use an amount such as 0.5 or 500m")
+        raise InvalidQuantity(
+            f"{quoted(value)} is finer than a thousandth of a core. Use an amount such as 0.5 or 500m"
+        )
     return nanos // 10**6
 
 
@@ -34,9 +36,9 @@ def read_memory(value: object) -> int:
         value = spoken[1] + spoken[2]
     nanos = _nanos(value, example="512Mi, 3Gi or 1.5Gi")
     if isinstance(value, str) and value.endswith("m"):
-        raise InvalidQuantity(f"{shown(value)} means thousandths of a byte. For mebibytes, write {value[:-1]}Mi")
+        raise InvalidQuantity(f"{quoted(value)} means thousandths of a byte. For mebibytes, write {value[:-1]}Mi")
     if nanos % NANO:
-        raise InvalidQuantity(f"{shown(value)} is not a whole number of bytes. Use an amount such as 512Mi or 3Gi")
+        raise InvalidQuantity(f"{quoted(value)} is not a whole number of bytes. Use an amount such as 512Mi or 3Gi")
     return nanos // NANO
 
 
@@ -47,25 +49,25 @@ def read_count(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
-        raise InvalidQuantity(f"{shown(value)} is not a whole number. Use a number such as 0 or 1")
+        raise InvalidQuantity(f"{quoted(value)} is not a whole number. Use a number such as 0 or 1")
     return value
 
 
 def _nanos(value: object, *, example: str) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidQuantity(f"{shown(value)} is not a valid amount. Use one such as {example}")
+        raise InvalidQuantity(f"{quoted(value)} is not a valid amount. Use one such as {example}")
     if isinstance(value, str):
         value = value.strip()
     if len(str(value) if isinstance(value, str | float) else "") > _LONGEST:
-        raise InvalidQuantity(f"{shown(value)} is too long for an amount. Use one such as {example}")
+        raise InvalidQuantity(f"{quoted(value)} is too long for an amount. Use one such as {example}")
     try:
         nanos = parse_nanos(value)
     except (InvalidQuantity, ValueError):
-        raise InvalidQuantity(f"{shown(value)} is not a valid amount. Use one such as {example}") from None
+        raise InvalidQuantity(f"{quoted(value)} is not a valid amount. Use one such as {example}") from None
     if nanos < 0:
-        raise InvalidQuantity(f"{shown(value)} is negative. Use an amount such as {example}")
+        raise InvalidQuantity(f"{quoted(value)} is negative. Use an amount such as {example}")
     if nanos >= _MOST:
-        raise InvalidQuantity(f"{shown(value)} is more than any machine has. Use an amount such as {example}")
+        raise InvalidQuantity(f"{quoted(value)} is more than any machine has. Use an amount such as {example}")
     return nanos
 
 
@@ -110,18 +112,3 @@ def short_resource(resource: str) -> str:
     """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise."""
     name = resource.rpartition("/")[2]
     return "GPU" if name == "gpu" else name
-
-
-def shown(value: object) -> str:
-    """Somebody's input inside our sentence: short, whatever it was."""
-    if isinstance(value, str):
-        text = "".join(letter if letter.isprintable() else "?" for letter in value[:41])
-        return f"“{text[:40]}…”" if len(value) > 40 else f"“{text}”"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        text = repr(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number of more than 40 digits"
-        return text[:41]
-    return "an object" if isinstance(value, dict) else "a list"

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from moorage.errors import InvalidQuantity, MoorageError
+from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
 from moorage.service.schemas import FormDefaultsChange
 from moorage.service.settings import Settings
@@ -129,11 +129,11 @@ def _quantity(name: str, value: Any) -> str | None:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= 64 else "")
     except InvalidQuantity as exc:
         raise RefusedDefault(
-            f"{name} is not a Kubernetes quantity",
+            f"{name} {quoted(value)} is not a Kubernetes quantity",
             hint="Use an amount such as 2, 500m, 1.5Gi or 800M, or null for none.",
         ) from exc
     if quantity.nanos <= 0:
-        raise RefusedDefault(f"{name} must be greater than 0", hint="Use null to offer no default.")
+        raise RefusedDefault(f"{name} {quoted(value)} is not greater than 0", hint="Use null to offer no default.")
     return text
 
 
@@ -141,7 +141,9 @@ def _count(value: Any) -> int:
     if value is None:
         return 0
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise RefusedDefault("default_gpu is not a whole number", hint="Use a whole number, 0 or more.")
+        raise RefusedDefault(
+            f"default_gpu {quoted(value)} is not a whole number", hint="Use a whole number, 0 or more."
+        )
     return value
 
 

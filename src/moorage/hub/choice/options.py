@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
-from moorage.errors import InvalidQuantity, MoorageError
+from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.hub import amounts
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource, shown
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
 from moorage.hub.choice.platforms import misfit, misfits
 from moorage.hub.view.facts import ImageFacts, NodeFacts
 
@@ -157,7 +157,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     """The choice that these options make, or `Refusal`. A field that is missing or null takes its default."""
     if options.get("moorage") != VERSION or isinstance(options.get("moorage"), bool):
         raise Refusal(
-            f"These options have version {shown(options.get('moorage'))}, but this hub reads version {VERSION}.",
+            f"These options have version {quoted(options.get('moorage'))}, but this hub reads version {VERSION}.",
             hint="open the spawn page and choose again",
         )
     cpu = _amount(
@@ -221,7 +221,7 @@ def _gpu_count(value: Any, offer: Offer) -> int:
 
 def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
     if value is not None and value != "" and not isinstance(value, str):
-        raise Refusal(f"The kind of GPU must be text, not {shown(value)}.")
+        raise Refusal(f"The kind of GPU must be text, not {quoted(value)}.")
     if gpu == 0:
         return None
     if not value:
@@ -230,7 +230,7 @@ def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
         return offer.gpu_resources[0]
     if value not in offer.gpu_resources:
         offered = ", ".join(offer.gpu_resources) or "none"
-        raise Refusal(f"{shown(value)} is not offered. Choose one of: {offered}.")
+        raise Refusal(f"{quoted(value)} is not offered. Choose one of: {offered}.")
     return str(value)
 
 
@@ -239,15 +239,15 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
     if wanted is None or wanted == "":
         return offer.default_image()
     if not isinstance(wanted, str):
-        raise Refusal(f"The image must be text, not {shown(wanted)}.")
+        raise Refusal(f"The image must be text, not {quoted(wanted)}.")
     if offer.images is None:
         raise Refusal(
-            f"Image {shown(wanted)} can't be checked: the image list is unavailable right now. "
+            f"Image {quoted(wanted)} can't be checked: the image list is unavailable right now. "
             "Choose the default image, or try again in a minute."
         )
     found = offer.image(wanted)
     if found is None:
-        raise Refusal(f"Image {shown(wanted)} is not offered. Choose one from the list.")
+        raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.")
     return found
 
 
@@ -256,15 +256,15 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
     if wanted is None or wanted == "":
         return None
     if not isinstance(wanted, str):
-        raise Refusal(f"The node must be a name, not {shown(wanted)}.")
+        raise Refusal(f"The node must be a name, not {quoted(wanted)}.")
     if offer.nodes is None:
         raise Refusal(
-            f"Node {shown(wanted)} can't be checked: the node list is unavailable right now. "
+            f"Node {quoted(wanted)} can't be checked: the node list is unavailable right now. "
             "Choose Automatic, or try again in a minute."
         )
     found = offer.nodes.get(wanted)
     if found is None:
-        raise Refusal(f"There is no node {shown(wanted)}. Choose another node or Automatic.")
+        raise Refusal(f"There is no node {quoted(wanted)}. Choose another node or Automatic.")
     if found.hostname is None:
         raise Refusal(f"{found.name} can't be chosen: it has no hostname label. Choose another node or Automatic.")
     return found
