@@ -19,10 +19,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from moorage.gpus import agent_answer
 from moorage.gpus.cards import Cards
 from moorage.gpus.facts import CardFact, Holder
-from moorage.gpus.sources import hami, smi
+from moorage.gpus.sources import agent_answer, hami, smi
 from moorage.gpus.sources.base import Known
 from moorage.gpus.sources.exporters import Exporter, read_amd, read_dcgm
 from moorage.gpus.sources.metrics import dcgm_cards

@@ -10,9 +10,8 @@ from urllib.request import urlopen
 
 import pytest
 
-from moorage.gpus import agent_answer
 from moorage.gpus.agent import Driver, serve
-from moorage.gpus.sources import exporters
+from moorage.gpus.sources import agent_answer, exporters
 from moorage.gpus.sources.sweep import NoAnswer, Pace
 from moorage.gpus.view import NodeView
 

@@ -10,8 +10,8 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moorage.gpus import agent_answer, labels
-from moorage.gpus.sources import hami, smi
+from moorage.gpus import labels
+from moorage.gpus.sources import agent_answer, hami, smi
 from moorage.gpus.sources.exporters import read_amd, read_dcgm
 from moorage.gpus.sources.metrics import dcgm_cards
 from moorage.gpus.sources.podstatus import identity

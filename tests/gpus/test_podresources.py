@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 
-from moorage.gpus import agent_answer
 from moorage.gpus.agent import Devices, Driver, serve
 from moorage.gpus.podresources import NotAnswered, holdings
-from moorage.gpus.sources import from_settings
+from moorage.gpus.sources import agent_answer, from_settings
 from moorage.gpus.sources.sweep import NoAnswer
 from moorage.gpus.view import NodeView
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import aiohttp
 import msgspec
 
-from moorage.gpus import agent_answer
-from moorage.gpus.sources import http, metrics, series
+from moorage.gpus.sources import agent_answer, http, metrics, series
 from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
 
