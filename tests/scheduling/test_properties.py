@@ -15,7 +15,7 @@ from moorage import Cluster, effective_requests
 from moorage.errors import InvalidObject
 from moorage.scheduling.admission import admit
 from moorage.scheduling.advice import advise
-from moorage.scheduling.devices.counts import counts_by_name
+from moorage.scheduling.devicenames import counts_by_name
 
 HOST = "kubernetes.io/hostname"
 TERM = {

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.scheduling.devices.counts import count, holders_of
+from moorage.scheduling.devicenames import holders_of
+from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial

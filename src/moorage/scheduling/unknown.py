@@ -24,7 +24,7 @@ from moorage.objects import (
     VolumeAttachment,
 )
 from moorage.scheduling import filters
-from moorage.scheduling.devices.counts import SINCE
+from moorage.scheduling.devicenames import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
 from moorage.scheduling.migration import driver_of
 from moorage.scheduling.names import is_extended

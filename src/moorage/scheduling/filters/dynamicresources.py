@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from moorage.objects import DeviceClass, ResourceClaim, ResourceClaimTemplate
+from moorage.scheduling.devicenames import SINCE
 from moorage.scheduling.devices.allocation import can_allocate
-from moorage.scheduling.devices.counts import SINCE, count
+from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
 from moorage.scheduling.devices.patience import Patience
