@@ -20,9 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 import synthetic
 
 from moorage.objects import CountedPod, Node, decode
+from moorage.scheduling.accounting.requests import effective_requests
 from moorage.scheduling.advice import advise
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.requests import effective_requests
 
 PODS_EACH = 30
 SIZES = {10: (500, 0.3), 500: (200, None), 5_000: (60, 20)}

@@ -30,8 +30,8 @@ from moorage.gpus.sources.series import parse_vector
 from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer, Pace
 from moorage.objects import Node, decode
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import digest
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import digest
 
 NODES, CARDS, HUNG = 5000, 4, 100
 TEXTS = 100_000

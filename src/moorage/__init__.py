@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moorage.quantity import Quantity
+    from moorage.scheduling.accounting.requests import effective_requests
     from moorage.scheduling.cluster import Cluster
-    from moorage.scheduling.requests import effective_requests
 
 __version__ = "0.1.0"
 __all__ = ["Cluster", "Quantity", "effective_requests"]
@@ -18,7 +18,7 @@ __all__ = ["Cluster", "Quantity", "effective_requests"]
 _HOME = {
     "Cluster": "moorage.scheduling.cluster",
     "Quantity": "moorage.quantity",
-    "effective_requests": "moorage.scheduling.requests",
+    "effective_requests": "moorage.scheduling.accounting.requests",
 }
 
 

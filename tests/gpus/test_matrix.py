@@ -22,8 +22,8 @@ from moorage.gpus.sources.prometheus import Prometheus
 from moorage.gpus.sources.sweep import Pace
 from moorage.gpus.view import NodeView
 from moorage.objects import Node, ResourceClaim, ResourceSlice, decode
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.devices.inventory import Inventory
-from moorage.scheduling.nodeinfo import NodeInfo
 
 GPU = "nvidia.com/gpu"
 PLUGIN = {"app": "nvidia-device-plugin-daemonset"}

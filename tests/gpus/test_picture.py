@@ -11,8 +11,8 @@ from moorage.gpus.cards import Cards
 from moorage.gpus.facts import CardFact, Holder
 from moorage.gpus.view import NodeView
 from moorage.objects import Node, decode
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import digest
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import digest
 
 NOW = 1000.0
 GPU = "nvidia.com/gpu"

@@ -14,8 +14,8 @@ from moorage.gpus.cards import Cards
 from moorage.gpus.sources.smi import parse_csv
 from moorage.gpus.view import NodeView, view_of
 from moorage.objects import Node, decode
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import digest
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import digest
 
 GPU = "nvidia.com/gpu"
 FIELDS = ("index", "name", "memory.total", "memory.used", "memory.free", "utilization.gpu")

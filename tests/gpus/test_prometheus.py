@@ -12,8 +12,8 @@ from aiohttp import web
 from moorage.gpus.sources.prometheus import Prometheus
 from moorage.gpus.view import NodeView
 from moorage.objects import Node, decode
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import digest
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import digest
 
 NOW = 1_700_000_000.0
 

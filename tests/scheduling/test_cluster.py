@@ -9,10 +9,10 @@ import pytest
 
 from moorage import Cluster
 from moorage.objects import Namespace, Node, PersistentVolume, Pod, Unreadable, VolumeAttachment, decode
-from moorage.scheduling.podinfo import NO_EXTRA, digest
+from moorage.scheduling.accounting.podinfo import NO_EXTRA, digest
 
 if TYPE_CHECKING:
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
 HOST = "kubernetes.io/hostname"
 

@@ -10,7 +10,7 @@ import pytest
 
 from moorage import effective_requests
 from moorage.errors import InvalidObject
-from moorage.scheduling import requests
+from moorage.scheduling.accounting import requests
 
 GI = 2**30
 

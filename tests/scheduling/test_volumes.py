@@ -337,7 +337,7 @@ def test_a_claim_for_one_pod_at_a_time_is_taken_while_another_pod_has_it(two_nod
         volumes=[volume(phase="Bound", modes=modes)],
         pods=None,
     )
-    from moorage.scheduling.podinfo import digest
+    from moorage.scheduling.accounting.podinfo import digest
 
     cluster.set_pod(digest(a_pod("held", claims=["home"], **held)))
 

@@ -28,7 +28,7 @@ from moorage.objects import (
     VolumeAttachment,
     decode,
 )
-from moorage.scheduling.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.cluster import KINDS, Cluster
 
 RULES: tuple[type[Object], ...] = (LimitRange, ResourceQuota, RuntimeClass, PriorityClass)

@@ -14,8 +14,8 @@ from typing import Any
 from moorage.cluster.amounts import GpuNames
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
+from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.names import is_extended
 
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from moorage.cluster.amounts import Amounts
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.totals import Totals
 from moorage.scheduling.devices.counts import Count
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.totals import Totals
 
 _NOT_READY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 

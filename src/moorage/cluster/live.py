@@ -28,8 +28,8 @@ from moorage.kube.errors import Unreachable
 from moorage.kube.feed import Feed, follow
 from moorage.kube.resources import FOLLOWED, Resource
 from moorage.kube.sink import Health
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.nodeinfo import NodeInfo
 
 __all__ = ["Change", "LiveCluster", "Status"]
 

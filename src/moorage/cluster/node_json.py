@@ -11,9 +11,9 @@ import msgspec
 from moorage.cluster.amounts import Amounts, GpuNames, shown
 from moorage.cluster.ledger import Sums, is_ready, sums
 from moorage.objects import Node
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.devicenames import counts_by_name
-from moorage.scheduling.nodeinfo import NodeInfo
 
 # Labels that help to choose a node and give nothing away; an administrator adds others.
 DEFAULT_LABELS = (

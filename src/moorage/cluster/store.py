@@ -17,9 +17,9 @@ from moorage.kube.pages import Page
 from moorage.kube.resources import Resource
 from moorage.kube.sink import Health
 from moorage.objects import CountedPod, Node, Object, Pod, Unreadable
+from moorage.scheduling.accounting.nodeinfo import NodeInfo, image_names
+from moorage.scheduling.accounting.podinfo import PodInfo, digest
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.nodeinfo import NodeInfo, image_names
-from moorage.scheduling.podinfo import PodInfo, digest
 
 Key = str | tuple[str, str]
 _PODS = (CountedPod, Pod)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from moorage.cluster.held import HolderPolicy
     from moorage.gpus.facts import CardFact
     from moorage.gpus.sources.base import OnChange, Source
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
 log = logging.getLogger(__name__)
 

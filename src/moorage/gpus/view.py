@@ -12,8 +12,8 @@ from moorage.gpus.facts import Health, Holder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from moorage.scheduling.nodeinfo import NodeInfo
-    from moorage.scheduling.podinfo import PodInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
 
 _HEALTH: dict[str, Health] = {"Healthy": "healthy", "Unhealthy": "unhealthy"}
 

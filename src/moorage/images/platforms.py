@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from moorage.images.image import Image
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
 OS, ARCH = "kubernetes.io/os", "kubernetes.io/arch"
 _NAMES = {"linux": "Linux", "windows": "Windows"}

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from moorage.objects import DeviceClass, Pod
-    from moorage.scheduling.nodeinfo import NodeInfo
-    from moorage.scheduling.requests import Requests
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.requests import Requests
     from moorage.scheduling.state import State
     from moorage.scheduling.verdict import Verdict
 

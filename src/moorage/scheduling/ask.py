@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from moorage.objects import Identity, Pod, PodAffinityTerm, Toleration, Unreadable, Volume, decode
-from moorage.scheduling.podinfo import PodInfo, digest
+from moorage.scheduling.accounting.podinfo import PodInfo, digest
 
 
 class Ask:

@@ -13,8 +13,8 @@ from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.devices.wanted import Request
 
 if TYPE_CHECKING:
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.devices.counts import Count
-    from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.state import State
 
 SINCE = (1, 36)  # that a plain name may stand for devices of a class

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.filters import STEPS, nodeaffinity
-from moorage.scheduling.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from moorage.objects import Pod
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.plugin import Check
-    from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.state import State
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from moorage.errors import InvalidQuantity
 from moorage.quantity import NANO, parse_nanos
-from moorage.scheduling.names import is_extended
-from moorage.scheduling.quality import quality_of
+from moorage.scheduling.accounting.names import is_extended
+from moorage.scheduling.accounting.quality import quality_of
 
 Json = dict[str, Any]
 ALIGNED = (

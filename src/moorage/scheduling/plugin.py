@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import PodInfo
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.verdict import NodeVerdict
 
 if TYPE_CHECKING:

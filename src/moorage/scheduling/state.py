@@ -28,10 +28,10 @@ from moorage.objects import (
     VolumeAttachment,
     decode,
 )
-from moorage.scheduling.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.devices.inventory import Inventory
-from moorage.scheduling.nodeinfo import NodeInfo
-from moorage.scheduling.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:

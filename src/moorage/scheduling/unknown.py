@@ -24,10 +24,10 @@ from moorage.objects import (
     VolumeAttachment,
 )
 from moorage.scheduling import filters
+from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.devicenames import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
 from moorage.scheduling.migration import driver_of
-from moorage.scheduling.names import is_extended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

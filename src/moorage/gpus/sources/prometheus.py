@@ -22,7 +22,7 @@ from moorage.gpus.sources import http, metrics
 from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
 from moorage.gpus.sources.series import Sample, parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
-from moorage.scheduling.nodeinfo import NodeInfo
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
 if TYPE_CHECKING:
     from pathlib import Path

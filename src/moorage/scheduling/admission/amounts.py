@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity
 from moorage.objects import Identity, Pod, Unreadable, decode
 from moorage.quantity import NANO, parse_nanos
-from moorage.scheduling.aggregate import Nanos, exact_requests
+from moorage.scheduling.accounting.aggregate import Nanos, exact_requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from moorage.objects import PriorityClass, RuntimeClass
-    from moorage.scheduling.aggregate import Nanos
+    from moorage.scheduling.accounting.aggregate import Nanos
 
 Json = dict[str, Any]
 _RUNTIME, _PRIORITY = "RuntimeClass", "PriorityClass"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.quantity import ceil_div
+from moorage.scheduling.accounting.names import is_pod_level
 from moorage.scheduling.admission.amounts import identity_of, limits_of, nanos_of, requests_of, text_of
-from moorage.scheduling.names import is_pod_level
 
 Json = dict[str, Any]
 _MILLI = 10**6

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from moorage.objects import LimitRange, LimitRangeItem
-    from moorage.scheduling.aggregate import Nanos
+    from moorage.scheduling.accounting.aggregate import Nanos
 
 Json = dict[str, Any]
 _NANO = 10**9

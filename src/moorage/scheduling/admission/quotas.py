@@ -9,18 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.objects import Identity, ScopeRequirement
+from moorage.scheduling.accounting.names import is_extended, is_pod_level
+from moorage.scheduling.accounting.podinfo import TERMINAL
+from moorage.scheduling.accounting.quality import quality_of
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
-from moorage.scheduling.names import is_extended, is_pod_level
-from moorage.scheduling.podinfo import TERMINAL
-from moorage.scheduling.quality import quality_of
 from moorage.scheduling.words import amount_words, resource_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from moorage.objects import ResourceQuota
-    from moorage.scheduling.aggregate import Nanos
+    from moorage.scheduling.accounting.aggregate import Nanos
 
 Json = dict[str, Any]
 KIND = "ResourceQuota"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.objects import DeviceClass, DeviceRequest, DeviceToleration, ExactRequest
 from moorage.quantity import NANO
-from moorage.scheduling.aggregate import Reader
+from moorage.scheduling.accounting.aggregate import Reader
 from moorage.scheduling.devices.doubt import Doubt
 
 if TYPE_CHECKING:

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from moorage.objects import PodResourceClaim, ResourceClaimSpec
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.devices.offers import Pool
     from moorage.scheduling.devices.wanted import Claim
-    from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.plugin import Prepared
-    from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.state import State
 
 NAME = "DynamicResources"

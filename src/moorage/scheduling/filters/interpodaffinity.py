@@ -16,10 +16,10 @@ from moorage.scheduling.verdict import NodeVerdict, refuse
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import Labels, PodInfo
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.plugin import Prepared
-    from moorage.scheduling.podinfo import Labels, PodInfo
     from moorage.scheduling.state import State
 
 NAME = "InterPodAffinity"

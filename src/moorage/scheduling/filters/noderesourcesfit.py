@@ -19,11 +19,11 @@ from moorage.scheduling.verdict import NodeVerdict, Shortage
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
+    from moorage.scheduling.accounting.requests import Requests
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.plugin import Check
-    from moorage.scheduling.podinfo import PodInfo
-    from moorage.scheduling.requests import Requests
     from moorage.scheduling.state import State
 
 NAME = "NodeResourcesFit"

@@ -17,10 +17,10 @@ from moorage.scheduling.volumes import class_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.ask import Ask
-    from moorage.scheduling.nodeinfo import NodeInfo
     from moorage.scheduling.plugin import Prepared
-    from moorage.scheduling.podinfo import PodInfo
     from moorage.scheduling.state import State
 
 NAME = "VolumeZone"

@@ -18,7 +18,7 @@ from moorage.scheduling.cluster import KINDS, Cluster
 from moorage.simulator.store.resources import BY_PLURAL, NODES, PODS, Kind
 
 if TYPE_CHECKING:
-    from moorage.scheduling.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.verdict import Verdict
 
 Json = dict[str, Any]

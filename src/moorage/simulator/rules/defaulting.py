@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidObject
+from moorage.scheduling.accounting.quality import quality_of
 from moorage.scheduling.admission import defaults
-from moorage.scheduling.quality import quality_of
 from moorage.simulator.rules.limitranges import complete
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from moorage.quantity import NANO, parse_nanos
+from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.admission.amounts import requests_of, text_of
-from moorage.scheduling.names import is_extended
 
 Json = dict[str, Any]
 Cause = tuple[str, str, str]

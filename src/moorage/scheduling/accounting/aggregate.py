@@ -30,7 +30,7 @@ from moorage.objects import (
     Unreadable,
 )
 from moorage.quantity import parse_nanos
-from moorage.scheduling.names import is_pod_level
+from moorage.scheduling.accounting.names import is_pod_level
 
 Version = tuple[int, int]
 Nanos = dict[str, int]

@@ -26,8 +26,8 @@ from moorage.objects import (
     Volume,
     decode,
 )
-from moorage.scheduling.aggregate import SERVER_VERSION, Version
-from moorage.scheduling.requests import Requests, pod_requests
+from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.requests import Requests, pod_requests
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,7 +23,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.quantity import NANO, ceil_div
-from moorage.scheduling.aggregate import (
+from moorage.scheduling.accounting.aggregate import (
     MAX_OF_SUMS,
     SERVER_VERSION,
     Nanos,
@@ -32,7 +32,7 @@ from moorage.scheduling.aggregate import (
     is_infeasible,
     is_set,
 )
-from moorage.scheduling.names import is_scalar
+from moorage.scheduling.accounting.names import is_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

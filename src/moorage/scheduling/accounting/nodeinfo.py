@@ -14,8 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 from moorage.objects import UNREADABLE, ContainerImage, Identity, Node, NodeStatus, Taint, Unreadable
-from moorage.scheduling.podinfo import NO_EXTRA, Labels, PodInfo
-from moorage.scheduling.totals import Totals, read_totals
+from moorage.scheduling.accounting.podinfo import NO_EXTRA, Labels, PodInfo
+from moorage.scheduling.accounting.totals import Totals, read_totals
 
 _SHARED = 200_000
 _shared_names: dict[bytes, tuple[str, ...]] = {}

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from moorage.errors import InvalidQuantity
 from moorage.objects import Amount, Amounts, Identity, Node, Unreadable
 from moorage.quantity import NANO, ceil_div, parse_nanos
-from moorage.scheduling.names import is_scalar
+from moorage.scheduling.accounting.names import is_scalar
 
 if TYPE_CHECKING:
-    from moorage.scheduling.requests import Requests
+    from moorage.scheduling.accounting.requests import Requests
 
 
 class Totals:
