@@ -496,6 +496,11 @@ CLASS = {
 }
 
 
+def cards_of(node: str) -> dict:
+    spec = CARDS["spec"] | {"nodeName": node, "pool": {**CARDS["spec"]["pool"], "name": node}}
+    return CARDS | {"metadata": {"name": f"cards-{node}"}, "spec": spec}
+
+
 def taking(device: str) -> dict:
     given = [{"request": "r", "driver": "gpu.nvidia.com", "pool": "n1", "device": device}]
     return {
@@ -527,6 +532,23 @@ async def test_a_name_that_stands_for_devices_counts_them_and_follows_the_claims
     simulator.delete("ResourceSlice", "", "cards")
     await watching.until(lambda w: set(cards(w.nodes["n1"]).values()) == {None})
     assert watching.nodes["n1"]["free"]["gpu"] == 0
+
+
+async def test_devices_that_only_the_scheduler_can_tell_are_unknown_and_not_none(simulator, start, node):
+    odd = {**CLASS, "spec": {**CLASS["spec"], "selectors": [{"cel": {"expression": "device.driver.matches('gpu')"}}]}}
+    simulator.add(node("n1"), node("n2"), node("shut", unschedulable=True), odd, CARDS, cards_of("shut"))
+
+    watching = await start()
+    shown = watching.nodes
+
+    assert shown["n1"]["capacity"]["gpu"] is None
+    assert shown["n1"]["available"]["gpu"] is None
+    assert "nvidia.com/gpu" in shown["n1"]["capacity"]["extended"]
+    (units,) = shown["n1"]["gpu_units"]
+    assert (units["capacity"], units["available"]) == (None, None)
+    assert units["unknown"].startswith("only the scheduler can tell the devices of the class gpu: ")
+    assert shown["n2"]["capacity"]["gpu"] == 0
+    assert shown["shut"]["available"]["gpu"] == 0
 
 
 async def test_the_first_picture_has_the_devices_that_are_listed_last(simulator, start, node):

@@ -282,3 +282,72 @@ def test_the_first_betas_shape_is_read() -> None:
     cluster = Cluster.from_objects(resourceslices=[body])
 
     assert [fact.uuid for fact in Dra(lambda: cluster.devices).facts(N1)] == ["GPU-gpu-0"]
+
+
+def in_parts(name: str, usual: str = "10Gi"):
+    memory = {"value": "80Gi", "requestPolicy": {"default": usual}}
+    return device(name) | {"allowMultipleAllocations": True, "capacity": {"gpu.nvidia.com/memory": memory}}
+
+
+def share(name: str, amount: str | None, *, pod: str, number: int = 0):
+    consumed = {} if amount is None else {"consumedCapacity": {"gpu.nvidia.com/memory": amount}}
+    return claim(f"share-{number}-of-{name}", name, pod=pod, shareID=f"s{number}", **consumed)
+
+
+@pytest.mark.parametrize(
+    ("held", "state", "text", "available"),
+    [
+        ([], "free", "free (by claims; approximate)", True),
+        (["40Gi"], "shared", "shared: 40Gi of 80Gi memory left", True),
+        (["40Gi", "38Gi"], "held", "held in parts: 2Gi of 80Gi memory left", False),
+        ([None], "shared", "shared: claims hold parts of it; how much is left is not known", False),
+    ],
+)
+def test_a_card_that_is_given_in_parts_says_what_is_left(held, state, text, available) -> None:
+    claims = [share("gpu-0", amount, pod=f"p{number}", number=number) for number, amount in enumerate(held)]
+    cluster = Cluster.from_objects(resourceslices=[resource_slice("s1", in_parts("gpu-0"))], resourceclaims=claims)
+    source = Dra(lambda: cluster.devices)
+
+    (entry,) = Cards([source], holders="pod").details(N1)
+    (units,) = source.units(N1)
+
+    assert (entry["state"], entry["state_text"], entry["available"]) == (state, text, available)
+    assert entry["holder"] == (", ".join(f"lab/p{number}" for number in range(len(held))) or None)
+    assert units["available"] == (None if held == [None] else int(available))
+    assert units.get("in_parts", 0) == bool(held)
+
+
+def test_how_much_is_left_of_parts_that_tell_nothing_has_a_reason() -> None:
+    cluster = Cluster.from_objects(
+        resourceslices=[resource_slice("s1", in_parts("gpu-0"))], resourceclaims=[share("gpu-0", None, pod="p")]
+    )
+
+    (units,) = Dra(lambda: cluster.devices).units(N1)
+
+    assert units["unknown"] == "a claim does not tell how much it holds of a device that is given in parts"
+
+
+def network_pool(*devices, **where):
+    pool = resource_slice("fabric", *devices)
+    del pool["spec"]["nodeName"]
+    pool["spec"]["pool"]["name"] = "fabric"
+    pool["spec"] |= where or {"allNodes": True}
+    return pool
+
+
+def test_a_pool_that_many_nodes_reach_is_no_nodes_own_but_counted_once_with_its_models() -> None:
+    cluster = Cluster.from_objects(
+        resourceslices=[network_pool(device("gpu-8"), device("gpu-9")), resource_slice("s1", device("gpu-0"))],
+        resourceclaims=[claim("c1", "gpu-9", node="fabric")],
+    )
+    cards = Cards([Dra(lambda: cluster.devices)])
+
+    first, second = cards.details(N1), cards.details(NodeView(name="n2"))
+    fabric, own = cards.claimable_units(N1)
+
+    assert ([entry["uuid"] for entry in first], second) == (["GPU-gpu-0"], [])
+    assert (fabric["pool"], fabric["network"], fabric["models"]) == ("fabric", True, {"NVIDIA A100-SXM4-80GB": 2})
+    assert (fabric["allocated"], fabric["available"]) == (1, 1)
+    assert "network" not in own
+    assert cards.more(N1)["gpu_summary"]["units"] == {"capacity": 1, "available": 1}
+    assert cards.more(NodeView(name="n2"))["gpu_claims"] == [fabric]

@@ -10,8 +10,10 @@ from moorage import Cluster
 from moorage.cluster.held import Held, held_by
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
 from moorage.scheduling.advice import advise
+from moorage.scheduling.devices.counts import Count, count
 from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import pools_of
+from moorage.scheduling.devices.reach import is_local
 from moorage.scheduling.devices.wanted import claim_for_names
 from moorage.scheduling.filters import dynamicresources
 from moorage.scheduling.verdict import Shortage
@@ -589,3 +591,98 @@ def test_a_claim_larger_than_any_api_server_accepts_is_not_followed(a_cluster, a
 
     assert verdict.fitting == ["n1", "n2"]
     assert "more than 32 requests or constraints" in verdict.undecided[0]
+
+
+# --- devices that are given in parts -------------------------------------------------------------------------------
+
+
+def in_parts(name: str, *, usual: str | None = "10Gi", memory: str = "80Gi") -> dict:
+    """A device of which each claim takes a part, by default so much."""
+    policy = {"requestPolicy": {"default": usual}} if usual else {}
+    whole = device(name, memory=memory)
+    return whole | {"allowMultipleAllocations": True, "capacity": {"memory": {"value": memory, **policy}}}
+
+
+def part_of(name: str, amount: str | None, *, on: str = "n1", number: int = 0) -> dict:
+    """A claim that holds so much of a device's memory."""
+    made = claim(f"part-{number}-of-{name}", takes=(name,), on=on)
+    share: dict[str, Any] = {"shareID": f"share-{number}"}
+    if amount is not None:
+        share["consumedCapacity"] = {"memory": amount}
+    made["status"]["allocation"]["devices"]["results"][0] |= share
+    return made
+
+
+@pytest.mark.parametrize(
+    ("offered", "held", "counted"),
+    [
+        (in_parts("d0"), [], Count(1, 1, 1)),
+        (in_parts("d0"), ["40Gi"], Count(1, 1, 1)),
+        (in_parts("d0"), ["40Gi", "30Gi"], Count(1, 1, 1)),
+        (in_parts("d0"), ["40Gi", "30Gi", "1Mi"], Count(1, 1, 0)),
+        (in_parts("d0", usual=None), ["1Gi"], Count(1, 1, 0)),
+        (in_parts("d0", usual=None), [], Count(1, 1, 1)),
+        (in_parts("d0", usual="0"), ["80Gi"], Count(1, 1, 1)),
+    ],
+)
+def test_a_device_given_in_parts_counts_while_a_plain_request_finds_room_in_it(a_cluster, offered, held, counted):
+    claims = [part_of("d0", amount, number=number) for number, amount in enumerate(held)]
+    cluster = a_cluster(*claims, slices=[devices_of("n1", offered)])
+
+    found = count(cluster.devices.class_named("gpu"), pools_of(cluster.devices, "n1", {}), cluster.devices)
+
+    assert found == counted
+
+
+@pytest.mark.parametrize("amount", [None, "much"])
+def test_a_part_of_unknown_size_leaves_unknown_what_is_left(a_cluster, amount):
+    cluster = a_cluster(part_of("d0", amount), slices=[devices_of("n1", in_parts("d0"), device("d1"))])
+
+    found = count(cluster.devices.class_named("gpu"), pools_of(cluster.devices, "n1", {}), cluster.devices)
+
+    assert (found.there, found.usable, found.free) == (2, 2, None)
+    assert found.unknown.startswith("how many are left is not known: ")
+
+
+def test_a_class_whose_selector_is_not_understood_has_no_count_and_says_why(a_cluster):
+    odd = device_class("gpu", "device.attributes['x'].y.matches('a.*')")
+    cluster = a_cluster(classes=[odd])
+
+    found = count(cluster.devices.class_named("gpu"), pools_of(cluster.devices, "n1", {}), cluster.devices)
+
+    assert (found.there, found.usable, found.free) == (None, None, None)
+    assert found.unknown.startswith("only the scheduler can tell the devices of the class gpu: ")
+
+
+SELECTS = {"nodeSelectorTerms": [{"matchExpressions": [{"key": "rack", "operator": "In", "values": ["r1"]}]}]}
+ONE_HOST = {
+    "nodeSelectorTerms": [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": ["n1"]}]}]
+}
+TWO_HOSTS = {
+    "nodeSelectorTerms": [
+        {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [name]}]}
+        for name in ("n1", "n2")
+    ]
+}
+ONE_NAME = {"nodeSelectorTerms": [{"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]}]}
+
+
+@pytest.mark.parametrize(
+    ("where", "local"),
+    [
+        ({"nodeName": "n1"}, True),
+        ({"allNodes": True}, False),
+        ({"nodeSelector": SELECTS}, False),
+        ({"nodeSelector": ONE_HOST}, True),
+        ({"nodeSelector": ONE_NAME}, True),
+        ({"nodeSelector": TWO_HOSTS}, False),
+        ({"nodeSelector": {"nodeSelectorTerms": []}}, False),
+    ],
+)
+@pytest.mark.parametrize("by_device", [False, True], ids=["by slice", "by device"])
+def test_a_device_is_a_nodes_own_where_it_names_one_node(where, local, by_device):
+    spec = {"devices": [device("d0") | where], "perDeviceNodeSelection": True} if by_device else where
+    body = {"metadata": {"name": "s"}, "spec": {"driver": DRIVER, "devices": [device("d0")], **spec}}
+    item = decode(ResourceSlice, body)
+
+    assert is_local(item.spec, item.spec.devices[0].body) == local

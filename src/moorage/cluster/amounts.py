@@ -14,13 +14,17 @@ _GPU = re.compile(
 
 
 class Amounts(Struct, frozen=True, gc=False):
-    """Whole units of each resource; `scalars` are all that are neither cpu, memory, storage nor pod slots."""
+    """Whole units of each resource; `scalars` are all that are neither cpu, memory, storage nor pod slots.
+
+    `unknown` holds, by name, why the amount of a further one is not known.
+    """
 
     cpu_milli: int = 0
     memory: int = 0
     ephemeral_storage: int = 0
     pods: int = 0
     scalars: dict[str, int] = {}
+    unknown: dict[str, str] = {}
 
     def minus(self, other: "Amounts") -> "Amounts":
         """What is left, which is negative where more was promised than there is."""
@@ -32,7 +36,9 @@ class Amounts(Struct, frozen=True, gc=False):
             {
                 name: self.scalars.get(name, 0) - other.scalars.get(name, 0)
                 for name in {**self.scalars, **other.scalars}
+                if name not in self.unknown and name not in other.unknown
             },
+            {**self.unknown, **other.unknown},
         )
 
     def clamped(self) -> "Amounts":
@@ -43,7 +49,16 @@ class Amounts(Struct, frozen=True, gc=False):
             max(self.ephemeral_storage, 0),
             max(self.pods, 0),
             {name: max(amount, 0) for name, amount in self.scalars.items()},
+            self.unknown,
         )
+
+    def none(self) -> "Amounts":
+        """0 of each resource that this names."""
+        return Amounts(scalars=dict.fromkeys((*self.scalars, *self.unknown), 0))
+
+    def scalar(self, name: str) -> int | None:
+        """How much of a resource; None where that is not known."""
+        return None if name in self.unknown else self.scalars.get(name, 0)
 
 
 NOTHING = Amounts()
@@ -91,10 +106,10 @@ def shown(amounts: Amounts, *, names: tuple[str, ...], gpus: GpuNames, up: bool 
     return {
         "cpu": cores(amounts.cpu_milli),
         "memory": memory_text(amounts.memory, up=up),
-        "gpu": gpus.units(scalars),
+        "gpu": None if any(name in gpus for name in amounts.unknown) else gpus.units(scalars),
         "cpu_millicores": amounts.cpu_milli,
         "memory_bytes": amounts.memory,
         "ephemeral_storage_bytes": amounts.ephemeral_storage,
         "pods": amounts.pods,
-        "extended": {name: scalars.get(name, 0) for name in names},
+        "extended": {name: amounts.scalar(name) for name in names},
     }

@@ -27,7 +27,7 @@ class Sums(Struct, frozen=True):
     available: Amounts
 
 
-def sums(node: NodeInfo, *, devices: Mapping[str, Count | None] | None = None) -> Sums:
+def sums(node: NodeInfo, *, devices: Mapping[str, Count] | None = None) -> Sums:
     """The books of a node that the cluster knows.
 
     `devices` are those of its resource names that stand for devices of drivers: pods that ask for them by name count
@@ -36,12 +36,17 @@ def sums(node: NodeInfo, *, devices: Mapping[str, Count | None] | None = None) -
     capacity = amounts(node.capacity)
     allocatable, allocated, nominated = amounts(node.allocatable), amounts(node.requested), promised(node)
     for name, count in (devices or {}).items():
-        if count is not None and count.there:
-            capacity.scalars[name], allocatable.scalars[name] = count.there, count.usable
-            allocated.scalars[name] = count.usable - count.free
-        else:
+        if count.there == 0:
             for block in (allocated, nominated):
                 block.scalars.pop(name, None)
+            continue
+        held = None if count.usable is None or count.free is None else count.usable - count.free
+        for block, amount in ((capacity, count.there), (allocatable, count.usable), (allocated, held)):
+            block.scalars.pop(name, None)
+            if amount is not None:
+                block.scalars[name] = amount
+            else:
+                block.unknown[name] = count.unknown or ""
     free = allocatable.minus(allocated)
     left = free.minus(nominated).clamped()
     return Sums(
@@ -50,7 +55,7 @@ def sums(node: NodeInfo, *, devices: Mapping[str, Count | None] | None = None) -
         allocated=allocated,
         nominated=nominated,
         free=free,
-        available=left if takes_pods(node) else left.minus(left),
+        available=left if takes_pods(node) else left.none(),
     )
 
 

@@ -143,15 +143,16 @@ class NodeJson:
         self._failing.add(info.name)
 
     def _units(self, name: str, books: Sums) -> dict[str, Any]:
-        capacity, allocatable = books.capacity.scalars.get(name, 0), books.allocatable.scalars.get(name, 0)
+        capacity, allocatable = books.capacity.scalar(name), books.allocatable.scalar(name)
         return {
             "resource": name,
             "capacity": capacity,
             "allocatable": allocatable,
-            "allocated": books.allocated.scalars.get(name, 0),
-            "available": books.available.scalars.get(name, 0),
+            "allocated": books.allocated.scalar(name),
+            "available": books.available.scalar(name),
             # Sick devices leave allocatable and stay in capacity.
-            "out_of_service": max(capacity - allocatable, 0),
+            "out_of_service": None if capacity is None or allocatable is None else max(capacity - allocatable, 0),
+            "unknown": books.allocated.unknown.get(name),
         }
 
     def _complaint(self, name: str) -> str | None:
@@ -175,7 +176,7 @@ def unknown_cards(units: list[dict[str, Any]]) -> list[dict[str, Any]]:
     cards: list[dict[str, Any]] = []
     for unit in units:
         # A time-sliced card can have thousands of units; nobody reads so many lines.
-        for place in range(min(unit["capacity"], 64)):
+        for place in range(min(unit["capacity"] or 0, 64)):
             cards.append(
                 {
                     "index": len(cards),
@@ -184,7 +185,7 @@ def unknown_cards(units: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     "memory_used": "Unknown",
                     "memory_free": "Unknown",
                     "utilization": None,
-                    "available": place < unit["available"],
+                    "available": place < (unit["available"] or 0),
                     "resource": unit["resource"],
                     "state": "unknown",
                     "source": None,
@@ -201,6 +202,7 @@ def _names(books: Sums) -> tuple[str, ...]:
         **books.allocatable.scalars,
         **books.allocated.scalars,
         **books.nominated.scalars,
+        **dict.fromkeys(books.allocated.unknown, 1),
     }
     return tuple(
         sorted(

@@ -59,6 +59,7 @@ def detail(
         "state_text": standing.text,
         "slots": {"total": standing.slots, "held": standing.held} if standing.slots > 1 else None,
         "slices": slices,
+        "left": None if card.left is None else list(card.left),
         "holder": ", ".join(holders) or None,
         "idle_seconds": idle,
         "memory_kind": card.memory_kind,

@@ -66,6 +66,8 @@ class CardFact(msgspec.Struct, frozen=True, kw_only=True):
     holders: tuple[Holder, ...] = ()
     resource: str | None = None
     allocated: bool | None = None  # by claims (DRA): the units of such a card are not on the node
+    shared: bool = False  # claims hold parts of it, each of the capacity that it has; `allocated` where no room is left
+    left: tuple[str, ...] | None = None  # of each capacity of a shared card, in words; None: not told
     withheld: bool = False  # its driver's list of devices is in the making or wrong: the scheduler gives none of it
     counts_all: bool = False  # the source sees every card of the node, so a card that it misses is missing
     why: dict[str, str] = {}  # field -> why it is None

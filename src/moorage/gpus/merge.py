@@ -49,6 +49,8 @@ class Card(msgspec.Struct, kw_only=True):
     held: int = 0  # units whose holder is known to sit on this card
     resource: str | None = None
     allocated: bool | None = None
+    shared: bool = False
+    left: tuple[str, ...] | None = None
     withheld: bool = False
     taken_at: float | None = None  # of the activity
     activity_source: str | None = None
@@ -144,6 +146,8 @@ def _card(group: list[CardFact], *, now: float) -> Card:
             card.problem = fact.problem
         card.missing = card.missing or fact.lost
         card.withheld = card.withheld or fact.withheld
+        if fact.shared:
+            card.shared, card.left = True, fact.left
         if fact.why:
             for field, reason in fact.why.items():
                 card.why.setdefault(field, reason)

@@ -119,7 +119,11 @@ class Settlement:
         """
         parts = [[self._by_claim(card, card.allocated or part.allocated) for part in card.parts] for card in cards]
         found = [
-            _whole(own, counted=None) if own and not card.allocated else self._by_claim(card, card.allocated)
+            _whole(own, counted=None)
+            if own and not card.allocated
+            else self._by_share(card)
+            if card.shared
+            else self._by_claim(card, card.allocated)
             for card, own in zip(cards, parts, strict=True)
         ]
         return found, parts, None
@@ -141,6 +145,18 @@ class Settlement:
             text = "free, but nothing is given while its driver's list of devices is incomplete or wrong"
             return Standing(state="free", text=text, held=0)
         return Standing(state="free", text="free (by claims; approximate)", held=0, available=self.view.takes_pods)
+
+    def _by_share(self, card: Card) -> Standing:
+        """A card of which claims hold parts: what is left of each of its capacities decides on the next one."""
+        found = self._by_claim(card, card.allocated)
+        if found.state not in ("free", "held"):
+            return found
+        if card.left is None:
+            return Standing(state="shared", text="shared: claims hold parts of it; how much is left is not known")
+        left = f"{', '.join(card.left)} left" if card.left else "each claim takes a part"
+        if found.state == "held":
+            return Standing(state="held", text=f"held in parts: {left}")
+        return Standing(state="shared", text=f"shared: {left}", available=found.available)
 
     def _without_units(self, cards: list[Card]) -> list[Standing]:
         """Cards of which the node offers no unit: nothing that is asked for can land on them."""

@@ -19,11 +19,13 @@ def summarize(
     """The summary of one node's `gpu_details` and units; None where it has no cards."""
     if not entries:
         return None
-    # Where a device plugin offers all cards, the devices of a driver beside it are the same ones.
+    # Cards that many nodes reach are none of its own. Where a device plugin offers all cards, the devices of a driver
+    # beside it are the same ones.
+    units = [unit for unit in units if not unit.get("network")]
     claimable = any(entry["resource"] is None for entry in entries)
     counted = [unit for unit in units if (claimable if "pool" in unit else _is_unit(unit["resource"], extra=extra))]
     capacity = sum(unit["capacity"] for unit in counted)
-    available = sum(unit["available"] for unit in counted)
+    available = sum(unit["available"] or 0 for unit in counted)
     models = Counter(entry["model"] for entry in entries)
     return {
         "cards": len(entries),

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from msgspec import field
 
-from moorage.objects.base import Amount, Object, Part
+from moorage.objects.base import Amount, Amounts, Object, Part
 from moorage.objects.selectors import NodeSelector
 
 # --- what there is --------------------------------------------------------------------------------------------------
@@ -172,6 +172,7 @@ class AllocatedDevice(Part):
     device: str = ""
     admin_access: bool | None = None
     share_id: str | None = field(default=None, name="shareID")
+    consumed_capacity: Amounts | None = None
     binding_conditions: list[str] | None = None
 
 

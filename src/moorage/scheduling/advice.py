@@ -136,7 +136,7 @@ def _room_on(info: NodeInfo, trial: Trial, cluster: State, *, behind: Mapping[st
     for name, device_class in behind.items():
         if names.get(name, 0) <= 0:
             found = count(device_class, pools_of(cluster.devices, info.name, info.labels), cluster.devices)
-            extended[name] = found.free if found is not None else 0
+            extended[name] = found.free or 0
     return Room(
         max(there.cpu_milli - used.cpu_milli, 0),
         max(there.memory - used.memory, 0),

@@ -32,13 +32,14 @@ def holders_of(cluster: State, node: NodeInfo, resource: str) -> dict[tuple[str,
     except Doubt:
         return None
     for offer in offers:
-        for (namespace, _), claim in inventory.taken.get(offer.identity, {}).items():
+        claims = {**inventory.taken.get(offer.identity, {}), **inventory.shared.get(offer.identity, {})}
+        for (namespace, _), claim in claims.items():
             reserved = (claim.status.reserved_for if claim.status else None) or ()
             found.update((namespace, one.name) for one in reserved if one.resource == "pods")
     return found
 
 
-def counts_by_name(cluster: State, node: NodeInfo) -> dict[str, Count | None]:
+def counts_by_name(cluster: State, node: NodeInfo) -> dict[str, Count]:
     """The resource names of a node that stand for devices, since no device plugin offers them there.
 
     Implicit names are among them where a pod asks for one.

@@ -123,5 +123,6 @@ class _Picture(Collector):
         for name, data in snapshot.nodes.items():
             node = msgspec.json.decode(data)
             for (kind, resource), family in families.items():
-                family.add_metric([name], node[kind][_AMOUNTS[resource]])
+                if (amount := node[kind][_AMOUNTS[resource]]) is not None:
+                    family.add_metric([name], amount)
         yield from families.values()

@@ -20,12 +20,14 @@ class Amounts(BaseModel):
 
     cpu: float = Field(description="Cores, exact to the milli-core.")
     memory: str = Field(description="Ki, Mi or Gi; rounded down for what is free and up for what is taken.")
-    gpu: int = Field(description="Whole units of all known GPU resources.")
+    gpu: int | None = Field(
+        description="Whole units of all known GPU resources; null where only the scheduler can tell (see `gpu_units`)."
+    )
     cpu_millicores: int
     memory_bytes: int
     ephemeral_storage_bytes: int
     pods: int
-    extended: dict[str, int]
+    extended: dict[str, int | None]
 
 
 class Card(BaseModel):

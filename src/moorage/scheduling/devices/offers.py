@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.facts import Facts
+from moorage.scheduling.devices.reach import is_local
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,12 +21,12 @@ _REMEMBERED = 16
 
 
 class Offer:
-    """One device of a pool. It remembers which selectors it matches."""
+    """One device of a pool, of one node's own or not. It remembers which selectors it matches."""
 
-    __slots__ = ("_known", "body", "identity")
+    __slots__ = ("_known", "body", "identity", "is_local")
 
-    def __init__(self, identity: DeviceId, body: DeviceBody) -> None:
-        self.identity, self.body = identity, body
+    def __init__(self, identity: DeviceId, body: DeviceBody, *, is_local: bool = True) -> None:
+        self.identity, self.body, self.is_local = identity, body, is_local
         self._known: dict[tuple[str, ...], bool | str] = {}
 
     def is_selected(self, expressions: tuple[str, ...], patience: Patience) -> bool:
@@ -60,7 +61,8 @@ class Offering:
         if spec.shared_counters:
             return
         self.offers = tuple(
-            Offer((spec.driver, spec.pool.name, device.name), device.body) for device in spec.devices or ()
+            Offer((spec.driver, spec.pool.name, device.name), device.body, is_local=is_local(spec, device.body))
+            for device in spec.devices or ()
         )
         for offer in self.offers:
             for used in offer.body.consumes_counters or ():

@@ -166,7 +166,7 @@ class _Trial:
         (name,) = names
         asked = sum(ways[0].count for claim in wanted for ways in claim.requests)
         found = count(self._names[name], pools, self._cluster.devices)
-        if found is None or asked <= found.free:
+        if found.free is None or found.usable is None or asked <= found.free:
             return refusal
         return replace(refusal, details=(Shortage(name, asked, found.free, found.usable),))
 
