@@ -42,6 +42,33 @@ async def test_a_card_says_who_holds_it(moorage, node, pod) -> None:
     assert "held by default/p" in " ".join(ended.out.split())
 
 
+async def test_a_pool_of_the_network_is_listed_once_and_what_is_unknown_is_no_zero(moorage, node) -> None:
+    group = {"apiVersion": "resource.k8s.io/v1"}
+    devices = [{"name": f"gpu-{n}", "attributes": {"productName": {"string": "NVIDIA L40S"}}} for n in range(2)]
+    spec = {"driver": "gpu.example.com", "pool": {"name": "fabric", "resourceSliceCount": 1}, "allNodes": True}
+    odd = {
+        "selectors": [{"cel": {"expression": "device.driver.matches('x')"}}],
+        "extendedResourceName": "nvidia.com/gpu",
+    }
+    objects = [
+        node("n1"),
+        node("n2"),
+        {**group, "kind": "ResourceSlice", "metadata": {"name": "s"}, "spec": {**spec, "devices": devices}},
+        {**group, "kind": "DeviceClass", "metadata": {"name": "gpu"}, "spec": odd},
+    ]
+    dump = json.dumps({"kind": "List", "items": objects})
+
+    cards = await moorage("nodes", "--cards", "--from", "-", stdin=dump)
+    table = await moorage("nodes", "--from", "-", stdin=dump)
+
+    said = " ".join(cards.out.split())
+    pool = "Network pool fabric (gpu.example.com): 2 x NVIDIA L40S, 2 of 2 free, reached by 2 nodes"
+    assert said.count(pool) == 1
+    assert said.count("NVIDIA L40S") == 1
+    assert "n1: nvidia.com/gpu: only the scheduler can tell the devices of the class gpu" in said
+    assert table.out.count("?/?") == 2
+
+
 async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
     as_json = await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)
     as_yaml = await moorage("nodes", "--from", "-", "-o", "yaml", stdin=dump)

@@ -71,3 +71,25 @@ def test_an_old_reading_says_when_it_was_taken():
     told = cards({**T4, "utilization": 3, "stale": True, "taken_at": "2026-11-24T14:02:59Z"})
 
     assert told == ("Tesla T4, 15360 MiB: 3 % busy, as of 14:02 UTC",)
+
+
+def test_cards_that_several_nodes_reach_are_one_line_of_their_own():
+    pool = {"network": True, "pool": "fabric", "allocatable": 4, "models": {"NVIDIA L40S": 3, "Tesla T4": 1}}
+    claims = [{**pool, "available": 2}, {**pool, "pool": "b", "available": None}, {"pool": "own", "available": 1}, 5]
+
+    node = read_node({"name": "n", "gpu_details": [T4], "gpu_claims": claims})
+
+    assert node.cards.words() == (
+        "Tesla T4, 15360 MiB",
+        "over the network: 3 × NVIDIA L40S, 1 × Tesla T4, 2 of 4 free",
+        "over the network: 3 × NVIDIA L40S, 1 × Tesla T4, how many are free is unknown",
+    )
+
+
+def test_how_many_units_are_left_may_be_unknown_and_is_then_not_none():
+    units = {"resource": "nvidia.com/gpu", "capacity": 2, "allocatable": 2, "available": None}
+
+    node = read_node({"name": "n", "hostname_label": "n", "gpu_units": [units]})
+
+    assert node.units("nvidia.com/gpu").available is None
+    assert "0 GPU" not in node.option

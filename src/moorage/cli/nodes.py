@@ -67,7 +67,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
             safe(node["name"]),
             f"{cores(free['cpu_millicores'])}/{cores(whole['cpu_millicores'])}",
             f"{size(free['memory_bytes'])}/{size(whole['memory_bytes'])}",
-            f"{free['gpu']}/{whole['gpu']}" if whole["gpu"] or node["capacity"]["gpu"] else "-",
+            _units(node),
             safe(_cards(node)),
             safe(_state(node), style="" if node["schedulable"] else "yellow"),
         )
@@ -76,8 +76,18 @@ def _table(found: list[dict[str, Any]]) -> Table:
     return made
 
 
+def _units(node: dict[str, Any]) -> str:
+    """Free and usable GPU units; `?` is a number that only the scheduler can tell."""
+    free, whole, there = (node[block]["gpu"] for block in ("available", "allocatable", "capacity"))
+    if whole == 0 and there == 0:
+        return "-"
+    return "/".join("?" if amount is None else str(amount) for amount in (free, whole))
+
+
 def _cards_table(found: list[dict[str, Any]]) -> Group:
-    """Each card a row; what is odd about cards stands below, each sentence once for a node."""
+    """Each card a row; what is odd about cards stands below, each sentence once for a node, and so do pools of cards
+    that several nodes reach, each once.
+    """
     made = table(
         ("NODE", {"overflow": "fold", "min_width": 8, "ratio": None}),
         ("#", {"justify": "right", "no_wrap": True}),
@@ -103,7 +113,31 @@ def _cards_table(found: list[dict[str, Any]]) -> Group:
     if not made.row_count:
         made.add_row(safe("No node has a GPU that is known of."))
     below = [safe(f"{node} {', '.join(f'#{i}' for i in cards)}: {said}") for (node, said), cards in notes.items()]
-    return Group(made, *below)
+    below += [
+        safe(f"{node['name']}: {units['resource']}: {units['unknown']}")
+        for node in found
+        for units in node.get("gpu_units") or []
+        if units.get("unknown")
+    ]
+    return Group(made, *below, *map(safe, network_pools(found)))
+
+
+def network_pools(found: list[dict[str, Any]]) -> list[str]:
+    """A sentence for each pool of cards that no node has for itself."""
+    reached: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for node in found:
+        for units in node.get("gpu_claims") or []:
+            if units.get("network"):
+                reached.setdefault((units["resource"], units["pool"]), []).append(units)
+    return [_network_pool(name, units) for name, units in sorted(reached.items())]
+
+
+def _network_pool(name: tuple[str, str], told: list[dict[str, Any]]) -> str:
+    driver, pool = name
+    models = ", ".join(f"{count} x {model}" for model, count in (told[0].get("models") or {}).items())
+    free = [units["available"] for units in told if units["available"] is not None]
+    left = f"{max(free)} of {told[0]['allocatable']} free" if free else "how many are free is not known"
+    return f"Network pool {pool} ({driver}): {models}, {left}, reached by {len(told)} node{'s' * (len(told) != 1)}"
 
 
 def _standing(card: dict[str, Any]) -> str:

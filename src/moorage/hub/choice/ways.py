@@ -65,10 +65,12 @@ def _kinds(choice: Choice, offer: Offer, name: str) -> list[dict[str, Any]]:
     if (
         node is None
         or not choice.gpu
-        or ((had := node.units(choice.gpu_resource or "")) and had.available >= choice.gpu)
+        or ((had := node.units(choice.gpu_resource or "")) and (had.available or 0) >= choice.gpu)
     ):
         return []
-    others = [units for units in node.gpus if units.resource in offer.gpu_resources and units.available >= choice.gpu]
+    others = [
+        units for units in node.gpus if units.resource in offer.gpu_resources and (units.available or 0) >= choice.gpu
+    ]
     found = []
     for units in others[:_NAMED]:
         if units.resource != choice.gpu_resource:

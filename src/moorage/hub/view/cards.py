@@ -57,8 +57,10 @@ class Cards:
         return (*lines, *self.notes)
 
 
-def read_cards(value: Any) -> Cards:
-    """The service's `gpu_details`; what can't be read is left out."""
+def read_cards(value: Any, *, claims: Any = None) -> Cards:
+    """The service's `gpu_details`, and of its `gpu_claims` the cards that several nodes reach; what can't be read is
+    left out.
+    """
     cards: list[Card] = []
     notes: dict[str, None] = {}
     for item in value[:_MOST] if isinstance(value, list) else ():
@@ -67,12 +69,31 @@ def read_cards(value: Any) -> Cards:
             continue
         memory = text(item.get("memory_total"), 30)
         name = f"{model}, {memory}" if memory and memory != "Unknown" else model
-        cards.append(Card(name, text(item.get("state_text"), 100), _doing(item), _holders(item)))
+        cards.append(Card(name, text(item.get("state_text"), 200), _doing(item), _holders(item)))
         said = item.get("notes")
         for note in said[:_MOST_NOTES] if isinstance(said, list) else ():
             if text(note, 200) and not note.startswith(_IDLE):
                 notes[note] = None
+    for item in claims[:_MOST] if isinstance(claims, list) else ():
+        if isinstance(item, dict) and item.get("network") is True and (line := _network_pool(item)):
+            notes[line] = None
     return Cards(tuple(cards), tuple(list(notes)[:_MOST_NOTES]))
+
+
+def _network_pool(item: dict[str, Any]) -> str | None:
+    """Cards that are no node's own: "over the network: 2 × NVIDIA A100, 1 of 2 free"."""
+    models = item.get("models")
+    counts = {
+        model: count
+        for model, count in (models.items() if isinstance(models, dict) else ())
+        if text(model, 100) and whole(count)
+    }
+    if not counts:
+        return None
+    names = ", ".join(f"{count} × {model}" for model, count in list(counts.items())[:_MOST_NOTES])
+    free, there = whole(item.get("available")), whole(item.get("allocatable"))
+    left = f"{free} of {there} free" if free is not None and there is not None else "how many are free is unknown"
+    return f"over the network: {names}, {left}"
 
 
 def _doing(item: dict[str, Any]) -> tuple[str, ...]:

@@ -30,12 +30,12 @@ class Amounts:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """Units of one GPU resource on a node."""
+    """Units of one GPU resource on a node; how many are left may be unknown."""
 
     resource: str
     capacity: int
     allocatable: int
-    available: int
+    available: int | None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -98,7 +98,7 @@ def read_node(value: Any) -> NodeFacts | None:
     if hostname is None and isinstance(labels, dict):
         hostname = text(labels.get(HOSTNAME), 63)
     capacity, allocatable, available = (_amounts(value.get(key)) for key in ("capacity", "allocatable", "available"))
-    closed, cards = _closed(value), read_cards(value.get("gpu_details"))
+    closed, cards = _closed(value), read_cards(value.get("gpu_details"), claims=value.get("gpu_claims"))
     node = NodeFacts(
         name=name,
         hostname=hostname,
@@ -150,7 +150,11 @@ def node_words(node: NodeFacts) -> str:
         parts.append(f"{cpu_words(node.available.cpu)} CPU")
     if node.available.memory is not None:
         parts.append(memory_words(node.available.memory))
-    parts.extend(f"{units.available} {short_resource(units.resource)}" for units in node.gpus if units.allocatable)
+    parts.extend(
+        f"{units.available} {short_resource(units.resource)}"
+        for units in node.gpus
+        if units.allocatable and units.available is not None
+    )
     return f"{node.name} ({', '.join(parts)} free)" if parts else f"{node.name} (free: unknown)"
 
 
@@ -192,7 +196,12 @@ def _units(value: dict[str, Any]) -> tuple[Units, ...]:
         if allocatable is None:
             continue
         found.append(
-            Units(resource, allocatable if capacity is None else capacity, allocatable, max(0, available or 0))
+            Units(
+                resource,
+                allocatable if capacity is None else capacity,
+                allocatable,
+                None if available is None else max(0, available),
+            )
         )
     return tuple(found)
 
