@@ -42,11 +42,11 @@ def main() -> list[dict[str, Any]]:
     return [
         row("sync.cpu_s", ours["cpu_s"], "s", 2.5, against=("json.loads, dicts kept", dicts["cpu_s"])),
         row("sync.nodes_cpu_s", ours["nodes_cpu_s"], "s", None),
-        row("sync.ready_s", served["ready_s"], "s", None),
+        row("sync.ready_s", served["ready_s"], "s", 8),
         row("sync.served_cpu_s", served["cpu_s"], "s", None),
         row("sync.rss_mb", served["rss_mb"], "MB", 250, against=("json.loads, dicts kept", dicts["rss_mb"])),
         row("sync.peak_rss_mb", served["peak_mb"], "MB", 400),
-        row("peer.sync_models_s", models["cpu_s"], "s", None, against=("moorage", ours["cpu_s"])),
+        row("peer.sync_models_s", ours["cpu_s"], "s", None, against=("models of kubernetes_asyncio", models["cpu_s"])),
         row("event.us", event, "us", 30, against=("json.loads, sums of one node again", event_peer)),
         row("soak.drift", drift["drift"], "nodes", 0),
         row("soak.events_per_s", drift["events_per_s"], "1/s", None),
@@ -84,6 +84,7 @@ def _memory(pid: int | str = "self") -> tuple[float, float]:
 
 def _sync() -> dict[str, float]:
     from moorage.cluster.store import Store
+    from moorage.kube.pages import read_page
     from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
@@ -98,7 +99,7 @@ def _sync() -> dict[str, float]:
         for bodies in _batches(synthetic.pages(make, count, size=PAGE, kind=kind), 40):
             started = time.process_time()
             for body in bodies:
-                take_page(store, resource, body)
+                take_page(store, resource, read_page(resource.kind, body))
             cpu += time.process_time() - started
         started = time.process_time()
         store.end(resource)
@@ -190,12 +191,16 @@ def _free_port() -> int:
 
 
 def _api_server() -> None:
-    """Lists of the synthetic cluster in gzipped pages, and watches that are silent until their time is over."""
-    import gzip
+    """Lists of the synthetic cluster in gzipped pages, and watches that are silent until their time is over.
 
+    Every page is made before the port is told: what is measured is the service, and a real API server is not slower for being asked by it.
+    """
     from aiohttp import web
 
-    sizes = {"nodes": (synthetic.node, synthetic.NODES, "Node"), "pods": (synthetic.pod, synthetic.PODS, "Pod")}
+    from moorage.kube.resources import NODES
+
+    kept = {"nodes": _packed_pages("node", synthetic.NODES, "Node", NODES.page)}
+    kept["pods"] = _packed_pages("pod", synthetic.PODS, "Pod", PAGE)
 
     async def answer(request: web.Request) -> web.StreamResponse:
         if request.path == "/version":
@@ -205,12 +210,11 @@ def _api_server() -> None:
             await response.prepare(request)
             await asyncio.sleep(float(request.query.get("timeoutSeconds", "60")))
             return response
-        make, count, kind = sizes.get(request.path.rsplit("/", 1)[1], (synthetic.pod, 0, "Thing"))
-        start = int(request.query.get("continue") or "0")
-        end = min(start + int(request.query.get("limit") or count), count)
-        body = synthetic.page(make, start, end, token=str(end) if end < count else "", kind=kind)
-        packed = await asyncio.to_thread(gzip.compress, body, 1)
-        return web.Response(body=packed, content_type="application/json", headers={"Content-Encoding": "gzip"})
+        pages = kept.get(request.path.rsplit("/", 1)[1])
+        if pages is None:
+            return web.json_response({"kind": "List", "metadata": {"resourceVersion": "1"}, "items": []})
+        body = pages[int(request.query.get("continue") or "0")]
+        return web.Response(body=body, content_type="application/json", headers={"Content-Encoding": "gzip"})
 
     async def serve() -> None:
         app = web.Application()
@@ -224,6 +228,23 @@ def _api_server() -> None:
     asyncio.run(serve())
 
 
+def _packed_pages(make: str, count: int, kind: str, size: int) -> dict[int, bytes]:
+    """The pages of a list by the token that asks for them, made on all cores."""
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor() as workers:
+        starts = range(0, count, size)
+        parts = [workers.submit(_packed_page, make, start, min(start + size, count), count, kind) for start in starts]
+        return {start: part.result() for start, part in zip(starts, parts, strict=True)}
+
+
+def _packed_page(make: str, start: int, end: int, count: int, kind: str) -> bytes:
+    import gzip
+
+    token = str(end) if end < count else ""
+    return gzip.compress(synthetic.page(getattr(synthetic, make), start, end, token=token, kind=kind), 1)
+
+
 # --- events -----------------------------------------------------------------------------------------------------
 
 
@@ -232,6 +253,7 @@ def _events() -> tuple[float, float]:
     from moorage.cluster.store import Store
     from moorage.kube.feed import Feed
     from moorage.kube.lines import Lines
+    from moorage.kube.pages import read_page
     from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
@@ -242,7 +264,7 @@ def _events() -> tuple[float, float]:
     ):
         store.begin(resource)
         for body in synthetic.pages(make, count, size=PAGE, kind=kind):
-            take_page(store, resource, body)
+            take_page(store, resource, read_page(resource.kind, body))
         store.end(resource)
     feed = Feed(PODS, client=None, sink=store)  # type: ignore[arg-type]
     chance = random.Random(7)
@@ -300,6 +322,7 @@ def _soak() -> dict[str, float]:
     from moorage.cluster.ledger import drift
     from moorage.cluster.store import Store
     from moorage.kube.feed import Feed
+    from moorage.kube.pages import read_page
     from moorage.kube.resources import NODES
     from moorage.kube.sink import take_page
 
@@ -339,7 +362,7 @@ def _soak() -> dict[str, float]:
                 map(synthetic.encoded, held.values())
             )
             store.begin(resource)
-            take_page(store, resource, body)
+            take_page(store, resource, read_page(resource.kind, body))
             store.end(resource)
             done += len(held)
     seconds = time.monotonic() - started

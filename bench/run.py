@@ -2,6 +2,9 @@
 
 Each benchmark is a module with `main() -> list[dict]`, run in a process of its own so that memory and caches of one don't colour the next.
 Name modules on the command line to run only those.
+
+In every row `value` is ours and `against` is what people use instead, on the same task. Its `ratio` always tells how many times our cost the peer's
+is (where the value is a rate, the cost is its inverse): 12 means that ours is twelve times cheaper, less than 1 that the peer is.
 """
 
 from __future__ import annotations
@@ -47,13 +50,13 @@ def machine() -> dict:
 
 
 def show(rows: list[dict]) -> None:
-    print(f"\n{'id':<32} {'value':>12} {'unit':<6} {'limit':>8}  {'holds':<6} against")
+    print(f"\n{'id':<32} {'value':>12} {'unit':<6} {'limit':>8}  {'holds':<6} against (peer's cost ÷ ours)")
     for row in rows:
         value = "—" if row["value"] is None else f"{row['value']:,.3f}".rstrip("0").rstrip(".")
         limit = "" if row.get("limit") is None else f"{row['limit']:g}"
         holds = {True: "yes", False: "NO", None: ""}[row.get("holds")]
         peer = row.get("against")
-        against = f"{peer['name']}: {peer['value']:,.3f} ({peer['ratio']:.1f}×)" if peer else ""
+        against = f"{peer['name']}: {peer['value']:,.3f} ({peer['ratio']:.3g}×)" if peer else ""
         print(f"{row['id']:<32} {value:>12} {row.get('unit') or '':<6} {limit:>8}  {holds:<6} {against}")
 
 

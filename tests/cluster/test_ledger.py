@@ -9,6 +9,7 @@ from moorage import Cluster
 from moorage.cluster.ledger import drift
 from moorage.cluster.store import Store
 from moorage.kube.feed import Feed
+from moorage.kube.pages import read_page
 from moorage.kube.resources import NODES, PODS
 from moorage.kube.sink import take_page
 
@@ -69,7 +70,7 @@ class Followed:
             self.relist(NODES if action.endswith("nodes") else PODS)
         elif action.startswith("half"):
             self.store.begin(PODS)
-            take_page(self.store, PODS, self.page(list(self.truth["pods"].values())[:1]))
+            take_page(self.store, PODS, read_page(PODS.kind, self.page(list(self.truth["pods"].values())[:1])))
         else:
             kind = "pods" if "spec" in item else "nodes"
             uid = item["metadata"]["uid"]
@@ -89,7 +90,7 @@ class Followed:
 
     def relist(self, resource):
         self.store.begin(resource)
-        take_page(self.store, resource, self.page(self.truth[resource.name].values()))
+        take_page(self.store, resource, read_page(resource.kind, self.page(self.truth[resource.name].values())))
         self.store.end(resource)
 
     @staticmethod

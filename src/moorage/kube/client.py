@@ -6,7 +6,9 @@ of exec plugins change while a watch lives.
 """
 
 import asyncio
+import contextlib
 import ssl
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,8 +28,11 @@ _IDLE_FOR = 1.0
 # The name of an API server may move to another address at any time.
 _NAMES_KEPT_FOR = 1
 _LARGEST_FAILURE = 64 * 1024
+# A larger body is unpacked beside the loop: zlib needs no interpreter lock, so the page before it is decoded meanwhile.
+_LARGEST_ON_THE_LOOP = 16 * 1024
+_GZIP = zlib.MAX_WBITS | 16
 # What a connection raises when it breaks; ValueError covers addresses and headers that can't be spelled.
-_BROKEN = (aiohttp.ClientError, OSError, ValueError)
+_BROKEN = (aiohttp.ClientError, OSError, ValueError, zlib.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +112,7 @@ class Client:
                 async for part in answer.content.iter_any():
                     hear()
                     parts.append(part)
-            return b"".join(parts)
+            return await _unpacked(b"".join(parts), answer)
 
         async def after_probe(hear: Callable[[], None]) -> bytes:
             async with await self._open(path, probe, compress=False) as answer:
@@ -173,10 +178,15 @@ class Client:
             server_hostname=self.endpoint.server_name,
             proxy=self.endpoint.proxy,
             allow_redirects=False,
+            # In small steps, as aiohttp does it, unpacking takes longer and holds the loop.
+            auto_decompress=not compress,
         )
         if answer.status != 200:
             async with answer:
                 body = await answer.content.read(_LARGEST_FAILURE)
+                if compress and answer.headers.get("Content-Encoding"):
+                    with contextlib.suppress(zlib.error):
+                        body = zlib.decompressobj(_GZIP).decompress(body, _LARGEST_FAILURE)
                 raise error_of(answer.status, body, retry_after=answer.headers.get("Retry-After"))
         return answer
 
@@ -194,10 +204,18 @@ class Client:
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_WITHIN),
                 headers={"User-Agent": f"moorage/{__version__}"},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=True,
                 read_bufsize=2**18,
             )
         return self._session
+
+
+async def _unpacked(body: bytes, answer: aiohttp.ClientResponse) -> bytes:
+    """The body as it was before it was compressed; `zlib.error` where it does not come out whole."""
+    if answer.headers.get("Content-Encoding", "identity") == "identity":
+        return body
+    if len(body) <= _LARGEST_ON_THE_LOOP:
+        return zlib.decompress(body, _GZIP)
+    return await asyncio.to_thread(zlib.decompress, body, _GZIP)
 
 
 def _unreachable(server: str, error: Exception) -> Unreachable:

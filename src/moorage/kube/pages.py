@@ -1,5 +1,8 @@
 """One page of a list, and what is not the Kubernetes API at all."""
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +30,23 @@ class Page:
 def read_page(kind: type[Any], body: bytes) -> Page:
     """Decode one page. Raises `Garbage` only where the page itself is no list."""
     try:
-        meta, objects, unreadable = decode_list(kind, body)
+        with collecting_later():
+            meta, objects, unreadable = decode_list(kind, body)
     except InvalidObject as error:
         raise Garbage(error.message) from error
     return Page(meta.resource_version or "", meta.continue_ or "", objects, unreadable)
+
+
+@contextlib.contextmanager
+def collecting_later() -> Iterator[None]:
+    """Thousands of objects come and go within this without a cycle among them: looking for cycles waits until after."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_object(kind: type[Any], data: bytes) -> Any:

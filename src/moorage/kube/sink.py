@@ -1,11 +1,10 @@
 """Where a feed pours into, and how it tells how well it does."""
 
-import gc
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from moorage.kube.pages import Page, read_page
+from moorage.kube.pages import Page, collecting_later
 from moorage.kube.resources import Resource
 from moorage.objects import Unreadable
 
@@ -54,17 +53,7 @@ class Sink(Protocol):
         ...
 
 
-def take_page(sink: Sink, resource: Resource, body: bytes) -> tuple[str, str]:
-    """Decode one page into the sink; its resourceVersion, and the token that leads to the next page.
-
-    Thousands of objects come and go here without a single cycle among them, so looking for cycles waits until after.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        page = read_page(resource.kind, body)
+def take_page(sink: Sink, resource: Resource, page: Page) -> None:
+    """Pour one page into the sink."""
+    with collecting_later():
         sink.page(resource, page)
-        return page.revision, page.token
-    finally:
-        if collecting:
-            gc.enable()
