@@ -437,6 +437,126 @@ async def test_the_newest_kubelet_of_a_dump_tells_whose_rules_count(moorage, nod
     assert counted == [3, 2]
 
 
+def workload(kind: str, spec: dict, **metadata) -> dict:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": kind,
+        "metadata": {"name": "w", "namespace": "lab", **metadata},
+        "spec": spec,
+    }
+
+
+async def test_fit_asks_for_the_pod_of_whatever_makes_pods(moorage, dump, pod, tmp_path) -> None:
+    plain = pod("x", cpu="12", labels={"app": "w"})
+    template = {"metadata": {"labels": {"app": "w"}}, "spec": plain["spec"]}
+    makers = [
+        *(
+            workload(kind, {"template": template, "replicas": 3})
+            for kind in ("Deployment", "StatefulSet", "ReplicaSet", "ReplicationController", "Rollout")
+        ),
+        workload("DaemonSet", {"template": template}),
+        workload("Job", {"template": template, "parallelism": 3}),
+        workload("CronJob", {"schedule": "@daily", "jobTemplate": {"spec": {"template": template}}}),
+        {
+            "apiVersion": "v1",
+            "kind": "PodTemplate",
+            "metadata": {"name": "w", "namespace": "lab"},
+            "template": template,
+        },
+    ]
+
+    for maker in makers:
+        (tmp_path / "file").write_text(yaml.safe_dump(maker))
+        ended = await moorage("fit", "--pod", str(tmp_path / "file"), "--from", "-", "-o", "json", stdin=dump)
+
+        answer = ended.json()
+        assert ended.status == 0, (maker["kind"], ended)
+        assert [name for name, verdict in answer["nodes"].items() if verdict["fits"]] == ["big"]
+        assert (answer["asked"]["kind"], answer["asked"]["namespace"], answer["asked"]["name"]) == (
+            maker["kind"],
+            "lab",
+            "w",
+        )
+        assert ("makes 3" in str(answer["asked"]["notes"])) == ("3" in str(maker.get("spec", "")).replace("32", ""))
+
+
+async def test_the_pods_of_a_daemon_set_run_on_cordoned_nodes(moorage, dump, pod, tmp_path) -> None:
+    (tmp_path / "file").write_text(json.dumps(workload("DaemonSet", {"template": {"spec": pod("x", cpu="1")["spec"]}})))
+
+    ended = await moorage("fit", "--pod", str(tmp_path / "file"), "--from", "-", stdin=dump)
+
+    assert "3 of 3" in ended.out
+
+
+async def test_each_pod_of_a_file_is_asked_and_one_without_a_place_is_told_by_the_exit_status(
+    moorage, dump, pod, tmp_path
+) -> None:
+    small, large, cards = pod("small", cpu="1"), pod("large", cpu="12"), pod("cards", gpu=2)
+    maker = workload("Deployment", {"template": {"spec": large["spec"]}})
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}}
+    (tmp_path / "fits.yaml").write_text(yaml.safe_dump_all([small, service, maker]))
+    (tmp_path / "one-not.json").write_text(json.dumps({"kind": "List", "items": [small, cards, large]}))
+
+    fits = await moorage("fit", "--pod", str(tmp_path / "fits.yaml"), "--from", "-", stdin=dump)
+    one_not = await moorage("fit", "--pod", str(tmp_path / "one-not.json"), "--from", "-", "-o", "json", stdin=dump)
+
+    assert (fits.status, one_not.status) == (0, 1)
+    assert [line for line in fits.out.splitlines() if line.startswith(("Pod ", "Deployment "))] == [
+        "Pod default/small",
+        "Deployment lab/w",
+    ]
+    assert "Service web" in fits.err
+    assert [(answer["asked"]["name"], answer["fits"]) for answer in one_not.json()] == [
+        ("small", True),
+        ("cards", False),
+        ("large", True),
+    ]
+
+
+async def test_a_pod_that_cannot_be_read_hides_no_other(moorage, dump, pod, tmp_path) -> None:
+    (tmp_path / "file").write_text(json.dumps([pod("bad", cpu="lots"), pod("good", cpu="1")]))
+
+    ended = await moorage("fit", "--pod", str(tmp_path / "file"), "--from", "-", stdin=dump)
+
+    assert ended.status == 2
+    assert "'lots'" in ended.err
+    assert "Pod default/good" in ended.out
+
+
+async def test_a_file_without_pods_is_one_sentence(moorage, dump, tmp_path) -> None:
+    for body in ({"kind": "Service", "metadata": {"name": "web"}}, workload("Notebook", {"containers": []}), ["pod"]):
+        (tmp_path / "file").write_text(json.dumps(body))
+
+        ended = await moorage("fit", "--pod", str(tmp_path / "file"), "--from", "-", stdin=dump)
+
+        assert (ended.status, ended.out) == (2, "")
+        assert "there is no pod in" in ended.err
+
+
+async def test_a_pod_that_runs_is_asked_as_if_it_were_new(moorage, simulator, node, pod, tmp_path) -> None:
+    simulator.add(node("n1", cpu="4"), node("n2", cpu="1"), pod("p", on="n1", cpu="3"), pod("q", on="n2", cpu="1"))
+    running = simulator.get("pods", "default", "p")
+    (tmp_path / "pod.yaml").write_text(yaml.safe_dump(running))
+    simulator.kubeconfig(tmp_path / "kubeconfig")
+    dump = tmp_path / "dump.json"
+    dump.write_text(json.dumps(simulator.list("nodes") + simulator.list("pods")))
+
+    async with serving(Settings(port=0, api_server=simulator.url)) as (url, parts):
+        async with asyncio.timeout(10):
+            while parts.live.snapshot is None or len(parts.live.cluster.pods) < 2:
+                await asyncio.sleep(0.02)
+        for source in (("--from", str(dump)), ("--kubeconfig", str(tmp_path / "kubeconfig")), ("--server", url)):
+            ended = await moorage("fit", "--pod", str(tmp_path / "pod.yaml"), "-o", "json", *source)
+            shown = await moorage("fit", "--pod", str(tmp_path / "pod.yaml"), *source)
+
+            answer = ended.json()
+            assert ended.status == 0, source
+            assert {name: verdict["fits"] for name, verdict in answer["nodes"].items()} == {"n1": True, "n2": False}
+            assert answer["nodes"]["n2"]["reasons"][0]["short_by"]["free"] == 0
+            assert "It runs on n1 already. It is asked as if it were new" in shown.out
+        assert parts.live.cluster.nodes["n1"].requested.cpu_milli == 3000
+
+
 async def test_a_refused_amount_is_quoted(moorage, dump, pod, tmp_path) -> None:
     (tmp_path / "pod.json").write_text(json.dumps(pod("p", cpu="lots")))
     refused = {

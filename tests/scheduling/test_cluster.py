@@ -144,6 +144,26 @@ def test_after_any_history_a_cluster_equals_one_told_at_once(seed, a_node, a_pod
     assert found == expected
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cluster_without_a_pod_equals_one_that_never_had_it_and_leaves_the_other_as_it_was(seed, a_node, a_pod):
+    life = _Life(seed, a_node, a_pod)
+    for _ in range(150):
+        life.step(Cluster())
+    cluster, before = life.from_scratch(), _state(life.from_scratch())
+
+    for uid, pod in list(life.pods.items()):
+        counted = cluster.pods.get(uid)
+        if counted is not None and counted.node_name in cluster.nodes:
+            others = Cluster.from_objects(
+                nodes=life.nodes.values(), pods=[other for other in life.pods.values() if other is not pod]
+            )
+            assert _state(cluster.without(uid)) == _state(others)
+        else:
+            assert cluster.without(uid) is cluster
+
+    assert _state(cluster) == before
+
+
 def test_pods_may_come_before_their_node_and_outlive_it(a_node, a_pod):
     cluster = Cluster()
     cluster.set_pod(digest(a_pod("early", on="n1", cpu="3")))

@@ -8,16 +8,13 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from moorage.cli.asked import Refused
 from moorage.cli.show import Currency, trouble_of
 from moorage.errors import MoorageError
 
 WITHIN = 15
 # Between two tries to follow a service that went away.
 AGAIN = 1.0
-
-
-class Refused(MoorageError):
-    """The service answers, and to ask the same again would be answered the same."""
 
 
 @contextlib.asynccontextmanager

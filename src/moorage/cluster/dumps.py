@@ -34,7 +34,7 @@ def read(names: Sequence[str]) -> tuple[list[Json], list[str]]:
     for name in names:
         shown = shown_name(name)
         objects = read_file(name)
-        if not objects:
+        if not any(body.get("kind") for body in objects):
             raise MoorageError(f"{shown} holds no Kubernetes objects", hint=HINT)
         for body in objects:
             key = _identity(body) or len(found)
@@ -120,12 +120,12 @@ def _objects(parsed: Any) -> list[Json]:
     """The objects of a List, or of a list by kind such as NodeList, whose items may leave out their kind."""
     if isinstance(parsed, list):
         return [found for part in parsed for found in _objects(part)]
-    if not isinstance(parsed, dict) or not parsed.get("kind"):
+    if not isinstance(parsed, dict):
         return []
-    kind = str(parsed["kind"])
+    kind = str(parsed.get("kind"))
     if not isinstance(parsed.get("items"), list) or not kind.endswith("List"):
         return [parsed]
     single = kind.removesuffix("List")
     defaults = {"apiVersion": parsed.get("apiVersion") or "v1", "kind": single} if single else {}
     items = [{**defaults, **item} for item in parsed["items"] if isinstance(item, dict)]
-    return [found for item in items for found in (_objects(item) if item.get("kind") else [item])]
+    return [found for item in items for found in _objects(item)]

@@ -61,8 +61,12 @@ def judge(
     """The verdict for this very pod as the API server would store it, and what would work instead.
 
     `policy` says whose names a reader may see of those who hold what is short. `unable` says by node why an image of
-    the pod can't run there: no verdict of the scheduler's, but nothing that would work.
+    the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs already, by its
+    uid, does not take its own place away.
     """
+    uid = (pod.get("metadata") or {}).get("uid")
+    if isinstance(uid, str):
+        cluster = cluster.without(uid)
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
     advice = advise(cluster, admission.pod, verdict, without=unable.keys())
