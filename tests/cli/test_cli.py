@@ -69,6 +69,19 @@ async def test_a_pool_of_the_network_is_listed_once_and_what_is_unknown_is_no_ze
     assert table.out.count("?/?") == 2
 
 
+async def test_cards_of_two_makers_on_a_node_are_counted_apart(moorage, node, pod) -> None:
+    both = node("both", gpu=2)
+    for block in ("capacity", "allocatable"):
+        both["status"][block]["amd.com/gpu"] = "4"
+    objects = [both, node("one", gpu=1), pod("p", on="both", gpu=1)]
+
+    ended = await moorage("nodes", "--from", "-", stdin=json.dumps({"kind": "List", "items": objects}))
+
+    assert "4/4 AMD" in ended.out
+    assert "1/2 NVIDIA" in ended.out
+    assert "1/1 NVIDIA" not in ended.out
+
+
 async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
     as_json = await moorage("nodes", "--from", "-", "-o", "json", stdin=dump)
     as_yaml = await moorage("nodes", "--from", "-", "-o", "yaml", stdin=dump)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.errors import InvalidQuantity, quoted
-from moorage.hub.amounts import cpu_text, memory_text, memory_words, read_count, read_cpu, read_memory
+from moorage.hub.amounts import cpu_text, memory_text, memory_words, read_count, read_cpu, read_memory, short_resource
 from moorage.quantity import Quantity
 
 
@@ -113,3 +113,18 @@ def test_words_never_promise_more_than_there_is():
 )
 def test_anything_can_be_shown_briefly(value):
     assert len(quoted(value)) <= 50
+
+
+@pytest.mark.parametrize(
+    ("resource", "among", "words"),
+    [
+        ("nvidia.com/gpu", [], "GPU"),
+        ("nvidia.com/gpu", ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb"], "GPU"),
+        ("nvidia.com/gpu", ["nvidia.com/gpu", "amd.com/gpu"], "NVIDIA GPU"),
+        ("amd.com/gpu", ["nvidia.com/gpu"], "AMD GPU"),
+        ("lab.example/gpu", ["nvidia.com/gpu"], "lab.example GPU"),
+        ("nvidia.com/mig-1g.5gb", ["nvidia.com/gpu", "amd.com/gpu"], "mig-1g.5gb"),
+    ],
+)
+def test_a_card_is_a_gpu_and_its_makers_where_there_are_others(resource, among, words):
+    assert short_resource(resource, among=among) == words

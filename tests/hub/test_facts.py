@@ -93,3 +93,20 @@ def test_how_many_units_are_left_may_be_unknown_and_is_then_not_none():
 
     assert node.units("nvidia.com/gpu").available is None
     assert "0 GPU" not in node.option
+
+
+def units(*resources):
+    return [{"resource": name, "capacity": 2, "allocatable": 2, "available": 1} for name in resources]
+
+
+def test_cards_of_two_makers_on_a_node_are_told_apart():
+    node = read_node({"name": "n", "hostname_label": "n", "gpu_units": units("amd.com/gpu", "nvidia.com/gpu")})
+
+    assert "1 AMD GPU, 1 NVIDIA GPU free" in node.option
+
+
+def test_a_nodes_only_cards_are_named_by_their_maker_where_others_are_offered():
+    node = read_node({"name": "n", "hostname_label": "n", "gpu_units": units("nvidia.com/gpu")})
+
+    assert "(1 GPU free)" in node.option
+    assert "(1 NVIDIA GPU free)" in node.option_by_maker

@@ -406,3 +406,28 @@ async def test_an_image_of_which_nothing_is_known_closes_no_node(systems, image)
 
     assert not any(verdict["image_problem"] for verdict in answer["nodes"].values())
     assert answer["would_work"]["fits_on_count"] == 3
+
+
+async def test_where_cards_of_two_makers_are_there_a_gpu_is_named_by_its_maker(service, simulator, node, pod) -> None:
+    def with_cards(name, **amounts):
+        made = node(name, cpu="8", memory="32Gi")
+        for block in ("capacity", "allocatable"):
+            made["status"][block] |= {resource.replace("_", ".") + "/gpu": count for resource, count in amounts.items()}
+        return made
+
+    simulator.add(
+        with_cards("both", nvidia_com="2", amd_com="1"), with_cards("amd", amd_com="4"), pod("p", on="both", gpu=2)
+    )
+    await service.until(lambda nodes: len(nodes) == 2 and nodes["both"]["allocated"]["gpu"] == 2)
+
+    answer = await ask(service, gpu=1, gpu_resource="nvidia.com/gpu")
+
+    texts = {name: verdict["reasons"][0]["text"] for name, verdict in answer["nodes"].items()}
+    assert texts == {"both": "no NVIDIA GPU free (1 asked)", "amd": "has no NVIDIA GPU (1 asked)"}
+
+
+async def test_where_one_maker_has_all_cards_a_gpu_is_a_gpu(unlike) -> None:
+    answer = await ask(unlike, gpu=2, node="gpu")
+
+    assert "NVIDIA" not in answer["nodes"]["gpu"]["reasons"][0]["text"]
+    assert "GPU" in answer["nodes"]["gpu"]["reasons"][0]["text"]

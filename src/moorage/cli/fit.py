@@ -153,7 +153,7 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
 
 def _holder(held: dict[str, Any]) -> str:
     name = "/".join(filter(None, (held["namespace"], held["pod"])))
-    return f"{name} ({amount_words(held['resource'], held['amount'])})"
+    return f"{name} ({held.get('text') or amount_words(held['resource'], held['amount'])})"
 
 
 def _table(nodes: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ from rich.table import Table
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.source import Origin, opened
+from moorage.scheduling.words import is_card, resource_words
 
 Draw = Callable[[list[dict[str, Any]]], RenderableType]
 
@@ -67,7 +68,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
             safe(node["name"]),
             f"{cores(free['cpu_millicores'])}/{cores(whole['cpu_millicores'])}",
             f"{size(free['memory_bytes'])}/{size(whole['memory_bytes'])}",
-            _units(node),
+            safe(_units(node)),
             safe(_cards(node)),
             safe(_state(node), style="" if node["schedulable"] else "yellow"),
         )
@@ -77,11 +78,18 @@ def _table(found: list[dict[str, Any]]) -> Table:
 
 
 def _units(node: dict[str, Any]) -> str:
-    """Free and usable GPU units; `?` is a number that only the scheduler can tell."""
+    """Free and usable GPU units, by maker where there are cards of several; `?` is what only the scheduler can tell."""
+    kinds = [unit for unit in node.get("gpu_units") or [] if unit["allocatable"] != 0 or unit["capacity"] != 0]
+    if len([unit for unit in kinds if is_card(unit["resource"])]) > 1:
+        names = (resource_words(unit["resource"], by_maker=True).removesuffix(" GPU") for unit in kinds)
+        shares = (_share(unit["available"], unit["allocatable"]) for unit in kinds)
+        return "\n".join(f"{share} {name}" for share, name in zip(shares, names, strict=True))
     free, whole, there = (node[block]["gpu"] for block in ("available", "allocatable", "capacity"))
-    if whole == 0 and there == 0:
-        return "-"
-    return "/".join("?" if amount is None else str(amount) for amount in (free, whole))
+    return "-" if whole == 0 and there == 0 else _share(free, whole)
+
+
+def _share(*amounts: int | None) -> str:
+    return "/".join("?" if amount is None else str(amount) for amount in amounts)
 
 
 def _cards_table(found: list[dict[str, Any]]) -> Group:

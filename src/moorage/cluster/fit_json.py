@@ -14,13 +14,13 @@ import msgspec
 from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
-from moorage.scheduling.advice import Advice, advise
+from moorage.scheduling.advice import Advice, advise, has_several_makers
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
-from moorage.scheduling.words import sentence
+from moorage.scheduling.words import amount_words, sentence
 
 _encode = msgspec.json.Encoder().encode
 # The code of a reason that is ours and no scheduler plugin's.
@@ -47,6 +47,7 @@ class Judged:
     afterwards: tuple[str, ...] = ()
     taints: dict[str, Taint] = field(default_factory=dict)
     unable: Mapping[str, str] = field(default_factory=dict)
+    by_maker: bool = False  # whole cards are told apart by who makes them
 
 
 def judge(
@@ -73,7 +74,9 @@ def judge(
     later = may_turn_away(admission.pod) if verdict.fits else None
     held = held_by(cluster, verdict, policy=policy)
     taints = _untolerated(cluster, admission.pod, verdict)
-    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints, unable)
+    short = {short.resource for node in verdict.nodes.values() for short in node.details}
+    by_maker = has_several_makers(cluster, short)
+    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints, unable, by_maker)
 
 
 def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dict[str, Taint]:
@@ -101,7 +104,7 @@ def encoded(judged: Judged) -> bytes:
         unable = judged.unable.get(name)
         data = known.get((node, taint, unable))
         if data is None:
-            data = known[node, taint, unable] = _encode(_node(node, taint, unable))
+            data = known[node, taint, unable] = _encode(_node(node, taint, unable, by_maker=judged.by_maker))
         nodes.append(_encode(name) + b":" + data)
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
@@ -113,7 +116,7 @@ def encoded(judged: Judged) -> bytes:
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
         _encode(advice),
-        _encode(judged.held),
+        _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
         _encode((*verdict.undecided, *admission.undecided, *judged.afterwards)),
         _encode(NOT_CONSIDERED),
     )
@@ -123,11 +126,16 @@ def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
     return {"plugin": verdict.plugin, "reasons": _reasons(verdict)}
 
 
-def _node(verdict: NodeVerdict, taint: Taint | None, unable: str | None) -> dict[str, Any]:
+def _held(held: Held, *, by_maker: bool) -> dict[str, Any]:
+    text = amount_words(held.resource, held.amount, by_maker=by_maker)
+    return {**msgspec.structs.asdict(held), "text": text}
+
+
+def _node(verdict: NodeVerdict, taint: Taint | None, unable: str | None, *, by_maker: bool) -> dict[str, Any]:
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
-        "reasons": _reasons(verdict, taint=taint),
+        "reasons": _reasons(verdict, taint=taint, by_maker=by_maker),
         "unresolvable": verdict.unresolvable,
         "image_problem": {"code": IMAGE_PLATFORM, "message": unable, "text": unable, "short_by": None}
         if unable is not None
@@ -135,7 +143,7 @@ def _node(verdict: NodeVerdict, taint: Taint | None, unable: str | None) -> dict
     }
 
 
-def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None) -> list[dict[str, Any]]:
+def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None, by_maker: bool = False) -> list[dict[str, Any]]:
     """Each of upstream's reasons; a shortage stands beside the reason that names its resource, or is the only one."""
     found = []
     shortages = {short.resource: short for short in verdict.details}
@@ -148,7 +156,7 @@ def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None) -> list[dict[s
             {
                 "code": verdict.plugin,
                 "message": message,
-                "text": sentence(verdict.plugin, message, shortage=short, taint=taint),
+                "text": sentence(verdict.plugin, message, shortage=short, taint=taint, by_maker=by_maker),
                 "short_by": _short_by(short) if short is not None else None,
             }
         )

@@ -7,9 +7,13 @@ store, so that a pod's manifest carries what was chosen to the letter: 3 GiB is 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.quantity import NANO, parse_nanos
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _BINARY = ("Ei", 60), ("Pi", 50), ("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)
 _DECIMAL = ("E", 18), ("P", 15), ("T", 12), ("G", 9), ("M", 6), ("k", 3)
@@ -108,7 +112,18 @@ def memory_words(amount: int, *, up: bool = False) -> str:
     return f"{amount} B"
 
 
-def short_resource(resource: str) -> str:
-    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise."""
-    name = resource.rpartition("/")[2]
-    return "GPU" if name == "gpu" else name
+_CARD = "/gpu"
+_MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
+# Among these no card is the only one.
+ANY_MAKER = tuple(f"{domain}{_CARD}" for domain in _MAKERS)
+
+
+def short_resource(resource: str, *, among: Iterable[str] = ()) -> str:
+    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise. Where whole cards of another
+    name are `among` those that are there or offered, it says whose: "NVIDIA GPU".
+    """
+    if not resource.endswith(_CARD):
+        return resource.rpartition("/")[2]
+    domain = resource.removesuffix(_CARD)
+    others = any(other != resource and other.endswith(_CARD) for other in among)
+    return f"{_MAKERS.get(domain, domain)} GPU" if others else "GPU"

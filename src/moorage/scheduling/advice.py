@@ -16,7 +16,7 @@ from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
-from moorage.scheduling.words import amount_words, resource_words
+from moorage.scheduling.words import amount_words, is_card, resource_words
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -117,7 +117,14 @@ def advise(
         closest=closest,
         largest=_largest([*gives, *lacks], asked),
         nodes={name: room for name, room, _ in lacks},
-        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(lacks)),
+        sentences=_sentences(
+            fitting,
+            closest,
+            asked,
+            nodes=len(verdict.nodes),
+            rooms=len(lacks),
+            by_maker=closest is not None and has_several_makers(cluster, asked),
+        ),
     )
 
 
@@ -143,6 +150,18 @@ def _room_on(info: NodeInfo, trial: Trial, cluster: State, *, behind: Mapping[st
         max(there.ephemeral_storage - used.ephemeral_storage, 0),
         extended,
     )
+
+
+def has_several_makers(cluster: State, asked: Iterable[str]) -> bool:
+    """Whether an ask for whole cards has to say whose, since the cluster has others, too."""
+    cards = set(filter(is_card, asked))
+    if not cards:
+        return False
+    cards.update(filter(is_card, cluster.devices.resource_names))
+    for info in cluster.nodes.values():
+        if info.allocatable.scalars:
+            cards.update(name for name, amount in info.allocatable.scalars.items() if amount and is_card(name))
+    return len(cards) > 1
 
 
 def holders(cluster: State, node_name: str, resource: str, *, most: int = 10) -> list[Holder]:
@@ -222,7 +241,7 @@ def _part(there: int, amount: int) -> float:
 
 
 def _sentences(
-    fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int, rooms: int
+    fitting: list[str], closest: Closest | None, asked: dict[str, int], *, nodes: int, rooms: int, by_maker: bool
 ) -> tuple[str, ...]:
     if fitting:
         if len(fitting) == nodes:
@@ -239,8 +258,8 @@ def _sentences(
         "ephemeral-storage": closest.ephemeral_storage_bytes,
         **closest.extended,
     }
-    there = [amount_words(name, have[name]) for name in asked if have.get(name)]
-    there += [f"no {resource_words(name)}" for name in asked if not have.get(name)]
+    there = [amount_words(name, have[name], by_maker=by_maker) for name in asked if have.get(name)]
+    there += [f"no {resource_words(name, by_maker=by_maker)}" for name in asked if not have.get(name)]
     return (f"Would fit on {closest.node} with {', '.join(there)}.",)
 
 

@@ -316,10 +316,19 @@ _EXACT = {(plugin, reason): words for plugin, reason, words in TABLE if "{" not 
 _VARIABLE = [(plugin, _pattern(reason), words) for plugin, reason, words in TABLE if "{" in reason]
 
 
-def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = None, taint: Taint | None = None) -> str:
-    """What a reason means, in plain words; by how much, where `shortage` tells it, and by which `taint`."""
+def sentence(
+    plugin: str | None,
+    reason: str,
+    *,
+    shortage: Shortage | None = None,
+    taint: Taint | None = None,
+    by_maker: bool = False,
+) -> str:
+    """What a reason means, in plain words; by how much, where `shortage` tells it, and by which `taint`. `by_maker`:
+    whole cards are told apart by who makes them.
+    """
     if shortage is not None:
-        return _short(shortage)
+        return _short(shortage, by_maker=by_maker)
     if taint is not None and (plugin, reason) == (filters.tainttoleration.NAME, filters.tainttoleration.REASON):
         return _TAINTED.format(taint=filters.tainttoleration.taint_text(taint))
     for known in (plugin or "", ""):
@@ -335,17 +344,17 @@ def sentence(plugin: str | None, reason: str, *, shortage: Shortage | None = Non
     return reason
 
 
-def _short(shortage: Shortage) -> str:
+def _short(shortage: Shortage, *, by_maker: bool) -> str:
     """`6 GiB short of memory (60 asked, 54 free)`, `no GPU free (1 asked)`: a phrase, to stand behind a node's name."""
     name, asked, free, most = shortage.resource, shortage.asked, max(shortage.free, 0), shortage.allocatable
-    what = resource_words(name)
+    what = resource_words(name, by_maker=by_maker)
     if name == "pods":
         return f"pod limit of {most} reached"
     if most <= 0:
         return f"has no {what} ({_size(name, asked, up=True)} asked)"
     if asked > most:
         wanted, _ = _sizes(name, (asked, True), (most, False))
-        return f"has only {amount_words(name, most)} ({wanted} asked)"
+        return f"has only {amount_words(name, most, by_maker=by_maker)} ({wanted} asked)"
     if not free:
         return f"no {what} free ({_size(name, asked, up=True)} asked)"
     lack = _size(name, shortage.short_by, up=True)
@@ -361,18 +370,31 @@ _IN_BYTES = ("memory", "ephemeral-storage")
 _UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
-def resource_words(name: str) -> str:
-    """What people call a resource; a whole card is a GPU."""
-    return "GPU" if name.endswith("/gpu") else _RESOURCES.get(name, name)
+_CARD = "/gpu"
+_MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
 
 
-def amount_words(resource: str, amount: int, *, up: bool = False) -> str:
+def is_card(resource: str) -> bool:
+    """Whether a resource name counts whole cards, which people call GPU."""
+    return resource.endswith(_CARD)
+
+
+def resource_words(name: str, *, by_maker: bool = False) -> str:
+    """What people call a resource; a whole card is a GPU, or an `NVIDIA GPU` where there are others."""
+    if not is_card(name):
+        return _RESOURCES.get(name, name)
+    domain = name.removesuffix(_CARD)
+    return f"{_MAKERS.get(domain, domain)} GPU" if by_maker else "GPU"
+
+
+def amount_words(resource: str, amount: int, *, up: bool = False, by_maker: bool = False) -> str:
     """`1.5 CPU`, `3.25 GiB of memory`, `2 GPU`.
 
     Rounded down, so that nobody is promised more than there is; `up` is for what is asked or missing.
     """
     number, unit = _number(resource, amount, up=up)
-    return f"{number} {unit} of {resource_words(resource)}" if unit else f"{number} {resource_words(resource)}"
+    what = resource_words(resource, by_maker=by_maker)
+    return f"{number} {unit} of {what}" if unit else f"{number} {what}"
 
 
 def _size(resource: str, amount: int, *, up: bool) -> str:

@@ -8,7 +8,7 @@ saved options, so that none of them can differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -178,7 +178,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
     choice = Choice(cpu, memory, gpu, resource, node, image, request)
     if offer.refuse_too_large and offer.nodes:
-        _refuse_too_large(choice, offer.nodes)
+        _refuse_too_large(choice, offer.nodes, offered=offer.gpu_resources)
     if node is not None and (reason := misfit(image, node)):
         raise Refusal(f"{node.name} is closed for this image. {reason} Choose another node or image.")
     if node is not None and node.closed:
@@ -270,7 +270,7 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
     return found
 
 
-def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
+def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts], *, offered: Sequence[str]) -> None:
     """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
     candidates = [choice.node] if choice.node else [node for node in nodes.values() if not misfit(choice.image, node)]
     if not candidates:
@@ -289,7 +289,7 @@ def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts]) -> None:
         units = [node.units(choice.gpu_resource) for node in candidates]
         asks.append(
             (
-                f"{choice.gpu} {short_resource(choice.gpu_resource)}",
+                f"{choice.gpu} {short_resource(choice.gpu_resource, among=offered)}",
                 choice.gpu,
                 [u.capacity if u else 0 for u in units],
                 str,

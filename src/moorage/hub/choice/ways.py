@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
 from moorage.hub.choice.options import Bounds, Choice, Offer, Refusal, decide
 from moorage.hub.choice.platforms import misfits
 
@@ -112,7 +112,8 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         use["gpu"] = str(smaller.gpu)
     words = [f"{cpu_words(smaller.cpu_milli)} CPU", memory_words(smaller.memory_bytes)]
     if choice.gpu:
-        words.append(f"{smaller.gpu} GPU" if smaller.gpu else "no GPU")
+        kind = short_resource(choice.gpu_resource or "", among=offer.gpu_resources)
+        words.append(f"{smaller.gpu or 'no'} {kind}")
     return {"text": ", ".join(words), "use": use}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.amounts import ANY_MAKER, cpu_words, memory_words, short_resource
 from moorage.hub.view.cards import Cards, read_cards
 from moorage.hub.view.checked import text, whole
 
@@ -70,6 +70,8 @@ class NodeFacts:
     # The pods that hold its cards, as far as they are known.
     holders: frozenset[str] = frozenset()
     option: str = field(default="", compare=False, repr=False)
+    # The same where cards of several makers are offered.
+    option_by_maker: str = field(default="", compare=False, repr=False)
 
     def units(self, resource: str) -> Units | None:
         return next((units for units in self.gpus if units.resource == resource), None)
@@ -115,6 +117,8 @@ def read_node(value: Any) -> NodeFacts | None:
         arch=text(value.get("arch"), 63),
     )
     object.__setattr__(node, "option", _option(node))
+    has_cards = any(units.allocatable for units in node.gpus)
+    object.__setattr__(node, "option_by_maker", _option(node, by_maker=True) if has_cards else node.option)
     object.__setattr__(node, "page", _page(node, names=False))
     object.__setattr__(node, "named_page", _page(node, names=True) if node.holders else node.page)
     return node
@@ -134,13 +138,14 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
     return json.dumps(page, ensure_ascii=True, separators=(",", ":")).encode()
 
 
-def _option(node: NodeFacts) -> str:
+def _option(node: NodeFacts, *, by_maker: bool = False) -> str:
     closed = " disabled" if node.closed or node.hostname is None else ""
-    return f'<option value="{escape(node.name)}"{closed}>{escape(node_words(node))}</option>'
+    return f'<option value="{escape(node.name)}"{closed}>{escape(node_words(node, by_maker=by_maker))}</option>'
 
 
-def node_words(node: NodeFacts) -> str:
-    """A node in the list: its name and what can be had on it now."""
+def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
+    """A node in the list: its name and what can be had on it now. `by_maker`: as where cards of several are offered."""
+    among = ANY_MAKER if by_maker else [units.resource for units in node.gpus]
     if node.closed:
         return f"{node.name} ({node.closed})"
     if node.hostname is None:
@@ -151,7 +156,7 @@ def node_words(node: NodeFacts) -> str:
     if node.available.memory is not None:
         parts.append(memory_words(node.available.memory))
     parts.extend(
-        f"{units.available} {short_resource(units.resource)}"
+        f"{units.available} {short_resource(units.resource, among=among)}"
         for units in node.gpus
         if units.allocatable and units.available is not None
     )

@@ -80,16 +80,16 @@ def by(holders: Sequence[str], *, own: Own, names: bool) -> str:
     return f"{listed} and {rest} more" if rest > 0 else listed
 
 
-def held(answer: Any, sight: Sight) -> dict[str, list[dict[str, Any]]]:
+def held(answer: Any, sight: Sight, *, among: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
     """By node, who holds what a choice lacks there, out of the service's `held_by` as far as this person may see it:
-    each holder once, with all that they hold.
+    each holder once, with all that they hold. `among` are the GPU resources on offer.
     """
     found: dict[str, list[dict[str, Any]]] = {}
     own, names = sight.own(), sight.names
     for node, ones in answer.items() if isinstance(answer, dict) else ():
         amounts: dict[tuple[bool, str], list[str]] = {}
         for one in ones if isinstance(ones, list) else ():
-            if (told := _told(one, own=own, names=names)) is not None:
+            if (told := _told(one, own=own, names=names, among=among)) is not None:
                 mine, who, amount = told
                 amounts.setdefault((mine, who), []).append(amount)
         if isinstance(node, str) and amounts:
@@ -98,7 +98,7 @@ def held(answer: Any, sight: Sight) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _told(one: Any, *, own: Own, names: bool) -> tuple[bool, str, str] | None:
+def _told(one: Any, *, own: Own, names: bool, among: Sequence[str]) -> tuple[bool, str, str] | None:
     """Whether the holder is one's own, its name, and what it holds."""
     if not isinstance(one, dict):
         return None
@@ -108,12 +108,12 @@ def _told(one: Any, *, own: Own, names: bool) -> tuple[bool, str, str] | None:
         return None
     holder = "/".join(part for part in parts if isinstance(part, str) and part)[:_MOST_TEXT]
     who = by([holder], own=own, names=names) if holder else ""
-    return (holder in own, who, _amount(resource, amount)) if who else None
+    return (holder in own, who, _amount(resource, amount, among=among)) if who else None
 
 
-def _amount(resource: str, amount: int) -> str:
+def _amount(resource: str, amount: int, *, among: Sequence[str]) -> str:
     if resource == "cpu":
         return f"{cpu_words(amount)} CPU"
     if resource in ("memory", "ephemeral-storage"):
         return memory_words(amount)
-    return f"{amount} {short_resource(resource)}"[:_MOST_TEXT]
+    return f"{amount} {short_resource(resource, among=among)}"[:_MOST_TEXT]
