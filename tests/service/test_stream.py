@@ -123,6 +123,62 @@ async def test_a_reader_that_takes_nothing_is_let_go(service, simulator, node, m
     assert broadcast.dropped == 1
 
 
+async def follower(service, *, version="1.1"):
+    """A bare connection that follows the stream and has had its first messages; nothing lies between it and the bytes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]), limit=2**24)
+    writer.write(f"GET /api/v1/cluster/stream HTTP/{version}\r\nHost: localhost\r\n\r\n".encode())
+    async with asyncio.timeout(10):
+        await reader.readuntil(b": ping\n\n")
+    return reader, writer
+
+
+def numbered(number, *, size=20_000):
+    return dataclasses.replace(messages.ping(0), data=b": no %d %s\n\n" % (number, b"x" * size))
+
+
+async def test_a_reader_that_keeps_up_is_written_to_before_anybody_else_has_a_turn(service) -> None:
+    _, writer = await follower(service)
+    connection = writer.get_extra_info("socket").dup()
+
+    service.parts.streams.plain._publish(numbered(7, size=10))
+
+    assert b": no 7 " in connection.recv(2**16, socket.MSG_PEEK)
+    connection.close()
+    writer.close()
+
+
+async def test_a_reader_whose_socket_is_full_gets_all_of_it_in_order_once_it_reads(service) -> None:
+    reader, writer = await follower(service)
+    writer.transport.pause_reading()
+    broadcast = service.parts.streams.plain
+    for number in range(300):
+        broadcast._publish(numbered(number))
+        await asyncio.sleep(0)
+    assert any(each.writing_since is not None for each in broadcast.readers)
+
+    writer.transport.resume_reading()
+    found = []
+    async with asyncio.timeout(20):
+        while len(found) < 300:
+            size = int(await reader.readuntil(b"\r\n"), 16) if found else None
+            text = await reader.readexactly(size + 2) if size else await reader.readuntil(b"x\n\n\r\n")
+            if b": no " in text:
+                found.append(int(text.split(b": no ")[1].split()[0]))
+
+    assert found == list(range(300))
+    writer.close()
+
+
+async def test_a_reader_of_an_older_http_gets_no_chunks(service) -> None:
+    reader, writer = await follower(service, version="1.0")
+
+    service.parts.streams.plain._publish(numbered(3, size=10))
+
+    async with asyncio.timeout(10):
+        assert (await reader.readuntil(b": no 3 xxxxxxxxxx\n\n")).count(b"\r\n") == 0
+    writer.close()
+
+
 async def test_a_closed_page_is_forgotten(service) -> None:
     async with service.stream() as events:
         await events.until("snapshot")

@@ -15,6 +15,7 @@ from moorage.service import logs
 from moorage.service.app import create_app
 from moorage.service.parts import Parts, running
 from moorage.service.settings import Settings
+from moorage.service.wire import WithWire
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Server(uvicorn.Server):
         self._signals = signals
         super().__init__(
             uvicorn.Config(
-                create_app(parts.settings, parts=parts),
+                WithWire(create_app(parts.settings, parts=parts)),
                 log_config=None,
                 access_log=False,
                 server_header=False,

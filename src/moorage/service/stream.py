@@ -1,8 +1,9 @@
 """`GET /cluster/stream`: every change of the cluster as server-sent events.
 
 One task reads the cluster's changes, encodes each message once, and appends it to a ring. A reader is a position in
-that ring: it has no queue of its own, so a thousand readers cost a thousand writes of the same bytes and no memory. Who
-falls out of the ring, or whose socket takes nothing for a while, is let go; the browser comes back with
+that ring: it has no queue of its own, so a thousand readers cost a thousand writes of the same bytes and no memory.
+Those that have kept up are written to at once, see `wire`; the others find what is new in the ring as they get there.
+Who falls out of the ring, or whose socket takes nothing for a while, is let go; the browser comes back with
 `Last-Event-ID` and goes on from there, or gets a fresh snapshot when the ring no longer reaches that far.
 
 Readers that take gzip (all browsers do) share bytes as well: each message is compressed by itself, once, and ends on a
@@ -12,7 +13,7 @@ byte, so that any sequence of them is one valid stream. Nodes are alike, and tak
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -30,6 +31,7 @@ from moorage.service.messages import (
     status_data,
 )
 from moorage.service.pieces import pieces
+from moorage.service.wire import Wire, chunk, wire_of
 
 PING_SECONDS = 1.0
 # A reader whose socket has taken nothing for this long is gone or too slow.
@@ -65,7 +67,6 @@ class Broadcast:
         self._next = 0  # the sequence number that the next message gets; the ring's last one has one less
         self._base = -1  # the ring holds all that happened after this revision
         self._epoch = ""
-        self._arrived = asyncio.Event()
         self._ended = False
         self._snapshot: tuple[float, bytes, Message] | None = None
         self._making = asyncio.Lock()
@@ -138,13 +139,15 @@ class Broadcast:
             oldest = self._ring.popleft()
             self._held -= oldest.size
             self._base = max(self._base, oldest.revision)
-        arrived, self._arrived = self._arrived, asyncio.Event()
-        arrived.set()
+        plain, packed = chunk(new.data), chunk(new.packed)
+        for reader in self.readers:
+            reader.take(new, packed if reader.gzip else plain)
 
     def end(self) -> None:
         """Let every reader go at once; a browser comes back by itself."""
         self._ended = True
-        self._arrived.set()
+        for reader in self.readers:
+            reader.wake()
 
     async def opening(self, last_event_id: str | None) -> Opening:
         known = self._known_revision(last_event_id)
@@ -192,21 +195,14 @@ class Broadcast:
         self._snapshot = time.monotonic(), status, made
         return made
 
-    async def after(self, sequence: int, *, known: int) -> AsyncIterator[Message]:
-        """Every message from this one on that tells more than `known`; ends when the ring has run away from it."""
-        while True:
-            if sequence == self._next:
-                await self._arrived.wait()
-            if self._ended:
-                return
-            first = self._next - len(self._ring)
-            if sequence < first:
-                return
-            # Indexing from the end is O(distance to it), and a reader that keeps up stands there.
-            held = self._ring[sequence - self._next]
-            sequence += 1
-            if held.kind != "nodes" or held.revision > known:
-                yield held
+    def reaches(self, sequence: int) -> bool:
+        """Whether there is, or will be, all that comes from this one on."""
+        return not self._ended and sequence >= self._next - len(self._ring)
+
+    def message(self, sequence: int) -> Message | None:
+        """The message of this number, or None while it is still to come."""
+        # Indexing from the end is O(distance to it), and a reader that keeps up stands there.
+        return None if sequence == self._next else self._ring[sequence - self._next]
 
 
 class Reader(Response):
@@ -222,13 +218,18 @@ class Reader(Response):
     ) -> None:
         super().__init__()
         self._broadcast = broadcast
-        self._gzip = gzip
+        self.gzip = gzip
         self.allowed = allowed
         self._last_event_id = last_event_id
         self._writer: asyncio.Task[None] | None = None
         self.writing_since: float | None = None
+        self._wire: Wire | None = None
+        self._at = 0  # the sequence number of the message that it is told next
+        self._known = -1
+        self._idle: asyncio.Future[None] | None = None  # while it has been told everything
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._wire = wire_of(scope)
         self._broadcast.readers.add(self)
         try:
             self._writer = asyncio.ensure_future(self._write(send))
@@ -247,16 +248,41 @@ class Reader(Response):
         if self._writer is not None:
             self._writer.cancel()
 
+    def take(self, new: Message, framed: bytes | None) -> None:
+        """The newest message: written at once, unless it has to wait for its turn or for room in the socket."""
+        if self._idle is None or self._idle.done():
+            return
+        if not self._is_told_of(new) or (self._wire is not None and framed is not None and self._wire.write(framed)):
+            self._at += 1
+        else:
+            self.wake()
+
+    def wake(self) -> None:
+        """Let it look into the ring."""
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _is_told_of(self, message: Message) -> bool:
+        return message.kind != "nodes" or message.revision > self._known
+
     async def _write(self, send: Send) -> None:
-        headers = [*HEADERS, (b"content-encoding", b"gzip")] if self._gzip else HEADERS
+        headers = [*HEADERS, (b"content-encoding", b"gzip")] if self.gzip else HEADERS
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        if self._gzip:
+        if self.gzip:
             await self._send(send, GZIP_START)
         opening = await self._broadcast.opening(self._last_event_id)
         for first in opening.messages:
-            await self._send(send, first.packed if self._gzip else first.data)
-        async for later in self._broadcast.after(opening.sequence, known=opening.known):
-            await self._send(send, later.packed if self._gzip else later.data)
+            await self._send(send, first.packed if self.gzip else first.data)
+        self._at, self._known = opening.sequence, opening.known
+        while self._broadcast.reaches(self._at):
+            later = self._broadcast.message(self._at)
+            if later is None:
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
+                continue
+            self._at += 1
+            if self._is_told_of(later):
+                await self._send(send, later.packed if self.gzip else later.data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send, data: bytes) -> None:
