@@ -126,7 +126,7 @@ async def test_a_hub_that_is_gone_is_told_and_found_again(open_page, hub):
 
     await hub.stop()
 
-    await expect(status).to_contain_text("connection to the hub is lost", timeout=5000)
+    await expect(status).to_contain_text("No connection to the hub", timeout=5000)
     await hub.start()
     await expect(status).to_have_text(LIVE, timeout=15000)
 
@@ -178,12 +178,12 @@ async def test_the_verdict_says_why_and_one_click_takes_what_would_work(open_pag
     verdict = page.locator("#moorage-verdict")
     await page.get_by_label("Node").select_option("atlas")
     await page.get_by_label("CPU").fill("8")
-    await expect(verdict).to_contain_text("This does not fit on atlas now. 1 CPU short (4 asked, 3 free).")
+    await expect(verdict).to_contain_text("Doesn't fit on atlas right now. 1 CPU short (4 asked, 3 free).")
 
     await verdict.get_by_role("button", name="6 CPU").click()
 
     await expect(page.get_by_label("CPU")).to_have_value("6")
-    await expect(verdict).to_contain_text("This fits on atlas now.")
+    await expect(verdict).to_contain_text("Fits on atlas right now.")
 
 
 async def test_another_node_is_one_click_away(open_page, fake_service):
@@ -280,7 +280,7 @@ async def test_a_log_in_that_ends_is_told_with_a_link_by_the_next_question(open_
     await page.get_by_label("CPU").fill("3")
 
     status = page.locator("#moorage-status")
-    await expect(status).to_have_text("You are no longer logged in. Log in again.", timeout=5000)
+    await expect(status).to_have_text("You have been logged out. Log in again.", timeout=5000)
     await status.get_by_role("link", name="Log in again").click()
     await expect(page.get_by_label("Username")).to_be_visible()
     assert page.url.endswith("login?next=%2Fhub%2Fspawn")
@@ -291,13 +291,11 @@ async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, 
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
 
     hub.process.send_signal(signal.SIGSTOP)
-    await expect(page.locator("#moorage-status")).to_contain_text("The connection to the hub is lost", timeout=10000)
+    await expect(page.locator("#moorage-status")).to_contain_text("No connection to the hub", timeout=10000)
     await page.context.clear_cookies()
     hub.process.send_signal(signal.SIGCONT)
 
-    await expect(page.locator("#moorage-status")).to_have_text(
-        "You are no longer logged in. Log in again.", timeout=10000
-    )
+    await expect(page.locator("#moorage-status")).to_have_text("You have been logged out. Log in again.", timeout=10000)
 
 
 IN_THE_LISTS_VIEW = """() => {
@@ -363,7 +361,7 @@ async def test_an_empty_cluster_is_told_as_such(open_page, fake_service, load, s
 
     page = await open_page(java_script_enabled=scripts)
 
-    await expect(page.locator("#moorage-more")).to_have_text("There is no node.")
+    await expect(page.locator("#moorage-more")).to_have_text("This cluster has no nodes.")
     fake_service.put(*nodes)
     if scripts:
         await expect(page.locator("#moorage-more")).to_have_text("")

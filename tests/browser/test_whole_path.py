@@ -74,7 +74,7 @@ async def test_a_choice_becomes_a_pod_and_the_numbers_follow_on_the_other_page(p
     await person_page.get_by_label("Memory").fill("3Gi")
     await person_page.get_by_label("GPU").fill("1")
     await person_page.get_by_label("Image").select_option("minimal")
-    await expect(person_page.locator("#moorage-verdict")).to_contain_text("This fits on atlas now.")
+    await expect(person_page.locator("#moorage-verdict")).to_contain_text("Fits on atlas right now.")
     await person_page.get_by_role("button", name="Start", exact=True).click()
 
     pod = await until(lambda: pods.pod_of(cluster, person_page.person), what=hub.tail)
@@ -94,13 +94,13 @@ async def test_what_does_not_fit_says_why_and_what_would(person_page):
     await person_page.get_by_label("Node").select_option("atlas")
     await person_page.get_by_label("Memory").fill("60Gi")
     verdict = person_page.locator("#moorage-verdict")
-    await expect(verdict).to_contain_text("This does not fit on atlas now.")
+    await expect(verdict).to_contain_text("Doesn't fit on atlas right now.")
     await expect(verdict).to_contain_text("6 GiB short of memory")
 
     await verdict.get_by_role("button", name="54 GiB").click()
 
     await expect(person_page.get_by_label("Memory")).to_have_value("54Gi")
-    await expect(verdict).to_contain_text("This fits on atlas now.")
+    await expect(verdict).to_contain_text("Fits on atlas right now.")
 
 
 async def test_a_tainted_node_says_so(person_page):

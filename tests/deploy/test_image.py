@@ -34,6 +34,7 @@ def test_what_the_hub_gets_is_complete(copied):
         "moorage/hub/spawner.py",
         "moorage/hub/pages/templates/form.html",
         "moorage/hub/pages/static/form.js",
+        "moorage/web/stream.js",
     } <= found
     [entry_points] = list(copied.rglob("entry_points.txt"))
     assert "moorage = moorage.hub.spawner:MoorageSpawner" in entry_points.read_text()

@@ -3,8 +3,10 @@
 import json
 import re
 import time
+from urllib.parse import urljoin
 
 import pytest
+from yarl import URL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -149,7 +151,7 @@ async def test_a_service_that_does_not_answer_delays_the_form_by_less_than_a_sec
     page = await person.form()
 
     assert time.monotonic() - started < 1
-    assert "You can start all the same" in page
+    assert "You can still start a server" in page
     fake_service.mode = "ok"
     await until(lambda: _page_without(person, "may have changed"), seconds=8)
 
@@ -178,6 +180,18 @@ async def test_static_files_and_the_stream_come_with_the_spawner_alone(hub, pers
     async with person.http.get(f"{hub.url}/hub/moorage/stream?_xsrf={xsrf(page)}") as answer:
         assert answer.status == 200
         assert (await answer.content.readline()) == b"event: snapshot\n"
+
+
+async def test_of_our_package_only_the_pages_files_are_served(hub, person):
+    module = hub.url + re.search(r'src="([^"]+form\.js)"', await person.form())[1]
+
+    async def status(path):
+        async with person.http.get(URL(urljoin(module, path), encoded=True)) as answer:
+            return answer.status
+
+    assert await status("../../../web/stream.js") == 200
+    for path in ("../../spawner.py", "../form.py", "../../../web/..%2fhub/spawner.py", "../../../web/", "nowhere.js"):
+        assert await status(path) == 404, path
 
 
 def xsrf(page):

@@ -1,5 +1,6 @@
 """The service's verdict as the page gets it, whatever the service sent."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,8 +50,40 @@ def test_the_only_kind_of_card_is_called_gpu():
     assert said == ["no GPU free (1 asked), 0 nvidia.com/gpu.shared", text]
 
 
-@given(st.fixed_dictionaries({}, optional={"fits": JSON, "nodes": JSON, "prefilter": JSON, "would_work": JSON}))
+@given(
+    st.fixed_dictionaries(
+        {}, optional={"fits": JSON, "refusals": JSON, "nodes": JSON, "prefilter": JSON, "would_work": JSON}
+    )
+)
 def test_nonsense_becomes_no_more_than_unfit(answer):
     brief = in_brief(answer)
 
     assert set(brief["nodes"].values()) <= set(range(len(brief["kinds"])))
+
+
+@pytest.mark.parametrize(
+    ("node", "more", "can_wait"),
+    [
+        ({"unresolvable": False}, {}, True),
+        ({"unresolvable": True}, {}, False),
+        ({}, {}, False),
+        ({"unresolvable": False, "image_problem": {"text": "Runs Windows; the image is for Linux."}}, {}, False),
+        ({"unresolvable": False}, {"refusals": [{"text": "Over the quota.", "message": "exceeded quota"}]}, False),
+    ],
+    ids=["full", "tainted", "not told", "another system", "over the quota"],
+)
+def test_waiting_is_offered_only_where_room_is_what_lacks(node, more, can_wait):
+    tainted = {"fits": False, "reasons": ["node(s) had untolerated taint(s)"], "unresolvable": True}
+    refused = {"fits": False, "reasons": ["Insufficient cpu"], **node}
+
+    brief = in_brief({"fits": False, "nodes": {"a": tainted, "b": refused}, **more})
+
+    assert brief["can_wait"] is can_wait
+
+
+def test_what_the_api_server_would_refuse_is_told():
+    quota = {"kind": "ResourceQuota", "text": "Over the quota.", "message": "exceeded quota"}
+
+    brief = in_brief({"fits": False, "refusals": [quota], "nodes": {"a": {"fits": True, "reasons": []}}})
+
+    assert brief["refused"] == [{"text": "Over the quota.", "message": "exceeded quota"}]

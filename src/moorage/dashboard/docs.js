@@ -1,6 +1,6 @@
 // The service's own description of its API, as a page that needs nothing from elsewhere.
 
-import { element } from "./format.js";
+import { element } from "../web/elements.js";
 
 const spec = await (await fetch(new URL("openapi.json", document.baseURI))).json();
 const schemas = spec.components?.schemas ?? {};

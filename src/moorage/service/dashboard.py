@@ -7,7 +7,8 @@ from fastapi import FastAPI
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-FOLDER = Path(str(files("moorage") / "dashboard"))
+PACKAGE = Path(str(files("moorage")))
+FOLDER = PACKAGE / "dashboard"
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
@@ -34,3 +35,5 @@ def add_to(app: FastAPI) -> None:
         return FileResponse(FOLDER / "docs.html", headers=HEADERS, media_type="text/html")
 
     app.mount("/dashboard", _Files(directory=FOLDER), name="dashboard")
+    # What the hub's form needs, too: the page's modules import it by its place in the package.
+    app.mount("/web", _Files(directory=PACKAGE / "web"), name="web")

@@ -65,7 +65,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
         .get_template("form.html")
         .render(
             profiles=Markup(profiles),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
-            static=url_path_join(base, "moorage", "static", handlers.version()),
+            static=url_path_join(base, "moorage", "static", handlers.version(), handlers.STATIC),
             status=status_words(status),
             live=status.live,
             notes=notes,
@@ -137,7 +137,7 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
             choice = options.decide(probe, loose)
         except Refusal as refusal:
             if strict and not (name == "gpu_resource" and not saved.get("gpu")):
-                notes.append(f"Your last choice can't be taken again: {refusal.message}")
+                notes.append(f"Your last choice is no longer available: {refusal.message}")
             continue
         selected[name] = str(choice.as_options()[name])
     return selected, notes
@@ -224,8 +224,8 @@ def status_words(status: Status) -> str:
     since = _since(status.since)
     reason = f" ({status.reason})" if status.reason else ""
     if status.known:
-        return f"The numbers are as of {since} and may have changed{reason}. You can start all the same."
-    return f"What is free is unknown since {since}{reason}. You can start all the same."
+        return f"The numbers are from {since} and may have changed{reason}. You can still start a server."
+    return f"What is free has been unknown since {since}{reason}. You can still start a server."
 
 
 def _since(moment: datetime | None) -> str:

@@ -28,7 +28,10 @@ from tornado.iostream import StreamClosedError
 from moorage.hub.pages import verdict
 from moorage.hub.view.holders import Sight, sight_of
 
-STATIC = Path(__file__).parent / "static"
+# The modules import each other by their places in the package, so they are served in the same places.
+_PACKAGE = Path(__file__).parents[2]
+STATIC = "hub/pages/static"
+_FOLDERS = (STATIC, "web")
 _LARGEST_BODY = 16 << 10
 _MOST_PAGES = 5000
 
@@ -39,9 +42,10 @@ _joined: WeakSet[JupyterHub] = WeakSet()
 def version() -> str:
     """Changes with any static file, so that browsers may keep them for ever."""
     digest = hashlib.sha256()
-    for file in sorted(STATIC.rglob("*")):
-        if file.is_file():
-            digest.update(file.read_bytes())
+    for folder in _FOLDERS:
+        for file in sorted((_PACKAGE / folder).iterdir()):
+            if file.is_file():
+                digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -53,7 +57,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
         (rf"{at}/fit", FitHandler),
         (rf"{at}/form", FormHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
-        (rf"{at}/static/[0-9a-f]+/(.*)", StaticHandler, {"path": str(STATIC)}),
+        (rf"{at}/static/[0-9a-f]+/((?:{'|'.join(_FOLDERS)})/[\w-]+\.\w+)", StaticHandler, {"path": str(_PACKAGE)}),
     ]
 
 

@@ -43,7 +43,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         choice = options.decide(options.from_form(form), offer)
         answer = await _ask(spawner, choice)
         if answer is None:
-            return {"unknown": "Whether this fits is unknown now. You can start all the same."}
+            return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
@@ -53,10 +53,10 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
     except Refusal as refusal:
         return {"refusal": refusal.message}
     except web.HTTPError as error:
-        return {"refusal": getattr(error, "jupyterhub_message", "This choice is refused.")}
+        return {"refusal": getattr(error, "jupyterhub_message", "This choice was refused.")}
     except Exception:  # a hook of the administrator's that can't run ahead of time
         spawner.log.debug("No pod for a verdict", exc_info=True)
-        return {"unknown": "Whether this fits can't be told: the server's pod can't be made ahead of time."}
+        return {"unknown": "Can't tell whether this fits: the server's pod can't be made ahead of time."}
 
 
 async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
@@ -84,11 +84,15 @@ def in_brief(
 ) -> dict[str, Any]:
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
     finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
+    `can_wait` where some node would have the pod once others have left it: no waiting helps against a taint, a selector
+    or a volume elsewhere. `refused` is why the API server would not take the pod at all.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
+        "can_wait": False,
         "nodes": {},
         "kinds": [],
+        "refused": _reasons(answer.get("refusals"), card),
         "reasons": [],
         "would_work": [],
         "held": {},
@@ -109,6 +113,7 @@ def in_brief(
                 else {"fits": False, "reasons": [*problem, *_reasons(node.get("reasons"), card)][:_MOST_REASONS]}
             )
         brief["nodes"][name] = places[key]
+        brief["can_wait"] |= not (fits or problem or brief["refused"]) and node.get("unresolvable") is False
     # The scheduler would take the pod where its image can't run.
     if brief["nodes"] and {"fits": True} not in brief["kinds"]:
         brief["fits"] = False

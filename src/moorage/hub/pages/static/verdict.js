@@ -8,8 +8,8 @@ const TIMES_AS_LONG = 4;
 
 export class Verdict {
   /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had; `ended()` where the log-in is over. */
-  constructor({ url, xsrf, body, show, ended }) {
-    Object.assign(this, { url, xsrf, body, show, ended });
+  constructor({ url, headers, body, show, ended }) {
+    Object.assign(this, { url, headers, body, show, ended });
     this.timer = null;
     this.due = Infinity;
     this.running = null;
@@ -45,7 +45,7 @@ export class Verdict {
     try {
       const response = await fetch(this.url, {
         method: "POST",
-        headers: { "Content-Type": "application/json", "X-XSRFToken": this.xsrf },
+        headers: { "Content-Type": "application/json", ...this.headers },
         body: JSON.stringify(this.body()),
         signal: running.signal,
       });

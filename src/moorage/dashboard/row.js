@@ -1,0 +1,102 @@
+// One node's row: its state, what is free on it, and its cards.
+
+import { cpuWords, memoryWords, plural } from "../web/amounts.js";
+import { element } from "../web/elements.js";
+
+export function row(node) {
+  const made = element("tr", { cls: node.schedulable ? "" : "off" });
+  made.append(
+    element("th", { scope: "row", text: node.name }, tags(node)),
+    amount("CPU", node, "cpu_millicores", cpuWords, "cores"),
+    amount("Memory", node, "memory_bytes", memoryWords, ""),
+    amount("GPU", node, "gpu", String, ""),
+    element("td", node.gpu_details?.length ? { "data-of": "Cards" } : {}, cards(node)),
+  );
+  return made;
+}
+
+function tags(node) {
+  const box = element("div", { cls: "tags" });
+  const add = (text, cls = "") => box.append(element("span", { cls: `tag ${cls}`, text }));
+  if (node.ready === false) add("NotReady", "bad");
+  if (node.cordoned) add("cordoned", "warn");
+  for (const condition of node.conditions ?? []) {
+    if (condition.type !== "Ready" && condition.status === "True") add(condition.type, "warn");
+  }
+  for (const taint of node.taints ?? []) {
+    if (taint.key?.startsWith("node.kubernetes.io/")) continue; // the conditions above say the same
+    add(`${taint.key}${taint.value ? `=${taint.value}` : ""}:${taint.effect}`, "warn");
+  }
+  if (node.unreadable_pods) add(plural(node.unreadable_pods, "unreadable pod"), "bad");
+  if (node.zone) add(node.zone);
+  if (node.arch && node.arch !== "amd64") add(node.arch);
+  return box;
+}
+
+function amount(label, node, field, show, unit) {
+  const available = node.available[field];
+  const whole = node.allocatable[field];
+  const cell = element("td", { "data-of": label });
+  if (available === null || whole === null) {
+    const why = field === "gpu" && node.gpu_units?.find((units) => units.unknown)?.unknown;
+    cell.append(element("span", { cls: "quiet", text: "unknown", ...(why && { title: why }) }));
+    return cell;
+  }
+  if (field === "gpu" && !whole && !node.capacity.gpu) {
+    cell.append(element("span", { cls: "quiet", text: "none" }));
+    return cell;
+  }
+  const share = whole > 0 ? Math.min(1, available / whole) : 0;
+  const text = element("div", { cls: "amount" }, element("b", { text: show(available) }), ` free of ${show(whole)}${unit && ` ${unit}`}`);
+  const fill = element("i");
+  fill.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
+  const words = `${Math.round(share * 100)} % of ${label} free`;
+  cell.append(element("div", {}, text, element("div", { cls: "track", role: "img", "aria-label": words, title: words }, fill)));
+  return cell;
+}
+
+/** Who holds the card or slices of it, each once, as far as this page's token lets it be told. */
+function holders(card) {
+  const told = [card.holder, ...(card.slices ?? []).map((slice) => slice.holder)];
+  return [...new Set(told.filter(Boolean).flatMap((names) => names.split(", ")))].join(", ");
+}
+
+function cards(node) {
+  const list = element("ul", { cls: "cards" });
+  for (const group of groupsOf(node.gpu_details ?? [])) {
+    const [card] = group;
+    list.append(
+      element("li", card.notes?.length ? { title: card.notes.join("; ") } : {},
+        element("span", { cls: `dot ${card.available ? "free" : ""}`, "aria-hidden": "true" }),
+        element("span", { text: `${group.length > 1 ? `${group.length} × ` : ""}${card.model} ` }),
+        element("span", { cls: "about", text: aboutWords(group) })),
+    );
+  }
+  return list;
+}
+
+/** Cards that would read the same, together. */
+export function groupsOf(details) {
+  const groups = new Map();
+  for (const card of details) {
+    const key = JSON.stringify([card.model, card.memory_total, stateOf(card), card.resource ?? null, holders(card)]);
+    groups.set(key, [...(groups.get(key) ?? []), card]);
+  }
+  return [...groups.values()];
+}
+
+/** How such cards stand: "held by lab/ada, 15360 MiB, 40 % busy". */
+export function aboutWords(group) {
+  const [card] = group;
+  const [state, names] = [stateOf(card), holders(card)];
+  const about = [names ? `${state}${state === "held" ? " by" : ", by"} ${names}` : state];
+  if (card.memory_total && card.memory_total !== "Unknown") about.push(card.memory_total);
+  if (card.resource && !card.resource.endsWith("/gpu")) about.push(card.resource);
+  const busy = group.map((one) => one.utilization).filter((value) => typeof value === "number");
+  if (busy.length) about.push(`${Math.round(busy.reduce((all, one) => all + one, 0) / busy.length)} % busy`);
+  return about.join(", ");
+}
+
+function stateOf(card) {
+  return card.state_text ?? card.state ?? (card.available ? "free" : "held");
+}

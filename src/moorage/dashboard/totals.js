@@ -1,0 +1,32 @@
+// What the whole cluster has free, above the table.
+
+import { cpuWords, memoryWords, plural } from "../web/amounts.js";
+import { element, say } from "../web/elements.js";
+
+export function drawTotals(place, nodes) {
+  const totals = totalsOf(nodes);
+  if (place.children.length !== totals.length) {
+    place.replaceChildren(...totals.map(() => element("div", { cls: "total" }, element("b"), element("span"))));
+  }
+  totals.forEach(([amount, words], at) => {
+    const [number, label] = place.children[at].children;
+    say(number, amount);
+    say(label, words);
+  });
+}
+
+/** Pairs of an amount and what it is. */
+export function totalsOf(nodes) {
+  const sum = (of) => nodes.reduce((all, node) => all + of(node), 0);
+  const open = nodes.filter((node) => node.schedulable).length;
+  const most = nodes.reduce((best, node) => Math.max(best, node.available.gpu), 0);
+  const gpus = sum((node) => node.allocatable.gpu);
+  const unknown = nodes.filter((node) => node.available.gpu === null).length;
+  const unknownWords = unknown ? `, unknown on ${plural(unknown, "node")}` : "";
+  return [
+    [`${open} of ${nodes.length}`, "nodes open to new pods"],
+    [`${cpuWords(sum((node) => node.available.cpu_millicores))} cores`, `free of ${cpuWords(sum((node) => node.allocatable.cpu_millicores))}`],
+    [memoryWords(sum((node) => node.available.memory_bytes)), `memory free of ${memoryWords(sum((node) => node.allocatable.memory_bytes))}`],
+    [`${sum((node) => node.available.gpu)} of ${gpus}`, (gpus ? `GPU units free, at most ${most} on one node` : "GPU units") + unknownWords],
+  ];
+}

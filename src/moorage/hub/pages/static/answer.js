@@ -1,0 +1,60 @@
+// The hub's answer in the words of the page.
+
+import { listed } from "../../../web/amounts.js";
+
+const MOST_NAMED = 4;
+const MOST_HOLDERS = 2;
+
+/**
+ * What to tell of an answer (null: there is none to be had) where `chosen` is the node that was asked for, or empty:
+ * `kind` (ok, no, unknown), `text`, the verdicts `judged` by node, sentences on who `held` what is lacking, the `ways`
+ * that would work, and Kubernetes' own words as `upstream`.
+ */
+export function told(answer, chosen) {
+  const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "" };
+  if (answer === null) return { ...nothing, text: "Can't tell right now whether this fits." };
+  if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal };
+  if (answer.unknown) return { ...nothing, text: answer.unknown };
+  const judged = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
+  const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
+  return {
+    kind: answer.fits ? "ok" : "no",
+    text: answer.fits ? fitWords(judged, chosen) : [headWords(answer, chosen), ...reasons.map(sentence), ...endWords(answer)].join(" "),
+    judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
+    held: heldWords(answer.held, chosen),
+    ways: answer.would_work,
+    upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
+  };
+}
+
+function fitWords(judged, chosen) {
+  const total = Object.keys(judged).length;
+  const fitting = Object.keys(judged).filter((name) => judged[name].fits).sort();
+  if (chosen) return `Fits on ${chosen} right now.`;
+  if (!fitting.length) return "Fits right now.";
+  if (fitting.length <= MOST_NAMED) return `Fits on ${listed(fitting)} right now.`;
+  return fitting.length === total ? "Fits on every node right now." : `Fits on ${fitting.length} of ${total} nodes right now.`;
+}
+
+function headWords(answer, chosen) {
+  if (answer.refused.length) return "The cluster would refuse this server.";
+  return `Doesn't fit on ${chosen || "any node"} right now.`;
+}
+
+/** Only room comes by itself: a taint, a selector or a volume elsewhere stays in the way however long one waits. */
+function endWords(answer) {
+  return answer.can_wait ? ["You can start anyway and wait for room."] : [];
+}
+
+function sentence(reason) {
+  return /[.!?]$/.test(reason.text) ? reason.text : `${reason.text}.`;
+}
+
+/** Who holds what is lacking on the chosen node, or where somebody's own servers do. */
+function heldWords(held, chosen) {
+  const lines = Object.entries(held).map(([name, ones]) => [name, chosen ? ones : ones.filter((one) => one.own)]);
+  return lines
+    .filter(([name, ones]) => ones.length && (!chosen || name === chosen))
+    .slice(0, MOST_HOLDERS)
+    .map(([name, ones]) => `Held on ${name} by ${ones.map((one) => one.text).join(", ")}.`);
+}

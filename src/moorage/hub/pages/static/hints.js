@@ -1,0 +1,40 @@
+// What is free where the choice points, behind the help of each amount's field.
+
+import { cpuWords, memoryWords } from "../../../web/amounts.js";
+import { say } from "../../../web/elements.js";
+
+const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };
+
+export class Hints {
+  constructor({ at, nodes, fields }) {
+    Object.assign(this, { nodes, fields });
+    const places = Object.keys(WORDS).map((name) => [name, at(`${name}-help`)]);
+    this.places = places.filter(([, place]) => place).map(([name, place]) => ({ name, place, usual: place.textContent.trim() }));
+  }
+
+  show() {
+    const node = this.nodes.get(this.fields.value("node"));
+    const most = mostFree(node ? [node] : this.nodes.sorted(), { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });
+    for (const { name, place, usual } of this.places) say(place, most[name] === null ? usual : `${usual}; ${freeWords(WORDS[name](most[name]), node)}`);
+  }
+}
+
+function freeWords(amount, node) {
+  return node ? `${amount} free on ${node.name}` : `up to ${amount} free on one node`;
+}
+
+/** The most that one of these nodes has free; null where it is unknown of any. Closed nodes count where one was chosen only. */
+export function mostFree(nodes, { chosen, resource }) {
+  const open = chosen ? nodes : nodes.filter((node) => !node.closed);
+  const most = (amounts) => (amounts.length && !amounts.includes(null) ? Math.max(...amounts) : null);
+  return {
+    cpu: most(open.map((node) => node.cpu.available)),
+    memory: most(open.map((node) => node.memory.available)),
+    gpu: most(open.map((node) => unitsFree(node, resource))),
+  };
+}
+
+function unitsFree(node, resource) {
+  const units = node.gpus.find((each) => each.resource === resource);
+  return units ? units.available : 0;
+}

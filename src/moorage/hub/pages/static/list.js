@@ -1,0 +1,94 @@
+// The list of nodes: what is free on each, kept up to date in place so that nothing jumps and focus stays where it is.
+
+import { arrange, say } from "../../../web/elements.js";
+import { Row } from "./row.js";
+
+const MOST_ROWS = 100;
+const SEARCH_FROM = 9;
+
+export class NodeList {
+  /** `choose(name)` is called when somebody picks a node from the list; `chosen` is the one that is picked at first. */
+  constructor({ list, search, more, nodes, chosen, choose }) {
+    Object.assign(this, { list, search, more, nodes, chosen, choose });
+    this.rows = new Map();
+    this.verdicts = {};
+    search.addEventListener("input", () => this.arrange());
+    search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+  }
+
+  replace(nodes) {
+    const first = !this.nodes.size;
+    this.nodes.replace(nodes);
+    this.arrange();
+    if (first) this.reveal();
+  }
+
+  change(changed, removed) {
+    if (this.nodes.change(changed, removed)) this.arrange();
+    else for (const node of changed) this.rows.get(node.name)?.show(node);
+  }
+
+  /** Words for the cards of some nodes as this very person may see them. */
+  tell(words) {
+    for (const [name, cards] of Object.entries(words)) {
+      const node = this.nodes.get(name);
+      if (!node) continue;
+      node.cards = cards;
+      this.rows.get(name)?.show(node);
+    }
+  }
+
+  /** Which rows are there, and in which order. */
+  arrange() {
+    const found = this.nodes.found(this.search.value, texts);
+    const shown = found.filter((node, place) => place < MOST_ROWS || node.name === this.chosen);
+    this.search.hidden = this.nodes.size < SEARCH_FROM;
+    const kept = new Map();
+    for (const node of shown) {
+      const row = this.rows.get(node.name) ?? new Row(node.name, this.choose);
+      row.show(node);
+      row.judge(this.verdicts[node.name], node.name === this.chosen);
+      kept.set(node.name, row);
+    }
+    this.rows = kept;
+    arrange(this.list, [...kept.values()].map((row) => row.item));
+    say(this.more, moreWords({ all: this.nodes.size, found: found.length, shown: shown.length }));
+  }
+
+  /** Mark the chosen node, and what was said of each. */
+  judge(verdicts, chosen) {
+    const other = chosen !== this.chosen;
+    const inView = this.beyond() === 0;
+    this.verdicts = verdicts;
+    this.chosen = chosen;
+    if (other && !this.rows.has(chosen)) this.arrange();
+    for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
+    if (other) this.reveal();
+    else if (inView) this.list.scrollTop += this.beyond(); // a verdict may make the row taller
+  }
+
+  /** Scroll the list, and nothing around it, until the chosen node is in view: in its middle, since its end may be below the window. */
+  reveal() {
+    const past = this.beyond();
+    if (past) this.list.scrollTop += past + (Math.sign(past) * this.list.clientHeight) / 2;
+  }
+
+  /** How far the chosen node sticks out of the list: above it less than 0, below it more. */
+  beyond() {
+    const item = this.rows.get(this.chosen)?.item;
+    if (!item) return 0;
+    const [row, frame] = [item, this.list].map((each) => each.getBoundingClientRect());
+    return Math.min(row.top - frame.top, 0) || Math.max(row.bottom - frame.bottom, 0);
+  }
+}
+
+function texts(node) {
+  return [node.name, ...node.cards, ...node.gpus.map((units) => units.resource)];
+}
+
+/** What stands below the list of so many nodes. */
+export function moreWords({ all, found, shown }) {
+  if (!all) return "This cluster has no nodes.";
+  if (!found) return "No node or card matches.";
+  return found > shown ? `and ${found - shown} more; search to narrow the list` : "";
+}

@@ -1,0 +1,38 @@
+// The options of the Node field: each node's name and what is free on it now.
+
+import { cpuWords, memoryWords, shortResource } from "../../../web/amounts.js";
+import { say } from "../../../web/elements.js";
+
+/** As the hub writes them with the page (`node_words` in view/facts.py). */
+export function optionWords(node) {
+  if (node.closed) return `${node.name} (${node.closed})`;
+  if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
+  const parts = [];
+  if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
+  if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
+  for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource)}`);
+  return `${node.name} (${parts.length ? `${parts.join(", ")} free` : "free: unknown"})`;
+}
+
+/** Bring them up to date; the selection stays. */
+export function showOptions(select, nodes) {
+  const chosen = select.value;
+  const known = new Map([...select.options].map((option) => [option.value, option]));
+  for (const node of nodes.sorted()) {
+    const option = known.get(node.name) ?? added(select, node.name);
+    say(option, optionWords(node));
+    // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
+    option.disabled = node.name !== chosen && (Boolean(node.closed) || node.pickable === false);
+  }
+  for (const [name, option] of known) {
+    if (!name || nodes.has(name)) continue;
+    if (name === chosen) say(option, `${name} (gone)`);
+    else option.remove();
+  }
+}
+
+function added(select, name) {
+  const option = new Option("", name);
+  select.add(option, [...select.options].slice(1).find((other) => other.value > name) ?? null);
+  return option;
+}

@@ -1,0 +1,79 @@
+// One node of the list: what is free on it, its cards, and what was said of it.
+
+import { cpuWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
+import { arrange, element, say } from "../../../web/elements.js";
+
+export class Row {
+  constructor(name, choose) {
+    this.name = element("button", { type: "button", cls: "moorage-name", "aria-pressed": "false", text: name });
+    this.state = element("span", { cls: "moorage-state" });
+    this.bars = element("div", { cls: "moorage-bars" });
+    this.cards = element("div", { cls: "moorage-cards" });
+    this.item = element("li", {}, element("div", { cls: "moorage-head" }, this.name, this.state), this.bars, this.cards);
+    this.item.addEventListener("click", () => !this.name.disabled && getSelection().isCollapsed && choose(name));
+    this.shown = "";
+    this.node = null;
+    this.verdict = undefined;
+  }
+
+  show(node) {
+    const fresh = JSON.stringify(node);
+    if (fresh === this.shown) return;
+    this.shown = fresh;
+    this.node = node;
+    this.name.disabled = Boolean(node.closed) || node.pickable === false;
+    this.item.classList.toggle("moorage-closed", Boolean(node.closed));
+    const bars = barsOf(node);
+    arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
+    bars.forEach((each, at) => showBar(this.bars.children[at], each));
+    this.cards.textContent = node.cards.join("\n");
+    this.cards.hidden = !node.cards.length;
+    this.tell();
+  }
+
+  judge(verdict, chosen) {
+    this.verdict = verdict;
+    this.name.setAttribute("aria-pressed", String(chosen));
+    this.item.classList.toggle("moorage-chosen", chosen);
+    this.tell();
+  }
+
+  tell() {
+    say(this.state, stateWords(this.node, this.verdict));
+    this.state.classList.toggle("moorage-fits", !this.node.closed && this.verdict?.fits === true);
+  }
+}
+
+/** What stands beside a node's name: why it takes nothing, or what the verdict says of it, or its taints. */
+export function stateWords(node, verdict) {
+  if (node.closed) return node.closed;
+  if (verdict?.fits) return "fits";
+  if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
+  return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
+}
+
+/** Each with its `text` and the `share` that is free in percent, null where that is unknown. */
+export function barsOf(node) {
+  return [
+    bar("CPU", node.cpu, cpuWords),
+    bar("", node.memory, memoryWords), // its unit says what it is
+    ...node.gpus.filter((units) => units.capacity).map((units) => bar(shortResource(units.resource), units, String)),
+  ];
+}
+
+function bar(what, { available, allocatable }, words) {
+  if (available === null || allocatable === null) return { text: `${what || "memory"}: unknown`, share: null };
+  const text = `${shareWords(words(available), words(allocatable))} ${what}`.trim();
+  return { text, share: allocatable > 0 ? (100 * available) / allocatable : 0 };
+}
+
+function newBar() {
+  return element("div", { cls: "moorage-bar" }, element("meter", { min: "0", max: "100", "aria-hidden": "true" }), element("span"));
+}
+
+function showBar(place, { text, share }) {
+  const [meter, words] = place.children;
+  meter.hidden = share === null;
+  if (share !== null) meter.value = share;
+  say(words, text);
+}

@@ -1,0 +1,53 @@
+// The line above the form: how far its numbers can be trusted.
+
+import { element, say } from "../../../web/elements.js";
+
+const ENDED = "You have been logged out. ";
+const LOST = {
+  unreachable: "it can't be reached",
+  silent: "it is silent",
+  closed: "it closed the connection",
+  away: "the page was in the background",
+};
+
+/** One sentence or two for the hub's `status`; `lost` where the hub itself can't be heard. */
+export function statusWords(state) {
+  if (state.live) return "The numbers are live.";
+  const since = state.since ? new Date(state.since).toLocaleTimeString() : "an unknown time";
+  const reason = state.reason ? ` (${state.reason})` : "";
+  if (state.lost) return `No connection to the hub since ${since}${reason}. Trying again.`;
+  if (state.known) return `The numbers are from ${since} and may have changed${reason}. You can still start a server.`;
+  return `What is free has been unknown since ${since}${reason}. You can still start a server.`;
+}
+
+export class StatusLine {
+  /** `login` is the address where people log in and come back from. */
+  constructor(place, login) {
+    Object.assign(this, { place, login, over: false, since: null });
+  }
+
+  show(state) {
+    this.over = false;
+    this.place.classList.toggle("moorage-live", state.live);
+    this.place.classList.toggle("moorage-stale", !state.live);
+    say(this.place, statusWords(state));
+  }
+
+  /** The hub was heard. */
+  found() {
+    this.since = null;
+  }
+
+  lost(why, words) {
+    this.since ??= new Date().toISOString();
+    this.show({ live: false, lost: true, since: this.since, reason: LOST[why] ?? words });
+  }
+
+  /** The log-in has ended while the page was open: what would start here would only be refused. */
+  ended() {
+    if (this.over) return;
+    this.over = true;
+    this.place.classList.replace("moorage-live", "moorage-stale");
+    this.place.replaceChildren(element("span", {}, ENDED, element("a", { href: this.login, text: "Log in again" }), "."));
+  }
+}
