@@ -22,28 +22,31 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml tools/venv
 	@tools/venv $(PYTHON) $(VENV)
 	@touch $@
 
-node_modules/.ready: package.json package-lock.json tools/proxy
-	@tools/proxy
+node_modules/.ready: package.json package-lock.json tools/node-packages
+	@tools/node-packages
 	@touch $@
 
 demo: setup ## a hub, the service and a simulated cluster on 127.0.0.1 (PORT=8000); Ctrl-C ends all of it
 	@exec $(BIN)/moorage demo --port $(PORT)
 
 test: setup ## everything that needs no Go toolchain: unit, contract, service, hub and browser tests
+	node --test tests/web/*.test.js
 	@tools/browser
 	MOORAGE_KUBECTL=$$(tools/kubectl); export MOORAGE_KUBECTL; \
 	$(PYTEST) tests --ignore=tests/e2e -n $(WORKERS) --dist loadfile
 
-lint: $(VENV)/.ready ## ruff, mypy (strict) and the direction of imports
+lint: setup ## ruff, mypy (strict), the direction of imports, eslint and yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	node_modules/.bin/eslint .
 	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy
 
-format: $(VENV)/.ready ## let ruff mend what it can
+format: setup ## let ruff and eslint mend what they can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	node_modules/.bin/eslint --fix .
 
 testbed: ## build the real control plane once (needs Go)
 	@testbed/build

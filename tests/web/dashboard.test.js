@@ -1,0 +1,84 @@
+// The words of the dashboard.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { told } from "../../src/moorage/dashboard/answer.js";
+import { aboutWords, groupsOf } from "../../src/moorage/dashboard/row.js";
+import { statusOf } from "../../src/moorage/dashboard/status.js";
+import { totalsOf } from "../../src/moorage/dashboard/totals.js";
+
+function answer(nodes, rest = {}) {
+  const verdicts = Object.entries(nodes).map(([name, text]) => [name, text ? { fits: false, reasons: [{ text, message: "Insufficient cpu" }] } : { fits: true, reasons: [] }]);
+  return { fits: Object.values(nodes).includes(null), refusals: [], prefilter: null, undecided: [], would_work: {}, nodes: Object.fromEntries(verdicts), ...rest };
+}
+
+test("an answer says where the pod fits", () => {
+  const many = Object.fromEntries(["a", "b", "c", "d", "e", "f", "g", "h"].map((name) => [name, null]));
+
+  assert.equal(told(answer({ a: null })).head, "Fits on a right now.");
+  assert.equal(told(answer({ a: null, b: null })).head, "Fits on every node right now.");
+  assert.equal(told(answer({ a: null, b: null, c: "Full." })).head, "Fits on a and b right now.");
+  assert.equal(told(answer({ ...many, i: "Full." })).head, "Fits on a, b, c, d, e, f and 2 more right now.");
+  assert.equal(told(answer({ a: "Full." })).head, "Doesn't fit on any node right now (1 checked).");
+});
+
+test("an answer says why not, with Kubernetes' own words beside it", () => {
+  const { lines } = told(answer({ a: "Full." }, { would_work: { sentences: ["Would fit on a with 1 CPU."] }, undecided: ["Ports."] }));
+
+  assert.deepEqual(lines, [["What would work", "Would fit on a with 1 CPU."], ["a", "Full.", "Insufficient cpu"], ["Can't be checked", "Ports."]]);
+});
+
+test("an API server that would refuse is named before any node", () => {
+  const said = told(answer({ a: null }, { fits: false, refusals: [{ text: "Over the quota.", message: "exceeded quota" }] }));
+
+  assert.equal(said.head, "The API server would refuse this.");
+  assert.deepEqual(said.lines, [["API server", "Over the quota.", "exceeded quota"]]);
+});
+
+test("of many nodes that refuse, some are told and the others counted", () => {
+  const many = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`n${at}`, "Full."]));
+
+  const { lines } = told(answer(many));
+
+  assert.equal(lines.length, 13);
+  assert.deepEqual(lines.at(-1), ["", "and 8 more nodes"]);
+});
+
+test("cards that read the same are one line", () => {
+  const card = { model: "Tesla T4", memory_total: "15360 MiB", state: "held", available: false, resource: "nvidia.com/gpu" };
+
+  const groups = groupsOf([{ ...card, index: 0, utilization: 20 }, { ...card, index: 1, utilization: 40 }, { ...card, state: "free", available: true }]);
+
+  assert.deepEqual(groups.map((group) => group.length), [2, 1]);
+  assert.deepEqual(groups.map(aboutWords), ["held, 15360 MiB, 30 % busy", "free, 15360 MiB"]);
+});
+
+test("each holder of a card is named once", () => {
+  const card = { model: "Tesla T4", state: "held", holder: "lab/a, lab/a", slices: [{ holder: "lab/a" }, { holder: "lab/b" }, { holder: null }] };
+
+  assert.equal(aboutWords([card]), "held by lab/a, lab/b");
+  assert.equal(aboutWords([{ ...card, state_text: "shared: 3 of 4 slots held" }]), "shared: 3 of 4 slots held, by lab/a, lab/b");
+});
+
+test("the status says whether the cluster or the service can't be heard", () => {
+  const since = "2026-01-01T12:00:00Z";
+
+  assert.deepEqual(statusOf({ picture: null, broken: null, known: false }), { state: "connecting", since: null, notice: "" });
+  assert.deepEqual(statusOf({ picture: { stale: false }, broken: null, known: true }), { state: "live", since: null, notice: "" });
+  assert.equal(statusOf({ picture: { stale: true, since, reason: "it is away" }, broken: null, known: true }).notice, "The service has lost contact with the cluster: it is away. The numbers below are the last known ones.");
+  assert.equal(statusOf({ picture: null, broken: { since, why: "silent", words: null }, known: false }).notice, "The service is silent. Trying again.");
+  assert.equal(statusOf({ picture: null, broken: { since, why: "refused", words: "HTTP 502" }, known: true }).notice, "The service answers HTTP 502. The numbers below are the last known ones. Trying again.");
+});
+
+test("totals say what they can't count", () => {
+  const amounts = (gpu) => ({ cpu_millicores: 1500, memory_bytes: 2 ** 30, gpu });
+  const nodes = [{ schedulable: true, available: amounts(1), allocatable: amounts(2) }, { schedulable: false, available: amounts(null), allocatable: amounts(null) }];
+
+  assert.deepEqual(totalsOf(nodes), [
+    ["1 of 2", "nodes open to new pods"],
+    ["3 cores", "free of 3"],
+    ["2 GiB", "memory free of 2 GiB"],
+    ["1 of 2", "GPU units free, at most 1 on one node, unknown on 1 node"],
+  ]);
+});

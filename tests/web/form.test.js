@@ -1,0 +1,134 @@
+// The words of the spawn form.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { told } from "../../src/moorage/hub/pages/static/answer.js";
+import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
+import { moreWords } from "../../src/moorage/hub/pages/static/list.js";
+import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
+import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/row.js";
+import { statusWords } from "../../src/moorage/hub/pages/static/status.js";
+
+const GI = 2 ** 30;
+
+function node(name, fields = {}) {
+  const amounts = { cpu: { available: 1500, allocatable: 4000 }, memory: { available: 6 * GI, allocatable: 16 * GI } };
+  return { name, ...amounts, gpus: [], cards: [], taints: [], closed: null, pickable: true, ...fields };
+}
+
+function gpus(available, allocatable = available, capacity = allocatable) {
+  return { resource: "nvidia.com/gpu", available, allocatable, capacity };
+}
+
+/** The hub's answer where these nodes fit, and those don't for these reasons. */
+function answer({ fitting = [], full = {}, ...rest }) {
+  const kinds = [{ fits: true }, ...Object.values(full).map((text) => ({ fits: false, reasons: [{ text, message: "Insufficient cpu" }] }))];
+  const nodes = Object.fromEntries([...fitting.map((name) => [name, 0]), ...Object.keys(full).map((name, at) => [name, at + 1])]);
+  return { fits: fitting.length > 0, can_wait: false, refused: [], reasons: [], would_work: [], held: {}, nodes, kinds, ...rest };
+}
+
+test("a choice that fits is told with its nodes", () => {
+  const some = ["a", "b", "c", "d", "e"];
+
+  assert.equal(told(answer({ fitting: ["a"] }), "a").text, "Fits on a right now.");
+  assert.equal(told(answer({ fitting: ["a", "b"], full: { c: "Full." } }), "").text, "Fits on a and b right now.");
+  assert.equal(told(answer({ fitting: some, full: { f: "Full." } }), "").text, "Fits on 5 of 6 nodes right now.");
+  assert.equal(told(answer({ fitting: some }), "").text, "Fits on every node right now.");
+  assert.equal(told(answer({ fits: true }), "").text, "Fits right now.");
+  assert.equal(told(answer({ fitting: ["a"] }), "a").upstream, "");
+});
+
+test("a choice that does not fit is told with its reason, and with waiting only where that helps", () => {
+  const short = { full: { a: "1 CPU short (4 asked, 3 free)" } };
+
+  assert.equal(told(answer({ ...short, can_wait: true }), "a").text, "Doesn't fit on a right now. 1 CPU short (4 asked, 3 free). You can start anyway and wait for room.");
+  assert.equal(told(answer(short), "a").text, "Doesn't fit on a right now. 1 CPU short (4 asked, 3 free).");
+  assert.equal(told(answer(short), "").text, "Doesn't fit on any node right now.");
+  assert.equal(told(answer(short), "a").upstream, "Insufficient cpu");
+});
+
+test("what the API server would refuse is not blamed on a node", () => {
+  const said = told(answer({ fits: false, refused: [{ text: "Over the quota “tight”.", message: "exceeded quota: tight" }] }), "a");
+
+  assert.equal(said.text, "The cluster would refuse this server. Over the quota “tight”.");
+  assert.equal(said.upstream, "exceeded quota: tight");
+});
+
+test("what is refused or unknown is told as it is", () => {
+  assert.deepEqual([told({ refusal: "Too much." }, "").kind, told({ refusal: "Too much." }, "").text], ["no", "Too much."]);
+  assert.deepEqual([told({ unknown: "Unclear." }, "").kind, told({ unknown: "Unclear." }, "").text], ["unknown", "Unclear."]);
+  assert.deepEqual([told(null, "").kind, told(null, "").text], ["unknown", "Can't tell right now whether this fits."]);
+});
+
+test("where a node was chosen, nothing is said of the others", () => {
+  const both = answer({ fitting: ["b"], full: { a: "Full." } });
+
+  assert.deepEqual(Object.keys(told(both, "a").judged), ["a"]);
+  assert.deepEqual(Object.keys(told(both, "").judged).sort(), ["a", "b"]);
+  assert.deepEqual(told(both, "gone").judged, {});
+});
+
+test("who holds room is told of the chosen node, and of others only where it is oneself", () => {
+  const mine = { own: true, text: "your server “lab” (1 GPU)" };
+  const other = { own: false, text: "jupyter/ada (2 CPU)" };
+  const full = answer({ full: { a: "Full.", b: "Full.", c: "Full." }, held: { a: [mine, other], b: [other], c: [mine] } });
+
+  assert.deepEqual(told(full, "a").held, ["Held on a by your server “lab” (1 GPU), jupyter/ada (2 CPU)."]);
+  assert.deepEqual(told(full, "").held, ["Held on a by your server “lab” (1 GPU).", "Held on c by your server “lab” (1 GPU)."]);
+});
+
+test("an option says what is free, or why the node can't be had", () => {
+  assert.equal(optionWords(node("a", { gpus: [gpus(1), gpus(0, 0), gpus(null, 2)] })), "a (1.5 CPU, 6 GiB, 1 GPU free)");
+  assert.equal(optionWords(node("a", { closed: "cordoned" })), "a (cordoned)");
+  assert.equal(optionWords(node("a", { pickable: false })), "a (can't be chosen: no hostname label)");
+  assert.equal(optionWords(node("a", { cpu: { available: null }, memory: { available: null } })), "a (free: unknown)");
+});
+
+test("a row says first what closes a node, then the verdict, then its taints", () => {
+  const tainted = node("a", { taints: ["gpu=only"] });
+
+  assert.equal(stateWords(node("a", { closed: "cordoned" }), { fits: true }), "cordoned");
+  assert.equal(stateWords(tainted, { fits: true }), "fits");
+  assert.equal(stateWords(tainted, { fits: false, reasons: [{ text: "Full." }] }), "Full.");
+  assert.equal(stateWords(tainted, { fits: false, reasons: [] }), "doesn't fit");
+  assert.equal(stateWords(tainted, undefined), "reserved (gpu=only)");
+});
+
+test("bars tell what is unknown and leave out what a node does not have", () => {
+  const bars = barsOf(node("a", { cpu: { available: null, allocatable: 4000 }, gpus: [gpus(1, 4), gpus(0, 0, 0)] }));
+
+  assert.deepEqual(bars, [
+    { text: "CPU: unknown", share: null },
+    { text: "6 of 16 GiB", share: 37.5 },
+    { text: "1 of 4 GPU", share: 25 },
+  ]);
+});
+
+test("the most that is free counts open nodes, and is unknown where any is", () => {
+  const all = [node("a", { gpus: [gpus(2)] }), node("b", { cpu: { available: 9000 }, closed: "cordoned" })];
+  const asked = { chosen: false, resource: "nvidia.com/gpu" };
+
+  assert.deepEqual(mostFree(all, asked), { cpu: 1500, memory: 6 * GI, gpu: 2 });
+  assert.equal(mostFree([all[1]], { ...asked, chosen: true }).cpu, 9000);
+  assert.equal(mostFree([...all, node("c", { cpu: { available: null } })], asked).cpu, null);
+  assert.equal(mostFree([...all, node("c", { gpus: [gpus(null, 2)] })], asked).gpu, null);
+  assert.deepEqual(mostFree([], asked), { cpu: null, memory: null, gpu: null });
+});
+
+test("below the list stands how many nodes it does not show, or why it is empty", () => {
+  assert.equal(moreWords({ all: 250, found: 150, shown: 100 }), "and 50 more; search to narrow the list");
+  assert.equal(moreWords({ all: 250, found: 0, shown: 0 }), "No node or card matches.");
+  assert.equal(moreWords({ all: 0, found: 0, shown: 0 }), "This cluster has no nodes.");
+  assert.equal(moreWords({ all: 2, found: 2, shown: 2 }), "");
+});
+
+test("the status says since when and why the numbers can't be trusted", () => {
+  const since = "2026-01-01T12:00:00Z";
+  const time = new Date(since).toLocaleTimeString();
+
+  assert.equal(statusWords({ live: true }), "The numbers are live.");
+  assert.equal(statusWords({ live: false, known: true, since, reason: "the service is away" }), `The numbers are from ${time} and may have changed (the service is away). You can still start a server.`);
+  assert.equal(statusWords({ live: false, known: false, since: null }), "What is free has been unknown since an unknown time. You can still start a server.");
+  assert.equal(statusWords({ live: false, lost: true, since, reason: "it is silent" }), `No connection to the hub since ${time} (it is silent). Trying again.`);
+});

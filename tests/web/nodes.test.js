@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Nodes } from "../../src/moorage/web/nodes.js";
+
+const names = (nodes) => nodes.map((node) => node.name);
+
+function some(...all) {
+  const nodes = new Nodes();
+  nodes.replace(all.map((name) => ({ name, card: name === "n10" ? null : "Tesla T4" })));
+  return nodes;
+}
+
+test("nodes come in the order of their names", () => {
+  const nodes = some("n2", "n10", "N1");
+
+  nodes.change([{ name: "n1" }], []);
+
+  assert.deepEqual(names(nodes.sorted()), ["N1", "n1", "n10", "n2"]);
+});
+
+test("a change says whether a node came or went", () => {
+  const nodes = some("a", "b");
+
+  assert.equal(nodes.change([{ name: "a", card: "new" }], []), false);
+  assert.equal(nodes.change([], ["c"]), false);
+  assert.equal(nodes.change([{ name: "c" }], []), true);
+  assert.equal(nodes.change([], ["a"]), true);
+  assert.deepEqual(names(nodes.sorted()), ["b", "c"]);
+});
+
+test("what changed is what is listed, though no node moved", () => {
+  const nodes = some("a");
+  nodes.sorted();
+
+  nodes.change([{ name: "a", card: "new" }], []);
+
+  assert.equal(nodes.sorted()[0].card, "new");
+});
+
+test("a search finds parts of any text, in any case", () => {
+  const nodes = some("n1", "n10", "m1");
+  const found = (wanted) => names(nodes.found(wanted, (node) => [node.name, node.card]));
+
+  assert.deepEqual(found(" N1 "), ["n1", "n10"]);
+  assert.deepEqual(found("tesla"), ["m1", "n1"]);
+  assert.deepEqual(found("gone"), []);
+  assert.deepEqual(found(" "), ["m1", "n1", "n10"]);
+});
