@@ -268,7 +268,7 @@ async def test_the_form_works_under_a_strict_content_security_policy(open_page, 
     await page.goto(f"{hub.url}/hub/spawn")
 
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
-    await expect(page.locator("#moorage-verdict")).to_contain_text("fits")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
     assert seen == []
 
 
