@@ -7,11 +7,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
 
 from moorage.service import auth
 from moorage.service.auth import Person
 from moorage.service.errors import as_api_error
+from moorage.service.methods import Headers, allowed, as_get, is_head
 from moorage.service.parts import Parts, parts_of
 from moorage.service.schemas import ErrorAnswer
 
@@ -31,12 +35,25 @@ class MoorageRoute(APIRoute):
                 Exception
             ) as exc:  # whatever it is, the caller gets our shape, and a host application is left in peace
                 response = as_api_error(exc, request=request).response()
+            head = is_head(request.scope)
+            method = "HEAD" if head else request.method
             parts = getattr(request.state, "moorage", None)
             if isinstance(parts, Parts):
-                parts.metrics.count(path, request.method, response.status_code, time.perf_counter() - started)
-            return response
+                parts.metrics.count(path, method, response.status_code, time.perf_counter() - started)
+            return Headers(response) if head else response
 
         return answer
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(as_get(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().handle(as_get(scope), receive, send)
+        except HTTPException as exc:
+            if exc.status_code != 405:
+                raise
+            raise HTTPException(405, headers={"Allow": allowed(scope)}) from exc
 
 
 Running = Annotated[Parts, Depends(parts_of)]

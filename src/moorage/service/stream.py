@@ -45,6 +45,13 @@ HEADERS = [
 ]
 
 
+def headers() -> Response:
+    """What stands before the events, for who asks for nothing else."""
+    response = Response()
+    response.raw_headers = list(HEADERS)
+    return response
+
+
 @dataclass(frozen=True)
 class Opening:
     """What a new reader is sent first, where in the ring it reads on, and the revision that it then knows."""

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from moorage.service import stream
 from moorage.service.auth import still_known
 from moorage.service.errors import ApiError
+from moorage.service.methods import is_head
 from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
@@ -42,6 +43,8 @@ async def follow(
             hint="Try again in a few seconds, or raise MOORAGE_MAX_STREAMS.",
             headers={"Retry-After": "5"},
         )
+    if is_head(request.scope):
+        return stream.headers()
     return stream.Reader(
         await streams.of(person),
         last_event_id=last_event_id,
