@@ -141,10 +141,10 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     nowhere = await moorage("fit", "--gpu", "2", "--from", "-", stdin=dump)
 
     assert (fits.status, nowhere.status) == (0, 1)
-    assert "It fits on 2 of 3 nodes." in fits.out
-    assert "It fits on none of 3 nodes." in nowhere.out
+    assert "Fits on 2 of 3 nodes." in fits.out
+    assert "Does not fit on any node (3 checked)." in nowhere.out
     assert "What would work" in nowhere.out
-    assert "Held on gpu by: default/p (1 GPU)" in nowhere.out
+    assert "Held on gpu by default/p (1 GPU)" in nowhere.out
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
@@ -293,7 +293,7 @@ async def test_watch_goes_on_when_the_service_comes_back(simulator, node, pod) -
         process = await watched("--server", url)
         await until_shown(process, b"4/4")
     try:
-        await until_said(process, b"what is shown may be old")
+        await until_said(process, b"this output may be out of date")
         async with serving(Settings(port=port, api_server=simulator.url)):
             await until_said(process, b"current again")
             simulator.add(pod("p", on="a", cpu="1"))
@@ -310,7 +310,7 @@ async def test_watch_says_when_the_api_server_is_away(simulator, node, tmp_path)
     try:
         await until_shown(process, b"4/4")
         simulator.faults.half_open()
-        await until_said(process, b"what is shown may be old")
+        await until_said(process, b"this output may be out of date")
     finally:
         process.kill()
         await process.communicate()
@@ -401,7 +401,7 @@ async def test_quotas_of_a_dump_count(moorage, dump) -> None:
     ended = await moorage("fit", "--cpu", "4", "--namespace", "lab", "--from", "-", stdin=json.dumps(objects))
 
     assert ended.status == 1
-    assert "The API server would refuse it" in ended.out
+    assert "The API server would reject it" in ended.out
 
 
 async def test_what_a_dump_does_not_hold_is_undecided_where_the_pod_depends_on_it(moorage, dump, pod, tmp_path) -> None:
@@ -490,7 +490,7 @@ async def test_fit_asks_for_the_pod_of_whatever_makes_pods(moorage, dump, pod, t
             "lab",
             "w",
         )
-        assert ("makes 3" in str(answer["asked"]["notes"])) == ("3" in str(maker.get("spec", "")).replace("32", ""))
+        assert ("creates 3" in str(answer["asked"]["notes"])) == ("3" in str(maker.get("spec", "")).replace("32", ""))
 
 
 async def test_the_pods_of_a_daemon_set_run_on_cordoned_nodes(moorage, dump, pod, tmp_path) -> None:
@@ -566,7 +566,7 @@ async def test_a_pod_that_runs_is_asked_as_if_it_were_new(moorage, simulator, no
             assert ended.status == 0, source
             assert {name: verdict["fits"] for name, verdict in answer["nodes"].items()} == {"n1": True, "n2": False}
             assert answer["nodes"]["n2"]["reasons"][0]["short_by"]["free"] == 0
-            assert "It runs on n1 already. It is asked as if it were new" in shown.out
+            assert "It already runs on n1. Checked as if it were new" in shown.out
         assert parts.live.cluster.nodes["n1"].requested.cpu_milli == 3000
 
 

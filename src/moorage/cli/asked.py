@@ -105,11 +105,11 @@ def _notes(body: Json, *, kind: str) -> list[str]:
         spec = spec["jobTemplate"]["spec"]
     counts = [spec[name] for name in _COUNTS if isinstance(spec.get(name), int)]
     if counts and counts[0] != 1:
-        told.append(f"One pod is asked for; the {kind} makes {counts[0]}.")
+        told.append(f"Checked for one pod; the {kind} creates {counts[0]}.")
     if kind == "DaemonSet":
-        told.append("One pod is asked for; the DaemonSet makes one on each node that it may use.")
+        told.append("Checked for one pod; the DaemonSet creates one on each eligible node.")
     if spec.get("volumeClaimTemplates"):
-        told.append("The volumes of its volumeClaimTemplates are left aside.")
+        told.append("Volumes from its volumeClaimTemplates are ignored.")
     return told
 
 
@@ -127,10 +127,10 @@ def _anew(pod: Json, *, node: str) -> tuple[Json, tuple[str, ...]]:
     # A pod without a uid counts under its name.
     metadata["uid"] = metadata.get("uid") or f"{metadata['namespace']}/{metadata.get('name')}"
     spec = {name: value for name, value in pod["spec"].items() if name != "nodeName"}
-    notes = [f"It runs on {node} already. It is asked as if it were new, without its own place there."]
+    notes = [f"It already runs on {node}. Checked as if it were new and did not hold its place there."]
     claims = spec.get("resourceClaims")
     if isinstance(claims, list) and any(isinstance(c, dict) and c.get("resourceClaimTemplateName") for c in claims):
-        notes.append("The devices that its claims hold count as taken.")
+        notes.append("Devices that its claims hold count as taken.")
     body = {name: value for name, value in pod.items() if name != "status"}
     return {**body, "metadata": metadata, "spec": spec}, tuple(notes)
 

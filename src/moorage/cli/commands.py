@@ -10,12 +10,12 @@ from moorage.cli.extras import missing
 from moorage.errors import MoorageError
 
 NAMES = {
-    "nodes": "What is free on each node now.",
+    "nodes": "What is free on each node right now.",
     "fit": "Whether a pod fits, where, and what would fit instead.",
     "images": "The images that a notebook can be started from.",
     "serve": "Run the HTTP service.",
     "simulate": "Run a small simulated cluster.",
-    "demo": "A hub, the service and a simulated cluster on this machine.",
+    "demo": "Run a hub, the service and a simulated cluster on this machine.",
 }
 
 
@@ -56,7 +56,7 @@ class Commands(click.Group):
         except Exception as exc:  # a person gets a sentence; who wants the trace asks for it
             if click.get_current_context(silent=True) is None and _wants_trace():
                 raise
-            _say(f"an error that was not foreseen: {type(exc).__name__}: {exc}; MOORAGE_DEBUG=1 shows where")
+            _say(f"unexpected error: {type(exc).__name__}: {exc}; set MOORAGE_DEBUG=1 for a traceback")
             sys.exit(2)
         sys.exit(status if isinstance(status, int) else 0)
 

@@ -68,7 +68,7 @@ async def _until_ready(live: LiveCluster) -> None:
         failing = next((feed.missing_right or feed.reason for feed in feeds if feed.missing_right or feed.reason), None)
         if waited > WITHIN or (waited > PATIENCE and failing is not None and not any(feed.listed for feed in feeds)):
             raise MoorageError(
-                failing or f"the cluster was not read within {WITHIN} s",
+                failing or f"reading the cluster took longer than {WITHIN} s",
                 hint="check the kubeconfig and its context with `kubectl get nodes`",
             )
         await asyncio.sleep(0.02)

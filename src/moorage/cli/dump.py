@@ -75,7 +75,7 @@ class Dump:
         return [msgspec.json.decode(node) for node in found if node is not None]
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
-        raise MoorageError("a dump does not change", hint="leave out --watch, or name a cluster or a service")
+        raise MoorageError("a dump can't be watched", hint="leave out --watch, or use --server or --kubeconfig")
         yield []
 
     async def fit(self, request: dict[str, Any]) -> dict[str, Any]:

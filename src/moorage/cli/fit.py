@@ -21,22 +21,22 @@ MOST_NAMED = 5
 
 
 @click.command(
-    help="Whether a pod fits, where, and what would fit instead. Exit status: 0 it fits, 1 it fits nowhere (of several "
-    "pods: one of them), 2 neither could be found out."
+    help="Whether a pod fits, where, and what would fit instead. Exit status: 0 if it fits, 1 if it (or one of several "
+    "pods) does not, 2 if that could not be determined."
 )
 @click.option("--cpu", metavar="CORES", help="CPU, such as 4 or 500m.")
 @click.option("--memory", metavar="SIZE", help="Memory, such as 16Gi.")
 @click.option("--gpu", type=click.IntRange(0), metavar="COUNT", help="GPU units.")
-@click.option("--gpu-resource", metavar="NAME", help="Their resource name, where there are several.")
-@click.option("--node", metavar="NAME", help="On this node only.")
-@click.option("--image", metavar="NAME", help="This image of the catalogue, or any reference.")
+@click.option("--gpu-resource", metavar="NAME", help="Resource name of the GPUs, if there are several kinds.")
+@click.option("--node", metavar="NAME", help="Only this node.")
+@click.option("--image", metavar="NAME", help="Image from the catalogue, or any reference.")
 @click.option("--namespace", metavar="NAME", help="Namespace of the pod.")
 @click.option(
     "--pod",
     "pod_file",
     metavar="FILE",
-    help="Ask for these very pods: YAML or JSON, - for standard input. Pods, what makes pods (Deployment, StatefulSet, "
-    "Job, CronJob …), or several of them.",
+    help="YAML or JSON file with pods, or with what creates them (Deployment, StatefulSet, Job, CronJob …); - reads "
+    "standard input.",
 )
 @output_option
 @source_options
@@ -45,7 +45,7 @@ def fit(*, origin: Origin, output: str, pod_file: str | None, **wish: Any) -> No
     if pod_file is not None:
         sys.exit(_answer_pods(origin, _pods(origin, pod_file, options=asked), output=output))
     if not asked:
-        raise click.UsageError("Say what to fit: --cpu, --memory, --gpu and so on, or --pod FILE.")
+        raise click.UsageError("Say what should fit: use --cpu, --memory, --gpu and so on, or --pod FILE.")
     answer = asyncio.run(_ask(origin, {"ask": asked}))
     if output == "table":
         _print(answer, console(), node=wish.get("node"))
@@ -79,19 +79,22 @@ def _fits(verdict: dict[str, Any]) -> bool:
 def _pods(origin: Origin, file: str, *, options: dict[str, Any]) -> list[Asked]:
     """What the file asks for; what else it holds is said on standard error."""
     if options.keys() - {"namespace"}:
-        raise click.UsageError("A pod says by itself what it asks for: leave out the options beside --pod.")
+        raise click.UsageError("The pod already says what it needs: leave out the options other than --pod.")
     if file == "-" and "-" in origin.dumps:
-        raise click.UsageError("Only one of --pod and --from can be standard input.")
+        raise click.UsageError("Only one of --pod and --from can read standard input.")
     from moorage.cluster.dumps import read_file, shown_name
 
     pods, others = pods_of(read_file(file), namespace=options.get("namespace"))
     if not pods:
         raise MoorageError(
-            f"there is no pod in {shown_name(file)}", hint="it is the YAML or JSON of pods, or of what makes pods"
+            f"there is no pod in {shown_name(file)}",
+            hint="use YAML or JSON with a pod, or with something that creates pods, such as a Deployment",
         )
     if others:
         more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-        click.echo(f"moorage: left out, since no pod is in it: {safe(', '.join(others[:MOST_NAMED]))}{more}", err=True)
+        click.echo(
+            f"moorage: ignored, since they contain no pod: {safe(', '.join(others[:MOST_NAMED]))}{more}", err=True
+        )
     return pods
 
 
@@ -128,32 +131,36 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
     nodes = answer["nodes"]
     fitting = [name for name, verdict in nodes.items() if _fits(verdict)]
     for refusal in answer["refusals"]:
-        out.print(safe(f"The API server would refuse it: {refusal['text']}", style="bold red"))
+        out.print(safe(f"The API server would reject it: {refusal['text']}", style="bold red"))
     if fitting:
-        out.print(safe(f"It fits on {len(fitting)} of {len(nodes)} nodes.", style="bold green"))
+        out.print(safe(f"Fits on {len(fitting)} of {len(nodes)} nodes.", style="bold green"))
     elif answer["prefilter"] is not None:
-        out.print(safe("It fits nowhere: every node is refused at once.", style="bold red"))
+        out.print(safe("Does not fit on any node:", style="bold red"))
         for reason in answer["prefilter"]["reasons"]:
             out.print(safe(f"  {reason['text'] or reason['message']}"))
     else:
-        out.print(safe(f"It fits on none of {len(nodes)} nodes.", style="bold red"))
+        out.print(safe(f"Does not fit on any node ({len(nodes)} checked).", style="bold red"))
         if node and node not in nodes:
             out.print(safe(f"The cluster has no node named {node}."))
     if nodes:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:
-        out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; -o json shows all."))
+        out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; use -o json to see all."))
     for sentence in [] if fitting else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
     for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
-        out.print(safe(f"Held on {name} by: {', '.join(map(_holder, held))}"))
+        out.print(safe(f"Held on {name} by {', '.join(_holders(held))}"))
     for sentence in answer["undecided"]:
-        out.print(safe(f"Not decided here: {sentence}"))
+        out.print(safe(f"Undecided: {sentence}"))
 
 
-def _holder(held: dict[str, Any]) -> str:
-    name = "/".join(filter(None, (held["namespace"], held["pod"])))
-    return f"{name} ({held.get('text') or amount_words(held['resource'], held['amount'])})"
+def _holders(held: list[dict[str, Any]]) -> list[str]:
+    """Each holder once, with all that it holds."""
+    amounts: dict[str, list[str]] = {}
+    for one in held:
+        name = "/".join(filter(None, (one["namespace"], one["pod"])))
+        amounts.setdefault(name, []).append(one.get("text") or amount_words(one["resource"], one["amount"]))
+    return [f"{name} ({', '.join(told)})" for name, told in amounts.items()]
 
 
 def _table(nodes: dict[str, Any]) -> Any:

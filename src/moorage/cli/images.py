@@ -12,8 +12,8 @@ from moorage.cli.source import Origin, opened
 
 
 @click.command(
-    help="The images that a notebook can be started from. Without --server, those that MOORAGE_IMAGES_FILE, "
-    "MOORAGE_HARBOR_URL and their like name."
+    help="The images that a notebook can be started from. Without --server, they come from MOORAGE_IMAGES_FILE, "
+    "MOORAGE_HARBOR_URL and the like."
 )
 @output_option
 @source_options
@@ -50,5 +50,5 @@ def _table(found: list[dict[str, Any]]) -> Table:
             str(len(present)) if present is not None else "-",
         )
     if not found:
-        made.add_row(safe("No image is on offer."))
+        made.add_row(safe("No images on offer."))
     return made

@@ -27,7 +27,7 @@ async def images_locally(names_by_node: Callable[[], dict[str, Iterable[str]]]) 
         from moorage.service.sources import catalogue_of
     except ModuleNotFoundError as exc:
         raise MoorageError(
-            "the catalogue is read by the service's part, which is not installed",
+            "reading the catalogue needs the package moorage[server], which is not installed",
             hint="run `pip install 'moorage[server]'`, or ask a service with --server URL",
         ) from exc
     from moorage.images.presence import Presence

@@ -17,11 +17,9 @@ from moorage.scheduling.words import is_card, resource_words
 Draw = Callable[[list[dict[str, Any]]], RenderableType]
 
 
-@click.command(help="What is free on each node now, of what a pod could ever get there.")
-@click.option("-w", "--watch", is_flag=True, help="Go on and show every change.")
-@click.option(
-    "--cards", is_flag=True, help="A line for each GPU instead: its state, memory, utilization, and what is odd."
-)
+@click.command(help="What is free on each node right now, out of what pods can use there.")
+@click.option("-w", "--watch", is_flag=True, help="Keep running and show every change.")
+@click.option("--cards", is_flag=True, help="Show one line per GPU instead: state, memory, utilization, and warnings.")
 @output_option
 @source_options
 def nodes(*, origin: Origin, output: str, watch: bool, cards: bool) -> None:
@@ -119,7 +117,7 @@ def _cards_table(found: list[dict[str, Any]]) -> Group:
             for sentence in [*(card.get("notes") or []), *map(str, card.get("disagreements") or [])]:
                 notes.setdefault((node["name"], sentence), []).append(index)
     if not made.row_count:
-        made.add_row(safe("No node has a GPU that is known of."))
+        made.add_row(safe("No known GPU on any node."))
     below = [safe(f"{node} {', '.join(f'#{i}' for i in cards)}: {said}") for (node, said), cards in notes.items()]
     below += [
         safe(f"{node['name']}: {units['resource']}: {units['unknown']}")
@@ -144,7 +142,7 @@ def _network_pool(name: tuple[str, str], told: list[dict[str, Any]]) -> str:
     driver, pool = name
     models = ", ".join(f"{count} x {model}" for model, count in (told[0].get("models") or {}).items())
     free = [units["available"] for units in told if units["available"] is not None]
-    left = f"{max(free)} of {told[0]['allocatable']} free" if free else "how many are free is not known"
+    left = f"{max(free)} of {told[0]['allocatable']} free" if free else "unknown how many are free"
     return f"Network pool {pool} ({driver}): {models}, {left}, reached by {len(told)} node{'s' * (len(told) != 1)}"
 
 

@@ -16,13 +16,13 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @click.option("--server", metavar="URL", envvar="MOORAGE_SERVER", help="A running moorage service.")
     @click.option(
-        "--token", metavar="TOKEN", envvar="MOORAGE_TOKEN", help="Token for that service; better as MOORAGE_TOKEN."
+        "--token", metavar="TOKEN", envvar="MOORAGE_TOKEN", help="Token for that service; better set as MOORAGE_TOKEN."
     )
     @click.option(
         "--kubeconfig",
         metavar="FILE",
         envvar="MOORAGE_KUBECONFIG",
-        help="Ask the cluster of this kubeconfig. Without any source: $KUBECONFIG or ~/.kube/config.",
+        help="Read the cluster of this kubeconfig. Default: $KUBECONFIG or ~/.kube/config.",
     )
     @click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
     @click.option(
@@ -30,8 +30,8 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "dumps",
         metavar="FILE",
         multiple=True,
-        help="A dump, - for standard input: kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json. "
-        "Several are put together.",
+        help="A dump, as from kubectl get nodes,pods,pvc,pv,sc,csinodes,ns -A -o json; - reads standard input. "
+        "Can be repeated: several dumps are put together.",
     )
     @functools.wraps(command)
     def with_origin(
@@ -45,14 +45,14 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         given = _from_command_line("server", "kubeconfig", "dumps")
         if len(given) > 1:
-            raise click.UsageError("Choose one of --server, --kubeconfig and --from.")
+            raise click.UsageError("Use only one of --server, --kubeconfig and --from.")
         if dumps.count("-") > 1:
-            raise click.UsageError("Only one --from can be standard input.")
+            raise click.UsageError("Only one --from can read standard input.")
         if given:  # an option on the command line stands before another source's environment variable
             server = server if "server" in given else None
             kubeconfig = kubeconfig if "kubeconfig" in given else None
         if context is not None and (dumps or server) and "context" in _from_command_line("context"):
-            raise click.UsageError("--context belongs to a kubeconfig.")
+            raise click.UsageError("--context needs a kubeconfig, not --server or --from.")
         origin = Origin(server=server, token=token, kubeconfig=kubeconfig, context=context, dumps=dumps)
         return command(*args, origin=origin, **kwargs)
 
@@ -61,7 +61,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
-        "-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True, help="How to show the answer."
+        "-o", "--output", type=click.Choice(OUTPUTS), default="table", show_default=True, help="Output format."
     )(command)
 
 

@@ -103,7 +103,7 @@ class Remote:
                     raise _error(await response.read(), status=response.status)
                 yield response
         except TimeoutError as exc:
-            raise MoorageError(f"{self._url} gave no answer in time", hint="is `moorage serve` running there?") from exc
+            raise MoorageError(f"{self._url} did not answer in time", hint="is `moorage serve` running there?") from exc
         except (aiohttp.ClientError, OSError, ValueError) as exc:
             raise MoorageError(f"{self._url} can't be reached", hint="is `moorage serve` running there?") from exc
 
@@ -141,6 +141,6 @@ def _error(data: bytes, *, status: int) -> MoorageError:
     try:
         error = msgspec.json.decode(data, type=_ErrorAnswer).error
     except msgspec.MsgspecError:
-        return MoorageError(f"the server answers {status}", hint="--server is the address of `moorage serve`")
+        return MoorageError(f"the server answered {status}", hint="--server is the address of `moorage serve`")
     kind = Refused if 400 <= status < 500 else MoorageError
     return kind(error.message.rstrip("."), hint=error.hint or None)

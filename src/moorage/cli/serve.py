@@ -61,7 +61,7 @@ def _metavar(kind: Any, name: str) -> str:
 
 @click.command(
     params=_options(),
-    help="Run the HTTP service. Every option is also an environment variable, which is named behind it.",
+    help="Run the HTTP service. Each option can also be set by the environment variable named after it.",
 )
 def serve(**given: Any) -> None:
     from moorage.service.managed import managed_by_hub

@@ -26,7 +26,7 @@ def console() -> Console:
 
 
 class Currency:
-    """Says on standard error when what is shown may be old, and when it is current again; each once."""
+    """Says on standard error when this output may be out of date, and when it is current again; each once."""
 
     def __init__(self) -> None:
         self._said: str | None = None
@@ -37,9 +37,9 @@ class Currency:
             return
         self._said = trouble
         click.echo(
-            f"moorage: {safe(trouble)}; what is shown may be old"
+            f"moorage: {safe(trouble)}; this output may be out of date"
             if trouble is not None
-            else "moorage: what is shown is current again",
+            else "moorage: this output is up to date again",
             err=True,
         )
 
