@@ -20,13 +20,14 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 SIZES = {10: 300, 5000: 60}
 PAGES, RATE, SECONDS, WARM = 1000, 1000, 6, 1.5
 # Changes go round these nodes, so that each message carries most of them; with ten times as many, messages grow to 6 KB.
 STREAM_NODES = 20
-STAMP = "hub.jupyter.org/stamp"
+# As a browser asks.
+REQUEST = b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
 LIMITS = {"resources.p50_ms.10": 1, "resources.p50_ms.5000": 10, "stream.p99_ms": 150}
 
 
@@ -96,7 +97,10 @@ def naive(body: bytes):
 
 
 def run_cluster(count: int) -> None:
-    """A simulated API server; on a line of its input it changes nodes at the rate that the line names."""
+    """A simulated API server; on a line of its input it changes nodes at the rate that the line names.
+
+    Each change makes a node's memory the time of the change, which so reaches every page as a number.
+    """
     from moorage.simulator import Simulator, node
 
     async def go() -> None:
@@ -111,7 +115,7 @@ def run_cluster(count: int) -> None:
             started, made = time.monotonic(), 0
             while (passed := time.monotonic() - started) < seconds:
                 while made < passed * rate:
-                    change = {"metadata": {"labels": {STAMP: str(time.monotonic_ns())}}}
+                    change = {"status": {"allocatable": {"memory": str(time.monotonic_ns())}}}
                     simulator.patch("nodes", None, f"node-{made % count:05}", change)
                     made += 1
                 await asyncio.sleep(0.005)
@@ -188,15 +192,14 @@ def p50(port: int, *, requests: int) -> float:
 class Page(asyncio.Protocol):
     """One open page. All pages get the same bytes, so that one of them is decoded and the others note when each message came."""
 
-    def __init__(self, arrivals: dict[bytes, list[int]]) -> None:
+    def __init__(self, request: bytes, arrivals: dict[bytes, list[int]]) -> None:
+        self.request = request
         self.arrivals = arrivals
         self.rest = b""
         self.opened = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        # As a browser asks.
-        transport.write(b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n")
+        transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
@@ -209,7 +212,7 @@ class Page(asyncio.Protocol):
             self.read(message)
 
     def next_message(self) -> bytes | None:
-        """The service sends each message as one chunk."""
+        """Each message is sent as one chunk."""
         line = self.rest.find(b"\r\n")
         if line < 0:
             return None
@@ -226,30 +229,43 @@ class Page(asyncio.Protocol):
 class Reader(Page):
     """The page that is decoded: which stamps came with which message."""
 
-    def __init__(self, arrivals: dict[bytes, list[int]], stamps: dict[bytes, list[int]]) -> None:
-        super().__init__(arrivals)
+    def __init__(self, request: bytes, arrivals: dict[bytes, list[int]], stamps: dict[bytes, list[int]]) -> None:
+        super().__init__(request, arrivals)
         self.stamps = stamps
         self.unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
     def read(self, message: bytes) -> None:
-        text = self.unpack.decompress(message)
+        text = self.text(message)
         if b"event: nodes" in text:
             nodes = json.loads(text.split(b"data: ", 1)[1])["changed"]
-            self.stamps[message] = [int(node["labels"][STAMP]) for node in nodes]
+            self.stamps[message] = [self.stamp(node) for node in nodes]
+
+    def text(self, message: bytes) -> bytes:
+        return self.unpack.decompress(message)
+
+    def stamp(self, node: dict) -> int:
+        return node["allocatable"]["memory_bytes"]
 
 
-async def watch(port: int, order: subprocess.Popen) -> tuple[float, int]:
+async def watch(
+    port: int, order: subprocess.Popen, *, requests: Sequence[bytes] = (REQUEST,) * PAGES, reader: type[Reader] = Reader
+) -> tuple[float, int]:
+    """Open these pages, let the cluster change, and tell the 99th percentile from change to page, in milliseconds, and how many changes there were."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, PAGES * 2 + 100)), hard))
     loop = asyncio.get_running_loop()
     arrivals: dict[bytes, list[int]] = {}
     stamps: dict[bytes, list[int]] = {}
-    transports = []
-    for number in range(PAGES):
-        make = (lambda: Reader(arrivals, stamps)) if number == 0 else (lambda: Page(arrivals))
-        transports.append((await loop.create_connection(make, "127.0.0.1", port))[0])
+    pages, transports = [], []
+    for number, request in enumerate(requests):
+        page = Page(request, arrivals) if number else reader(request, arrivals, stamps)
+        pages.append(page)
+        transports.append((await loop.create_connection(lambda page=page: page, "127.0.0.1", port))[0])
         if number % 50 == 0:
             await asyncio.sleep(0.05)
+    async with asyncio.timeout(60):
+        while not all(page.opened for page in pages):
+            await asyncio.sleep(0.1)
     await asyncio.sleep(1)
     began = time.monotonic_ns()
     order.stdin.write(json.dumps([RATE, SECONDS]) + "\n")
@@ -265,7 +281,7 @@ async def watch(port: int, order: subprocess.Popen) -> tuple[float, int]:
         if stamp > began + WARM * 1e9
         for arrival in arrivals[message][::10]
     )
-    complete = sum(len(arrivals[message]) == PAGES for message in stamps)
+    complete = sum(len(arrivals[message]) == len(requests) for message in stamps)
     size = statistics.mean(map(len, stamps))
     print(f"{complete} of {len(stamps)} messages on all pages, {size:.0f} bytes each", file=sys.stderr)
     return late[int(len(late) * 0.99)], made

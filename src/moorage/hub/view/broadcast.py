@@ -149,7 +149,9 @@ class Broadcast:
             if told is not None:
                 pinged = now
                 await self._to_all(told)
-            await asyncio.sleep(self._interval)
+            # Writing to many pages takes a part of the interval; a quarter of it always belongs to everybody else.
+            spent = time.monotonic() - now
+            await asyncio.sleep(max(self._interval - spent, self._interval / 4))
 
     def _gathered(self) -> Told | None:
         """The message for what has changed since the last one."""
