@@ -81,7 +81,7 @@ def rights() -> str:
             group = resource.path.split("/")[2] if resource.path.startswith("/apis/") else "core"
             yield f"`{resource.name}`", group, "list, watch", "no" if resource.required else "yes"
 
-    return _table(("kind", "group", "verbs", "works without it, with less to tell"), rows())
+    return _table(("kind", "group", "verbs", "works without it, with less detail"), rows())
 
 
 PARTS: dict[str, Callable[[], str]] = {
