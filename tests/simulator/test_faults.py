@@ -148,3 +148,39 @@ async def test_an_order_that_makes_no_sense_is_refused(http, order):
     status, _ = await http.send("POST", "/simulator/faults", order)
 
     assert status == 400
+
+
+async def test_an_answer_can_be_anything(simulator, http):
+    simulator.faults.answer(302, headers={"Location": "/login", "Retry-After": "soon"}, body="<html>", times=1)
+
+    async with http.session.get(simulator.url + "/api/v1/pods", allow_redirects=False) as answer:
+        text = await answer.text()
+
+    assert (answer.status, answer.headers["Location"], answer.headers["Retry-After"], text) == (
+        302,
+        "/login",
+        "soon",
+        "<html>",
+    )
+
+
+async def test_a_duplicated_watch_tells_everything_twice(simulator, http, node, next_event):
+    simulator.faults.duplicate(times=1)
+    async with http.session.get(simulator.url + "/api/v1/nodes?watch=1") as answer:
+        simulator.add(node("n1"))
+        first, second = await next_event(answer), await next_event(answer)
+
+    assert first == second
+    assert first["object"]["metadata"]["name"] == "n1"
+
+
+async def test_a_shuffled_list_has_everything_once(simulator, http, node):
+    names = [f"n{number:02}" for number in range(30)]
+    simulator.add(*[node(name) for name in names])
+    simulator.faults.shuffle(times=1)
+
+    _, body, _ = await http.get("/api/v1/nodes")
+
+    found = [item["metadata"]["name"] for item in body["items"]]
+    assert found != names
+    assert sorted(found) == names

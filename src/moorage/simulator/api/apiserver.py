@@ -66,7 +66,8 @@ class ApiServer:
             target = refusal
         known = None if isinstance(target, Refusal) else target
         try:
-            for fault in self._backend.faults.take(path, known):
+            taken = self._backend.faults.take(path, known)
+            for fault in taken:
                 if (answer := await self._misbehave(fault, request, known)) is not None:
                     return answer
             user = self._backend.authorizer.user(request.headers.get("Authorization"))
@@ -76,7 +77,7 @@ class ApiServer:
                     return _no_such_path(path, target)
                 return found
             self._backend.authorizer.check(user, known)
-            return await handlers.answer(self._backend, request, known)
+            return await handlers.answer(self._backend, request, known, odd={fault.kind for fault in taken})
         except Refusal as refusal:
             return _refuse(refusal)
         except (ConnectionResetError, asyncio.CancelledError):
@@ -92,6 +93,8 @@ class ApiServer:
             case "delay":
                 await asyncio.sleep(fault.seconds)
                 return None
+            case "answer":
+                return web.Response(status=fault.status, headers=fault.headers, text=fault.body)
             case "half_open":
                 await asyncio.Event().wait()
             case "refuse" if fault.status == 429:

@@ -13,6 +13,9 @@ ends all of them.
 | garbage | a body, or the next line of a watch, that is no JSON |
 | gone | 410 Expired, by HTTP status; `in_stream` as an ERROR line of open and new watches |
 | drop | the connection is cut without an answer |
+| answer | answered with `status`, `headers` and `body` as they are: a redirect, a page, an odd `Retry-After` |
+| duplicate | new watches tell each batch of lines twice |
+| shuffle | the objects of a page of a list come in any order |
 | revoke | 403, as if the right had been taken away, by resource (`resource`) and verb |
 """
 
@@ -26,11 +29,14 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import MoorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from moorage.simulator.api.request import Target
 
-KINDS = ("delay", "half_open", "refuse", "truncate", "garbage", "gone", "drop", "revoke")
+# The request goes on, and a later fault may hit it as well.
+GOES_ON = ("delay", "duplicate", "shuffle")
+KINDS = (*GOES_ON, "half_open", "refuse", "truncate", "garbage", "gone", "drop", "answer", "revoke")
+_BEFORE_THE_STREAM = (*GOES_ON, "refuse", "answer")
 _numbers = itertools.count(1)
 
 
@@ -45,6 +51,8 @@ class Fault:
     seconds: float = 0
     status: int = 500
     in_stream: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
     resource: str | None = None
     namespace: str | None = None
     open_watches: bool = True
@@ -66,7 +74,7 @@ class Fault:
 
 
 class Faults:
-    """All faults that are on; the first that concerns a request wins, but delays add to what follows."""
+    """All faults that are on; the first that concerns a request wins; those that let it go on add to that."""
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._active: list[Fault] = []
@@ -113,6 +121,18 @@ class Faults:
     def gone(self, *, in_stream: bool = False, **where: Any) -> Fault:
         return self.add("gone", in_stream=in_stream, **where)
 
+    def answer(
+        self, status: int = 200, *, headers: Mapping[str, str] | None = None, body: str = "", **where: Any
+    ) -> Fault:
+        """Answer with this, which need not be the Kubernetes API at all."""
+        return self.add("answer", status=status, headers=headers or {}, body=body, **where)
+
+    def duplicate(self, **where: Any) -> Fault:
+        return self.add("duplicate", verb="watch", **where)
+
+    def shuffle(self, **where: Any) -> Fault:
+        return self.add("shuffle", verb="list", **where)
+
     def drop(self, **where: Any) -> Fault:
         return self.add("drop", **where)
 
@@ -127,7 +147,7 @@ class Faults:
             if fault.concerns(path, target) and not _only_for_streams(fault):
                 self._count(fault)
                 found.append(fault)
-                if fault.kind != "delay":
+                if fault.kind not in GOES_ON:
                     break
         return found
 
@@ -136,7 +156,7 @@ class Faults:
         for fault in list(self._active):
             if (
                 fault.number > last
-                and fault.kind not in ("delay", "refuse")
+                and fault.kind not in _BEFORE_THE_STREAM
                 and fault.open_watches
                 and fault.concerns(target.path, target)
             ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +20,7 @@ from moorage.simulator.rules.patching import json_patch, merge, strategic
 from moorage.simulator.store.status import Refusal, bad_request, expired, invalid_options, unsupported_media
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from moorage.simulator.api.backend import Backend
     from moorage.simulator.api.faults import Fault
@@ -42,16 +43,18 @@ _PATCHES: dict[str, Callable[[Any, Any], Any]] = {
 _encode = msgspec.json.Encoder().encode
 
 
-async def answer(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
-    """What the API server answers; raises `Refusal` where it refuses."""
+async def answer(
+    backend: Backend, request: web.Request, target: Target, *, odd: Collection[str] = ()
+) -> web.StreamResponse:
+    """What the API server answers, with the kinds of faults that let the request go on; `Refusal` where it refuses."""
     kind, namespace, name = target.kind, target.namespace, target.name
     if target.subresource not in (None, "status"):
         return await subresources.answer(backend, request, target)
     match target.verb:
         case "watch":
-            return await _watch(backend, request, target)
+            return await _watch(backend, request, target, times=2 if "duplicate" in odd else 1)
         case "list":
-            return await _list(backend, request, target)
+            return await _list(backend, request, target, shuffled="shuffle" in odd)
         case "get" if name is not None:
             return _one(request, kind, backend.api.read(kind, namespace, name))
         case "create":
@@ -85,9 +88,11 @@ def _one(request: web.Request, kind: Kind, stored: Stored, *, status: int = 200)
     return json_answer(outgoing(kind, stored), status=status)
 
 
-async def _list(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
+async def _list(backend: Backend, request: web.Request, target: Target, *, shuffled: bool) -> web.StreamResponse:
     kind = target.kind
     page = list_page(backend.api.storage, kind, target.namespace, request.query)
+    if shuffled:
+        random.shuffle(page.items)
     if table.wanted(request):
         include = table.included(request)
         body = _encode(table.of(kind, page.items, revision=page.revision, meta=page.meta(), include=include))
@@ -99,7 +104,7 @@ async def _list(backend: Backend, request: web.Request, target: Target) -> web.S
     return json_answer(body)
 
 
-async def _watch(backend: Backend, request: web.Request, target: Target) -> web.StreamResponse:
+async def _watch(backend: Backend, request: web.Request, target: Target, *, times: int) -> web.StreamResponse:
     kind, include = target.kind, table.included(request)
 
     def as_row(stored: Stored) -> bytes:
@@ -122,7 +127,7 @@ async def _watch(backend: Backend, request: web.Request, target: Target) -> web.
             await _spoil(fault, request, response, lines)
             return response
         if lines:
-            await response.write(lines)
+            await response.write(lines * times)
     return response
 
 
