@@ -1,8 +1,11 @@
 """`GET /api/v1/cluster/resources`."""
 
 import asyncio
+import time
+from datetime import datetime
 
 import msgspec
+import pytest
 
 from moorage.service.schemas import Node
 
@@ -171,3 +174,37 @@ async def test_a_part_that_ended_fails_the_liveness_probe(service) -> None:
             await asyncio.sleep(0.01)
 
     assert answer.json()["error"]["code"] == "broken"
+
+
+@pytest.mark.parametrize("by", [3600.0, -7200.0])
+async def test_a_clock_that_is_set_makes_a_fresh_picture_no_older(serve, simulator, node, monkeypatch, by) -> None:
+    simulator.add(node("n1"))
+    service = await serve(api_server=simulator.url)
+    await service.ready()
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + by)
+
+    headers = (await service.get("/api/v1/cluster/resources")).headers
+
+    assert (headers["Moorage-Stale"], float(headers["Moorage-Age-Seconds"])) == ("false", 0.0)
+    taken_at = datetime.fromisoformat(headers["Moorage-Taken-At"]).timestamp()
+    assert -1 < time.time() - taken_at < 60
+
+
+async def test_a_clock_that_is_set_back_makes_an_old_picture_no_younger(serve, simulator, node, monkeypatch) -> None:
+    simulator.add(node("n1"))
+    service = await serve(api_server=simulator.url)
+    await service.ready()
+    await simulator.stop()
+    async with asyncio.timeout(10):
+        while (await service.get("/api/v1/cluster/resources")).headers["Moorage-Stale"] == "false":
+            await asyncio.sleep(0.05)
+    first = float((await service.get("/api/v1/cluster/resources")).headers["Moorage-Age-Seconds"])
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() - 7200)
+
+    async with asyncio.timeout(10):
+        while (age := float((await service.get("/api/v1/cluster/resources")).headers["Moorage-Age-Seconds"])) <= first:
+            await asyncio.sleep(0.05)
+
+    assert age < 60

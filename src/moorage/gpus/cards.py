@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
+from moorage import clock
 from moorage.gpus.details import with_names
 from moorage.gpus.picture import Picture, draw
 from moorage.gpus.sources.hami import Hami
@@ -42,7 +42,7 @@ class Cards:
         *,
         holders: HolderPolicy = "hidden",
         extra_resources: Iterable[str] = (),
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = clock.now,
     ) -> None:
         self._extra = frozenset(extra_resources)
         self._sources = tuple(sources)

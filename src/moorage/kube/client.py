@@ -106,8 +106,7 @@ class Client:
         """
 
         async def whole(hear: Callable[[], None]) -> bytes:
-            answer = await self._open(path, params, compress=True)
-            async with answer:
+            async with await self._open(path, params, headers) as answer:
                 parts = []
                 async for part in answer.content.iter_any():
                     hear()
@@ -115,13 +114,14 @@ class Client:
             return await _unpacked(b"".join(parts), answer)
 
         async def after_probe(hear: Callable[[], None]) -> bytes:
-            async with await self._open(path, probe, compress=False) as answer:
+            async with await self._open(path, probe, headers) as answer:
                 await answer.read()
             hear()
             return await whole(hear)
 
         try:
             async with asyncio.timeout(within):
+                headers = await self._headers(compress=True)
                 return await first_answer(whole, again=after_probe if probe is not None else None, passing=_BROKEN)
         except TimeoutError:
             raise _silent(self.server, within) from None
@@ -138,10 +138,11 @@ class Client:
         """
 
         async def opened(_hear: Callable[[], None]) -> aiohttp.ClientResponse:
-            return await self._open(path, params, compress=False)
+            return await self._open(path, params, headers)
 
         try:
             async with asyncio.timeout(within):
+                headers = await self._headers(compress=False)
                 answer = await first_answer(opened, discard=aiohttp.ClientResponse.close, passing=_BROKEN)
         except TimeoutError:
             raise _silent(self.server, within) from None
@@ -162,7 +163,7 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _open(self, path: str, params: Mapping[str, str] | None, *, compress: bool) -> aiohttp.ClientResponse:
+    async def _headers(self, *, compress: bool) -> dict[str, str]:
         headers = {
             "Accept": "application/json",
             # Watches are never compressed before 1.37, and a compressor would only hold lines back.
@@ -171,6 +172,12 @@ class Client:
         authorization = await self.endpoint.credentials.authorization()
         if authorization:
             headers["Authorization"] = authorization
+        return headers
+
+    async def _open(
+        self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        compress = headers["Accept-Encoding"] == "gzip"
         answer = await self._running().get(
             self.server + path,
             params=params,

@@ -22,9 +22,10 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NoReturn
 
+from moorage import clock
 from moorage.errors import MoorageError
 from moorage.kube.alarm import Alarm
 from moorage.kube.backoff import Backoff
@@ -65,7 +66,7 @@ class Feed:
         *,
         client: Client,
         sink: Sink,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = clock.moment,
         troubled: Callable[["Feed", MoorageError], None] = lambda _feed, _error: None,
     ) -> None:
         self.resource = resource

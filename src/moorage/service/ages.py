@@ -7,11 +7,11 @@ share that.
 
 import asyncio
 import re
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
 
+from moorage import clock
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.merge import STALE_AFTER
 
@@ -46,7 +46,7 @@ class _Kept(NamedTuple):
 class Ages:
     """The array of all nodes with ages that are true to some seconds."""
 
-    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, clock: Callable[[], float] = clock.now) -> None:
         self._clock = clock
         self._pictures: dict[str, _Picture] = {}
 

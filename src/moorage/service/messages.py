@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from moorage import clock
 from moorage.cluster.live import Status
 from moorage.cluster.snapshot import Snapshot
 
@@ -53,7 +54,7 @@ _PACKED_PING = packed(PING)
 
 
 def snapshot_data(snapshot: Snapshot, *, status: bytes) -> bytes:
-    taken_at = msgspec.json.encode(snapshot.taken_at)
+    taken_at = msgspec.json.encode(clock.shown(snapshot.taken_at))
     return b'{"revision":%d,"taken_at":%s,"nodes":%s,"status":%s}' % (
         snapshot.revision,
         taken_at,
@@ -65,11 +66,12 @@ def snapshot_data(snapshot: Snapshot, *, status: bytes) -> bytes:
 def nodes_data(revision: int, taken_at: datetime, *, changed: Mapping[str, bytes], removed: list[str]) -> bytes:
     return b'{"revision":%d,"taken_at":%s,"changed":[%s],"removed":%s}' % (
         revision,
-        msgspec.json.encode(taken_at),
+        msgspec.json.encode(clock.shown(taken_at)),
         b",".join(changed.values()),
         msgspec.json.encode(removed),
     )
 
 
 def status_data(status: Status) -> bytes:
-    return msgspec.json.encode({"stale": status.stale, "since": status.since, "reason": status.reason})
+    since = clock.shown(status.since) if status.since is not None else None
+    return msgspec.json.encode({"stale": status.stale, "since": since, "reason": status.reason})

@@ -5,10 +5,10 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from fastapi import Request
 
+from moorage import clock
 from moorage.cluster.live import LiveCluster
 from moorage.cluster.node_json import DEFAULT_LABELS
 from moorage.cluster.snapshot import Snapshot
@@ -68,7 +68,7 @@ class Parts:
         status = self.live.status
         if not status.stale or status.since is None:
             return 0.0
-        return max(0.0, (datetime.now(UTC) - status.since).total_seconds())
+        return clock.age(status.since)
 
     def ended(self) -> list[str]:
         """Names of tasks that should run for ever and do not; only a new process brings them back."""

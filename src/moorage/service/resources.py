@@ -1,12 +1,12 @@
 """`GET /cluster/resources`: what is free on each node now, served from bytes that were encoded once for each change."""
 
-import time
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from moorage import clock
 from moorage.cluster.snapshot import Snapshot
 from moorage.service.ages import aged
 from moorage.service.errors import ApiError, shorten
@@ -41,7 +41,7 @@ async def list_resources(
 ) -> Response:
     snapshot = parts.snapshot(seen_by=person)
     if images_present:
-        now = time.time()
+        now = clock.now()
         nodes = (with_images(aged(data, now=now)[0], name, parts=parts) for name, data in snapshot.nodes.items())
         return Encoded(b"[" + b",".join(nodes) + b"]", headers=picture_headers(snapshot, parts=parts))
     array, state = await parts.ages.array(snapshot)
@@ -71,7 +71,7 @@ async def one_resource(
             shorten(f"There is no node named {name!r} in the cluster."),
             hint="/api/v1/cluster/resources lists the names.",
         )
-    node, _ = aged(node, now=time.time())
+    node, _ = aged(node, now=clock.now())
     if images_present:
         node = with_images(node, name, parts=parts)
     return Encoded(node, headers=picture_headers(snapshot, parts=parts))
@@ -88,7 +88,7 @@ def picture_headers(snapshot: Snapshot, *, parts: Parts) -> dict[str, str]:
     """What an answer from this snapshot rests on; a newer one may have come while it was made."""
     return {
         "Moorage-Revision": str(snapshot.revision),
-        "Moorage-Taken-At": snapshot.taken_at.isoformat(),
+        "Moorage-Taken-At": clock.shown(snapshot.taken_at).isoformat(),
         "Moorage-Stale": "true" if parts.live.status.stale else "false",
         "Moorage-Age-Seconds": f"{parts.age_seconds():.1f}",
         "Cache-Control": "no-cache",

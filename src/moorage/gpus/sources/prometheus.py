@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import aiohttp
 import msgspec
 
+from moorage import clock
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER
 from moorage.gpus.sources import http, metrics
@@ -70,7 +70,7 @@ class Prometheus:
         token_file: Path | None = None,
         every: float = 15.0,
         deadline: float = 10.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = clock.now,
     ) -> None:
         self._url = url.rstrip("/") + "/api/v1/query"
         self._token_file = token_file
@@ -163,7 +163,7 @@ class Prometheus:
         ages = {}
         for one in found:
             try:
-                ages[_identity(one.labels)] = float(one.value)
+                ages[_identity(one.labels)] = clock.noted(float(one.value))
             except ValueError:
                 continue
         return ages

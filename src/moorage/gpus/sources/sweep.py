@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
+from moorage import clock
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER, STALE_AFTER
 from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
@@ -64,7 +64,7 @@ class Sweep(ABC, Generic[Target]):
 
     activity = True
 
-    def __init__(self, name: str, *, pace: Pace, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, name: str, *, pace: Pace, clock: Callable[[], float] = clock.now) -> None:
         self.name = name
         self.pace = pace
         self.clock = clock
