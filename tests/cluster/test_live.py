@@ -264,9 +264,25 @@ async def test_an_old_picture_of_devices_is_an_old_picture_of_nodes(simulator, s
     simulator.add(node("n1", cpu="4"))
     watching = await start()
 
-    simulator.faults.half_open(path="/apis/resource.k8s.io/v1/resourceclaims")
+    fault = simulator.faults.half_open(path="/apis/resource.k8s.io/v1/resourceclaims")
 
     await watching.until(lambda w: w.live.status.stale)
+    simulator.faults.remove(fault)
+    await watching.until(lambda w: not w.live.status.stale)
+
+
+async def test_a_picture_is_live_again_only_when_it_has_what_was_missed(simulator, start, node, pod):
+    simulator.add(node("n1", cpu="4"))
+    watching = await start(coalesce=0.5)
+    port = simulator.port
+    await simulator.stop()
+    await watching.until(lambda w: w.live.status.stale)
+
+    simulator.add(pod("p", on="n1", cpu="1"))
+    await simulator.start(port)
+
+    await watching.until(lambda w: not w.live.status.stale)
+    assert watching.nodes["n1"]["allocated"]["cpu"] == 1
 
 
 async def test_status_changes_are_told_without_a_revision(simulator, start, node):

@@ -10,11 +10,11 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from moorage import clock
 from moorage.cluster.amounts import GpuNames
 from moorage.cluster.changes import Change, Follower
 from moorage.cluster.ledger import drift
@@ -67,7 +67,7 @@ class LiveCluster:
         self._coalesce = coalesce
         self._recount_every = recount_every
         self._resources = tuple(resources)
-        self._started = datetime.now(UTC)
+        self._started = clock.moment()
         self._health = {resource.name: Health() for resource in self._resources}
         self._wake = asyncio.Event()
         self._store = Store(on_change=self._wake.set, on_health=self._heard, followed=self._resources)
@@ -92,7 +92,8 @@ class LiveCluster:
         self._drift = 0
         self._garbled = 0
         self._recounts = 0
-        self.status = status_of(self._resources, self._health, started=self._started)
+        # What the feeds say, and what may be told of the snapshot that is out.
+        self._newest = self.status = status_of(self._resources, self._health, started=self._started)
 
     # --- what others read ---------------------------------------------------------------------------------------
 
@@ -166,6 +167,7 @@ class LiveCluster:
         if any(self._is_waited_for(resource) for resource in self._resources):
             self._tell(None)
             return
+        status = self._newest
         marked, self._store.changed = self._store.changed, set()
         fresh: dict[str, bytes | None] = {}
         named: dict[str, bytes] = {}
@@ -175,11 +177,12 @@ class LiveCluster:
                 named[name] = with_names
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)
-        taken_at = datetime.now(UTC)
+        taken_at = clock.moment()
         step = following(self._base, fresh=fresh, taken_at=taken_at, named=named)
         if step is not None:
             self._base = step.snapshot
         self._snapshot = self._base
+        self._become(self._newest if self._newest.stale else status)
         self._tell(step)
 
     def _is_waited_for(self, resource: Resource) -> bool:
@@ -234,13 +237,16 @@ class LiveCluster:
         self._health[resource.name] = health
         if health.missing_right != before.missing_right:
             _log_right(resource, health)
-        status = status_of(self._resources, self._health, started=self._started)
-        if self._snapshot is None:
-            self._wake.set()
+        self._newest = status_of(self._resources, self._health, started=self._started)
+        self._wake.set()
+        # A picture is old at once, and good again only when one is out that has what was missed.
+        if self._newest.stale:
+            self._become(self._newest)
+
+    def _become(self, status: Status) -> None:
         if status != self.status:
-            before_all, self.status = self.status, status
-            self._log_status(before_all)
-            self._wake.set()
+            before, self.status = self.status, status
+            self._log_status(before)
 
     def _troubled(self, feed: Feed, error: MoorageError) -> None:
         if isinstance(error, Unreachable):
