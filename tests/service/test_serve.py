@@ -125,6 +125,28 @@ async def test_it_logs_states_and_not_requests(start, simulator, node) -> None:
         assert {"time", "level", "logger", "message"} <= line.keys()
 
 
+async def test_bytes_that_are_no_http_are_counted_and_not_logged(start) -> None:
+    service = await start()
+    await service.ready()
+    quiet = len(service.lines)
+
+    for odd in [
+        b"\x16\x03\x01\0\xff" * 40,
+        b"GET\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    ] * 10:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(service.url.rpartition(":")[2]))
+        writer.write(odd)
+        async with asyncio.timeout(5):
+            await reader.read(1)
+        writer.close()
+
+    async with httpx2.AsyncClient(base_url=service.url) as client:
+        metrics = (await client.get("/metrics")).text
+    assert len(service.lines) == quiet, service.raw
+    assert float(metrics.partition("\nmoorage_odd_requests_total ")[2].partition("\n")[0]) >= 30
+
+
 async def test_a_missing_right_is_logged_once(start, simulator) -> None:
     simulator.faults.revoke_right("persistentvolumes", "list")
     service = await start()

@@ -1,6 +1,6 @@
 """`/metrics`, from a registry of its own: nothing of the process that we are mounted into, and nothing twice."""
 
-import time
+import asyncio
 from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
@@ -8,8 +8,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.registry import Collector
 
 import moorage
+from moorage import clock
 from moorage.cluster.live import LiveCluster
 from moorage.images.catalogue import Catalogue
+from moorage.service.odd_requests import OddRequests
 from moorage.service.streams import Streams
 
 # Each node is some ten series; beyond this the per-node ones are left out and `moorage_node_metrics_omitted` says so.
@@ -47,7 +49,8 @@ class Metrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5),
             registry=self._registry,
         )
-        self._registry.register(_Picture(live, streams, catalogue))
+        self.odd_requests = OddRequests()
+        self._registry.register(_Picture(live, streams, catalogue, self.odd_requests))
 
     def count(self, path: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(path, method, str(status)).inc()
@@ -60,7 +63,8 @@ class Metrics:
 class _Picture(Collector):
     """The cluster as metrics, made when somebody asks."""
 
-    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue) -> None:
+    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue, odd_requests: OddRequests) -> None:
+        self._odd_requests = odd_requests
         self._live = live
         self._streams = streams
         self._catalogue = catalogue
@@ -73,10 +77,16 @@ class _Picture(Collector):
         yield from self._feeds()
         yield from self._counters()
         yield from self._nodes()
+        yield GaugeMetricFamily("moorage_tasks", "Tasks of the event loop.", value=len(asyncio.all_tasks()))
         yield GaugeMetricFamily("moorage_open_streams", "Open event streams.", value=self._streams.open)
         yield CounterMetricFamily("moorage_stream_messages", "Messages encoded.", value=self._streams.messages)
         yield CounterMetricFamily(
             "moorage_streams_dropped", "Streams closed because the client was too slow.", value=self._streams.dropped
+        )
+        yield CounterMetricFamily(
+            "moorage_odd_requests",
+            "Bytes that were no HTTP, and requests to become something else than HTTP.",
+            value=self._odd_requests.count,
         )
         yield GaugeMetricFamily("moorage_images", "Images on offer.", value=len(self._catalogue.listing.images))
         if (age := self._catalogue.age_seconds()) is not None:
@@ -103,9 +113,8 @@ class _Picture(Collector):
         snapshot = self._live.snapshot
         if snapshot is None:
             return
-        now = time.time()
         yield GaugeMetricFamily(
-            "moorage_last_change_seconds", "Seconds since the last change.", value=now - snapshot.taken_at.timestamp()
+            "moorage_last_change_seconds", "Seconds since the last change.", value=clock.age(snapshot.taken_at)
         )
         omitted = len(snapshot.nodes) > MOST_NODES
         yield GaugeMetricFamily("moorage_node_metrics_omitted", "1 when there are too many nodes.", value=int(omitted))

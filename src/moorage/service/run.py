@@ -62,6 +62,10 @@ class Server(uvicorn.Server):
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self._parts.metrics.odd_requests.counted():
+            await super().serve(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's signature)
         log.info("ending", extra={"event": "ending", "signal": signal.Signals(sig).name})
         self.stop()
