@@ -1,0 +1,1 @@
+"""A service in bad weather: the wire, the weather, the truth."""
