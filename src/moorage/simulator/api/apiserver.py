@@ -55,6 +55,11 @@ class ApiServer:
 
     async def stop(self) -> None:
         if self._runner is not None:
+            for site in list(self._runner.sites):
+                await site.stop()
+            # A connection that was taken a moment ago belongs to nobody for some turns, and would be left open.
+            for _ in range(5):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
             self._runner = None
 
