@@ -113,7 +113,7 @@ def test_the_holder_is_named_as_far_as_everybody_may_know(details, policy, shown
 def test_a_held_card_without_a_name_says_why(details) -> None:
     (entry,) = details(labels=RTX, **units(1, held=1))
 
-    assert (entry["holder"], entry["unknown"]["holder"]) == (None, "no source tells which pod holds which card")
+    assert (entry["holder"], entry["unknown"]["holder"]) == (None, "no source says which pod holds which card")
 
 
 def test_the_slots_of_the_only_card_are_counted(details) -> None:
@@ -236,7 +236,7 @@ def test_a_card_without_driver_is_told(details) -> None:
     (entry,) = details(labels={"feature.node.kubernetes.io/pci-10de.present": "true"})
 
     assert (entry["model"], entry["state"], entry["available"]) == ("Unknown GPU", "not_reporting", False)
-    assert "a card is in the machine, but no working driver or device plugin offers it" in entry["notes"]
+    assert "the node has a card, but no working driver or device plugin offers it" in entry["notes"]
 
 
 def test_labels_of_one_model_do_not_name_cards_of_a_mixed_node(details) -> None:
@@ -251,7 +251,7 @@ def test_pods_that_may_not_be_listed_leave_everything_unknown(details) -> None:
 
     assert (entry["state"], entry["state_text"]) == (
         "unknown",
-        "not allowed to list pods, so what is held is not known",
+        "not allowed to list pods, so it is unknown what is held",
     )
 
 
@@ -280,7 +280,7 @@ def test_memory_of_an_ended_program_is_told(details) -> None:
 def test_use_by_nobody_knows_whom_is_told_as_such(details) -> None:
     entries = details(seen(0, memory_used=20480), seen(1), **units(2, held=1))
 
-    assert entries[0]["notes"] == ["20 of 24 GB are in use; by whom is not known"]
+    assert entries[0]["notes"] == ["20 of 24 GB are in use; unknown by whom"]
 
 
 def test_full_memory_of_an_idle_model_server_is_explained(details) -> None:
@@ -481,7 +481,7 @@ def test_a_split_card_has_no_utilization_of_its_own_and_says_so(details) -> None
     (entry,) = details(labels=MIXED, capacity=SLICES, allocatable=SLICES)
 
     assert (
-        "split into MIG slices: a slice is asked for by itself, and the card has no utilization of its own"
+        "split into MIG slices: slices are requested individually, and the card has no utilization of its own"
         in entry["notes"]
     )
 
@@ -550,4 +550,4 @@ def test_a_card_that_only_its_cloud_labels_is_told_without_units(details, label)
     (card,) = details(labels={label: "nvidia"})
 
     assert (card["model"], card["available"]) == ("Unknown GPU", False)
-    assert "a card is in the machine, but no working driver or device plugin offers it" in card["notes"]
+    assert "the node has a card, but no working driver or device plugin offers it" in card["notes"]

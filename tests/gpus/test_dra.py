@@ -300,7 +300,7 @@ def share(name: str, amount: str | None, *, pod: str, number: int = 0):
         ([], "free", "free (by claims; approximate)", True),
         (["40Gi"], "shared", "shared: 40Gi of 80Gi memory left", True),
         (["40Gi", "38Gi"], "held", "held in parts: 2Gi of 80Gi memory left", False),
-        ([None], "shared", "shared: claims hold parts of it; how much is left is not known", False),
+        ([None], "shared", "shared: claims hold parts of it; unknown how much is left", False),
     ],
 )
 def test_a_card_that_is_given_in_parts_says_what_is_left(held, state, text, available) -> None:

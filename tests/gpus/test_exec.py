@@ -179,7 +179,7 @@ async def test_a_call_that_hung_when_the_connection_broke_is_not_repeated_in_tha
     smi.places["n1"].rests_until = 0
     await once(smi)
     assert len(kube.execs) == 1
-    assert "waiting for its container to be started anew" in smi.problem(N1)
+    assert "waiting for its container to restart" in smi.problem(N1)
 
     pod["status"]["containerStatuses"][0]["containerID"] = "containerd://2"
     smi.places["n1"].rests_until = 0

@@ -150,4 +150,4 @@ async def test_a_program_that_hangs_is_started_once(simulator, asked, node, prog
     await source.settled()
 
     assert (tmp_path / "started").read_text() == "\n"
-    assert "no second one is started" in source.problem(N1)
+    assert "waiting for it to end" in source.problem(N1)

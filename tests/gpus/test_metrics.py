@@ -180,9 +180,9 @@ def test_one_bad_item_of_a_vector_does_not_hide_the_others() -> None:
     ("body", "said"),
     [
         (b'{"status":"error","errorType":"bad_data","error":"parse error"}', "parse error"),
-        (b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "something else than a vector"),
-        (b"<html>login</html>", "no JSON"),
-        (b"", "no JSON"),
+        (b'{"status":"success","data":{"resultType":"matrix","result":[]}}', "did not answer with a vector"),
+        (b"<html>login</html>", "did not answer with JSON"),
+        (b"", "did not answer with JSON"),
         (b"[]", "something else"),
     ],
 )

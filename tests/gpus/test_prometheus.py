@@ -141,7 +141,7 @@ async def test_a_series_without_any_node_of_the_cluster_says_so(exporter, promet
 
     await prometheus.refresh(lambda names: None)
 
-    assert prometheus.problem(NodeView(name="n1")) == "prometheus: its series name no node of this cluster"
+    assert prometheus.problem(NodeView(name="n1")) == "prometheus: its series name no node in this cluster"
 
 
 async def test_no_series_at_all_says_so(exporter, prometheus) -> None:
@@ -149,7 +149,7 @@ async def test_no_series_at_all_says_so(exporter, prometheus) -> None:
 
     await prometheus.refresh(lambda names: None)
 
-    assert prometheus.problem(NodeView(name="n1")) == "prometheus: it has no series of cards"
+    assert prometheus.problem(NodeView(name="n1")) == "prometheus: it has no GPU series"
 
 
 @pytest.mark.parametrize(

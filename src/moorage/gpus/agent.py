@@ -155,19 +155,19 @@ def serve(driver: Driver, *, host: str, port: int, devices: Devices | None = Non
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the agent until it is ended."""
-    parser = argparse.ArgumentParser(prog="python -m moorage.gpus.agent", description="Tell what this node's cards do.")
+    parser = argparse.ArgumentParser(
+        prog="python -m moorage.gpus.agent", description="Report what this node's GPUs are doing."
+    )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
     parser.add_argument("--port", type=int, default=9837, help="port to listen on (default: 9837)")
-    parser.add_argument(
-        "--every", type=float, default=10.0, help="seconds between two looks at the driver (default: 10)"
-    )
-    parser.add_argument("--nvidia-smi", default="nvidia-smi", help="the program to run (default: nvidia-smi)")
+    parser.add_argument("--every", type=float, default=10.0, help="seconds between queries to the driver (default: 10)")
+    parser.add_argument("--nvidia-smi", default="nvidia-smi", help="command to run (default: nvidia-smi)")
     parser.add_argument(
         "--pod-resources",
         type=Path,
         metavar="FOLDER",
-        help="also tell which container has which device: the kubelet's folder, most often"
-        " /var/lib/kubelet/pod-resources; needs root, and `pip install moorage[agent]`",
+        help="also report which container holds which device: the kubelet's folder, usually"
+        " /var/lib/kubelet/pod-resources; needs root and `pip install moorage[agent]`",
     )
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

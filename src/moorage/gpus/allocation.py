@@ -71,7 +71,7 @@ def standings(
     if not ready:
         return [Standing(state="not_reporting", text=NOT_READY) for _ in cards]
     if not readable:
-        text = "not allowed to list pods, so what is held is not known"
+        text = "not allowed to list pods, so it is unknown what is held"
         return [Standing(state="unknown", text=text, slots=pool.slots or 1) for _ in cards]
     lost = sum(card.missing for card in cards) * (pool.slots or 1)
     sick = {at for at, card in enumerate(cards) if _is_sick(card, pool) or (card.missing and card.problem)}
@@ -107,9 +107,7 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
             return Standing(state="free", text="free", held=0)
         if pool.held >= pool.capacity:
             return Standing(state="held", text="held")
-        text = (
-            f"{pool.held} of {pool.allocatable} units of this node {_are(pool.held)} held; on which card is not known"
-        )
+        text = f"{pool.held} of {pool.allocatable} units of this node {_are(pool.held)} held; unknown on which card"
         return Standing(state="unknown", text=text)
     if pool.held >= pool.capacity or card.held >= slots:
         return _held(slots)

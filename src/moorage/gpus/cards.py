@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NO_SOURCE = "no source of GPU metrics is set up"
+NO_SOURCE = "no GPU metrics source is set up"
 
 
 class Cards:
@@ -51,7 +51,7 @@ class Cards:
         self._holders: HolderPolicy = holders
         self._clock = clock
         self._active = tuple(source for source in self._sources if source.activity)
-        self._why_no_activity = "no source of GPU metrics tells it of this card" if self._active else NO_SOURCE
+        self._why_no_activity = "no GPU metrics source reports it for this card" if self._active else NO_SOURCE
         self._pictures: dict[str, Picture] = {}
         self._views: dict[str, _Seen] = {}
         self._look_for_gone_at = 100
@@ -209,5 +209,5 @@ async def _keep_running(source: Source, on_change: OnChange, *, pause: float = 3
         try:
             await source.run(on_change)
         except Exception:  # a bug in one source costs its own facts only
-            log.exception("GPU source %s stopped; it is started again in %s s", source.name, int(pause))
+            log.exception("GPU source %s stopped; restarting in %s s", source.name, int(pause))
         await asyncio.sleep(pause)

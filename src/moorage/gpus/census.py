@@ -53,9 +53,9 @@ def take(facts: Sequence[CardFact], units: Sequence[Units], labels: LabelFacts, 
     while len(cards) < min(expected, MOST):
         cards.append(Card(sources={}, why={}, missing=complete and bool(cards) and usable))
     if not usable and cards and labels.present and not facts:
-        census.notes.append("a card is in the machine, but no working driver or device plugin offers it")
+        census.notes.append("the node has a card, but no working driver or device plugin offers it")
     elif not usable and cards:
-        census.notes.append("the node offers no units of its cards: no working device plugin")
+        census.notes.append("the node has cards but offers none: no working device plugin")
     _fill_from_labels(census, labels)
     _place_slices(census, labels, plain, sliced)
     for fact in slices:
@@ -101,7 +101,7 @@ def _expected(
             census.mixed = True
             only = labels.model or "one model"
             census.notes.append(
-                f"mixed or unknown models: the labels tell of {only} only, and their count does not match the units"
+                f"mixed or unknown models: the labels name only {only}, and their count does not match the units"
             )
             return max(seen, capacity // replicas, labels.count)
         census.slots = replicas if replicas > 1 and not sliced else None
@@ -121,7 +121,7 @@ def _expected(
         return max(seen, -(-capacity // labels.replicas))
     if capacity > max(seen, 1):
         census.of_units = True
-        census.notes.append("whether a unit is a whole card or a part of a shared one is not known")
+        census.notes.append("unknown whether a unit is a whole card or part of a shared one")
     return max(seen, capacity, 1 if labels.present or capacity or sliced else 0)
 
 
@@ -155,7 +155,7 @@ def _fill_from_labels(census: Census, labels: LabelFacts) -> None:
     if mixed:
         for card in census.cards:
             if card.model is None:
-                card.why["model"] = "the node has cards of several models, and no source tells which this is"
+                card.why["model"] = "the node has several models, and no source says which one this is"
 
 
 def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sliced: Sequence[Units]) -> None:
@@ -181,10 +181,10 @@ def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sl
             for _ in range(min(count, MOST))
         )
         if not census.cards_countable:
-            census.notes.append(f"the node gives MIG slices ({_listed(counted)}); on how many cards is not known")
+            census.notes.append(f"the node offers MIG slices ({_listed(counted)}); unknown on how many cards")
         return
     listed = _listed(counted)
-    census.notes.append(f"the node gives MIG slices ({listed}); on which card each lies is not known")
+    census.notes.append(f"the node offers MIG slices ({listed}); unknown on which cards")
 
 
 def _sized(part: Part, memory: dict[str, int | None]) -> Part:

@@ -41,7 +41,7 @@ def detail(
         if getattr(card, field) is None and field not in unknown:
             unknown[field] = "no source tells" if field in ("model", "memory_total") else why_no_activity
     holders = shown(card.holders, policy=policy)
-    why_no_holder = unknown.pop("holder", None) or "no source tells which pod holds which card"
+    why_no_holder = unknown.pop("holder", None) or "no source says which pod holds which card"
     if standing.state in ("held", "shared") and not holders:
         unknown["holder"] = "names are hidden" if card.holders else why_no_holder
     return {

@@ -92,7 +92,9 @@ def _nvidia(labels: Mapping[str, str]) -> LabelFacts | None:
     if mig is not None:
         text = text[: mig.start()]
         if mig.group(1) == "INVALID":
-            notes.append("MIG profiles are mixed although the strategy is single: the device plugin gives none of them")
+            notes.append(
+                "MIG profiles are mixed although the strategy is single, so the device plugin offers none of them"
+            )
         else:
             profile = mig.group(1)
     replicas = number(labels.get("nvidia.com/gpu.replicas"))

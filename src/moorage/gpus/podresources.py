@@ -59,7 +59,7 @@ def holdings(folder: Path, *, within: float = 5.0) -> list[dict[str, Any]]:
         try:
             answer = ask(None, timeout=within)
         except grpc.RpcError as error:
-            raise NotAnswered(f"the kubelet did not tell who has which device: {_words(error)}") from error
+            raise NotAnswered(f"the kubelet did not say who holds which device: {_words(error)}") from error
     return [
         {
             "namespace": pod.namespace,

@@ -142,7 +142,7 @@ class Settlement:
         if allocated:
             return Standing(state="held", text="held by a claim", held=1)
         if card.withheld:
-            text = "free, but nothing is given while its driver's list of devices is incomplete or wrong"
+            text = "free, but not allocated while its driver's device list is incomplete or wrong"
             return Standing(state="free", text=text, held=0)
         return Standing(state="free", text="free (by claims; approximate)", held=0, available=self.view.takes_pods)
 
@@ -152,7 +152,7 @@ class Settlement:
         if found.state not in ("free", "held"):
             return found
         if card.left is None:
-            return Standing(state="shared", text="shared: claims hold parts of it; how much is left is not known")
+            return Standing(state="shared", text="shared: claims hold parts of it; unknown how much is left")
         left = f"{', '.join(card.left)} left" if card.left else "each claim takes a part"
         if found.state == "held":
             return Standing(state="held", text=f"held in parts: {left}")

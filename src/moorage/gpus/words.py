@@ -48,7 +48,7 @@ def notes(card: Card, standing: Standing, *, sharing: str | None, idle: int | No
         found.append(_shared(standing, sharing, total=None if unified else total, free=None if unified else free))
     if card.parts or card.mig:
         found.append(
-            "split into MIG slices: a slice is asked for by itself, and the card has no utilization of its own"
+            "split into MIG slices: slices are requested individually, and the card has no utilization of its own"
         )
     if state in ("held", "shared"):
         if idle is not None and idle >= _IDLE_WORTH_A_WORD:
@@ -75,7 +75,7 @@ def _memory(state: str, used: int, total: int | None, *, processes: int | None) 
             return [f"free to schedule, but {gigabytes(used)} of {gigabytes(total)} GB are in use outside Kubernetes"]
         return [f"free; {gigabytes(used)} GB used outside the cluster"]
     if state == "unknown" and much and total is not None:
-        return [f"{gigabytes(used)} of {gigabytes(total)} GB are in use; by whom is not known"]
+        return [f"{gigabytes(used)} of {gigabytes(total)} GB are in use; unknown by whom"]
     return []
 
 

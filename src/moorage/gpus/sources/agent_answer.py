@@ -67,7 +67,7 @@ def cards(body: bytes, *, now: float, extra: frozenset[str] = frozenset()) -> li
     taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
     output = parse_xml(answer.xml, source="agent", taken_at=taken_at)
     if not output.cards:
-        failure = output.failure or "; ".join(output.problems[:2]) or "nvidia-smi told of no card"
+        failure = output.failure or "; ".join(output.problems[:2]) or "nvidia-smi reported no card"
         raise NoAnswer(_both(failure, problem))
     found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)
     found = [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]

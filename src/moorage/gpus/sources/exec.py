@@ -120,11 +120,11 @@ class Exec(Sweep[FoundPod]):
 
     async def ask(self, node: str, target: FoundPod) -> Sequence[CardFact]:
         if node in self._hanging:
-            raise NoAnswer("nvidia-smi hangs; no second one is started before it has ended")
+            raise NoAnswer("nvidia-smi hangs; waiting for it to end before running it again")
         if self._poisoned.get(node) == _identity(target):
-            raise NoAnswer("nvidia-smi hung when the connection was lost; waiting for its container to be started anew")
+            raise NoAnswer("nvidia-smi hung when the connection was lost; waiting for its container to restart")
         if self._resting.get(node, 0.0) > self.clock():
-            raise NoAnswer("the connection was lost while nvidia-smi ran; it is asked again in some minutes")
+            raise NoAnswer("the connection was lost while nvidia-smi was running; trying again in a few minutes")
         self._poisoned.pop(node, None)
         self._resting.pop(node, None)
         fields = self._fields.get(node, smi.FIELDS)

@@ -19,5 +19,5 @@ def words(error: Exception, *, deadline: float) -> str:
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerConnectionError | ConnectionError):
         return "the connection broke"
     if isinstance(error, aiohttp.InvalidURL):
-        return "its address is none"
-    return f"it does not speak HTTP as it should ({type(error).__name__})"
+        return "its address is invalid"
+    return f"it does not speak proper HTTP ({type(error).__name__})"

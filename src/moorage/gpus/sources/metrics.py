@@ -145,7 +145,7 @@ def _dcgm_card(reading: _Reading, slices: Mapping[str, _Reading], *, source: str
     busy = _busy(values) if not slices else _busy(values) or None
     why = {}
     if memory[1] is None:
-        why["memory_used"] = "dcgm-exporter has no memory figures of this card"
+        why["memory_used"] = "dcgm-exporter has no memory figures for this card"
     if busy is None:
         why["utilization"] = "a card in MIG mode has no utilization of its own" if slices else "dcgm-exporter has none"
     return CardFact(

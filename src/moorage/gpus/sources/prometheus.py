@@ -93,7 +93,7 @@ class Prometheus:
     def problem(self, node: NodeView) -> str | None:
         if self._problem is not None:
             return self._problem
-        return None if node.name in self._facts else "prometheus: no series of this node"
+        return None if node.name in self._facts else "prometheus: no series for this node"
 
     async def run(self, on_change: OnChange) -> None:
         try:
@@ -134,9 +134,9 @@ class Prometheus:
         recovered = self._problem is not None
         self._problem, self._answered_at = None, now
         if not fresh and (nvidia or amd):
-            self._problem = "prometheus: its series name no node of this cluster"
+            self._problem = "prometheus: its series name no node in this cluster"
         elif not fresh:
-            self._problem = "prometheus: it has no series of cards"
+            self._problem = "prometheus: it has no GPU series"
         on_change(
             [
                 node
@@ -189,7 +189,7 @@ class Prometheus:
         except http.BROKEN as error:
             raise NoAnswer(http.words(error, deadline=self._deadline)) from error
         if answer.status in (401, 403):
-            raise NoAnswer(f"it answered {answer.status}: it needs a token, or another one")
+            raise NoAnswer(f"it answered {answer.status}: it needs a token, or a different one")
         samples, why = parse_vector(body)
         if why is not None:
             raise NoAnswer(why if answer.status == 200 else f"it answered {answer.status}")

@@ -68,7 +68,7 @@ def parse_vector(body: bytes) -> tuple[list[Sample], str | None]:
     if answer.status != "success":
         return [], f"Prometheus answered: {(answer.error or 'an error')[:200]}"
     if answer.data is None or answer.data.resultType != "vector":
-        return [], "Prometheus answered with something else than a vector"
+        return [], "Prometheus did not answer with a vector"
     return [
         Sample(item.metric.get("__name__", ""), item.metric, item.value[1], item.value[0])
         for item in answer.data.result
@@ -99,7 +99,7 @@ def _tolerant(body: bytes) -> tuple[list[Sample], str | None]:
     try:
         answer: Any = msgspec.json.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return [], "Prometheus answered with something that is no JSON"
+        return [], "Prometheus did not answer with JSON"
     data = answer.get("data") if isinstance(answer, dict) else None
     result = data.get("result") if isinstance(data, dict) else None
     if not isinstance(result, list):
