@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { told } from "../../src/moorage/dashboard/answer.js";
-import { aboutWords, groupsOf } from "../../src/moorage/dashboard/row.js";
+import { networkWords } from "../../src/moorage/dashboard/network.js";
+import { aboutWords, groupsOf, kindsOf } from "../../src/moorage/dashboard/row.js";
 import { statusOf } from "../../src/moorage/dashboard/status.js";
 import { totalsOf } from "../../src/moorage/dashboard/totals.js";
 
@@ -81,4 +82,21 @@ test("totals say what they can't count", () => {
     ["2 GiB", "memory free of 2 GiB"],
     ["1 of 2", "GPU units free, at most 1 on one node, unknown on 1 node"],
   ]);
+});
+
+test("cards of several makers on a node are counted apart", () => {
+  const nvidia = { resource: "nvidia.com/gpu", capacity: 2, allocatable: 2, available: 1 };
+  const amd = { resource: "amd.com/gpu", capacity: 4, allocatable: 4, available: null };
+
+  assert.deepEqual(kindsOf({ gpu_units: [amd, nvidia] }), ["unknown of 4 AMD GPU", "1 of 2 NVIDIA GPU"]);
+  assert.deepEqual(kindsOf({ gpu_units: [nvidia, { ...nvidia, resource: "nvidia.com/mig-1g.5gb" }] }), []);
+  assert.deepEqual(kindsOf({}), []);
+});
+
+test("a pool of the network is told once, however many nodes reach it", () => {
+  const pool = { resource: "gpu.example.com", pool: "fabric", network: true, allocatable: 3, models: { L40S: 2, T4: 1 } };
+  const nodes = [{ gpu_claims: [{ ...pool, available: 0 }] }, { gpu_claims: [{ ...pool, available: 2 }, { pool: "own", resource: "x" }] }, {}];
+
+  assert.deepEqual(networkWords(nodes), ["Network pool fabric (gpu.example.com): 2 × L40S, 1 × T4, 2 of 3 free, reached by 2 nodes"]);
+  assert.match(networkWords([{ gpu_claims: [{ ...pool, available: null }] }])[0], /how many are free is unknown, reached by 1 node$/);
 });

@@ -7,6 +7,7 @@ import { told } from "../../src/moorage/hub/pages/static/answer.js";
 import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
 import { moreWords } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
+import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
 import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/row.js";
 import { statusWords } from "../../src/moorage/hub/pages/static/status.js";
 
@@ -131,4 +132,35 @@ test("the status says since when and why the numbers can't be trusted", () => {
   assert.equal(statusWords({ live: false, known: true, since, reason: "the service is away" }), `The numbers are from ${time} and may have changed (the service is away). You can still start a server.`);
   assert.equal(statusWords({ live: false, known: false, since: null }), "What is free has been unknown since an unknown time. You can still start a server.");
   assert.equal(statusWords({ live: false, lost: true, since, reason: "it is silent" }), `No connection to the hub since ${time} (it is silent). Trying again.`);
+});
+
+const LINUX = { os: ["linux"], arch: ["amd64"] };
+
+test("a node that can't run the chosen image is closed for it", () => {
+  const windows = node("win", { os: "windows", arch: "amd64" });
+  const arm = node("arm", { os: "linux", arch: "arm64" });
+
+  assert.equal(stateWords(windows, { fits: true }, LINUX), "Runs Windows; the image is for Linux.");
+  assert.equal(stateWords(arm, undefined, LINUX), "Its architecture is arm64; the image is for amd64.");
+  assert.equal(optionWords(windows, { image: LINUX }), "win (closed for this image)");
+  assert.equal(stateWords(node("lin", { os: "linux", arch: "amd64" }), { fits: true }, LINUX), "fits");
+});
+
+test("what is not known of a node or an image closes nothing", () => {
+  const unknown = imageOf({ dataset: {} });
+
+  assert.equal(misfit(unknown, node("n", { os: "windows", arch: "arm64" })), null);
+  assert.equal(misfit(LINUX, node("n", { os: null, arch: null })), null);
+  assert.equal(misfit(imageOf({ dataset: { arch: "arm 386" } }), node("n", { os: "linux", arch: "arm64" })), null);
+  assert.equal(misfit(null, node("n", { os: "windows" })), null);
+});
+
+test("where cards of several makers are there or offered, they are named by them", () => {
+  const both = node("both", { gpus: [gpus(1, 2), { ...gpus(2), resource: "amd.com/gpu" }] });
+  const one = node("one", { gpus: [gpus(1, 2)] });
+
+  assert.match(optionWords(both), /1 NVIDIA GPU, 2 AMD GPU free/);
+  assert.match(optionWords(one), /1 GPU free/);
+  assert.match(optionWords(one, { offered: ["amd.com/gpu", "nvidia.com/gpu"] }), /1 NVIDIA GPU free/);
+  assert.deepEqual(barsOf(both).slice(2).map((bar) => bar.text), ["1 of 2 NVIDIA GPU", "2 of 2 AMD GPU"]);
 });

@@ -5,6 +5,7 @@ import { say } from "../web/elements.js";
 import { Nodes } from "../web/nodes.js";
 import { follow } from "../web/stream.js";
 import * as fit from "./fit.js";
+import { drawNetwork } from "./network.js";
 import { statusOf } from "./status.js";
 import { Table } from "./table.js";
 import { drawTotals } from "./totals.js";
@@ -36,6 +37,7 @@ function on(event, data) {
   }
   if (event === "snapshot" || event === "nodes") {
     drawTotals(document.getElementById("totals"), nodes.sorted());
+    drawNetwork(document.getElementById("network"), nodes.sorted());
     fit.offer(nodes.sorted());
   }
   tell();

@@ -1,6 +1,6 @@
 // One node's row: its state, what is free on it, and its cards.
 
-import { cpuWords, memoryWords, plural } from "../web/amounts.js";
+import { cpuWords, memoryWords, plural, shortResource } from "../web/amounts.js";
 import { element } from "../web/elements.js";
 
 export function row(node) {
@@ -46,13 +46,22 @@ function amount(label, node, field, show, unit) {
     cell.append(element("span", { cls: "quiet", text: "none" }));
     return cell;
   }
+  const kinds = field === "gpu" ? kindsOf(node) : [];
   const share = whole > 0 ? Math.min(1, available / whole) : 0;
   const text = element("div", { cls: "amount" }, element("b", { text: show(available) }), ` free of ${show(whole)}${unit && ` ${unit}`}`);
   const fill = element("i");
   fill.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
   const words = `${Math.round(share * 100)} % of ${label} free`;
-  cell.append(element("div", {}, text, element("div", { cls: "track", role: "img", "aria-label": words, title: words }, fill)));
+  cell.append(element("div", {}, text, ...kinds.map((kind) => element("div", { cls: "quiet", text: kind })), element("div", { cls: "track", role: "img", "aria-label": words, title: words }, fill)));
   return cell;
+}
+
+/** Where whole cards of several makers are on a node, how many of each are free: "1 of 2 NVIDIA GPU". */
+export function kindsOf(node) {
+  const there = (node.gpu_units ?? []).filter((units) => units.capacity);
+  const among = there.map((units) => units.resource);
+  if (among.filter((resource) => resource.endsWith("/gpu")).length < 2) return [];
+  return there.map((units) => `${units.available ?? "unknown"} of ${units.allocatable} ${shortResource(units.resource, { among })}`);
 }
 
 /** Who holds the card or slices of it, each once, as far as this page's token lets it be told. */

@@ -118,12 +118,17 @@ _MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
 ANY_MAKER = tuple(f"{domain}{_CARD}" for domain in _MAKERS)
 
 
+def is_card(resource: str) -> bool:
+    """Whether a resource name counts whole cards."""
+    return resource.endswith(_CARD)
+
+
 def short_resource(resource: str, *, among: Iterable[str] = ()) -> str:
     """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise. Where whole cards of another
     name are `among` those that are there or offered, it says whose: "NVIDIA GPU".
     """
-    if not resource.endswith(_CARD):
+    if not is_card(resource):
         return resource.rpartition("/")[2]
     domain = resource.removesuffix(_CARD)
-    others = any(other != resource and other.endswith(_CARD) for other in among)
+    others = any(other != resource and is_card(other) for other in among)
     return f"{_MAKERS.get(domain, domain)} GPU" if others else "GPU"

@@ -22,10 +22,15 @@ export function shareWords(part, whole) {
   return unit && part.endsWith(` ${unit}`) ? `${part.split(" ")[0]} of ${whole}` : `${part} of ${whole}`;
 }
 
-/** "GPU" for whole cards, the slice's own name otherwise. */
-export function shortResource(resource) {
-  const name = resource.slice(resource.lastIndexOf("/") + 1);
-  return name === "gpu" ? "GPU" : name;
+const CARD = "/gpu";
+const MAKERS = { "nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel" };
+
+/** "GPU" for whole cards, the slice's own name otherwise; "NVIDIA GPU" where cards of another name are `among` those that are there or offered. */
+export function shortResource(resource, { among = [] } = {}) {
+  if (!resource.endsWith(CARD)) return resource.slice(resource.lastIndexOf("/") + 1);
+  const domain = resource.slice(0, -CARD.length);
+  const others = among.some((other) => other !== resource && other.endsWith(CARD));
+  return others ? `${MAKERS[domain] ?? domain} GPU` : "GPU";
 }
 
 /** "1 node", "2 nodes". */

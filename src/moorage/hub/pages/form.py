@@ -13,12 +13,13 @@ from jinja2 import Environment, PackageLoader
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
+from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
 from moorage.hub.choice import options
 from moorage.hub.choice.options import Bounds, Offer, Refusal
 from moorage.hub.pages import handlers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from moorage.hub.state import Refused
@@ -69,8 +70,8 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             status=status_words(status),
             live=status.live,
             notes=notes,
-            options=_options(nodes, selected["node"]),
-            rows=[row(node) for node in nodes[:_MOST_ROWS]],
+            options=_options(nodes, selected["node"], offered=offer.gpu_resources),
+            rows=[row(node, offered=offer.gpu_resources) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
             known=offer.nodes is not None,
             selected=selected,
@@ -143,12 +144,13 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
     return selected, notes
 
 
-def _options(nodes: list[NodeFacts], selected: str) -> Markup:
+def _options(nodes: list[NodeFacts], selected: str, *, offered: Sequence[str]) -> Markup:
     """The options of the Node field; each was made when its node changed."""
-    chosen = next((node for node in nodes if node.name == selected), None)
-    text = "\n".join(node.option for node in nodes)
-    if chosen is not None:
-        text = text.replace(chosen.option, chosen.option.replace("<option ", "<option selected ", 1), 1)
+    by_maker = len([resource for resource in offered if is_card(resource)]) > 1
+    made = {node.name: node.option_by_maker if by_maker else node.option for node in nodes}
+    if selected in made:
+        made[selected] = made[selected].replace("<option ", "<option selected ", 1)
+    text = "\n".join(made.values())
     return Markup(text)  # noqa: S704 - each option was escaped by `facts`
 
 
@@ -179,13 +181,14 @@ def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
     return most if offer.gpu_most is None else min(most, offer.gpu_most)
 
 
-def row(node: NodeFacts) -> dict[str, Any]:
-    """One node of the list that the page has without JavaScript."""
+def row(node: NodeFacts, *, offered: Sequence[str] = ()) -> dict[str, Any]:
+    """One node of the list that the page has without JavaScript, where these GPU resources are offered."""
+    among = [*offered, *(units.resource for units in node.gpus)]
     bars = [
         _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
         _bar("", node.available.memory, node.allocatable.memory, memory_words),
         *(
-            _bar(short_resource(units.resource), units.available, units.allocatable, str)
+            _bar(short_resource(units.resource, among=among), units.available, units.allocatable, str)
             for units in node.gpus
             if units.capacity
         ),

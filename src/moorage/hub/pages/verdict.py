@@ -47,7 +47,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
-            brief["held"] = holders.held(answer.get("held_by"), sight)
+            brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
             brief["would_work"] = ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         return brief
     except Refusal as refusal:

@@ -134,6 +134,8 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
         "closed": node.closed,
         "pickable": node.closed is None and node.hostname is not None,
         "taints": list(node.taints),
+        "os": node.os,
+        "arch": node.arch,
     }
     return json.dumps(page, ensure_ascii=True, separators=(",", ":")).encode()
 

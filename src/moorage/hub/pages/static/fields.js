@@ -1,5 +1,7 @@
 // The form's controls: what stands in them, and putting values into them as somebody would by hand.
 
+import { imageOf } from "./platforms.js";
+
 const NAMES = { node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
 
 export class Fields {
@@ -15,6 +17,11 @@ export class Fields {
 
   get node() {
     return this.controls.node;
+  }
+
+  /** What the chosen image is built for. */
+  get image() {
+    return imageOf(this.controls.image.selectedOptions[0]);
   }
 
   value(name) {

@@ -24,6 +24,7 @@ const list = new NodeList({
   more: at("more"),
   nodes,
   chosen: fields.value("node"),
+  offered: data.resources,
   choose: (name) => fields.use({ node: name === fields.value("node") ? "" : name }),
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
@@ -36,14 +37,19 @@ const verdict = new Verdict({
   ended: () => status.ended(),
 });
 
+let image = null; // for which the nodes are shown
+
 function changed() {
+  if (fields.value("image") === image) hints.show();
+  else showNodes();
   list.judge({}, fields.value("node"));
-  hints.show();
   verdict.soon();
 }
 
 function showNodes() {
-  showOptions(fields.node, nodes);
+  image = fields.value("image");
+  list.suit(fields.image);
+  showOptions(fields.node, nodes, { offered: data.resources, image: fields.image });
   hints.show();
 }
 

@@ -7,9 +7,10 @@ const MOST_ROWS = 100;
 const SEARCH_FROM = 9;
 
 export class NodeList {
-  /** `choose(name)` is called when somebody picks a node from the list; `chosen` is the one that is picked at first. */
-  constructor({ list, search, more, nodes, chosen, choose }) {
-    Object.assign(this, { list, search, more, nodes, chosen, choose });
+  /** `choose(name)` is called when somebody picks a node from the list; `chosen` is the one that is picked at first; `offered` are the GPU resources. */
+  constructor({ list, search, more, nodes, chosen, choose, offered }) {
+    Object.assign(this, { list, search, more, nodes, chosen, choose, offered });
+    this.image = null;
     this.rows = new Map();
     this.verdicts = {};
     search.addEventListener("input", () => this.arrange());
@@ -45,14 +46,21 @@ export class NodeList {
     this.search.hidden = this.nodes.size < SEARCH_FROM;
     const kept = new Map();
     for (const node of shown) {
-      const row = this.rows.get(node.name) ?? new Row(node.name, this.choose);
+      const row = this.rows.get(node.name) ?? new Row(node.name, this.choose, this.offered);
       row.show(node);
+      row.suit(this.image);
       row.judge(this.verdicts[node.name], node.name === this.chosen);
       kept.set(node.name, row);
     }
     this.rows = kept;
     arrange(this.list, [...kept.values()].map((row) => row.item));
     say(this.more, moreWords({ all: this.nodes.size, found: found.length, shown: shown.length }));
+  }
+
+  /** Close the nodes that can't run this image. */
+  suit(image) {
+    this.image = image;
+    for (const row of this.rows.values()) row.suit(image);
   }
 
   /** Mark the chosen node, and what was said of each. */

@@ -2,27 +2,30 @@
 
 import { cpuWords, memoryWords, shortResource } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
+import { misfit } from "./platforms.js";
 
-/** As the hub writes them with the page (`node_words` in view/facts.py). */
-export function optionWords(node) {
+/** As the hub writes them with the page (`node_words` in view/facts.py), where these resources are `offered`; `image` is the chosen one. */
+export function optionWords(node, { offered = [], image = null } = {}) {
   if (node.closed) return `${node.name} (${node.closed})`;
   if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
+  if (misfit(image, node)) return `${node.name} (closed for this image)`;
+  const among = [...offered, ...node.gpus.map((units) => units.resource)];
   const parts = [];
   if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
   if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
-  for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource)}`);
+  for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource, { among })}`);
   return `${node.name} (${parts.length ? `${parts.join(", ")} free` : "free: unknown"})`;
 }
 
 /** Bring them up to date; the selection stays. */
-export function showOptions(select, nodes) {
+export function showOptions(select, nodes, { offered, image }) {
   const chosen = select.value;
   const known = new Map([...select.options].map((option) => [option.value, option]));
   for (const node of nodes.sorted()) {
     const option = known.get(node.name) ?? added(select, node.name);
-    say(option, optionWords(node));
+    say(option, optionWords(node, { offered, image }));
     // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
-    option.disabled = node.name !== chosen && (Boolean(node.closed) || node.pickable === false);
+    option.disabled = node.name !== chosen && (Boolean(node.closed) || node.pickable === false || misfit(image, node) !== null);
   }
   for (const [name, option] of known) {
     if (!name || nodes.has(name)) continue;

@@ -2,17 +2,20 @@
 
 import { cpuWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
 import { arrange, element, say } from "../../../web/elements.js";
+import { misfit } from "./platforms.js";
 
 export class Row {
-  constructor(name, choose) {
+  constructor(name, choose, offered) {
     this.name = element("button", { type: "button", cls: "moorage-name", "aria-pressed": "false", text: name });
     this.state = element("span", { cls: "moorage-state" });
     this.bars = element("div", { cls: "moorage-bars" });
     this.cards = element("div", { cls: "moorage-cards" });
     this.item = element("li", {}, element("div", { cls: "moorage-head" }, this.name, this.state), this.bars, this.cards);
     this.item.addEventListener("click", () => !this.name.disabled && getSelection().isCollapsed && choose(name));
+    this.offered = offered;
     this.shown = "";
     this.node = null;
+    this.image = null;
     this.verdict = undefined;
   }
 
@@ -21,9 +24,7 @@ export class Row {
     if (fresh === this.shown) return;
     this.shown = fresh;
     this.node = node;
-    this.name.disabled = Boolean(node.closed) || node.pickable === false;
-    this.item.classList.toggle("moorage-closed", Boolean(node.closed));
-    const bars = barsOf(node);
+    const bars = barsOf(node, this.offered);
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     this.cards.textContent = node.cards.join("\n");
@@ -38,26 +39,38 @@ export class Row {
     this.tell();
   }
 
+  /** The chosen image: a node that can't run it is closed for it. */
+  suit(image) {
+    this.image = image;
+    this.tell();
+  }
+
   tell() {
-    say(this.state, stateWords(this.node, this.verdict));
-    this.state.classList.toggle("moorage-fits", !this.node.closed && this.verdict?.fits === true);
+    const closed = Boolean(this.node.closed) || misfit(this.image, this.node) !== null;
+    this.name.disabled = closed || this.node.pickable === false;
+    this.item.classList.toggle("moorage-closed", closed);
+    say(this.state, stateWords(this.node, this.verdict, this.image));
+    this.state.classList.toggle("moorage-fits", !closed && this.verdict?.fits === true);
   }
 }
 
 /** What stands beside a node's name: why it takes nothing, or what the verdict says of it, or its taints. */
-export function stateWords(node, verdict) {
+export function stateWords(node, verdict, image = null) {
+  const unable = misfit(image, node);
   if (node.closed) return node.closed;
+  if (unable) return unable;
   if (verdict?.fits) return "fits";
   if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
   return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
 }
 
 /** Each with its `text` and the `share` that is free in percent, null where that is unknown. */
-export function barsOf(node) {
+export function barsOf(node, offered = []) {
+  const among = [...offered, ...node.gpus.map((units) => units.resource)];
   return [
     bar("CPU", node.cpu, cpuWords),
     bar("", node.memory, memoryWords), // its unit says what it is
-    ...node.gpus.filter((units) => units.capacity).map((units) => bar(shortResource(units.resource), units, String)),
+    ...node.gpus.filter((units) => units.capacity).map((units) => bar(shortResource(units.resource, { among }), units, String)),
   ];
 }
 

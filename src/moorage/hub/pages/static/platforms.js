@@ -1,0 +1,23 @@
+// Whether an image runs on a node, by the rule of moorage/hub/choice/platforms.py: what is unknown speaks against nothing.
+
+const NAMES = { linux: "Linux", windows: "Windows" };
+const ALSO = { amd64: ["386"], arm64: ["arm"] };
+
+/** What the option of an image says that it is built for. */
+export function imageOf(option) {
+  const names = (text) => (text ? text.split(" ") : []);
+  return { os: names(option?.dataset.os), arch: names(option?.dataset.arch) };
+}
+
+/** Why an image can't run on a node, or null where it may. */
+export function misfit(image, node) {
+  if (!image) return null;
+  if (image.os.length && node.os && !image.os.includes(node.os)) return `Runs ${NAMES[node.os] ?? node.os}; the image is for ${listed(image.os)}.`;
+  const runs = [node.arch, ...(ALSO[node.arch] ?? [])];
+  if (image.arch.length && node.arch && !image.arch.some((arch) => runs.includes(arch))) return `Its architecture is ${node.arch}; the image is for ${listed(image.arch)}.`;
+  return null;
+}
+
+function listed(names) {
+  return names.map((name) => NAMES[name] ?? name).join(" or ");
+}
