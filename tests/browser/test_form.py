@@ -67,6 +67,37 @@ async def test_nodes_come_and_go_and_the_choice_stays(open_page, fake_service, l
     await expect(page.get_by_label("Node")).to_have_value("atlas")
 
 
+async def test_a_node_that_can_not_run_the_chosen_image_is_closed_for_it(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    fake_service.put(fake.node_json("win", os="windows", arch="amd64"))
+    page = await open_page()
+    row = page.locator("#moorage-list li", has_text="win")
+    option = page.get_by_label("Node").locator("option[value=win]")
+    await expect(option).to_contain_text("16 CPU")
+
+    await page.get_by_label("Image").select_option("torch")
+
+    await expect(row).to_contain_text("Runs Windows; the image is for Linux.")
+    await expect(row.get_by_role("button")).to_be_disabled()
+    await expect(option).to_have_text("win (closed for this image)")
+    await page.get_by_label("Image").select_option("minimal")
+    await expect(row.get_by_role("button")).to_be_enabled()
+    fake_service.remove("win")
+
+
+async def test_cards_of_two_makers_are_named_by_them(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    fake_service.put(fake.node_json("both", gpus={"nvidia.com/gpu": (2, 1), "amd.com/gpu": (4, 4)}))
+    page = await open_page()
+
+    row = page.locator("#moorage-list li", has_text="both")
+
+    await expect(row).to_contain_text("1 of 2 NVIDIA GPU")
+    await expect(row).to_contain_text("4 of 4 AMD GPU")
+    await expect(page.get_by_label("Node").locator("option[value=atlas]")).to_contain_text("NVIDIA GPU")
+    fake_service.remove("both")
+
+
 async def test_a_chosen_node_that_closes_is_refused_and_never_exchanged(open_page, fake_service, hub, cluster, load):
     fake, pods = load("moorage_test_fake_service"), load("moorage_test_pods")
     page = await open_page()

@@ -77,6 +77,8 @@ IMAGES = [
         "display_name": "PyTorch",
         "description": "CUDA",
         "default": False,
+        "os": ["linux"],
+        "arch": ["amd64"],
     },
 ]
 
