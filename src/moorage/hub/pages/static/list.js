@@ -5,6 +5,7 @@ import { Row } from "./row.js";
 
 const MOST_ROWS = 100;
 const SEARCH_FROM = 9;
+const FRAMES = 4;
 
 export class NodeList {
   /** `choose(name)` is called when somebody picks a node from the list; `chosen` is the one that is picked at first; `offered` are the GPU resources. */
@@ -76,9 +77,11 @@ export class NodeList {
   }
 
   /** Scroll the list, and nothing around it, until the chosen node is in view: in its middle, since its end may be below the window. */
-  reveal() {
+  reveal(frames = FRAMES) {
     const past = this.beyond();
     if (past) this.list.scrollTop += past + (Math.sign(past) * this.list.clientHeight) / 2;
+    // Rows have their true height once they are in view, and may push it out again.
+    if (frames) requestAnimationFrame(() => this.reveal(frames - 1));
   }
 
   /** How far the chosen node sticks out of the list: above it less than 0, below it more. */
