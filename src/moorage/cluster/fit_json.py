@@ -65,8 +65,8 @@ def judge(
     the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs already, by its
     uid, does not take its own place away.
     """
-    uid = (pod.get("metadata") or {}).get("uid")
-    if isinstance(uid, str):
+    metadata = pod.get("metadata")
+    if isinstance(metadata, dict) and isinstance(uid := metadata.get("uid"), str):
         cluster = cluster.without(uid)
     admission = admitted(pod, rules)
     verdict = cluster.fit(admission.pod)
