@@ -22,8 +22,8 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml tools/venv
 	@tools/venv $(PYTHON) $(VENV)
 	@touch $@
 
-node_modules/.ready: package.json package-lock.json tools/node-packages
-	@tools/node-packages
+node_modules/.ready: package.json package-lock.json tools/npm-packages
+	@tools/npm-packages
 	@touch $@
 
 demo: setup ## a hub, the service and a simulated cluster on 127.0.0.1 (PORT=8000); Ctrl-C ends all of it

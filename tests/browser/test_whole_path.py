@@ -96,6 +96,7 @@ async def test_what_does_not_fit_says_why_and_what_would(person_page):
     verdict = person_page.locator("#moorage-verdict")
     await expect(verdict).to_contain_text("Doesn't fit on atlas right now.")
     await expect(verdict).to_contain_text("6 GiB short of memory")
+    await expect(verdict).to_contain_text("start anyway and wait for room")
 
     await verdict.get_by_role("button", name="54 GiB").click()
 
@@ -107,6 +108,7 @@ async def test_a_tainted_node_says_so(person_page):
     await person_page.get_by_label("Node").select_option("tainted")
 
     await expect(person_page.locator("#moorage-verdict")).to_contain_text("taint")
+    await expect(person_page.locator("#moorage-verdict")).not_to_contain_text("wait")
 
 
 async def test_a_cluster_that_stops_answering_is_told_within_five_seconds(person_page, stack):

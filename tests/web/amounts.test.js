@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, cpuWords, listed, memoryWords, plural, shareWords, shortResource } from "../../src/moorage/web/amounts.js";
+import { ago, capital, cpuWords, listed, memoryWords, plural, sentence, shareWords, shortResource } from "../../src/moorage/web/amounts.js";
 
 test("memory is rounded down to one digit", () => {
   const shown = [0, 1023, 1024, 1536 * 2 ** 20, 2 ** 30 - 1, 123.99 * 2 ** 30, 1.5 * 2 ** 40].map(memoryWords);
@@ -27,6 +27,11 @@ test("whole cards are GPUs and slices have their own names", () => {
 test("one is one and the rest are many", () => {
   assert.deepEqual([0, 1, 2].map((count) => plural(count, "node")), ["0 nodes", "1 node", "2 nodes"]);
   assert.deepEqual([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(listed), ["", "a", "a and b", "a, b and c"]);
+});
+
+test("a phrase becomes a sentence, and a name stays a name", () => {
+  assert.deepEqual(["no GPU free", "nvidia.com/gpu is short", "Full.", "2 CPU short"].map(sentence), ["No GPU free.", "nvidia.com/gpu is short.", "Full.", "2 CPU short."]);
+  assert.equal(capital("cordoned"), "cordoned");
 });
 
 test("a moment long ago is told in the unit that people would use", (t) => {

@@ -59,7 +59,7 @@ test("each holder of a card is named once", () => {
   const card = { model: "Tesla T4", state: "held", holder: "lab/a, lab/a", slices: [{ holder: "lab/a" }, { holder: "lab/b" }, { holder: null }] };
 
   assert.equal(aboutWords([card]), "held by lab/a, lab/b");
-  assert.equal(aboutWords([{ ...card, state_text: "shared: 3 of 4 slots held" }]), "shared: 3 of 4 slots held, by lab/a, lab/b");
+  assert.equal(aboutWords([{ ...card, state_text: "shared: 3 of 4 slots held" }]), "shared: 3 of 4 slots held by lab/a, lab/b");
 });
 
 test("the status says whether the cluster or the service can't be heard", () => {
@@ -69,7 +69,7 @@ test("the status says whether the cluster or the service can't be heard", () => 
   assert.deepEqual(statusOf({ picture: { stale: false }, broken: null, known: true }), { state: "live", since: null, notice: "" });
   assert.equal(statusOf({ picture: { stale: true, since, reason: "it is away" }, broken: null, known: true }).notice, "The service has lost contact with the cluster: it is away. The numbers below are the last known ones.");
   assert.equal(statusOf({ picture: null, broken: { since, why: "silent", words: null }, known: false }).notice, "The service is silent. Trying again.");
-  assert.equal(statusOf({ picture: null, broken: { since, why: "refused", words: "HTTP 502" }, known: true }).notice, "The service answers HTTP 502. The numbers below are the last known ones. Trying again.");
+  assert.equal(statusOf({ picture: null, broken: { since, why: "refused", words: "HTTP 502" }, known: true }).notice, "The service refused: HTTP 502. The numbers below are the last known ones. Trying again.");
 });
 
 test("totals say what they can't count", () => {

@@ -42,9 +42,11 @@ test("a choice that fits is told with its nodes", () => {
 
 test("a choice that does not fit is told with its reason, and with waiting only where that helps", () => {
   const short = { full: { a: "1 CPU short (4 asked, 3 free)" } };
+  const none = { full: { a: "no GPU free (1 asked)" } };
 
   assert.equal(told(answer({ ...short, can_wait: true }), "a").text, "Doesn't fit on a right now. 1 CPU short (4 asked, 3 free). You can start anyway and wait for room.");
   assert.equal(told(answer(short), "a").text, "Doesn't fit on a right now. 1 CPU short (4 asked, 3 free).");
+  assert.equal(told(answer(none), "a").text, "Doesn't fit on a right now. No GPU free (1 asked).");
   assert.equal(told(answer(short), "").text, "Doesn't fit on any node right now.");
   assert.equal(told(answer(short), "a").upstream, "Insufficient cpu");
 });

@@ -1,6 +1,6 @@
 // The service's answer to an ask, in words.
 
-import { listed } from "../web/amounts.js";
+import { capital, listed } from "../web/amounts.js";
 
 const MOST_NAMED = 6;
 const MOST_REFUSED = 12;
@@ -37,5 +37,5 @@ function reasonWords(reasons) {
 }
 
 function words(reason) {
-  return reason.text || reason.message;
+  return capital(reason.text || reason.message);
 }

@@ -48,7 +48,7 @@ function amount(label, node, field, show, unit) {
   }
   const kinds = field === "gpu" ? kindsOf(node) : [];
   const share = whole > 0 ? Math.min(1, available / whole) : 0;
-  const text = element("div", { cls: "amount" }, element("b", { text: show(available) }), ` free of ${show(whole)}${unit && ` ${unit}`}`);
+  const text = element("div", { cls: "amount" }, element("b", { text: available ? show(available) : "0" }), ` free of ${show(whole)}${unit && ` ${unit}`}`);
   const fill = element("i");
   fill.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
   const words = `${Math.round(share * 100)} % of ${label} free`;
@@ -98,7 +98,7 @@ export function groupsOf(details) {
 export function aboutWords(group) {
   const [card] = group;
   const [state, names] = [stateOf(card), holders(card)];
-  const about = [names ? `${state}${state === "held" ? " by" : ", by"} ${names}` : state];
+  const about = [names ? `${state}${state.endsWith("held") ? " by" : ", held by"} ${names}` : state];
   if (card.memory_total && card.memory_total !== "Unknown") about.push(card.memory_total);
   if (card.resource && !card.resource.endsWith("/gpu")) about.push(card.resource);
   const busy = group.map((one) => one.utilization).filter((value) => typeof value === "number");

@@ -1,5 +1,7 @@
 // How far the page's numbers can be trusted: a word for the pill, and a notice where they can't.
 
+import { sentence } from "../web/amounts.js";
+
 const LOST = {
   unreachable: "The service can't be reached.",
   silent: "The service is silent.",
@@ -14,15 +16,11 @@ const LAST = "The numbers below are the last known ones.";
  */
 export function statusOf({ picture, broken, known }) {
   if (broken) {
-    const sentences = [LOST[broken.why] ?? sentence(broken.words), known ? LAST : "", "Trying again."];
+    const sentences = [LOST[broken.why] ?? (broken.why === "refused" ? `The service refused: ${sentence(broken.words)}` : ""), known ? LAST : "", "Trying again."];
     return { state: "no connection", since: broken.since, notice: sentences.filter(Boolean).join(" ") };
   }
   if (picture?.stale) {
     return { state: "stale", since: picture.since, notice: `The service has lost contact with the cluster: ${picture.reason ?? "no reason known"}. ${LAST}` };
   }
   return { state: picture ? "live" : "connecting", since: null, notice: "" };
-}
-
-function sentence(words) {
-  return /[.!?]$/.test(words) ? words : `The service answers ${words}.`;
 }

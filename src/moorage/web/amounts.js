@@ -43,6 +43,16 @@ export function listed(words) {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
+/** A phrase as a sentence begins: "No GPU free". Names such as "nvidia.com/gpu" stay as they are. */
+export function capital(words) {
+  return /^[a-z]+ /.test(words) ? words[0].toUpperCase() + words.slice(1) : words;
+}
+
+/** A phrase as a sentence of its own. */
+export function sentence(words) {
+  return /[.!?]$/.test(words) ? capital(words) : `${capital(words)}.`;
+}
+
 /** How long ago a moment (ISO 8601) was: "for 5 s". */
 export function ago(moment) {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 1000));

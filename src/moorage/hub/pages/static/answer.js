@@ -1,6 +1,6 @@
 // The hub's answer in the words of the page.
 
-import { listed } from "../../../web/amounts.js";
+import { listed, sentence } from "../../../web/amounts.js";
 
 const MOST_NAMED = 4;
 const MOST_HOLDERS = 2;
@@ -19,7 +19,7 @@ export function told(answer, chosen) {
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
   return {
     kind: answer.fits ? "ok" : "no",
-    text: answer.fits ? fitWords(judged, chosen) : [headWords(answer, chosen), ...reasons.map(sentence), ...endWords(answer)].join(" "),
+    text: answer.fits ? fitWords(judged, chosen) : [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)].join(" "),
     judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
     held: heldWords(answer.held, chosen),
     ways: answer.would_work,
@@ -44,10 +44,6 @@ function headWords(answer, chosen) {
 /** Only room comes by itself: a taint, a selector or a volume elsewhere stays in the way however long one waits. */
 function endWords(answer) {
   return answer.can_wait ? ["You can start anyway and wait for room."] : [];
-}
-
-function sentence(reason) {
-  return /[.!?]$/.test(reason.text) ? reason.text : `${reason.text}.`;
 }
 
 /** Who holds what is lacking on the chosen node, or where somebody's own servers do. */
