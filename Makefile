@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side share two cores; a file's tests stay together since they share servers.
 WORKERS ?= 2
 
-.PHONY: help setup demo test lint format testbed e2e e2e-long bench docs screenshots clean
+.PHONY: help setup demo test hubs lint format testbed e2e e2e-long bench docs screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,11 +29,16 @@ node_modules/.ready: package.json package-lock.json tools/npm-packages
 demo: setup ## a hub, the service and a simulated cluster on 127.0.0.1 (PORT=8000); Ctrl-C ends all of it
 	@exec $(BIN)/moorage demo --port $(PORT)
 
-test: setup ## everything that needs no Go toolchain: unit, contract, service, hub and browser tests
-	node --test tests/web/*.test.js
+test: setup ## everything that needs no Go toolchain: unit, contract and service tests, then `make hubs`
+	@MOORAGE_KUBECTL=$$(tools/kubectl); export MOORAGE_KUBECTL; status=0; \
+	node --test tests/web/*.test.js || status=1; \
+	$(PYTEST) tests $(addprefix --ignore=tests/,e2e hub browser) -n $(WORKERS) --dist loadfile || status=1; \
+	$(MAKE) --no-print-directory hubs || status=1; \
+	exit $$status
+
+hubs: setup ## hub and browser tests on every supported JupyterHub (HUB=hub-5.3, hub-5.5 or main: that one)
 	@tools/browser
-	MOORAGE_KUBECTL=$$(tools/kubectl); export MOORAGE_KUBECTL; \
-	$(PYTEST) tests --ignore=tests/e2e -n $(WORKERS) --dist loadfile
+	@$(BIN)/python tools/hubs.py $(HUB)
 
 lint: setup ## ruff, mypy (strict), the direction of imports, eslint and yamllint
 	$(BIN)/ruff check .
@@ -68,4 +73,4 @@ screenshots: setup ## the pictures of the README, taken from a running demo
 	$(BIN)/python tools/screenshots.py
 
 clean: ## forget everything that was set up here
-	rm -rf $(VENV) node_modules .demo .testbed test-results docs/_build
+	rm -rf $(VENV) .venvs node_modules .demo .testbed test-results docs/_build

@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from moorage.simulator import Simulator, builders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+# Several runs share two cores, so how long one example takes says nothing.
+settings.register_profile("moorage", deadline=None)
+settings.load_profile("moorage")
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ c.JupyterHub.load_roles = [
         "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "read:metrics"],
     },
 ]
-c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+# Long enough for a refusal to be the answer on a busy machine.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 3}
 c.Spawner.consecutive_failure_limit = 5
 c.KubeSpawner.namespace = "jupyter"
 c.KubeSpawner.cmd = [sys.executable, str(Path(__file__).with_name("singleuser.py"))]
@@ -47,6 +48,15 @@ class Failures(BaseHandler):
     def get(self):
         self.finish({"failures": self.settings.get("failure_count", 0), "hold_ms": Hold.worst * 1000})
         Hold.worst = 0.0
+
+
+class Rotate(BaseHandler):
+    """Makes the log-ins of a person invalid, wherever they are."""
+
+    def get(self):
+        self.find_user(self.get_argument("user")).orm_user.cookie_id = os.urandom(16).hex()
+        self.db.commit()
+        self.finish("done")
 
 
 class Hold:
@@ -62,6 +72,6 @@ class Hold:
         cls.last = now
 
 
-c.JupyterHub.extra_handlers = [(r"/test/failures", Failures)]
+c.JupyterHub.extra_handlers = [(r"/test/failures", Failures), (r"/test/rotate", Rotate)]
 PeriodicCallback(Hold.tick, 5).start()
 exec(os.environ.get("MOORAGE_TEST_CONFIG", ""))

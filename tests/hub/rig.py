@@ -21,6 +21,13 @@ ROOT = HERE.parent.parent
 PYTHON = os.environ.get("MOORAGE_TEST_HUB_PYTHON", sys.executable)
 
 
+def surroundings() -> dict[str, str]:
+    """The environment of a process under test. Where the tests themselves stand on another environment's packages, by
+    PYTHONPATH, each process has its own interpreter's instead.
+    """
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -36,7 +43,7 @@ class Hub:
         self.token = secrets.token_hex(16)
         self.log = folder / "hub.log"
         self._env = {
-            **os.environ,
+            **surroundings(),
             "KUBECONFIG": str(kubeconfig),
             "MOORAGE_TEST_FOLDER": str(folder),
             "MOORAGE_TEST_SERVICE": service_url,
@@ -61,7 +68,7 @@ class Hub:
                 PYTHON, "-m", "jupyterhub", "-f", str(HERE / "hub_config.py"),
                 env=self._env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        await until(self._healthy, seconds=40, what=lambda: f"the hub did not start:\n{self.tail()}")
+        await until(self._healthy, seconds=90, what=lambda: f"the hub did not start:\n{self.tail()}")
 
     async def _healthy(self) -> bool:
         assert self.process is not None
@@ -166,7 +173,7 @@ class Service:
         self.port = free_port()
         self.log = folder / "service.log"
         self._kubeconfig = kubeconfig
-        self._env = {**os.environ, **settings}
+        self._env = {**surroundings(), **settings}
         if images:
             file = folder / "images.yaml"
             file.write_text(images)
@@ -183,7 +190,7 @@ class Service:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "moorage.cli", *words, env=self._env, stdout=log, stderr=log
             )
-        await until(self._ready, seconds=20, what=lambda: self.log.read_text(errors="replace")[-3000:])
+        await until(self._ready, seconds=60, what=lambda: self.log.read_text(errors="replace")[-3000:])
 
     async def _ready(self) -> bool:
         async with aiohttp.ClientSession() as http:
