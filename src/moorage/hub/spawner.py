@@ -146,7 +146,8 @@ class MoorageSpawner(Settings, KubeSpawner):
             await self._take(user_options)
         except Refusal as refusal:
             raise self._refused(_sentence(refusal)) from None
-        except web.HTTPError:
+        except web.HTTPError as error:
+            self._was_refused = error.status_code < 500
             raise
         except Exception:  # whatever a stranger's options set off, the hub answers 400 and runs on
             self.log.exception("Options of %s could not be applied", self._log_name)
