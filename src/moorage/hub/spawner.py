@@ -23,6 +23,7 @@ from traitlets import default
 from moorage.hub.choice import options
 from moorage.hub.choice.offering import NVIDIA, offer_of
 from moorage.hub.choice.options import Choice, Offer, Refusal
+from moorage.hub.choice.size import refuse_large
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
@@ -100,14 +101,17 @@ class MoorageSpawner(Settings, KubeSpawner):
         spawn.
         """
         profile: dict[str, Any] = {}
-        if self.profile_list:
-            profile = super()._options_from_form(
-                {key: value for key, value in formdata.items() if key not in options.FIELDS}
-            )
-        if not any(name in formdata for name in options.FIELDS):
-            return profile
         posted: dict[str, Any] = {}
         try:
+            refuse_large(
+                {key: value for key, value in formdata.items() if key in options.FIELDS or key.startswith("profile")}
+            )
+            if self.profile_list:
+                profile = super()._options_from_form(
+                    {key: value for key, value in formdata.items() if key not in options.FIELDS}
+                )
+            if not any(name in formdata for name in options.FIELDS):
+                return profile
             posted = options.from_form(formdata)
             await self.service.settled(_FIRST_WORD_SECONDS)
             saved = options.decide(posted, self.offer()).as_options()
@@ -159,6 +163,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         for name, value in self._configured.items() if self._choice else ():
             setattr(self, name, value)
         self._choice = None
+        refuse_large(user_options)
         if options.is_ours(user_options):
             # The first start after the hub's own start may come before the service has said a word.
             await self.service.settled(_FIRST_WORD_SECONDS)
