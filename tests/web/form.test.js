@@ -133,6 +133,7 @@ test("the status says since when and why the numbers can't be trusted", () => {
   assert.equal(statusWords({ live: true }), "The numbers are live.");
   assert.equal(statusWords({ live: false, known: true, since, reason: "the service is away" }), `The numbers are from ${time} and may have changed (the service is away). You can still start a server.`);
   assert.equal(statusWords({ live: false, known: false, since: null }), "What is free has been unknown since an unknown time. You can still start a server.");
+  assert.match(statusWords({ live: false, lost: true, crowded: true, since }), /^Stopped, because newer pages/);
   assert.equal(statusWords({ live: false, lost: true, since, reason: "it is silent" }), `No connection to the hub since ${time} (it is silent). Trying again.`);
 });
 

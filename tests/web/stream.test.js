@@ -198,6 +198,19 @@ test("a message that can't be used does not end the stream", async (t) => {
   leave();
 });
 
+test("a stream that newer pages have crowded out goes on when somebody comes to the page", async (t) => {
+  start();
+  await (await answered()).write("event: crowded\ndata: {}\n\n");
+  await passed(t, 60000);
+  assert.deepEqual([told, asked.length], [[["lost", "crowded", null]], 1]);
+
+  page.dispatchEvent(new Event("focus"));
+  await settled();
+
+  assert.equal(asked.length, 2);
+  leave();
+});
+
 test("a page that is left has no stream, and one that comes back has one", async (t) => {
   start();
   const line = await answered();

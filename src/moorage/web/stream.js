@@ -7,7 +7,7 @@ import { Messages } from "./messages.js";
 const SILENCE = 3500;
 const PAUSES = [500, 1000, 2000, 4000];
 
-/** Why a stream ended: `unreachable`, `silent`, `closed`, `away` (the page was), `refused` (in `words`), `ended` (the log-in has). */
+/** Why a stream ended: `unreachable`, `silent`, `closed`, `away` (the page was), `refused` (in `words`), `crowded` (out by newer pages), `ended` (the log-in has). */
 class Lost extends Error {
   constructor(why, words = null) {
     super(why);
@@ -33,7 +33,9 @@ export function follow(url, { headers = () => ({}), on, lost, ended }) {
         id = ""; // who logs in may be somebody else, who sees something else
         await ended(error.words);
       } else lost(error.why ?? "unreachable", error.words ?? null);
-      await pause(PAUSES[Math.min(failures++, PAUSES.length - 1)], signal);
+      // Trying again would only end another page's stream, whose next try would end this one's.
+      if (error.why === "crowded") await focused(signal);
+      else await pause(PAUSES[Math.min(failures++, PAUSES.length - 1)], signal);
     }
   }
 
@@ -87,6 +89,7 @@ export function follow(url, { headers = () => ({}), on, lost, ended }) {
       heard();
       for (const { event, data } of messages.take(value)) {
         failures = 0;
+        if (event === "crowded") throw new Lost("crowded");
         tell(event, data);
       }
       id = messages.id;
@@ -121,5 +124,13 @@ function pause(length, signal) {
     };
     const timer = setTimeout(over, length * (0.75 + Math.random() / 2));
     signal.addEventListener("abort", over);
+  });
+}
+
+/** When somebody comes to this page. */
+function focused(signal) {
+  return new Promise((done) => {
+    addEventListener("focus", done, { once: true, signal });
+    signal.addEventListener("abort", done);
   });
 }

@@ -25,7 +25,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import verdict
+from moorage.hub.pages import logins, verdict
 from moorage.hub.view.holders import Sight, sight_of
 
 # The modules import each other by their places in the package, so they are served in the same places.
@@ -63,6 +63,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
 
 def install(spawner_class: type) -> None:
     """Add our handlers to the hub in this process, once, if it starts its servers with `spawner_class`."""
+    logins.watch()
     if not JupyterHub.initialized():
         _join_when_handlers_are_made(spawner_class)
         return
@@ -125,15 +126,16 @@ class StreamHandler(APIHandler):
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._login = logins.Login(self)
         self.broadcast = broadcast
-        broadcast.join(self, _sight(self, user.spawner))
+        broadcast.join(self, _sight(self, user.spawner), person=user.name)
         await self._left
 
     def send(self, data: bytes) -> asyncio.Future[Any] | None:
         """Part of `broadcast.Page`."""
         if self._left.done():
             return None
-        if self.current_user.orm_user not in self.db:  # the person was deleted while their page was open
+        if not self._login.stands():
             self.close()
             return None
         try:
@@ -149,6 +151,9 @@ class StreamHandler(APIHandler):
         """Part of `broadcast.Page`."""
         if not self._left.done():
             self._left.set_result(None)
+            line = self.request.connection.stream
+            if line.writing():  # whoever reads nothing would keep the connection, and all that was to be sent over it
+                line.close()
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -31,6 +31,8 @@ log = logging.getLogger("moorage.hub")
 INTERVAL = 0.1
 PING_SECONDS = 1.0
 _STALLED_SECONDS = 30.0
+# Pages of one person; nobody looks at more, and each takes some of the time that all have.
+MOST_EACH = 20
 _GROUP = 4
 
 
@@ -65,10 +67,11 @@ class Told:
 
 
 class _Reader:
-    __slots__ = ("behind", "named", "page", "sent", "sight", "since")
+    __slots__ = ("behind", "named", "page", "person", "sent", "sight", "since")
 
-    def __init__(self, page: Page, sight: Sight) -> None:
+    def __init__(self, page: Page, sight: Sight, person: str) -> None:
         self.page = page
+        self.person = person
         self.sight = sight
         self.named = False  # whether it was last told names
         self.sent: asyncio.Future[Any] | None = None
@@ -105,9 +108,14 @@ class Broadcast:
     def __len__(self) -> int:
         return len(self._readers)
 
-    def join(self, page: Page, sight: Sight) -> None:
-        """Send the whole picture now and every change from now on."""
-        reader = self._readers[page] = _Reader(page, sight)
+    def join(self, page: Page, sight: Sight, *, person: str = "") -> None:
+        """Send the whole picture now and every change from now on. Of one person's pages the oldest make room."""
+        theirs = [reader.page for reader in self._readers.values() if person and reader.person == person]
+        for oldest in theirs[: max(0, len(theirs) + 1 - MOST_EACH)]:
+            self.leave(oldest)
+            oldest.send(_CROWDED)
+            oldest.close()
+        reader = self._readers[page] = _Reader(page, sight, person)
         self._send(reader, self.whole())
         reader.behind = False
 
@@ -204,6 +212,7 @@ def message(name: str, data: bytes) -> bytes:
 
 
 _PING = message("ping", b"{}")
+_CROWDED = message("crowded", b"{}")
 
 
 def _pages(nodes: Iterable[NodeFacts], *, names: bool) -> bytes:

@@ -15,6 +15,7 @@ export function statusWords(state) {
   if (state.live) return "The numbers are live.";
   const since = state.since ? new Date(state.since).toLocaleTimeString() : "an unknown time";
   const reason = state.reason ? ` (${state.reason})` : "";
+  if (state.crowded) return "Stopped, because newer pages of yours are open. This one goes on when you come back to it.";
   if (state.lost) return `No connection to the hub since ${since}${reason}. Trying again.`;
   if (state.known) return `The numbers are from ${since} and may have changed${reason}. You can still start a server.`;
   return `What is free has been unknown since ${since}${reason}. You can still start a server.`;
@@ -40,7 +41,7 @@ export class StatusLine {
 
   lost(why, words) {
     this.since ??= new Date().toISOString();
-    this.show({ live: false, lost: true, since: this.since, reason: LOST[why] ?? words });
+    this.show({ live: false, lost: true, crowded: why === "crowded", since: this.since, reason: LOST[why] ?? words });
   }
 
   /** The log-in has ended while the page was open: what would start here would only be refused. */
