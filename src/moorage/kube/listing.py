@@ -33,9 +33,7 @@ async def list_all(resource: Resource, *, client: Client, sink: Sink, within: fl
     async with Pages(lambda token: _page(resource, token, client=client, within=within)) as pages:
         token = ""
         while True:
-            body = await pages.get(token)
-            await _let_others_go_on()
-            page = read_page(resource.kind, body)
+            page = read_page(resource.kind, await pages.get(token))
             await _let_others_go_on()
             take_page(sink, resource, page)
             revision, token = page.revision, page.token
@@ -70,6 +68,7 @@ class Pages:
             body = await self._fetch(token)
         if following := next_token(body):
             self._ahead = following, asyncio.ensure_future(self._fetch(following))
+        await _let_others_go_on()
         return body
 
     async def close(self) -> None:
