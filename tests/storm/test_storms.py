@@ -12,7 +12,7 @@ from storms import weather
 from storms.station import Station
 from storms.storm import go_through
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(200)]
 _ASKED = os.environ.get("MOORAGE_STORMS", "3")
 SEEDS = [int(seed) for seed in _ASKED.split(",") if seed] if "," in _ASKED else range(1, int(_ASKED) + 1)
 

@@ -21,7 +21,7 @@ from moorage.objects import decode_list
 _PAGE_TRIES = 5
 # However long a server is away and whatever it says of that, it is asked again so soon: one request for each kind
 # burdens nobody.
-LONGEST_PAUSE = 4.0
+LONGEST_PAUSE = 2.5
 # A list's metadata is at most so long: a token has some hundred characters.
 _HEAD = 4096
 _TURNS = 5

@@ -23,6 +23,8 @@ SERVED = Path(__file__).with_name("served.py")
 SAMPLE_EVERY = 0.1
 # What may be wrong for so long without being called stale, and how long it may take to be live again.
 LONGEST = 5.0
+# A signal takes its time.
+_SETTING = 2.0
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Sample:
     wrong: tuple[str, ...]  # nodes whose numbers are not those of the last five seconds
     behind: bool  # whether the numbers are others than those of now
     age: float
-    # Seconds since the last change, by the clock of the service's machine.
-    unchanged: float
+    # Seconds since the last change, by the clock of the service's machine; None while that is being set.
+    unchanged: float | None
 
 
 class Station:
@@ -42,7 +44,7 @@ class Station:
         self.log = []
         self.process = None
         self.history = None
-        self._set_by = 0
+        self._set_by, self._set_at = 0, float("-inf")
 
     async def __aenter__(self):
         async with contextlib.AsyncExitStack() as stack:
@@ -94,7 +96,7 @@ class Station:
         await self._reading
 
     async def _until_ready(self):
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 with contextlib.suppress(aiohttp.ClientError):
                     if (sample := await self.look()) and not sample.stale:
@@ -117,26 +119,33 @@ class Station:
             wrong=tuple(self.history.wrong(nodes, asked=asked, within=LONGEST)),
             behind=self.history.is_behind(nodes),
             age=float(headers["Moorage-Age-Seconds"]),
-            unchanged=time.time() + self._set_by - datetime.fromisoformat(headers["Moorage-Taken-At"]).timestamp(),
+            unchanged=self._ago(headers["Moorage-Taken-At"]),
         )
+
+    def _ago(self, moment):
+        if time.monotonic() - self._set_at < _SETTING:
+            return None
+        return time.time() + self._set_by - datetime.fromisoformat(moment).timestamp()
 
     def set_clock(self, which):
         """The clock of the service's machine is set an hour forwards, or two hours back."""
         number, by = {"forwards": (signal.SIGUSR1, 3600), "back": (signal.SIGUSR2, -7200)}[which]
-        self._set_by += by
+        self._set_by, self._set_at = self._set_by + by, time.monotonic()
         self.process.send_signal(number)
 
     async def watch(self):
         """Look ten times a second, for ever."""
         while True:
-            self.samples.append(await self.look())
+            with contextlib.suppress(TimeoutError):
+                self.samples.append(await self.look())
             await asyncio.sleep(SAMPLE_EVERY)
 
     async def live(self, *, within):
         """Seconds until an answer is called live and is right; None where that takes too long."""
-        started = time.monotonic()
+        started, sample = time.monotonic(), None
         while (passed := time.monotonic() - started) < within:
-            sample = await self.look()
+            with contextlib.suppress(TimeoutError):
+                sample = await self.look()
             if sample is not None and not sample.stale and not sample.behind:
                 return passed
             await asyncio.sleep(0.02)

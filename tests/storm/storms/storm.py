@@ -18,6 +18,8 @@ MOST_TASKS_MORE, MOST_MEGABYTES_MORE = 10, 12
 async def go_through(station, *, seed, gusts):
     """What was wrong, in words; nothing if all was well."""
     chance = random.Random(seed)
+    # What was wrong with the storm before is told there.
+    await station.live(within=GIVE_UP_AFTER)
     station.samples.clear()
     logged, before = len(station.log), await station.metrics()
     totals = []
@@ -68,7 +70,7 @@ def _ages(samples, *, began):
         longest = sample.at - began + 1
         if (not sample.stale and sample.age) or not 0 <= sample.age <= longest:
             yield f"at {sample.at - began:.1f} s the picture was {sample.age} s old, {sample.stale=}"
-        if not -1 <= sample.unchanged <= longest + 10:
+        if sample.unchanged is not None and not -1 <= sample.unchanged <= longest + 10:
             yield f"at {sample.at - began:.1f} s it was taken {sample.unchanged:.1f} s ago"
 
 
