@@ -82,4 +82,4 @@ follow(`${data.base}moorage/stream`, {
   lost: (why, words) => status.lost(why, words),
   ended: () => status.ended(),
 });
-verdict.soon();
+verdict.ask();
