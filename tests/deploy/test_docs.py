@@ -69,7 +69,7 @@ def test_every_path_of_the_api_is_documented(pages):
 
 
 def test_every_field_of_the_answers_is_documented(pages):
-    from moorage.service import schemas
+    from moorage.service.http import schemas
 
     answers = (
         schemas.FitAnswer,

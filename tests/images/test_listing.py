@@ -6,8 +6,8 @@ import contextlib
 import httpx2
 import pytest
 
+from moorage.service.http.schemas import Image
 from moorage.service.run import serving
-from moorage.service.schemas import Image
 from moorage.service.settings import Settings
 
 IMAGES = "/api/v1/images/jupyter"

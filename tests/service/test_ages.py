@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from moorage.cluster.snapshot import Snapshot, following
-from moorage.service.ages import Ages, aged
+from moorage.service.state.ages import Ages, aged
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON.timestamp()

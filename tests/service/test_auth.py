@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from moorage.service.auth import TokenFileError, Tokens
+from moorage.service.http.auth import TokenFileError, Tokens
 from moorage.service.settings import Settings
 
 READER, ADMIN = "r" * 32, "a" * 32

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from moorage.service.schemas import FitAnswer
+from moorage.service.http.schemas import FitAnswer
 
 FIT = "/api/v1/cluster/fit"
 

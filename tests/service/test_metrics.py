@@ -2,7 +2,7 @@
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from moorage.service import metrics
+from moorage.service.state import metrics
 
 
 async def families(service):

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 import pytest
 
-from moorage.service.schemas import Node
+from moorage.service.http.schemas import Node
 
 
 async def test_the_array_has_the_promised_shape(simulator, serve, node, pod) -> None:

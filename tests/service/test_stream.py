@@ -7,8 +7,8 @@ import zlib
 
 import pytest
 
-from moorage.service import messages, stream
-from moorage.service.streaming import takes_gzip
+from moorage.service.paths.streaming import takes_gzip
+from moorage.service.streams import messages, stream
 
 
 async def test_a_stream_begins_with_a_snapshot(service, simulator, node) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from moorage.cli.asked import Asked, Refused, pods_of
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, safe, structured, table
-from moorage.cli.source import Origin, opened
+from moorage.cli.sources.source import Origin, opened
 from moorage.errors import InvalidObject, MoorageError
 from moorage.scheduling.words import amount_words
 

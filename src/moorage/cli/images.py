@@ -8,7 +8,7 @@ from rich.table import Table
 
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, safe, size, structured, table
-from moorage.cli.source import Origin, opened
+from moorage.cli.sources.source import Origin, opened
 
 
 @click.command(

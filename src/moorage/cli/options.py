@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from moorage.cli.source import Origin
+from moorage.cli.sources.source import Origin
 
 OUTPUTS = ("table", "json", "yaml")
 

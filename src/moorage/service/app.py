@@ -10,10 +10,10 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import moorage
-from moorage.service import dashboard, fit, health, hub_config, images, resources, streaming
-from moorage.service.errors import answer_error
-from moorage.service.parts import Parts, running
+from moorage.service.http.errors import answer_error
+from moorage.service.paths import dashboard, fit, health, hub_config, images, resources, streaming
 from moorage.service.settings import Settings
+from moorage.service.state.parts import Parts, running
 
 PREFIX = "/api/v1"
 DESCRIPTION = "What is really free on each Kubernetes node, whether a pod fits, and what would fit instead."

@@ -13,9 +13,9 @@ import uvicorn
 from moorage.errors import MoorageError
 from moorage.service import logs
 from moorage.service.app import create_app
-from moorage.service.parts import Parts, running
+from moorage.service.http.wire import WithWire
 from moorage.service.settings import Settings
-from moorage.service.wire import WithWire
+from moorage.service.state.parts import Parts, running
 
 log = logging.getLogger(__name__)
 

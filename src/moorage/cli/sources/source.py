@@ -34,16 +34,16 @@ class Source(Protocol):
 @contextlib.asynccontextmanager
 async def opened(origin: Origin) -> AsyncIterator[Source]:
     if origin.server is not None:
-        from moorage.cli.remote import remote
+        from moorage.cli.sources.remote import remote
 
         async with remote(origin.server, token=origin.token) as source:
             yield source
     elif origin.dumps:
-        from moorage.cli.dump import Dump
+        from moorage.cli.sources.dump import Dump
 
         yield Dump(origin.dumps)
     else:
-        from moorage.cli.direct import direct
+        from moorage.cli.sources.direct import direct
 
         async with direct(kubeconfig=origin.kubeconfig, context=origin.context) as source:
             yield source

@@ -6,8 +6,8 @@ Each encodes a message once for all that read it. The second one begins with its
 import asyncio
 
 from moorage.cluster.live import LiveCluster
-from moorage.service.auth import Person
-from moorage.service.stream import Broadcast
+from moorage.service.http.auth import Person
+from moorage.service.streams.stream import Broadcast
 
 
 class Streams:

@@ -4,9 +4,9 @@ from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from moorage.service.errors import ApiError
-from moorage.service.routing import READS, MoorageRoute, Running, error_responses
-from moorage.service.schemas import Health
+from moorage.service.http.errors import ApiError
+from moorage.service.http.schemas import Health
+from moorage.service.paths.routing import READS, MoorageRoute, Running, error_responses
 
 router = APIRouter(route_class=MoorageRoute, tags=["operation"])
 

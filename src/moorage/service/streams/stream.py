@@ -21,7 +21,9 @@ from starlette.types import Receive, Scope, Send
 
 from moorage.cluster.live import LiveCluster
 from moorage.cluster.snapshot import Snapshot
-from moorage.service.messages import (
+from moorage.service.http.pieces import pieces
+from moorage.service.http.wire import Wire, chunk, wire_of
+from moorage.service.streams.messages import (
     GZIP_START,
     Message,
     message,
@@ -30,8 +32,6 @@ from moorage.service.messages import (
     snapshot_data,
     status_data,
 )
-from moorage.service.pieces import pieces
-from moorage.service.wire import Wire, chunk, wire_of
 
 PING_SECONDS = 1.0
 # A reader whose socket has taken nothing for this long is gone or too slow.

@@ -8,12 +8,12 @@ from starlette.responses import Response
 
 from moorage import clock
 from moorage.cluster.snapshot import Snapshot
-from moorage.service.ages import aged
-from moorage.service.errors import ApiError, shorten
-from moorage.service.parts import Parts
-from moorage.service.pieces import Encoded
-from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
-from moorage.service.schemas import Node
+from moorage.service.http.errors import ApiError, shorten
+from moorage.service.http.pieces import Encoded
+from moorage.service.http.schemas import Node
+from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
+from moorage.service.state.ages import aged
+from moorage.service.state.parts import Parts
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 

@@ -10,7 +10,7 @@ from typing import Literal
 from fastapi import Request
 
 from moorage.errors import MoorageError
-from moorage.service.errors import ApiError
+from moorage.service.http.errors import ApiError
 
 log = logging.getLogger(__name__)
 

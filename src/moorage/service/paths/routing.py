@@ -12,12 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from moorage.service import auth
-from moorage.service.auth import Person
-from moorage.service.errors import as_api_error
-from moorage.service.methods import Headers, allowed, as_get, is_head
-from moorage.service.parts import Parts, parts_of
-from moorage.service.schemas import ErrorAnswer
+from moorage.service.http import auth
+from moorage.service.http.auth import Person
+from moorage.service.http.errors import as_api_error
+from moorage.service.http.methods import Headers, allowed, as_get, is_head
+from moorage.service.http.schemas import ErrorAnswer
+from moorage.service.state.parts import Parts, parts_of
 
 _bearer = HTTPBearer(auto_error=False, description="A token from the service's token file.")
 

@@ -24,7 +24,7 @@ async def images_locally(names_by_node: Callable[[], dict[str, Iterable[str]]]) 
     """The catalogue that a service with this environment would offer."""
     try:
         from moorage.service.settings import Settings
-        from moorage.service.sources import catalogue_of
+        from moorage.service.state.sources import catalogue_of
     except ModuleNotFoundError as exc:
         raise MoorageError(
             "reading the catalogue needs the package moorage[server], which is not installed",

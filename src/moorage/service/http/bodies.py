@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 
-from moorage.service.errors import ApiError, invalid
+from moorage.service.http.errors import ApiError, invalid
 
 LARGEST = 2 * 1024 * 1024  # a Pod that the API server accepts is below 1.5 MiB
 

@@ -11,8 +11,8 @@ import moorage
 from moorage import clock
 from moorage.cluster.live import LiveCluster
 from moorage.images.catalogue import Catalogue
-from moorage.service.odd_requests import OddRequests
-from moorage.service.streams import Streams
+from moorage.service.http.odd_requests import OddRequests
+from moorage.service.streams.streams import Streams
 
 # Each node is some ten series; beyond this the per-node ones are left out and `moorage_node_metrics_omitted` says so.
 MOST_NODES = 1000

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from moorage.cli.local import fit_locally, images_by_node, images_locally
+from moorage.cli.sources.local import fit_locally, images_by_node, images_locally
 from moorage.cluster import dumps
 from moorage.cluster.node_json import NodeJson
 from moorage.cluster.rules import Rules, by_namespace

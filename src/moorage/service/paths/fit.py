@@ -8,13 +8,13 @@ from starlette.responses import Response
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoded, judge
 from moorage.images.platforms import misfits
-from moorage.service import bounds
-from moorage.service.bodies import json_body, read
-from moorage.service.errors import ApiError
-from moorage.service.pieces import Encoded
-from moorage.service.resources import picture_headers
-from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
-from moorage.service.schemas import FitAnswer, FitRequest
+from moorage.service.http.bodies import json_body, read
+from moorage.service.http.errors import ApiError
+from moorage.service.http.pieces import Encoded
+from moorage.service.http.schemas import FitAnswer, FitRequest
+from moorage.service.paths import bounds
+from moorage.service.paths.resources import picture_headers
+from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
 
 # Beyond this many nodes the answer is encoded beside the loop, which has streams to serve meanwhile.
 FEW = 300

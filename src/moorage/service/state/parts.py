@@ -18,15 +18,15 @@ from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
-from moorage.service.ages import Ages
-from moorage.service.auth import Person, Tokens
-from moorage.service.errors import ApiError
-from moorage.service.form_defaults import FormDefaults
-from moorage.service.metrics import Metrics
-from moorage.service.rulebook import Rulebook
+from moorage.service.http.auth import Person, Tokens
+from moorage.service.http.errors import ApiError
 from moorage.service.settings import Settings
-from moorage.service.sources import catalogue_of
-from moorage.service.streams import Streams
+from moorage.service.state.ages import Ages
+from moorage.service.state.form_defaults import FormDefaults
+from moorage.service.state.metrics import Metrics
+from moorage.service.state.rulebook import Rulebook
+from moorage.service.state.sources import catalogue_of
+from moorage.service.streams.streams import Streams
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ import msgspec
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
-from moorage.service.schemas import FormDefaultsChange
+from moorage.service.http.schemas import FormDefaultsChange
 from moorage.service.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from moorage.service.pieces import Encoded
-from moorage.service.routing import READS, MoorageRoute, Running, error_responses
-from moorage.service.schemas import Image
+from moorage.service.http.pieces import Encoded
+from moorage.service.http.schemas import Image
+from moorage.service.paths.routing import READS, MoorageRoute, Running, error_responses
 
 router = APIRouter(route_class=MoorageRoute, tags=["images"])
 

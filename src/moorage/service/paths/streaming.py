@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from moorage.service import stream
-from moorage.service.auth import still_known
-from moorage.service.errors import ApiError
-from moorage.service.methods import is_head
-from moorage.service.routing import MoorageRoute, Reader, Running, error_responses
+from moorage.service.http.auth import still_known
+from moorage.service.http.errors import ApiError
+from moorage.service.http.methods import is_head
+from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
+from moorage.service.streams import stream
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 

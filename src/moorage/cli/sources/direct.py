@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from moorage.cli.local import fit_locally, images_by_node, images_locally
 from moorage.cli.show import Currency, trouble_of
+from moorage.cli.sources.local import fit_locally, images_by_node, images_locally
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards

@@ -4,12 +4,12 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from moorage.service.bodies import json_body, read
-from moorage.service.errors import ApiError
-from moorage.service.form_defaults import NotKept, Values
-from moorage.service.parts import Parts
-from moorage.service.routing import CHANGES, READS, MoorageRoute, Running, error_responses
-from moorage.service.schemas import FormDefaultsAnswer, FormDefaultsChange
+from moorage.service.http.bodies import json_body, read
+from moorage.service.http.errors import ApiError
+from moorage.service.http.schemas import FormDefaultsAnswer, FormDefaultsChange
+from moorage.service.paths.routing import CHANGES, READS, MoorageRoute, Running, error_responses
+from moorage.service.state.form_defaults import NotKept, Values
+from moorage.service.state.parts import Parts
 
 router = APIRouter(route_class=MoorageRoute, tags=["form"])
 

@@ -6,7 +6,7 @@ a few kilobytes could hold up the loop for seconds and be answered by a gigabyte
 
 from typing import Any
 
-from moorage.service.errors import ApiError
+from moorage.service.http.errors import ApiError
 
 # Names of resources, each of which every refusing node is told the shortage of.
 MOST_RESOURCES = 32

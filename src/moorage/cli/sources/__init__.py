@@ -1,0 +1,1 @@
+"""Where the answers come from: a service, a cluster, or a dump."""

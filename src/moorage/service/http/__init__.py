@@ -1,0 +1,1 @@
+"""What all requests and answers have in common: errors, bodies, log-in, and the shapes of the API."""

@@ -1,0 +1,1 @@
+"""What one service keeps while it runs."""

@@ -1,0 +1,1 @@
+"""Open streams: what each gets, when, and from where it goes on."""
