@@ -12,7 +12,7 @@ from rich.table import Table
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.sources.source import Origin, opened
-from moorage.scheduling.words import is_card, resource_words
+from moorage.scheduling.amount_words import is_card, resource_words
 
 Draw = Callable[[list[dict[str, Any]]], RenderableType]
 

@@ -15,12 +15,13 @@ from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advise, has_several_makers
+from moorage.scheduling.amount_words import amount_words
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
-from moorage.scheduling.words import amount_words, sentence
+from moorage.scheduling.words import sentence
 
 _encode = msgspec.json.Encoder().encode
 # The code of a reason that is ours and no scheduler plugin's.

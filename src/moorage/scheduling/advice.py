@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from moorage.scheduling.amount_words import amount_words, is_card, resource_words
 from moorage.scheduling.devicenames import holders_of
 from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
-from moorage.scheduling.words import amount_words, is_card, resource_words
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping

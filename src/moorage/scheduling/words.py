@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from moorage.scheduling import filters
+from moorage.scheduling.amount_words import IN_BYTES, amount_words, resource_words, size, sizes
 
 if TYPE_CHECKING:
     from moorage.objects import Taint
@@ -338,7 +339,7 @@ def sentence(
         if known in (plugin, "") or not plugin:
             found = pattern.fullmatch(reason)
             if found is not None:
-                return words.format(**{key: _RESOURCES.get(value, value) for key, value in found.groupdict().items()})
+                return words.format(**{key: resource_words(value) for key, value in found.groupdict().items()})
     if not plugin:
         return next((words for _, known_reason, words in TABLE if known_reason == reason), reason)
     return reason
@@ -351,78 +352,13 @@ def _short(shortage: Shortage, *, by_maker: bool) -> str:
     if name == "pods":
         return f"pod limit of {most} reached"
     if most <= 0:
-        return f"has no {what} ({_size(name, asked, up=True)} asked)"
+        return f"has no {what} ({size(name, asked, up=True)} asked)"
     if asked > most:
-        wanted, _ = _sizes(name, (asked, True), (most, False))
+        wanted, _ = sizes(name, (asked, True), (most, False))
         return f"has only {amount_words(name, most, by_maker=by_maker)} ({wanted} asked)"
     if not free:
-        return f"no {what} free ({_size(name, asked, up=True)} asked)"
-    lack = _size(name, shortage.short_by, up=True)
-    _, wanted, there = _sizes(name, (shortage.short_by, True), (asked, True), (free, False))
-    short = f"{lack} short of {what}" if name in _IN_BYTES else f"{lack} {what} short"
+        return f"no {what} free ({size(name, asked, up=True)} asked)"
+    lack = size(name, shortage.short_by, up=True)
+    _, wanted, there = sizes(name, (shortage.short_by, True), (asked, True), (free, False))
+    short = f"{lack} short of {what}" if name in IN_BYTES else f"{lack} {what} short"
     return f"{short} ({wanted} asked, {there} free)"
-
-
-# --- amounts ----------------------------------------------------------------------------------------------------
-
-_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk space"}
-_IN_BYTES = ("memory", "ephemeral-storage")
-_UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
-
-
-_CARD = "/gpu"
-_MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
-
-
-def is_card(resource: str) -> bool:
-    """Whether a resource name counts whole cards, which people call GPU."""
-    return resource.endswith(_CARD)
-
-
-def resource_words(name: str, *, by_maker: bool = False) -> str:
-    """What people call a resource; a whole card is a GPU, or an `NVIDIA GPU` where there are others."""
-    if not is_card(name):
-        return _RESOURCES.get(name, name)
-    domain = name.removesuffix(_CARD)
-    return f"{_MAKERS.get(domain, domain)} GPU" if by_maker else "GPU"
-
-
-def amount_words(resource: str, amount: int, *, up: bool = False, by_maker: bool = False) -> str:
-    """`1.5 CPU`, `3.25 GiB of memory`, `2 GPU`.
-
-    Rounded down, so that nobody is promised more than there is; `up` is for what is asked or missing.
-    """
-    number, unit = _number(resource, amount, up=up)
-    what = resource_words(resource, by_maker=by_maker)
-    return f"{number} {unit} of {what}" if unit else f"{number} {what}"
-
-
-def _size(resource: str, amount: int, *, up: bool) -> str:
-    number, unit = _number(resource, amount, up=up)
-    return f"{number} {unit}" if unit else number
-
-
-def _sizes(resource: str, *amounts: tuple[int, bool]) -> list[str]:
-    """The amounts (each with whether it is rounded up) without their unit where all of them have the same."""
-    told = [_number(resource, amount, up=up) for amount, up in amounts]
-    alike = len({unit for _, unit in told}) == 1
-    return [number if alike else f"{number} {unit}" for number, unit in told]
-
-
-def _number(resource: str, amount: int, *, up: bool) -> tuple[str, str]:
-    """The number that people read, and its unit, which only bytes have."""
-    if resource == "cpu":
-        return _decimal(amount, 1000, places=3, up=up), ""
-    if resource not in _IN_BYTES:
-        return str(amount), ""
-    for unit, size in _UNITS:
-        if abs(amount) >= size:
-            return _decimal(amount, size, places=2, up=up), unit
-    return str(amount), "B"
-
-
-def _decimal(amount: int, size: int, *, places: int, up: bool) -> str:
-    scaled = -(-abs(amount) * 10**places // size) if up else abs(amount) * 10**places // size
-    whole, rest = divmod(scaled, 10**places)
-    fraction = f"{rest:0{places}d}".rstrip("0")
-    return ("-" if amount < 0 else "") + (f"{whole}.{fraction}" if fraction else str(whole))

@@ -14,7 +14,7 @@ from moorage.scheduling.accounting.podinfo import TERMINAL
 from moorage.scheduling.accounting.quality import quality_of
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
-from moorage.scheduling.words import amount_words, resource_words
+from moorage.scheduling.amount_words import amount_words, resource_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
