@@ -69,13 +69,13 @@ def test_every_path_of_the_api_is_documented(pages):
 
 
 def test_every_field_of_the_answers_is_documented(pages):
-    from moorage.service.http import schemas
+    from moorage.service.http import inputs, schemas
 
     answers = (
         schemas.FitAnswer,
         schemas.NodeVerdict,
         schemas.Reason,
-        schemas.Ask,
+        inputs.Ask,
         schemas.Image,
         schemas.FormDefaultsAnswer,
     )

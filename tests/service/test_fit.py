@@ -431,3 +431,24 @@ async def test_where_one_maker_has_all_cards_a_gpu_is_a_gpu(unlike) -> None:
 
     assert "NVIDIA" not in answer["nodes"]["gpu"]["reasons"][0]["text"]
     assert "GPU" in answer["nodes"]["gpu"]["reasons"][0]["text"]
+
+
+async def test_any_number_that_the_description_allows_is_an_amount(service, simulator, node) -> None:
+    simulator.add(node("a", cpu="4"))
+    await service.until(lambda nodes: "a" in nodes)
+
+    for cpu in (0, 0.5, 1e-300, 5e-324, 1e17, 10**18 - 1, 2.0):
+        answer = await service.client.post(
+            "/api/v1/cluster/fit", json={"ask": {"cpu": cpu, "memory": 4096.0, "gpu": 0.0}}
+        )
+        assert answer.status_code == 200, (cpu, answer.text)
+    for cpu in (-1, 10**18, -1e-9):
+        answer = await service.client.post("/api/v1/cluster/fit", json={"ask": {"cpu": cpu}})
+        assert answer.status_code == 422, cpu
+
+
+async def test_a_name_of_a_resource_is_checked_though_no_unit_of_it_is_asked(service) -> None:
+    answer = await service.client.post("/api/v1/cluster/fit", json={"ask": {"gpu": 0, "gpu_resource": "cpu"}})
+
+    assert answer.status_code == 422
+    assert "“cpu”" in answer.json()["error"]["message"]

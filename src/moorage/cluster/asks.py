@@ -8,7 +8,7 @@ chosen node, or else most of the cluster, has.
 import math
 from collections import Counter
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from moorage.cluster.amounts import GpuNames
@@ -20,6 +20,7 @@ from moorage.scheduling.cluster import Cluster
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"
 _LONGEST = 64
+_NANO = Decimal("1e-9")
 _EXAMPLES = {"cpu": "4, 0.5 or 500m", "memory": "16Gi, 1.5Gi or 800M"}
 
 
@@ -34,8 +35,9 @@ def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
         if (value := ask.get(name)) is not None:
             amounts[name] = _quantity(name, value)
     node = ask.get("node") or None
+    resource = _gpu_resource(ask.get("gpu_resource"))
     if gpu := _count(ask.get("gpu")):
-        amounts[_gpu_resource(ask.get("gpu_resource")) or usual_gpu(cluster, node=node)] = str(gpu)
+        amounts[resource or usual_gpu(cluster, node=node)] = str(gpu)
     selector = dict(ask.get("node_selector") or {})
     if node is not None:
         selector[HOSTNAME] = _hostname(cluster, node)
@@ -78,10 +80,18 @@ def _hostname(cluster: Cluster, node: str) -> str:
     return info.labels.get(HOSTNAME, node) if info is not None else node
 
 
-def _quantity(name: str, value: Any) -> str:
-    plain = isinstance(value, int | float) and not isinstance(value, bool)
+def plain(value: Any) -> Any:
+    """A number of JSON as decimal text without an exponent, to the nano-unit; all else as it is."""
     # Compared first: a whole number can be too large for `isfinite`.
-    text = format(Decimal(str(value)), "f") if plain and abs(value) < 1e18 and math.isfinite(value) else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= 1e18 or not math.isfinite(value):
+        return value
+    number = Decimal(str(value))
+    exponent = number.as_tuple().exponent
+    return format(number.quantize(_NANO, ROUND_UP) if isinstance(exponent, int) and exponent < -9 else number, "f")
+
+
+def _quantity(name: str, value: Any) -> str:
+    text = plain(value)
     try:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= _LONGEST else "")
     except InvalidQuantity as exc:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import moorage
+from moorage.service.http.description import Described
 from moorage.service.http.errors import answer_error
 from moorage.service.paths import dashboard, fit, health, hub_config, images, resources, streaming
 from moorage.service.settings import Settings
@@ -54,7 +55,7 @@ class UnderPath:
 
 def create_app(settings: Settings | None = None, *, parts: Parts | None = None) -> FastAPI:
     settings = settings if settings is not None else Settings()
-    app = FastAPI(
+    app = Described(
         title="moorage",
         version=moorage.__version__,
         description=DESCRIPTION,
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None, *, parts: Parts | None = None) 
             Exception: answer_error,
         },
     )
+    app.needs_token = settings.token_file is not None
     if settings.root_path:
         app.add_middleware(UnderPath, prefix=settings.root_path)
     app.include_router(create_router(settings, parts=parts), prefix=PREFIX)

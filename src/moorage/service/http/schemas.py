@@ -60,31 +60,6 @@ class Node(BaseModel):
     )
 
 
-class Ask(BaseModel):
-    """What a person wants, from which a pod is made."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    cpu: str | int | float | None = Field(None, description="A quantity of cores, such as 4 or 500m.")
-    memory: str | int | None = Field(None, description="A quantity of bytes, such as 16Gi.")
-    gpu: int | None = Field(None, ge=0, le=1_000_000, description="A count of GPU units.")
-    gpu_resource: str | None = Field(None, max_length=317, description="Resource name of the GPUs.")
-    node: str | None = Field(None, max_length=253, description="A node's name; empty for any.")
-    node_selector: dict[str, str] | None = None
-    tolerations: list[dict[str, Any]] | None = None
-    namespace: str | None = Field(None, max_length=63)
-    image: str | None = Field(None, max_length=512, description="An image by its name in the catalogue, or reference.")
-
-
-class FitRequest(BaseModel):
-    """One of the two."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    pod: dict[str, Any] | None = Field(None, description="A v1.Pod, or a pod template.")
-    ask: Ask | None = None
-
-
 class Reason(BaseModel):
     code: str
     message: str = Field(description="The scheduler's own words.")
@@ -168,18 +143,6 @@ class FormDefaultsAnswer(BaseModel):
     default_gpu: int
     default_image: str | None
     warnings: list[str] = Field(description="Warnings about these values.")
-
-
-class FormDefaultsChange(BaseModel):
-    """Fields that are left out keep their value; null clears one."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    default_node: str | None = Field(None, max_length=253)
-    default_cpu: str | int | float | None = None
-    default_memory: str | int | None = None
-    default_gpu: int | None = Field(None, ge=0, le=1_000_000)
-    default_image: str | None = Field(None, max_length=1024)
 
 
 class Health(BaseModel):

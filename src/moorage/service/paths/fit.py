@@ -10,8 +10,9 @@ from moorage.cluster.fit_json import encoded, judge
 from moorage.images.platforms import misfits
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
+from moorage.service.http.inputs import FitRequest
 from moorage.service.http.pieces import Encoded
-from moorage.service.http.schemas import FitAnswer, FitRequest
+from moorage.service.http.schemas import FitAnswer
 from moorage.service.paths import bounds
 from moorage.service.paths.resources import picture_headers
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
@@ -43,7 +44,7 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     if question.pod is not None:
         pod = question.pod
     else:
-        ask = question.ask.model_dump() if question.ask is not None else {}
+        ask = question.ask.model_dump(exclude_unset=True) if question.ask is not None else {}
         image = parts.catalogue.listing.image(ask["image"]) if ask.get("image") else None
         pod = pod_of(ask | ({"image": image.reference} if image is not None else {}), cluster=cluster)
     bounds.check(pod)

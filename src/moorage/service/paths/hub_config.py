@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
-from moorage.service.http.schemas import FormDefaultsAnswer, FormDefaultsChange
+from moorage.service.http.inputs import FormDefaultsChange
+from moorage.service.http.schemas import FormDefaultsAnswer
 from moorage.service.paths.routing import CHANGES, READS, MoorageRoute, Running, error_responses
 from moorage.service.state.form_defaults import NotKept, Values
 from moorage.service.state.parts import Parts

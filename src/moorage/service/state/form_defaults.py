@@ -5,15 +5,15 @@ import logging
 import os
 import re
 import tempfile
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from moorage.cluster.asks import plain
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
-from moorage.service.http.schemas import FormDefaultsChange
+from moorage.service.http.inputs import FormDefaultsChange
 from moorage.service.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -123,8 +123,7 @@ def _node(value: Any) -> str | None:
 def _quantity(name: str, value: Any) -> str | None:
     if value in (None, ""):
         return None
-    # A number in JSON: its shortest decimal form, never an exponent that no person would type.
-    text = format(Decimal(str(value)), "f") if isinstance(value, int | float) and not isinstance(value, bool) else value
+    text = plain(value)
     try:
         quantity = Quantity.parse(text if isinstance(text, str) and len(text) <= 64 else "")
     except InvalidQuantity as exc:
@@ -134,7 +133,7 @@ def _quantity(name: str, value: Any) -> str | None:
         ) from exc
     if quantity.nanos <= 0:
         raise RefusedDefault(f"{name} {quoted(value)} is not greater than 0", hint="Use null to offer no default.")
-    return text
+    return str(text)
 
 
 def _count(value: Any) -> int:
