@@ -23,6 +23,8 @@ SERVED = Path(__file__).with_name("served.py")
 SAMPLE_EVERY = 0.1
 # What may be wrong for so long without being called stale, and how long it may take to be live again.
 LONGEST = 5.0
+# The cluster changes several times a second.
+_KEEPS_UP = 1.0
 # A signal takes its time.
 _SETTING = 2.0
 
@@ -32,7 +34,7 @@ class Sample:
     at: float
     stale: bool
     wrong: tuple[str, ...]  # nodes whose numbers are not those of the last five seconds
-    behind: bool  # whether the numbers are others than those of now
+    behind: bool  # whether some are not even those of the last second
     age: float
     # Seconds since the last change, by the clock of the service's machine; None while that is being set.
     unchanged: float | None
@@ -117,7 +119,7 @@ class Station:
             at=asked,
             stale=headers["Moorage-Stale"] == "true",
             wrong=tuple(self.history.wrong(nodes, asked=asked, within=LONGEST)),
-            behind=self.history.is_behind(nodes),
+            behind=bool(self.history.wrong(nodes, asked=asked, within=_KEEPS_UP)),
             age=float(headers["Moorage-Age-Seconds"]),
             unchanged=self._ago(headers["Moorage-Taken-At"]),
         )

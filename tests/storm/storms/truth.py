@@ -60,10 +60,6 @@ class History:
                 self._past.setdefault(key, []).append((moment, self.now.get(key)))
         self.now = fresh
 
-    def is_behind(self, told):
-        """Whether it is not what is true now."""
-        return any(_differs(told.get(key), self.now.get(key)) for key in self._keys(told))
-
     def wrong(self, told, *, asked, within):
         """What was not true at any time from `within` seconds before `asked` until now."""
         return [
