@@ -153,6 +153,8 @@ def test_an_error_that_has_words_of_its_own_keeps_them():
 
 
 CONFIG = """
+# What is looked at is the answer while a start goes on.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
 c.KubeSpawner.start_timeout = 12
 c.KubeSpawner.http_timeout = 4
 c.MoorageSpawner.refuse_too_large = False
