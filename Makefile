@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side share two cores; a file's tests stay together since they share servers.
 WORKERS ?= 2
 
-.PHONY: help setup demo test hubs lint format testbed e2e e2e-long bench docs screenshots clean
+.PHONY: help setup demo test hubs pythons lint format testbed e2e e2e-long bench docs screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,6 +39,9 @@ test: setup ## everything that needs no Go toolchain: unit, contract and service
 hubs: setup ## hub and browser tests on every supported JupyterHub (HUB=hub-5.3, hub-5.5 or main: that one)
 	@tools/browser
 	@$(BIN)/python tools/hubs.py $(HUB)
+
+pythons: ## the tests without hub and browser on every supported Python that is here (PYTHONS="3.12 3.13": those)
+	@tools/pythons $(PYTHONS)
 
 lint: setup ## ruff, mypy (strict), the direction of imports, eslint and yamllint
 	$(BIN)/ruff check .
