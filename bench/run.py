@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
-MODULES = ["fit", "cluster", "service", "page", "form", "hub", "gpus"]
+MODULES = ["fit", "cluster", "service", "turns", "page", "form", "hub", "gpus"]
 RUN_ONE = "import json, sys, runpy; rows = runpy.run_path(sys.argv[1])['main'](); print('\\n' + json.dumps(rows))"
 
 

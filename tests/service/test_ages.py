@@ -4,15 +4,18 @@ import json
 from datetime import UTC, datetime
 
 from moorage.cluster.snapshot import Snapshot, following
+from moorage.service.http.pieces import PIECE
 from moorage.service.state.ages import Ages, aged
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NOW = NOON.timestamp()
 
 
-def node(name: str, *, age: int | None) -> bytes:
+def node(name: str, *, age: int | None, filler: str = "") -> bytes:
     reading = {"age_seconds": age, "taken_at": "2026-11-24T12:00:00Z" if age is not None else None, "stale": False}
-    return json.dumps({"name": name, "gpu_details": [reading, reading]}, separators=(",", ":")).encode()
+    return json.dumps(
+        {"name": name, "gpu_details": [reading, reading], "filler": filler}, separators=(",", ":")
+    ).encode()
 
 
 def snapshot(*nodes: bytes) -> Snapshot:
@@ -60,7 +63,7 @@ async def test_all_who_ask_within_seconds_share_one_array() -> None:
     later, other = await picture.array(known)
 
     assert again is first
-    assert (ages(first), ages(later)) == ([0, 0, None, None], [6, 6, None, None])
+    assert (ages(b"".join(first)), ages(b"".join(later))) == ([0, 0, None, None], [6, 6, None, None])
     assert name == same != other
 
 
@@ -74,13 +77,23 @@ async def test_a_change_of_one_node_leaves_the_others_ages_true() -> None:
 
     shown, _ = await picture.array(step.snapshot)
 
-    assert ages(shown) == [20, 20, 20, 20]
+    assert ages(b"".join(shown)) == [20, 20, 20, 20]
 
 
-async def test_without_readings_it_is_the_snapshots_own_array() -> None:
+async def test_without_readings_it_is_what_the_snapshot_says() -> None:
     known = snapshot(node("a", age=None))
 
     shown, name = await Ages(clock=lambda: NOW + 100).array(known)
 
-    assert shown is known.array()
+    assert b"".join(shown) == known.array()
     assert name == "e-1"
+
+
+async def test_the_array_of_many_nodes_comes_in_pieces() -> None:
+    known = snapshot(*(node(f"n{number}", age=None, filler="x" * 1000) for number in range(3000)))
+
+    shown, _ = await Ages(clock=lambda: NOW).array(known)
+
+    assert len(shown) > 2
+    assert max(map(len, shown)) < 2 * PIECE
+    assert b"".join(shown) == known.array()

@@ -14,12 +14,14 @@ import msgspec
 from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
-from moorage.scheduling.advice import Advice, advise, has_several_makers
+from moorage.scheduling.advice import Advice, advising, has_several_makers
 from moorage.scheduling.amount_words import amount_words
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
+from moorage.scheduling.fit import fitting
 from moorage.scheduling.kubelet import may_turn_away
+from moorage.scheduling.steps import Steps, at_once, in_parts
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
 
@@ -38,7 +40,7 @@ NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
 @dataclass(frozen=True)
 class Judged:
-    """All that an answer is made of, as values: they may be encoded elsewhere while the cluster goes on."""
+    """All that an answer is made of, as values: they may be encoded while the cluster goes on."""
 
     verdict: Verdict
     admission: Admitted
@@ -66,15 +68,32 @@ def judge(
     the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs already, by its
     uid, does not take its own place away.
     """
+    return at_once(judging(cluster, pod, revision=revision, rules=rules, policy=policy, unable=unable))
+
+
+def judging(
+    cluster: Cluster,
+    pod: dict[str, Any],
+    *,
+    revision: int,
+    rules: Rules = UNKNOWN,
+    policy: HolderPolicy = "hidden",
+    unable: Mapping[str, str] = MappingProxyType({}),
+) -> Steps[Judged]:
+    """The same in steps, between which the cluster must stay as it is."""
     metadata = pod.get("metadata")
     if isinstance(metadata, dict) and isinstance(uid := metadata.get("uid"), str):
         cluster = cluster.without(uid)
     admission = admitted(pod, rules)
-    verdict = cluster.fit(admission.pod)
-    advice = advise(cluster, admission.pod, verdict, without=unable.keys())
+    yield
+    verdict = yield from fitting(cluster, admission.pod)
+    advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
+    yield
     held = held_by(cluster, verdict, policy=policy)
+    yield
     taints = _untolerated(cluster, admission.pod, verdict)
+    yield
     short = {short.resource for node in verdict.nodes.values() for short in node.details}
     by_maker = has_several_makers(cluster, short)
     return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints, unable, by_maker)
@@ -97,16 +116,23 @@ def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dic
 
 def encoded(judged: Judged) -> bytes:
     """The answer's JSON."""
+    return at_once(encoding(judged))
+
+
+def encoding(judged: Judged) -> Steps[bytes]:
+    """The same in steps; the cluster may go on meanwhile."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
     known: dict[tuple[NodeVerdict, Taint | None, str | None], bytes] = {}
     nodes = []
-    for name, node in verdict.nodes.items():
-        taint = judged.taints.get(name)
-        unable = judged.unable.get(name)
-        data = known.get((node, taint, unable))
-        if data is None:
-            data = known[node, taint, unable] = _encode(_node(node, taint, unable, by_maker=judged.by_maker))
-        nodes.append(_encode(name) + b":" + data)
+    for part in in_parts(verdict.nodes.items()):
+        for name, node in part:
+            taint = judged.taints.get(name)
+            unable = judged.unable.get(name)
+            data = known.get((node, taint, unable))
+            if data is None:
+                data = known[node, taint, unable] = _encode(_node(node, taint, unable, by_maker=judged.by_maker))
+            nodes.append(_encode(name) + b":" + data)
+        yield
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
         b'"undecided":%s,"not_considered":%s}'

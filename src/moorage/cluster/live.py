@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from moorage.cluster.node_json import DEFAULT_LABELS, NodeJson
 from moorage.cluster.snapshot import Snapshot, following
 from moorage.cluster.status import Status, status_of
 from moorage.cluster.store import Store
+from moorage.cluster.turns import Stillness, Turns
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.kube.errors import Unreachable
@@ -35,8 +37,6 @@ __all__ = ["Change", "LiveCluster", "Status"]
 
 log = logging.getLogger(__name__)
 
-# Nodes serialised in one go; a request that waits meanwhile has its turn after so many.
-_AT_ONCE = 100
 _RECOUNT_EVERY = 60.0
 # Garbage is told of again after so many seconds without any.
 _GARBLED_ANEW = 60.0
@@ -70,6 +70,7 @@ class LiveCluster:
         self._started = clock.moment()
         self._health = {resource.name: Health() for resource in self._resources}
         self._wake = asyncio.Event()
+        self._stillness = Stillness()
         self._store = Store(on_change=self._wake.set, on_health=self._heard, followed=self._resources)
         self._json = NodeJson(
             self._store.cluster,
@@ -80,7 +81,14 @@ class LiveCluster:
             gpus=GpuNames(tuple(gpu_resources)),
         )
         self._feeds = [
-            Feed(resource, client=client, sink=self._store, troubled=self._troubled) for resource in self._resources
+            Feed(
+                resource,
+                client=client,
+                sink=self._store,
+                troubled=self._troubled,
+                may_change=self._stillness.change,
+            )
+            for resource in self._resources
         ]
         self._garbled_at = float("-inf")
         self._told: Status | None = None
@@ -101,6 +109,10 @@ class LiveCluster:
     def cluster(self) -> Cluster:
         """What verdicts are computed on."""
         return self._store.cluster
+
+    def still(self) -> AbstractAsyncContextManager[None]:
+        """While this is held, `cluster` does not change, so that a verdict can be found in several turns."""
+        return self._stillness.keep()
 
     @property
     def ready(self) -> bool:
@@ -171,12 +183,12 @@ class LiveCluster:
         marked, self._store.changed = self._store.changed, set()
         fresh: dict[str, bytes | None] = {}
         named: dict[str, bytes] = {}
-        for number, name in enumerate(marked, start=1):
+        turns = Turns()
+        for name in marked:
             fresh[name], with_names = self._json.both(name)
             if with_names is not None:
                 named[name] = with_names
-            if number % _AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await turns.next()
         taken_at = clock.moment()
         step = following(self._base, fresh=fresh, taken_at=taken_at, named=named)
         if step is not None:
@@ -196,12 +208,11 @@ class LiveCluster:
         """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""
         while True:
             await asyncio.sleep(self._recount_every)
-            found = 0
-            for number, name in enumerate(list(self.cluster.nodes), start=1):
+            found, turns = 0, Turns()
+            for name in list(self.cluster.nodes):
                 node = self.cluster.nodes.get(name)
                 found += node is not None and drift(node)
-                if number % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+                await turns.next()
             self._recounts += 1
             if found and not self._drift:
                 log.error("the ledger has drifted", extra={"event": "ledger_drift", "nodes": found})
@@ -224,6 +235,7 @@ class LiveCluster:
         except (MoorageError, msgspec.MsgspecError, ValueError):
             return False
         if version != self.cluster.server_version:
+            await self._stillness.change()
             self.cluster.server_version = version
             # What a pod counts may follow another rule now: count all of them again.
             for feed in self._feeds:

@@ -21,7 +21,7 @@ What forces the odd lines:
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import NoReturn
 
@@ -36,7 +36,7 @@ from moorage.kube.lines import Lines
 from moorage.kube.listing import LONGEST_PAUSE, asked_to_wait, list_all, newest_revision
 from moorage.kube.pages import Garbage
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health, Sink, take_page
+from moorage.kube.sink import Health, Sink, at_any_time, take_page
 from moorage.kube.standing import Standing
 from moorage.objects import Unreadable
 
@@ -68,6 +68,7 @@ class Feed:
         sink: Sink,
         now: Callable[[], datetime] = clock.moment,
         troubled: Callable[["Feed", MoorageError], None] = lambda _feed, _error: None,
+        may_change: Callable[[], Awaitable[None]] = at_any_time,
     ) -> None:
         self.resource = resource
         self.revision: str | None = None
@@ -77,6 +78,7 @@ class Feed:
         self._client = client
         self._sink = sink
         self._troubled = troubled
+        self._may_change = may_change
         self._standing = Standing(resource, report=lambda health: sink.report(self.resource, health), now=now)
         self._chunks: Chunks | None = None
         self._events = Events(resource.kind)
@@ -134,6 +136,7 @@ class Feed:
             self._unserved = 0
             if not self.resource.required and not self.health.listed:
                 # A kind that this server does not serve has no objects, which is all there is to know of it.
+                await self._may_change()
                 self._sink.begin(self.resource)
                 self._sink.end(self.resource)
             return self._failed(f"this API server does not serve {self.resource.name}", longest=_LONGEST_PAUSE_AT_ODDS)
@@ -160,7 +163,13 @@ class Feed:
         self._standing.waits_for = f"the list of {self.resource.name} is being read anew"
         self._anew = False
         self.lists += 1
-        self.revision = await list_all(self.resource, client=self._client, sink=self._sink, within=2 * self._patience())
+        self.revision = await list_all(
+            self.resource,
+            client=self._client,
+            sink=self._sink,
+            within=2 * self._patience(),
+            may_change=self._may_change,
+        )
         self._doubtful = self._quiet = False
         self._well()
 
@@ -224,6 +233,7 @@ class Feed:
                 return False
             if not chunk:
                 break
+            await self._may_change()
             for line in lines.feed(chunk):
                 self._take(line)
             if chunk.endswith(b"\n"):

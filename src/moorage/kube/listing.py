@@ -15,7 +15,7 @@ from moorage.kube.client import Client
 from moorage.kube.errors import ApiError, Unreachable
 from moorage.kube.pages import Garbage, read_page
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Sink, take_page
+from moorage.kube.sink import Sink, at_any_time, take_page
 from moorage.objects import decode_list
 
 _PAGE_TRIES = 5
@@ -27,20 +27,32 @@ _HEAD = 4096
 _TURNS = 5
 
 
-async def list_all(resource: Resource, *, client: Client, sink: Sink, within: float) -> str:
-    """Pour a whole list into the sink; its resourceVersion. Each page has to be there within so many seconds."""
+async def list_all(
+    resource: Resource,
+    *,
+    client: Client,
+    sink: Sink,
+    within: float,
+    may_change: Callable[[], Awaitable[None]] = at_any_time,
+) -> str:
+    """Pour a whole list into the sink; its resourceVersion. Each page has to be there within so many seconds.
+
+    `may_change` is waited for before each change of what the sink knows.
+    """
     sink.begin(resource)
     async with Pages(lambda token: _page(resource, token, client=client, within=within)) as pages:
         token = ""
         while True:
             page = read_page(resource.kind, await pages.get(token))
             await _let_others_go_on()
+            await may_change()
             take_page(sink, resource, page)
             revision, token = page.revision, page.token
             if not token:
                 break
     if not revision:
         raise Garbage(f"the list of {resource.name} names no resourceVersion")
+    await may_change()
     sink.end(resource)
     return revision
 

@@ -53,6 +53,10 @@ class Sink(Protocol):
         ...
 
 
+async def at_any_time() -> None:
+    """A sink that nobody reads in turns may be changed whenever there is something new."""
+
+
 def take_page(sink: Sink, resource: Resource, page: Page) -> None:
     """Pour one page into the sink."""
     with collecting_later():

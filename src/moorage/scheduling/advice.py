@@ -17,6 +17,7 @@ from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
+from moorage.scheduling.steps import at_once, in_parts
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.requests import Requests
     from moorage.scheduling.state import State
+    from moorage.scheduling.steps import Steps
     from moorage.scheduling.verdict import Verdict
 
 NAMED = 20
@@ -85,9 +87,17 @@ def advise(
     cluster: State, pod: Pod | dict[str, Any], verdict: Verdict, *, without: Container[str] = frozenset()
 ) -> Advice:
     """What this pod could have instead, given its verdict on this very cluster; none of it on the nodes `without`."""
+    return at_once(advising(cluster, pod, verdict, without=without))
+
+
+def advising(
+    cluster: State, pod: Pod | dict[str, Any], verdict: Verdict, *, without: Container[str] = frozenset()
+) -> Steps[Advice]:
+    """The same in steps."""
     if verdict.prefilter is not None:
         return Advice()
     trial = Trial(cluster, pod)
+    yield
     asked = _asked(trial.ask.info.requests)
     fitting = [name for name in verdict.fitting if name not in without]
     eased = {noderesourcesfit.NAME}
@@ -98,33 +108,37 @@ def advise(
         for name, found in verdict.nodes.items()
         if found.plugin in eased and name in cluster.nodes and name not in without
     ]
-    otherwise = trial.on(lacking, without=eased, after=noderesourcesfit.NAME)
+    yield
+    otherwise = yield from trial.on(lacking, without=eased, after=noderesourcesfit.NAME)
     helped = [info for info in lacking if otherwise[info.name].fits]
     behind = dynamicresources.classes_behind(trial.ask, cluster)
 
-    def measured(infos: Iterable[NodeInfo]) -> list[_Measured]:
-        rooms = [(info.name, _room_on(info, trial, cluster, behind=behind)) for info in infos]
-        return [(name, room, [_in(room, one) for one in asked]) for name, room in rooms if room is not None]
+    def measured(infos: Iterable[NodeInfo]) -> Steps[list[_Measured]]:
+        found: list[_Measured] = []
+        for part in in_parts(infos):
+            for info in part:
+                room = _room_on(info, trial, cluster, behind=behind)
+                if room is not None:
+                    found.append((info.name, room, [_in(room, one) for one in asked]))
+            yield
+        return found
 
-    lacks = measured(helped)
-    gives = measured(cluster.nodes[name] for name in fitting if name in cluster.nodes)
+    lacks = yield from measured(helped)
+    gives = yield from measured(cluster.nodes[name] for name in fitting if name in cluster.nodes)
     needed = [place for place, name in enumerate(asked) if name in _NEEDED]
     usable = [one for one in lacks if all(one[2][place] for place in needed)]
+    yield
     closest = _closest(usable, asked) if not fitting else None
+    yield
+    by_maker = closest is not None and has_several_makers(cluster, asked)
+    yield
     return Advice(
         fits_on=tuple(fitting[:NAMED]),
         fits_on_count=len(fitting),
         closest=closest,
         largest=_largest([*gives, *lacks], asked),
         nodes={name: room for name, room, _ in lacks},
-        sentences=_sentences(
-            fitting,
-            closest,
-            asked,
-            nodes=len(verdict.nodes),
-            rooms=len(lacks),
-            by_maker=closest is not None and has_several_makers(cluster, asked),
-        ),
+        sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(lacks), by_maker=by_maker),
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.filters import STEPS, nodeaffinity
+from moorage.scheduling.steps import at_once, in_parts
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.plugin import Check
     from moorage.scheduling.state import State
+    from moorage.scheduling.steps import Steps
 
 
 class Trial:
@@ -56,7 +58,7 @@ class Trial:
 
     def on(
         self, infos: Iterable[NodeInfo], *, without: Container[str] = (), after: str | None = None
-    ) -> dict[str, NodeVerdict]:
+    ) -> Steps[dict[str, NodeVerdict]]:
         """The verdict of each of these nodes, as if the plugins `without` were switched off.
 
         Nodes that have passed all plugins up to `after` are asked from there on.
@@ -66,19 +68,21 @@ class Trial:
         checks = [check for name, check in self._checks[passed:] if name not in without]
         named = self._named
         verdicts: dict[str, NodeVerdict] = {}
-        for info in infos:
-            if named is not None and info.name not in named:
-                verdicts[info.name] = _NOT_NAMED
-            elif info.nominated:
-                verdicts[info.name] = self._with_nominated(info, checks)
-            else:
-                for check in checks:
-                    refusal = check(info, ())
-                    if refusal is not None:
-                        verdicts[info.name] = refusal
-                        break
+        for part in in_parts(infos):
+            for info in part:
+                if named is not None and info.name not in named:
+                    verdicts[info.name] = _NOT_NAMED
+                elif info.nominated:
+                    verdicts[info.name] = self._with_nominated(info, checks)
                 else:
-                    verdicts[info.name] = FITS
+                    for check in checks:
+                        refusal = check(info, ())
+                        if refusal is not None:
+                            verdicts[info.name] = refusal
+                            break
+                    else:
+                        verdicts[info.name] = FITS
+            yield
         return verdicts
 
     def nominated_on(self, info: NodeInfo) -> list[PodInfo]:
@@ -107,11 +111,17 @@ def fit(cluster: State, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | Non
 
     Raises `InvalidObject` where the pod can't be read.
     """
+    return at_once(fitting(cluster, pod, nodes=nodes))
+
+
+def fitting(cluster: State, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Steps[Verdict]:
+    """The same in steps."""
     trial = Trial(cluster, pod)
     if trial.prefilter is not None:
         return Verdict(prefilter=trial.prefilter, undecided=trial.undecided)
+    yield
     infos = cluster.nodes.values() if nodes is None else [cluster.nodes[n] for n in nodes if n in cluster.nodes]
-    verdicts = trial.on(infos)
+    verdicts = yield from trial.on(infos)
     return Verdict(nodes=verdicts, undecided=trial.undecided)
 
 

@@ -1,12 +1,11 @@
 """`POST /cluster/fit`: would this very pod find a place, where not and why not, and what would work instead."""
 
-import asyncio
-
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import encoded, judge
+from moorage.cluster.fit_json import encoding, judging
+from moorage.cluster.turns import Turns
 from moorage.images.platforms import misfits
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
@@ -16,9 +15,6 @@ from moorage.service.http.schemas import FitAnswer
 from moorage.service.paths import bounds
 from moorage.service.paths.resources import picture_headers
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
-
-# Beyond this many nodes the answer is encoded beside the loop, which has streams to serve meanwhile.
-FEW = 300
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -50,9 +46,12 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     bounds.check(pod)
     rules = await parts.rulebook.rules_for(pod)
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
-    snapshot = parts.snapshot()  # reading the rules may have taken a while
-    unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=cluster.nodes)
-    judged = judge(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy, unable=unable)
-    few = len(judged.verdict.nodes) <= FEW
-    answer = encoded(judged) if few else await asyncio.to_thread(encoded, judged)
+    turns = Turns()
+    async with parts.live.still():
+        snapshot = parts.snapshot()
+        unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=cluster.nodes)
+        judged = await turns.all(
+            judging(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy, unable=unable)
+        )
+    answer = await turns.all(encoding(judged))
     return Encoded(answer, headers=picture_headers(snapshot, parts=parts))

@@ -8,8 +8,9 @@ from starlette.responses import Response
 
 from moorage import clock
 from moorage.cluster.snapshot import Snapshot
+from moorage.cluster.turns import Turns
 from moorage.service.http.errors import ApiError, shorten
-from moorage.service.http.pieces import Encoded
+from moorage.service.http.pieces import Encoded, array_of
 from moorage.service.http.schemas import Node
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
 from moorage.service.state.ages import aged
@@ -43,14 +44,15 @@ async def list_resources(
     if images_present:
         now = clock.now()
         nodes = (with_images(aged(data, now=now)[0], name, parts=parts) for name, data in snapshot.nodes.items())
-        return Encoded(b"[" + b",".join(nodes) + b"]", headers=picture_headers(snapshot, parts=parts))
+        array = await array_of(nodes, turns=Turns())
+        return Encoded(*array, headers=picture_headers(snapshot, parts=parts))
     array, state = await parts.ages.array(snapshot)
     headers = picture_headers(snapshot, parts=parts)
     etag = f'"{state}"'
     headers["ETag"] = etag
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Encoded(array, headers=headers)
+    return Encoded(*array, headers=headers)
 
 
 @router.get(

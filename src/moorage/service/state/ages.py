@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from moorage import clock
 from moorage.cluster.snapshot import Snapshot
+from moorage.cluster.turns import Turns
 from moorage.gpus.merge import STALE_AFTER
+from moorage.service.http.pieces import array_of
 
 BEHIND = 5.0
-_BATCH = 100
 # In this order, as a card tells them. Quotes in a text are escaped in JSON, so that no text reads like this.
 _AGE = re.compile(rb'"age_seconds":\d+,"taken_at":"([0-9TZ:.+-]+)","stale":(?:true|false)')
 
@@ -50,8 +51,8 @@ class Ages:
         self._clock = clock
         self._pictures: dict[str, _Picture] = {}
 
-    async def array(self, snapshot: Snapshot) -> tuple[bytes, str]:
-        """The array, and what names this very state of it."""
+    async def array(self, snapshot: Snapshot) -> tuple[list[bytes], str]:
+        """The array in pieces, and what names this very state of it."""
         picture = self._pictures.setdefault(snapshot.epoch, _Picture())
         async with picture.making:
             await picture.bring(snapshot, now=self._clock())
@@ -63,7 +64,7 @@ class _Picture:
 
     def __init__(self) -> None:
         self.making = asyncio.Lock()
-        self.joined = b""
+        self.joined: list[bytes] = []
         self.name = ""
         self._kept: dict[str, _Kept] = {}
         self._revision = -1
@@ -74,21 +75,18 @@ class _Picture:
         if snapshot.revision == self._revision and now < self._due:
             return
         kept: dict[str, _Kept] = {}
-        rewritten = made = 0
+        rewritten, turns = 0, Turns()
         for name, data in snapshot.nodes.items():
             one = self._kept.get(name)
             if one is None or one.data is not data or now >= one.due:
                 shown, ages = aged(data, now=now)
                 rewritten += shown is not data
                 one = _Kept(data, shown, now + BEHIND if ages else float("inf"))
-                made += 1
-                if made % _BATCH == 0:
-                    await asyncio.sleep(0)
+                await turns.next()
             kept[name] = one
+        self.joined = await array_of((one.shown for one in kept.values()), turns=turns)
         self._kept = kept
         self._revision = snapshot.revision
         self._due = min((one.due for one in kept.values()), default=float("inf"))
         self._rewritten += bool(rewritten)
         self.name = f"{snapshot.epoch}-{snapshot.revision}" + (f"-{self._rewritten}" if self._rewritten else "")
-        untouched = not any(one.shown is not one.data for one in kept.values())
-        self.joined = snapshot.array() if untouched else b"[" + b",".join([one.shown for one in kept.values()]) + b"]"

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -33,10 +33,17 @@ class Message:
         return len(self.data) + len(self.packed)
 
 
-async def message(kind: Kind, data: bytes, *, epoch: str, revision: int) -> Message:
-    whole = b"id: %s-%d\nevent: %s\ndata: %s\n\n" % (epoch.encode(), revision, kind.encode(), data)
-    small = len(whole) <= LARGEST_ON_THE_LOOP
-    return Message(kind, revision, whole, packed(whole) if small else await asyncio.to_thread(packed, whole))
+async def message(kind: Kind, data: Sequence[bytes], *, epoch: str, revision: int) -> Message:
+    """`data` comes in parts, so that a large one is copied once, and beside the loop."""
+    parts = (b"id: %s-%d\nevent: %s\ndata: " % (epoch.encode(), revision, kind.encode()), *data, b"\n\n")
+    small = sum(map(len, parts)) <= LARGEST_ON_THE_LOOP
+    whole, compressed = _made(parts) if small else await asyncio.to_thread(_made, parts)
+    return Message(kind, revision, whole, compressed)
+
+
+def _made(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
+    whole = b"".join(parts)
+    return whole, packed(whole)
 
 
 def packed(data: bytes) -> bytes:
@@ -53,23 +60,21 @@ PING = b": ping\n\n"
 _PACKED_PING = packed(PING)
 
 
-def snapshot_data(snapshot: Snapshot, *, status: bytes) -> bytes:
-    taken_at = msgspec.json.encode(clock.shown(snapshot.taken_at))
-    return b'{"revision":%d,"taken_at":%s,"nodes":%s,"status":%s}' % (
+def snapshot_data(snapshot: Snapshot, *, status: bytes) -> list[bytes]:
+    head = b'{"revision":%d,"taken_at":%s,"nodes":[' % (
         snapshot.revision,
-        taken_at,
-        snapshot.array(),
-        status,
+        msgspec.json.encode(clock.shown(snapshot.taken_at)),
     )
+    return [head, *_listed(snapshot.nodes.values()), b'],"status":%s}' % status]
 
 
-def nodes_data(revision: int, taken_at: datetime, *, changed: Mapping[str, bytes], removed: list[str]) -> bytes:
-    return b'{"revision":%d,"taken_at":%s,"changed":[%s],"removed":%s}' % (
-        revision,
-        msgspec.json.encode(clock.shown(taken_at)),
-        b",".join(changed.values()),
-        msgspec.json.encode(removed),
-    )
+def nodes_data(revision: int, taken_at: datetime, *, changed: Mapping[str, bytes], removed: list[str]) -> list[bytes]:
+    head = b'{"revision":%d,"taken_at":%s,"changed":[' % (revision, msgspec.json.encode(clock.shown(taken_at)))
+    return [head, *_listed(changed.values()), b'],"removed":%s}' % msgspec.json.encode(removed)]
+
+
+def _listed(nodes: Iterable[bytes]) -> list[bytes]:
+    return [part for node in nodes for part in (b",", node)][1:]
 
 
 def status_data(status: Status) -> bytes:

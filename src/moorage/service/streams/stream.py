@@ -106,7 +106,7 @@ class Broadcast:
             status = status_data(change.status)
             if status != said:
                 said = status
-                self._publish(await message("status", status, epoch=self._epoch, revision=change.revision))
+                self._publish(await message("status", [status], epoch=self._epoch, revision=change.revision))
 
     def _now(self) -> Snapshot | None:
         snapshot = self._live.snapshot
@@ -161,7 +161,7 @@ class Broadcast:
         if known is None:
             return await self._fresh()
         status = status_data(self._live.status)
-        now = await message("status", status, epoch=self._epoch, revision=max(known, self._newest))
+        now = await message("status", [status], epoch=self._epoch, revision=max(known, self._newest))
         return Opening([*self._since(known), now], self._next, known)
 
     def _known_revision(self, last_event_id: str | None) -> int | None:
