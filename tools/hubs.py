@@ -13,12 +13,13 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+import psutil
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "test-results"
@@ -69,11 +70,12 @@ async def run(*command: str | Path, log: Path, **environment: str) -> int:
         log.open("a").write(f"\nended after {SECONDS} s\n")
         return 124
     finally:
-        # Interrupted, pytest ends the hubs that it has started.
-        for sign in (signal.SIGINT, signal.SIGKILL) if process.returncode is None else ():
-            with contextlib.suppress(ProcessLookupError, TimeoutError):
-                os.killpg(process.pid, sign)
-                await asyncio.wait_for(process.wait(), 60)
+        # A hub under test leads a group of its own.
+        tree = psutil.Process(process.pid) if process.returncode is None else None
+        for each in (*tree.children(recursive=True), tree) if tree else ():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        await process.wait()
 
 
 async def set_up(version: Version, log: Path) -> None:
