@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -393,8 +394,11 @@ async def test_a_page_that_never_comes_is_asked_for_again_once_the_server_answer
     assert feed.feed.lists == 1
 
 
-async def test_a_watch_that_tells_half_a_line_is_no_proof_that_all_is_told(simulator, make_feed, pod):
+@pytest.mark.parametrize("ends", ["never", "slowly"])
+async def test_a_watch_that_comes_drop_by_drop_is_no_proof_that_all_is_told(simulator, make_feed, ends):
     feed = await make_feed()
+    line = b'{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"%s"}}}\n' % feed.feed.revision.encode()
+    drops = itertools.cycle([b"{"] if ends == "never" else [line[at : at + 6] for at in range(0, len(line), 6)])
     release = asyncio.Event()
     original = feed.feed._client.stream
 
@@ -408,7 +412,7 @@ async def test_a_watch_that_tells_half_a_line_is_no_proof_that_all_is_told(simul
             if release.is_set():
                 return b""
             await asyncio.sleep(0.1)
-            return b"{"
+            return next(drops)
 
     @contextlib.asynccontextmanager
     async def dripping(path, params=None, **more):

@@ -82,8 +82,7 @@ class Feed:
         self._standing = Standing(resource, report=lambda health: sink.report(self.resource, health), now=now)
         self._chunks: Chunks | None = None
         self._events = Events(resource.kind)
-        self._quiet = False
-        self._doubtful = False
+        self._quiet = self._doubtful = False
         self._broken = 0
         self._bookmarked = float("-inf")
         self._relists = Backoff()
@@ -223,6 +222,7 @@ class Feed:
 
     async def _read(self, chunks: Chunks, lines: Lines) -> bool:
         """Take what comes, until the stream ends (True) or is not worth waiting for any longer (False)."""
+        begun: float | None = None
         while True:
             try:
                 chunk = await chunks.read(within=self.resource.silence)
@@ -237,7 +237,12 @@ class Feed:
             for line in lines.feed(chunk):
                 self._take(line)
             if chunk.endswith(b"\n"):
-                self._standing.proven()
+                # A line that came drop by drop has others waiting behind it, and tells of long ago.
+                if begun is None or clock.now() - begun < _SETTLED:
+                    self._standing.proven()
+                begun = None
+            elif begun is None or b"\n" in chunk:
+                begun = clock.now()
         if lines.rest.strip():
             raise Garbage("a watch ended in the middle of a line")
         return True
