@@ -133,6 +133,10 @@ def encoding(judged: Judged) -> Steps[bytes]:
                 data = known[node, taint, unable] = _encode(_node(node, taint, unable, by_maker=judged.by_maker))
             nodes.append(_encode(name) + b":" + data)
         yield
+    rooms: list[bytes] = []
+    for several in in_parts(advice.nodes.items()):
+        rooms += [_encode(name) + b":" + _encode(room) for name, room in several]
+        yield
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
         b'"undecided":%s,"not_considered":%s}'
@@ -142,7 +146,7 @@ def encoding(judged: Judged) -> Steps[bytes]:
         _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
-        _encode(advice),
+        _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
         _encode((*verdict.undecided, *admission.undecided, *judged.afterwards)),
         _encode(NOT_CONSIDERED),

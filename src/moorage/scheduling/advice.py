@@ -128,15 +128,14 @@ def advising(
     needed = [place for place, name in enumerate(asked) if name in _NEEDED]
     usable = [one for one in lacks if all(one[2][place] for place in needed)]
     yield
-    closest = _closest(usable, asked) if not fitting else None
-    yield
+    closest = (yield from _closest(usable, asked)) if not fitting else None
     by_maker = closest is not None and has_several_makers(cluster, asked)
-    yield
+    largest = yield from _largest([*gives, *lacks], asked)
     return Advice(
         fits_on=tuple(fitting[:NAMED]),
         fits_on_count=len(fitting),
         closest=closest,
-        largest=_largest([*gives, *lacks], asked),
+        largest=largest,
         nodes={name: room for name, room, _ in lacks},
         sentences=_sentences(fitting, closest, asked, nodes=len(verdict.nodes), rooms=len(lacks), by_maker=by_maker),
     )
@@ -210,32 +209,36 @@ def _in(room: Room, resource: str) -> int:
     return room.ephemeral_storage_bytes if resource == "ephemeral-storage" else room.extended.get(resource, 0)
 
 
-def _largest(measured: Iterable[_Measured], asked: dict[str, int]) -> dict[str, Most]:
+def _largest(measured: Iterable[_Measured], asked: dict[str, int]) -> Steps[dict[str, Most]]:
     """A node counts for one resource only if it has room for all the others as they are asked."""
     largest: dict[str, Most] = {}
     most = dict.fromkeys(asked, 0)
     amounts = list(asked.items())
-    for node, _, there in measured:
-        short = [place for place, (_, amount) in enumerate(amounts) if amount > there[place]]
-        if len(short) > 1:
-            continue
-        for place in short or range(len(amounts)):
-            name = amounts[place][0]
-            if there[place] > most[name]:
-                most[name] = there[place]
-                largest[name] = Most(there[place], node)
+    for part in in_parts(measured):
+        for node, _, there in part:
+            short = [place for place, (_, amount) in enumerate(amounts) if amount > there[place]]
+            if len(short) > 1:
+                continue
+            for place in short or range(len(amounts)):
+                name = amounts[place][0]
+                if there[place] > most[name]:
+                    most[name] = there[place]
+                    largest[name] = Most(there[place], node)
+        yield
     return largest
 
 
-def _closest(measured: Iterable[_Measured], asked: dict[str, int]) -> Closest | None:
+def _closest(measured: Iterable[_Measured], asked: dict[str, int]) -> Steps[Closest | None]:
     """The node that has the largest part of what it has least of, then of everything."""
     amounts = list(asked.values())
     best: tuple[tuple[float, float], _Measured] | None = None
-    for one in measured:
-        parts = [_part(there, amount) for there, amount in zip(one[2], amounts, strict=True)]
-        score = (min(parts, default=1.0), sum(parts))
-        if best is None or score > best[0]:
-            best = (score, one)
+    for part in in_parts(measured):
+        for one in part:
+            shares = [_share(there, amount) for there, amount in zip(one[2], amounts, strict=True)]
+            score = (min(shares, default=1.0), sum(shares))
+            if best is None or score > best[0]:
+                best = (score, one)
+        yield
     if best is None:
         return None
     node, room, there = best[1]
@@ -250,7 +253,7 @@ def _closest(measured: Iterable[_Measured], asked: dict[str, int]) -> Closest | 
     )
 
 
-def _part(there: int, amount: int) -> float:
+def _share(there: int, amount: int) -> float:
     return 1.0 if there >= amount else there / amount
 
 
