@@ -295,7 +295,7 @@ async def test_watch_goes_on_when_the_service_comes_back(simulator, node, pod) -
     try:
         await until_said(process, b"this output may be out of date")
         async with serving(Settings(port=port, api_server=simulator.url)):
-            await until_said(process, b"current again")
+            await until_said(process, b"up to date again")
             simulator.add(pod("p", on="a", cpu="1"))
             await until_shown(process, b"3/4")
     finally:
