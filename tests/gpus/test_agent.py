@@ -143,7 +143,6 @@ async def test_the_service_finds_the_agent_by_its_label_and_reads_it(kube, smi, 
 def test_the_command_listens_where_it_is_told(smi, meminfo) -> None:
     import os
     import re
-    import signal
     import subprocess
     import sys
 
@@ -159,8 +158,8 @@ def test_the_command_listens_where_it_is_told(smi, meminfo) -> None:
 
         assert fetch(port, "/livez") == {"ok": True}
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(10)
+        process.terminate()
+        process.wait(30)
         process.stderr.close()
 
 
