@@ -317,6 +317,18 @@ async def test_a_missing_optional_right_degrades_and_names_itself(simulator, sta
     assert [r.event for r in caplog.records if getattr(r, "event", "") == "right_missing"] == ["right_missing"]
 
 
+@pytest.mark.parametrize("kind", ["persistentvolumeclaims", "resourceslices", "resourceclaims", "deviceclasses"])
+async def test_an_optional_right_that_is_taken_away_is_named_and_makes_no_picture_stale(simulator, start, node, kind):
+    simulator.add(node("n1"))
+    watching = await start()
+    await watching.until(lambda w: all(h.listed for h in w.live.status.feeds.values()))
+
+    simulator.faults.revoke_right(kind)
+    await watching.until(lambda w: w.live.status.missing_rights, within=8)
+
+    assert not watching.live.status.stale
+
+
 async def test_a_missing_required_right_is_the_reason_why_nothing_is_ready(simulator, start, node):
     simulator.add(node("n1"))
     fault = simulator.faults.revoke_right("pods")

@@ -148,7 +148,7 @@ def test_a_choice_on_the_form_becomes_the_same_pod(harbour: ControlPlane, the_hu
         ({"memory": "plenty"}, "plenty"),
         ({"gpu": 2}, "is too much"),
         ({"image": "unheard-of"}, "is not offered"),
-        ({"gpu_resource": "amd.com/gpu"}, "are not offered"),
+        ({"gpu_resource": "amd.com/gpu"}, "is not offered"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

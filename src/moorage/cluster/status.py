@@ -26,14 +26,14 @@ class Status:
 def status_of(resources: Iterable[Resource], feeds: Mapping[str, Health], *, started: datetime) -> Status:
     """Stale where a required feed is stale or has not listed yet, or what else is counted was listed and is stale now.
 
-    The other feeds only tell of themselves.
+    The other feeds only tell of themselves, and so does one whose right is missing: that is no fault that passes.
     """
     needed, more = [], []
     for resource in resources:
         if resource.required:
             needed.append(feeds[resource.name])
-        elif resource.counted and feeds[resource.name].listed:
-            more.append(feeds[resource.name])
+        elif resource.counted and (health := feeds[resource.name]).listed and not health.missing_right:
+            more.append(health)
     failing = [health for health in (*needed, *more) if health.stale]
     waiting = [health for health in needed if not health.listed]
     if not failing and not waiting:

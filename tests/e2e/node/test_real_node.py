@@ -123,7 +123,7 @@ def test_memory_over_the_limit_is_said_on_the_progress_page(the_hub: Hub, cluste
         answer = greedy.submit(node=NAME, cpu=CPU, memory="256Mi", gpu="0", image="notebook")
 
         assert answer.status_code == 302, answer.text
-        greedy.progress(until_said=_says("more memory than was chosen", "Choose more memory"), within=60)
+        greedy.progress(until_said=_says("ran out of memory", "Choose more memory"), within=60)
         pod = _pod(cluster, "greedy")
 
     assert pod is not None
