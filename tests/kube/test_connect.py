@@ -231,6 +231,8 @@ async def test_in_a_pod_the_service_account_is_used(monkeypatch, tmp_path):
     assert await header(client) == "Bearer pod-token"
 
 
+# The library still says utcnow, which Python 3.12 and newer warn of.
+@pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 async def test_an_old_auth_provider_is_left_to_the_library_that_knows_it(tmp_path):
     provider = {"name": "gcp", "config": {"access-token": "old-school", "expiry": "2099-01-01T00:00:00Z"}}
 
