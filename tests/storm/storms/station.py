@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +39,14 @@ class Sample:
     age: float
     # Seconds since the last change, by the clock of the service's machine; None while that is being set.
     unchanged: float | None
+
+
+def rights_gone(log):
+    """Kinds whose right the log tells to be missing more or less often than to be back."""
+    told = Counter()
+    for line in log:
+        told[line.get("resource")] += {"right_missing": 1, "right_granted": -1}.get(line.get("event"), 0)
+    return sorted(kind for kind, balance in told.items() if balance)
 
 
 class Station:
@@ -152,6 +161,13 @@ class Station:
                 return passed
             await asyncio.sleep(0.02)
         return None
+
+    async def granted(self, *, since, within):
+        """Until the log, from line `since` on, has told of each right that was gone that it is back."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while rights_gone(self.log[since:]):
+                    await asyncio.sleep(0.05)
 
     async def metrics(self):
         async with self.session.get("/metrics") as answer:

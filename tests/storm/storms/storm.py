@@ -6,7 +6,7 @@ import random
 import time
 
 from storms import weather
-from storms.station import LONGEST
+from storms.station import LONGEST, rights_gone
 
 # The machine that runs the tests has other things to do.
 TOLERANCE = 0.7
@@ -39,6 +39,7 @@ async def go_through(station, *, seed, gusts):
             station.simulator.faults.clear()
         calm = time.monotonic()
         recovery = await station.live(within=GIVE_UP_AFTER)
+        await station.granted(since=logged, within=LONGEST + TOLERANCE)
         await asyncio.sleep(0.5)
         # What was tried beside something else ends, and a last hiccup is over.
         await station.live(within=LONGEST)
@@ -87,9 +88,8 @@ def _log(lines):
     states = [line["event"] for line in lines if line.get("event") in ("stale", "resynced")]
     if states != ["stale", "resynced"] * (len(states) // 2):
         yield f"the log does not tell each change of state once: {states}"
-    rights = [(line["resource"], line["event"]) for line in lines if "right" in line.get("event", "")]
-    if any(rights.count((kind, "right_missing")) != rights.count((kind, "right_granted")) for kind, _ in rights):
-        yield f"the log does not tell each right that is gone or back: {rights}"
+    if missing := rights_gone(lines):
+        yield f"the log does not tell that these rights are back: {missing}"
     if sum(line.get("event") == "garbled" for line in lines) > 1:
         yield "the log tells of garbage again and again"
     known = ("stale", "resynced", "right_missing", "right_granted", "garbled")
