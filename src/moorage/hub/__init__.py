@@ -19,3 +19,7 @@ from moorage.errors import MissingPackage
 for _package in ("jupyterhub", "kubespawner", "aiohttp"):
     if find_spec(_package) is None:
         raise MissingPackage("moorage's spawner", package=_package, extra="hub")
+
+from moorage.hub import versions  # noqa: E402 - it needs one of these packages
+
+versions.refuse_old(versions.found())
