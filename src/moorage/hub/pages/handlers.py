@@ -21,6 +21,7 @@ from jupyterhub.apihandlers.base import APIHandler
 from jupyterhub.app import JupyterHub
 from jupyterhub.handlers.static import CacheControlStaticFilesHandler
 from jupyterhub.scopes import needs_scope
+from jupyterhub.user import User
 from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
@@ -181,6 +182,15 @@ def _sight(handler: APIHandler, spawner: Any) -> Sight:
     return sight_of(handler.current_user, spawner.show_holders if handler.get_token() is None else "own")
 
 
+def _user(handler: APIHandler, name: str) -> Any:
+    """The person of this name; whoever asks for themselves has been read already. Raises 404."""
+    asking = handler.current_user
+    user = asking if isinstance(asking, User) and asking.name == name else handler.find_user(name)
+    if user is None:
+        raise web.HTTPError(404, "there is no such user")
+    return user
+
+
 class FitHandler(APIHandler):
     """`POST /hub/moorage/fit`: could this choice be had now? The body is the form, and whose server it is for."""
 
@@ -191,6 +201,8 @@ class FitHandler(APIHandler):
         body = self.get_json_body()
         if not isinstance(body, dict):
             raise web.HTTPError(400, "the body must be an object")
+        # JupyterHub has read the person from its database by now, which takes milliseconds.
+        await asyncio.sleep(0)
         user_name = body.get("user") or self.current_user.name
         server_name = body.get("server") or ""
         if not isinstance(user_name, str) or not isinstance(server_name, str):
@@ -200,9 +212,7 @@ class FitHandler(APIHandler):
 
     @needs_scope("servers")
     async def _fit(self, user_name: str, server_name: str, body: dict[str, Any]) -> dict[str, Any]:
-        user = self.find_user(user_name)
-        if user is None:
-            raise web.HTTPError(404, "there is no such user")
+        user = _user(self, user_name)
         spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
         return await verdict.on(spawner, body, sight=_sight(self, spawner))
 
@@ -219,7 +229,5 @@ class FormHandler(APIHandler):
 
     @needs_scope("servers")
     async def _form(self, user_name: str) -> str:
-        user = self.find_user(user_name)
-        if user is None:
-            raise web.HTTPError(404, "there is no such user")
+        user = _user(self, user_name)
         return str(await user.spawner.get_options_form())

@@ -66,7 +66,7 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         if not is_ours:
             return None
         async with asyncio.timeout(_TIMEOUT):
-            # Three parts take milliseconds (the log-in's check, the pod, its JSON): each gets a turn of the loop.
+            # The pod and its JSON take milliseconds each: each gets turns of the loop.
             await asyncio.sleep(0)
             pod, namespace = await pod_for(spawner, choice.as_options())
             await asyncio.sleep(0)

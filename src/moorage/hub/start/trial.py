@@ -21,9 +21,12 @@ async def pod_for(spawner: Any, user_options: Any) -> tuple[Any, str]:
     """
     scratch = spawner.user._new_spawner(spawner.name, type(spawner))  # noqa: SLF001
     scratch.user_options = user_options
+    # A spawner and its pod take milliseconds each: each gets a turn of the loop.
+    await asyncio.sleep(0)
     await scratch.apply_group_overrides()
     scratch.choose(user_options)
     await scratch.load_user_options()
+    await asyncio.sleep(0)
     pod = await scratch.get_pod_manifest()
     if scratch.modify_pod_hook:
         changed = scratch.modify_pod_hook(scratch, pod)
