@@ -135,3 +135,11 @@ async def test_a_claim_without_a_class_gets_the_default_one(cluster):
     made = cluster.api.create(kind_of("pvc"), "default", {"metadata": {"name": "home"}, "spec": spec})
 
     assert made.body["spec"]["storageClassName"] == "usual"
+
+
+async def test_a_pod_of_another_scheduler_is_left_to_it_unless_its_name_is_taken_on(node, pod, until):
+    async with Simulator(scheduler=True, scheduler_names=["user-scheduler"]) as cluster:
+        cluster.add(node("n1"), pod("theirs"), pod("ours", schedulerName="user-scheduler"))
+
+        assert await until(lambda: where(cluster, "ours")) == "n1"
+        assert where(cluster, "theirs") is None

@@ -19,12 +19,13 @@ from moorage.simulator.api.faults import Faults
 from moorage.simulator.api.objects import Api
 from moorage.simulator.controllers.hosts import Hosts
 from moorage.simulator.controllers.kubelet import Kubelet
+from moorage.simulator.controllers.scheduler import NAME as DEFAULT_SCHEDULER
 from moorage.simulator.controllers.scheduler import Scheduler
 from moorage.simulator.rules.patching import merge
 from moorage.simulator.store.resources import Kind, kind_of, kind_of_object
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from types import TracebackType
 
 Json = dict[str, Any]
@@ -38,6 +39,7 @@ class Simulator:
         *,
         host: str = "127.0.0.1",
         scheduler: bool = False,
+        scheduler_names: Collection[str] = (DEFAULT_SCHEDULER,),
         kubelet: bool = False,
         has_image: Callable[[str], bool] | None = None,
         folder: Path | None = None,
@@ -47,9 +49,9 @@ class Simulator:
     ) -> None:
         """A cluster that isn't running yet.
 
-        With `scheduler` pending pods are placed, with `kubelet` placed pods are run, as local processes unless
-        `processes` is off. `has_image` says which images can be had, `folder` keeps the homes of the pods beyond the
-        simulator's end, and with `prefix` the API answers only under that path.
+        With `scheduler` pending pods that name one of `scheduler_names` are placed, with `kubelet` placed pods are run,
+        as local processes unless `processes` is off. `has_image` says which images can be had, `folder` keeps the homes
+        of the pods beyond the simulator's end, and with `prefix` the API answers only under that path.
         """
         self.host = host
         self.port = 0
@@ -69,11 +71,12 @@ class Simulator:
         self._server = ApiServer(backend, prefix=prefix)
         self._kubelet = Kubelet(self.api, self.hosts)
         self._with = (scheduler, kubelet)
+        self._scheduler_names = scheduler_names
         self._scheduler: Scheduler | None = None
 
     async def start(self, port: int = 0) -> Self:
         scheduler, kubelet = self._with
-        self._scheduler = Scheduler(self.api) if scheduler else None
+        self._scheduler = Scheduler(self.api, names=self._scheduler_names) if scheduler else None
         self.port = await self._server.start(self.host, port)
         if self._scheduler is not None:
             await self._scheduler.start()

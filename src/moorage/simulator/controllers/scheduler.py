@@ -23,6 +23,8 @@ from moorage.simulator.store.resources import PODS
 from moorage.simulator.store.status import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from moorage.simulator.api.objects import Api
 
 Json = dict[str, Any]
@@ -31,10 +33,11 @@ NAME = "default-scheduler"
 
 
 class Scheduler:
-    """One scheduler, named as upstream's default."""
+    """One scheduler, which takes the pods of one or several names."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, names: Collection[str] = (NAME,)) -> None:
         self._api = api
+        self._names = frozenset(names)
         self._events = Recorder(api, NAME)
         self._placing = Placing()
         self._follower = Follower(api.storage, list(FOLLOWED))
@@ -69,11 +72,20 @@ class Scheduler:
                 bind_at_once(self._api, current)
             if kind is PODS:
                 place = tuple(change.key.split("/", 1))
-                if current is not None and _waits(current):
+                if current is not None and self._waits(current):
                     self._pending.add((place[0], place[1]))
                 else:
                     self._pending.discard((place[0], place[1]))
         return matters
+
+    def _waits(self, pod: Json) -> bool:
+        spec, phase = pod.get("spec") or {}, (pod.get("status") or {}).get("phase")
+        return (
+            not spec.get("nodeName")
+            and spec.get("schedulerName", NAME) in self._names
+            and phase in ("Pending", None)
+            and not pod["metadata"].get("deletionTimestamp")
+        )
 
     def _try_all(self) -> None:
         pods = [pod for place in self._pending if (pod := self._api.find(PODS, *place)) is not None]
@@ -121,16 +133,6 @@ class Scheduler:
 
         self._api.update(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], change, subresource="status")
         return True
-
-
-def _waits(pod: Json) -> bool:
-    spec, phase = pod.get("spec") or {}, (pod.get("status") or {}).get("phase")
-    return (
-        not spec.get("nodeName")
-        and spec.get("schedulerName", NAME) == NAME
-        and phase in ("Pending", None)
-        and not pod["metadata"].get("deletionTimestamp")
-    )
 
 
 def _order(pod: Json) -> tuple[int, str, str]:

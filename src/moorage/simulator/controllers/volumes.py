@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.scheduling.volumes import BIND_COMPLETED
 from moorage.simulator.store.resources import BY_PLURAL
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def provision(api: Api, claim: Json) -> None:
     api.create(VOLUMES, None, volume, trusted=True)
 
     def bound(body: Json) -> Json:
+        body["metadata"]["annotations"] = {**(metadata.get("annotations") or {}), BIND_COMPLETED: "yes"}
         body["spec"] = {**body["spec"], "volumeName": name}
         body["status"] = {
             "phase": "Bound",
