@@ -13,6 +13,7 @@ NAMES = {
     "nodes": "What is free on each node right now.",
     "fit": "Whether a pod fits, where, and what would fit instead.",
     "images": "The images that a notebook can be started from.",
+    "doctor": "Check a hub and its moorage, and say what to do.",
     "serve": "Run the HTTP service.",
     "simulate": "Run a small simulated cluster.",
     "demo": "Run a hub, the service and a simulated cluster on this machine.",
@@ -85,6 +86,10 @@ def _command(name: str) -> click.Command | None:
             from moorage.cli.images import images
 
             return images
+        case "doctor":
+            from moorage.cli.doctor.command import doctor
+
+            return doctor
         case "serve":
             from moorage.cli.serve import serve
 

@@ -1,0 +1,33 @@
+"""The checks, in the order in which they are shown: functions from facts to findings, without any I/O."""
+
+from collections.abc import Callable
+
+from moorage.cli.doctor.checks import chart, images, people, service, spawner, storage
+from moorage.cli.doctor.facts import Facts
+from moorage.cli.doctor.findings import Finding, unknown
+from moorage.cli.doctor.reading import Unknown
+from moorage.cli.doctor.values import Values
+
+Check = Callable[[Facts, Values], Finding]
+
+_OF_VALUES: dict[str, Check] = {
+    "versions": chart.versions,
+    "moorage": spawner.installed,
+    "extraEnv": spawner.extra_env,
+    "profiles": people.profiles,
+    "caps": people.caps,
+    "placeholders": people.placeholders,
+    "names": chart.names,
+    "pull secrets": images.pull_secrets,
+    "storage": storage.claims,
+}
+_OF_CLUSTER = (service.reachable, service.admitted, service.token)
+
+
+def findings(facts: Facts) -> list[Finding]:
+    """One for each subject."""
+    values = facts.values
+    told = [chart.release(facts), chart.running(facts)]
+    for subject, check in _OF_VALUES.items():
+        told.append(unknown(subject, values) if isinstance(values, Unknown) else check(facts, values))
+    return told + [check(facts) for check in _OF_CLUSTER]

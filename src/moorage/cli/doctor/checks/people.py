@@ -1,0 +1,86 @@
+"""What people may choose: profiles, caps, and the room that is kept for them."""
+
+from typing import Any
+
+from moorage.cli.doctor.facts import Facts
+from moorage.cli.doctor.findings import Finding, attention, ok
+from moorage.cli.doctor.reading import at, mapping, rows, text
+from moorage.cli.doctor.values import Values
+
+_LIFT = "`c.MoorageSpawner.lift_configured_limits = True` makes it a default only"
+
+
+def profiles(_facts: Facts, values: Values) -> Finding:
+    """A list of profiles, or a form of the hub's own, beside moorage's form."""
+    forms = values.lines_with("options_form")
+    if forms or at(values.all, "hub.config.KubeSpawner.options_form"):
+        where = f"hub.extraConfig.{forms[0]}" if forms else "hub.config.KubeSpawner"
+        return attention(
+            "profiles",
+            f"{where} sets options_form, which takes the place of moorage's form.",
+            next="remove it",
+        )
+    found = rows(values.all, "singleuser.profileList")
+    where = "singleuser.profileList"
+    coded = values.lines_with("profile_list")
+    if not found and at(values.all, "hub.config.KubeSpawner.profile_list"):
+        found, where = rows(values.all, "hub.config.KubeSpawner.profile_list"), "hub.config.KubeSpawner.profile_list"
+    if not found and coded:
+        return attention(
+            "profiles",
+            f"hub.extraConfig.{coded[0]} sets profile_list: moorage shows its profiles as presets.",
+            next="check each profile on the spawn page, or remove the list",
+        )
+    if not found:
+        return ok("profiles", "No profiles: people choose by moorage's form alone.")
+    count = f"{len(found)} profile{'s' * (len(found) != 1)}"
+    told = ", ".join(text(one, "display_name") or "without a name" for one in found[:4])
+    more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+    return attention(
+        "profiles",
+        f"{where} has {count}: {told}{more}. moorage shows them as presets that fill its fields.",
+        next="check each profile on the spawn page, or remove the list",
+    )
+
+
+def caps(_facts: Facts, values: Values) -> Finding:
+    """What KubeSpawner is configured to give is the default and the most, unless an option lifts it."""
+    limits = {
+        "CPU": _set(values, "singleuser.cpu.limit", "cpu_limit"),
+        "memory": _set(values, "singleuser.memory.limit", "mem_limit"),
+    }
+    extended = at(values.all, "singleuser.extraResource.limits")
+    limits |= {str(name): amount for name, amount in (extended if isinstance(extended, dict) else {}).items()}
+    told = ", ".join(f"{str(amount)[:40]} {what}" for what, amount in limits.items() if amount not in (None, ""))
+    if not told:
+        return ok(
+            "caps",
+            "No limit is set, so people may choose up to the largest node. "
+            "`c.MoorageSpawner.cpu_max` and `memory_max` set a maximum.",
+        )
+    if str(values.option("lift_configured_limits")) == "True":
+        return ok("caps", f"{told}: the default; lift_configured_limits lets people choose more.")
+    return ok("caps", f"{told}: everybody's default and maximum. {_LIFT}.")
+
+
+def placeholders(_facts: Facts, values: Values) -> Finding:
+    """Room that placeholder pods keep is for users only where pods have priorities."""
+    asked = mapping(values.all, "scheduling.userPlaceholder")
+    replicas = asked.get("replicas") if asked.get("enabled") is not False else 0
+    count = replicas if isinstance(replicas, int) and not isinstance(replicas, bool) else 0
+    priority = at(values.all, "scheduling.podPriority.enabled") is True
+    if not count:
+        return ok("placeholders", f"None; pod priority is {'on' if priority else 'off'}.")
+    pods = f"{count} placeholder pod{'s' * (count != 1)}"
+    if priority:
+        return ok("placeholders", f"{pods}; pod priority is on, so that users' pods take their room.")
+    return attention(
+        "placeholders",
+        f"{pods}, but pod priority is off: they hold room that no user can get.",
+        next="set `scheduling.podPriority.enabled: true`",
+    )
+
+
+def _set(values: Values, path: str, option: str) -> Any:
+    found = values.option(option)
+    return found if found is not None else at(values.all, path)

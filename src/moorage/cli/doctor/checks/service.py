@@ -1,0 +1,121 @@
+"""The service as the cluster has it, the way to it, and the token that the hub shows there."""
+
+from moorage.cli.doctor.facts import Facts
+from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
+from moorage.cli.doctor.reading import Json, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.values import Values
+
+_APPLY = "docs/install.md, “The service”: `kubectl apply -k deploy/kubernetes`"
+
+
+def reachable(facts: Facts) -> Finding:
+    """There is a Service where the hub looks, with that port and with ready pods behind it."""
+    service = facts.service
+    if not service.name:
+        return unknown("service", f"{service.url} is no Service of this cluster")
+    if isinstance(service.there, Unknown):
+        return unknown("service", service.there)
+    named = f"{service.namespace}/{service.name}"
+    if service.there is None:
+        says = f"There is no Service {named}"
+        if isinstance(facts.values, Values) and facts.values.has_moorage:
+            return failed("service", f"{says}, which the hub asks at {service.url}.", next=_APPLY)
+        return attention("service", f"{says}.", next=_APPLY)
+    ports = [port.get("port") for port in rows(service.there, "spec.ports")]
+    if service.port not in ports:
+        listed = ", ".join(map(str, ports)) or "none"
+        return failed(
+            "service",
+            f"The hub asks {service.url}, but the Service {named} has the ports {listed}.",
+            next="set c.MoorageSpawner.service_url to the Service's port",
+        )
+    if isinstance(service.slices, Unknown):
+        return unknown("service", service.slices)
+    ready, known = _endpoints(service.slices)
+    if not ready:
+        return failed(
+            "service",
+            f"No pod behind the Service {named} is ready ({known} known).",
+            next=f"`kubectl --namespace {service.namespace} describe pods -l app.kubernetes.io/name=moorage`",
+        )
+    return ok("service", f"{ready} of {known} pods behind {service.url} are ready.")
+
+
+def admitted(facts: Facts) -> Finding:
+    """The service's NetworkPolicy lets the hub's pod in: a changed nameOverride changes its label `app`."""
+    policies, hub = facts.service.policies, facts.hub.deployment
+    if isinstance(policies, Unknown):
+        return unknown("network", policies)
+    if isinstance(hub, Unknown):
+        return unknown("network", hub)
+    labels = mapping(hub, "spec.template.metadata.labels")
+    mine = [one for one in policies if text(one, "metadata.name") == facts.service.name and _on_ingress(one)]
+    if not mine or not labels:
+        return ok("network", "No NetworkPolicy of the service's keeps the hub away.")
+    if any(_admits(peer, labels) for one in mine for rule in rows(one, "spec.ingress") for peer in _peers(rule)):
+        return ok("network", "The service's NetworkPolicy admits the hub.")
+    told = ", ".join(f"{key}={labels[key]}" for key in ("app", "component") if key in labels)
+    return failed(
+        "network",
+        f"The service's NetworkPolicy does not admit the hub's pod ({told}).",
+        next='set `hub.labels: {moorage.io/client: "true"}` in the values; the policy admits that label',
+    )
+
+
+def token(facts: Facts) -> Finding:
+    """The hub's token is one that the service knows."""
+    tokens = facts.tokens
+    for found, place in ((tokens.hub, tokens.hub_secret), (tokens.service, tokens.service_secret)):
+        if isinstance(found, Unknown):
+            return unknown("token", found)
+        if found is None:
+            has_moorage = isinstance(facts.values, Values) and facts.values.has_moorage
+            return (failed if has_moorage else attention)(
+                "token", f"There is no Secret {place}.", next="docs/install.md makes both Secrets of one token"
+            )
+    person = _person(str(tokens.service), str(tokens.hub).strip())
+    if person is None:
+        return failed(
+            "token",
+            f"The hub's token ({tokens.hub_secret}) is none of those that the service knows ({tokens.service_secret}).",
+            next="write the service's token into the hub's Secret again, and restart the hub",
+        )
+    if tokens.in_values:
+        return attention(
+            "token",
+            "The hub's token is one that the service knows, but it stands in the release's values.",
+            next="put it into a Secret and name that in hub.extraEnv, as moorage's values do",
+        )
+    name, role = person
+    return ok("token", f"Both Secrets have the same token, of “{name}” with the role {role}.")
+
+
+def _endpoints(slices: list[Json]) -> tuple[int, int]:
+    """(ready, known) addresses; unknown readiness counts as ready. Source: discovery.k8s.io/v1 EndpointConditions"""
+    found = [endpoint for one in slices for endpoint in rows(one, "endpoints")]
+    return sum(at(endpoint, "conditions.ready") is not False for endpoint in found), len(found)
+
+
+def _on_ingress(policy: Json) -> bool:
+    types = at(policy, "spec.policyTypes")
+    return not isinstance(types, list) or "Ingress" in types
+
+
+def _peers(rule: Json) -> list[Json]:
+    """Who a rule lets in; one without `from` lets everybody in."""
+    return rows(rule, "from") if at(rule, "from") else [{}]
+
+
+def _admits(peer: Json, labels: Json) -> bool:
+    """By the pod's labels; a selector with expressions or of addresses is given the benefit of the doubt."""
+    return mapping(peer, "podSelector.matchLabels").items() <= labels.items()
+
+
+def _person(lines: str, token: str) -> tuple[str, str] | None:
+    """Name and role of the line that has this token."""
+    for line in map(str.strip, lines.splitlines()):
+        name, _, rest = line.partition(":")
+        role, _, known = rest.partition(":")
+        if token and known.strip() == token and not line.startswith("#"):
+            return name.strip(), role.strip()
+    return None

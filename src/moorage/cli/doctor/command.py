@@ -1,0 +1,53 @@
+"""`moorage doctor`"""
+
+import asyncio
+import contextlib
+
+import click
+
+from moorage.cli.doctor.checks import findings
+from moorage.cli.doctor.facts import read_facts
+from moorage.cli.doctor.findings import Finding, State
+from moorage.cli.doctor.hub import Hub, find_hub
+from moorage.cli.doctor.reading import Reader
+from moorage.cli.doctor.show import as_json, as_text
+from moorage.cli.options import output_option
+from moorage.cli.show import console, structured
+from moorage.kube.connect import connect
+from moorage.kube.errors import Forbidden
+
+
+@click.command(
+    help="Check a zero-to-jupyterhub hub and its moorage, and say what to do. Only reads, and shows no secret. "
+    "Exit status: 0 if all is well, 1 if there is something to look at, 2 if the cluster or the hub could not be found."
+)
+@click.option(
+    "--kubeconfig",
+    metavar="FILE",
+    envvar="MOORAGE_KUBECONFIG",
+    help="Kubeconfig of the cluster. Default: $KUBECONFIG or ~/.kube/config.",
+)
+@click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
+@click.option("-n", "--namespace", metavar="NAME", help="Namespace of the hub. Default: all that can be read.")
+@click.option("--release", metavar="NAME", help="Helm release of the hub, if there are several.")
+@output_option
+def doctor(
+    *, kubeconfig: str | None, context: str | None, namespace: str | None, release: str | None, output: str
+) -> int:
+    hub, found = asyncio.run(_examine(kubeconfig, context=context, namespace=namespace, release=release))
+    if output == "table":
+        console().print(as_text(found, hub=hub.name, namespace=hub.namespace, console=console()))
+    else:
+        structured(as_json(found, hub=hub.name, namespace=hub.namespace), output=output)
+    return 0 if all(one.state is State.OK for one in found) else 1
+
+
+async def _examine(
+    kubeconfig: str | None, *, context: str | None, namespace: str | None, release: str | None
+) -> tuple[Hub, list[Finding]]:
+    async with await connect(kubeconfig=kubeconfig, context=context) as client:
+        with contextlib.suppress(Forbidden):
+            await client.get("/version", within=10)
+        reader = Reader(client)
+        hub = await find_hub(reader, namespace=namespace, release=release)
+        return hub, findings(await read_facts(reader, hub))

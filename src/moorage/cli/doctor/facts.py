@@ -1,0 +1,144 @@
+"""What the checks need from the cluster, read once; each part is there or `Unknown`."""
+
+import asyncio
+import base64
+import binascii
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from moorage.cli.doctor.hub import Hub
+from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.values import Values
+
+VARIABLE = "MOORAGE_SERVICE_TOKEN"
+_NAME = "moorage"
+_SERVICE = f"http://{_NAME}.{_NAME}:8000"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The service that the hub asks, as the cluster has it."""
+
+    url: str
+    namespace: str
+    name: str
+    port: int | None
+    there: Json | Unknown | None = None
+    slices: list[Json] | Unknown = field(default_factory=list)
+    policies: list[Json] | Unknown = field(default_factory=list)
+    deployment: Json | Unknown | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The hub's token and the lines that the service knows; nothing of either is ever shown."""
+
+    hub_secret: str  # namespace/name
+    service_secret: str
+    hub: str | Unknown | None = field(repr=False, default=None)
+    service: str | Unknown | None = field(repr=False, default=None)
+    in_values: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    hub: Hub
+    values: Values | Unknown
+    pull_secrets: dict[str, str | Unknown | None]  # name: type of the Secret
+    classes: list[Json] | Unknown
+    claim: Json | Unknown | None
+    zones: set[str] | Unknown
+    service: Service
+    tokens: Tokens
+
+
+async def read_facts(reader: Reader, hub: Hub) -> Facts:
+    release = hub.release
+    values = release if isinstance(release, Unknown) else Values(release)
+    service, secrets, classes, claim, zones = await asyncio.gather(
+        _service(reader, values, namespace=hub.namespace),
+        _pull_secrets(reader, values, namespace=hub.namespace),
+        reader.list("storageclasses"),
+        _claim(reader, values, namespace=hub.namespace),
+        _zones(reader),
+    )
+    tokens = await _tokens(reader, values, hub=hub, service=service)
+    return Facts(hub, values, secrets, classes, claim, zones, service, tokens)
+
+
+async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:
+    url = (values.service_url if isinstance(values, Values) else None) or _SERVICE
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError:
+        return Service("the hub's service_url", "", "", None)
+    # Nothing else of an address is shown: it may carry a password.
+    url = f"{parts.scheme}://{host}:{port}"
+    name, _, rest = host.partition(".")
+    where = rest.split(".")[0] or namespace
+    # An address of another domain is no Service of this cluster.
+    if not re.fullmatch(r"[a-z0-9-]+", name) or rest.partition(".")[2].split(".")[0] not in ("", "svc"):
+        return Service(url, "", "", port)
+    there, slices, policies, deployment = await asyncio.gather(
+        reader.one("services", name, namespace=where),
+        reader.list("endpointslices", namespace=where, selector={"kubernetes.io/service-name": name}),
+        reader.list("networkpolicies", namespace=where),
+        reader.one("deployments", name, namespace=where),
+    )
+    return Service(url, where, name, port, there, slices, policies, deployment)
+
+
+async def _pull_secrets(reader: Reader, values: Values | Unknown, *, namespace: str) -> dict[str, str | Unknown | None]:
+    found: dict[str, str | Unknown | None] = {}
+    for name in values.pull_secrets if isinstance(values, Values) else ():
+        secret = await reader.one("secrets", name, namespace=namespace)
+        found[name] = text(secret, "type") if isinstance(secret, dict) else secret
+    return found
+
+
+async def _claim(reader: Reader, values: Values | Unknown, *, namespace: str) -> Json | Unknown | None:
+    name = text(values.all, "singleuser.storage.static.pvcName") if isinstance(values, Values) else ""
+    return await reader.one("persistentvolumeclaims", name, namespace=namespace) if name else None
+
+
+async def _zones(reader: Reader) -> set[str] | Unknown:
+    nodes = await reader.list("nodes")
+    if isinstance(nodes, Unknown):
+        return nodes
+    labels = (mapping(node, "metadata.labels") for node in nodes)
+    return {str(zone) for one in labels if (zone := one.get("topology.kubernetes.io/zone"))}
+
+
+async def _tokens(reader: Reader, values: Values | Unknown, *, hub: Hub, service: Service) -> Tokens:
+    given = values.extra_env.get(VARIABLE) if isinstance(values, Values) else None
+    asked = mapping(given, "valueFrom.secretKeyRef") if isinstance(given, dict) else {}
+    name, key = text(asked, "name") or "moorage-hub", text(asked, "key") or "token"
+    volumes = rows(service.deployment, "spec.template.spec.volumes")
+    named = [text(volume, "secret.secretName") for volume in volumes if text(volume, "name") == "tokens"]
+    told = (named or ["moorage-tokens"])[0]
+    where = service.namespace or _NAME
+    places = f"{hub.namespace}/{name}", f"{where}/{told}"
+    if given is not None and not asked:
+        literal = given if isinstance(given, str) else at(given, "value")
+        if isinstance(literal, str):
+            return Tokens(*places, literal, await _content(reader, told, "tokens", where), in_values=True)
+    mine, theirs = await asyncio.gather(
+        _content(reader, name, key, hub.namespace), _content(reader, told, "tokens", where)
+    )
+    return Tokens(*places, mine, theirs)
+
+
+async def _content(reader: Reader, name: str, key: str, namespace: str) -> str | Unknown | None:
+    secret = await reader.one("secrets", name, namespace=namespace)
+    if secret is None or isinstance(secret, Unknown):
+        return secret
+    packed: Any = mapping(secret, "data").get(key)
+    if not isinstance(packed, str):
+        return Unknown(f"the Secret {namespace}/{name} has no key {key}")
+    try:
+        return base64.b64decode(packed, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return Unknown(f"the key {key} of the Secret {namespace}/{name} is no text in base64")

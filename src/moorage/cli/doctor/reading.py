@@ -1,0 +1,125 @@
+"""Reading single objects and short lists; what can't be read is `Unknown`, with the reason, and stops nothing."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from moorage.errors import MoorageError
+from moorage.kube.client import Client
+from moorage.kube.errors import Forbidden, NotFound, Unauthorized
+
+Json = dict[str, Any]
+
+_PAGE = "50"
+_LONGEST_LIST = 200  # pages
+_GROUPS = {
+    "deployments": "/apis/apps/v1",
+    "endpointslices": "/apis/discovery.k8s.io/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
+    "storageclasses": "/apis/storage.k8s.io/v1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Why something could not be read, as half a sentence, and what would help."""
+
+    reason: str
+    next: str | None = None
+
+
+class Reader:
+    """Lists and objects of one API server, as plain JSON."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the kubeconfig's context names."""
+        return self._client.namespace
+
+    async def one(self, plural: str, name: str, *, namespace: str | None = None) -> Json | Unknown | None:
+        """The object; None where there is none of this name."""
+        try:
+            found = _object(await self._client.get(f"{_path(plural, namespace)}/{name}"))
+        except NotFound:
+            return None
+        except Forbidden:
+            return _not_allowed("get", plural, namespace)
+        except MoorageError as error:
+            return Unknown(f"the API server did not give {plural}: {error.message}")
+        return found if found is not None else Unknown(f"the API server's answer about {plural} is no object")
+
+    async def list(
+        self, plural: str, *, namespace: str | None = None, selector: Mapping[str, str] | None = None
+    ) -> list[Json] | Unknown:
+        """All objects of a kind, or those with these labels, in one namespace or in all."""
+        query = {"limit": _PAGE}
+        if selector:
+            query["labelSelector"] = ",".join(f"{key}={value}" for key, value in selector.items())
+        found: list[Json] = []
+        for _ in range(_LONGEST_LIST):
+            try:
+                page = _object(await self._client.get(_path(plural, namespace), query))
+            except NotFound:
+                return []
+            except Forbidden:
+                return _not_allowed("list", plural, namespace)
+            except Unauthorized:
+                raise
+            except MoorageError as error:
+                return Unknown(f"the API server did not list {plural}: {error.message}")
+            if page is None or not isinstance(page.get("items"), list):
+                return Unknown(f"the API server's answer about {plural} is no list")
+            found += [item for item in page["items"] if isinstance(item, dict)]
+            after = at(page, "metadata.continue")
+            if not isinstance(after, str) or not after:
+                break
+            query["continue"] = after
+        return found
+
+
+def at(tree: Any, path: str) -> Any:
+    """What stands at `a.b.c`, or None where the way ends before."""
+    for key in path.split("."):
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def mapping(tree: Any, path: str) -> Json:
+    """The object at a path; empty where there is something else."""
+    found = at(tree, path)
+    return found if isinstance(found, dict) else {}
+
+
+def rows(tree: Any, path: str) -> list[Json]:
+    """The objects of the list at a path."""
+    found = at(tree, path)
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def text(tree: Any, path: str) -> str:
+    """The text or number at a path; empty where there is something else."""
+    found = at(tree, path)
+    return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
+
+
+def _path(plural: str, namespace: str | None) -> str:
+    root = _GROUPS.get(plural, "/api/v1")
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def _object(body: bytes) -> Json | None:
+    with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(body)
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _not_allowed(verb: str, plural: str, namespace: str | None) -> Unknown:
+    where = f"in the namespace {namespace}" if namespace else "cluster-wide"
+    return Unknown(f"not allowed to {verb} {plural} {where}", next=f"grant {verb} on {plural} {where}")

@@ -1,0 +1,402 @@
+"""`moorage doctor` on the release and the objects of a hub, as Helm and the API server keep them."""
+
+import base64
+import copy
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moorage.cli.doctor.checks import findings
+from moorage.cli.doctor.facts import Facts, Service, Tokens
+from moorage.cli.doctor.hub import Hub
+from moorage.cli.doctor.release import Release, coalesced
+from moorage.cli.doctor.values import Values
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+OURS = yaml.safe_load((DEPLOY / "zero-to-jupyterhub/values.yaml").read_text())
+TOKEN = "t0ken-that-nobody-may-see-0123456789abcdef"
+MARKS = {"ok": "✓", "attention": "!", "failed": "✗", "unknown": "?"}
+
+
+def packed(content):
+    return base64.b64encode(content if isinstance(content, bytes) else content.encode()).decode()
+
+
+def secret(name, namespace, *, kind="Opaque", labels=None, **data):
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": kind,
+        "metadata": {"name": name, "namespace": namespace, "labels": labels or {}},
+        "data": {key: packed(value) for key, value in data.items()},
+    }
+
+
+def release(values, *, name="hub", namespace="jhub", revision=7, status="deployed", content=None, chart=None):
+    """As Helm stores a revision; `content` in place of what it would write."""
+    made = {
+        "name": name,
+        "namespace": namespace,
+        "version": revision,
+        "info": {"status": status},
+        "config": values,
+        "chart": chart
+        or {
+            "metadata": {"name": "jupyterhub", "version": "4.4.0", "appVersion": "5.5.0"},
+            "values": {"fullnameOverride": "", "singleuser": {"storage": {"type": "dynamic", "capacity": "10Gi"}}},
+        },
+    }
+    body = base64.b64encode(gzip.compress(json.dumps(made).encode())) if content is None else content
+    labels = {"owner": "helm", "name": name, "status": status, "version": str(revision)}
+    stored = f"sh.helm.release.v1.{name}.v{revision}"
+    return secret(stored, namespace, kind="helm.sh/release.v1", labels=labels, release=body)
+
+
+def deployment(values, *, namespace="jhub", app="jupyterhub", release="hub"):
+    """The hub's Deployment as the chart makes it of these values."""
+    labels = {"app": app, "component": "hub", "release": release}
+    env = [{"name": name} for name in values["hub"].get("extraEnv", {})]
+    spec = {
+        "initContainers": values["hub"].get("initContainers", []),
+        "containers": [{"name": "hub", "image": "quay.io/jupyterhub/k8s-hub:4.4.0", "env": env}],
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "hub", "namespace": namespace, "labels": {**labels, "chart": "jupyterhub-4.4.0"}},
+        "spec": {"replicas": 1, "template": {"metadata": {"labels": labels}, "spec": spec}},
+        "status": {"readyReplicas": 1},
+    }
+
+
+def moorages_objects():
+    """The service as deploy/kubernetes makes it, with a ready pod behind it."""
+    found = []
+    for name in ("service", "network-policy", "deployment"):
+        [one] = yaml.safe_load_all((DEPLOY / f"kubernetes/{name}.yaml").read_text())
+        one["metadata"]["namespace"] = "moorage"
+        found.append(one)
+    found[2]["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example.org/moorage:0.1.0"
+    endpoints = [{"addresses": ["10.0.0.1"], "conditions": {"ready": True}}, {"addresses": ["10.0.0.2"]}]
+    labels = {"kubernetes.io/service-name": "moorage"}
+    metadata = {"name": "moorage-1", "namespace": "moorage", "labels": labels}
+    slices = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata}
+    return [*found, {**slices, "addressType": "IPv4", "endpoints": endpoints, "ports": [{"port": 8000}]}]
+
+
+def storage_class(name="fast", *, default=True, binding="WaitForFirstConsumer"):
+    annotations = {"storageclass.kubernetes.io/is-default-class": "true"} if default else {}
+    metadata = {"name": name, "annotations": annotations}
+    kind = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": metadata}
+    return {**kind, "provisioner": "example.org/disk", "volumeBindingMode": binding}
+
+
+class Doctor:
+    """A cluster with a hub on which all is well; a test changes one thing and asks."""
+
+    def __init__(self, simulator, moorage, folder):
+        self.cluster, self._moorage, self._folder = simulator, moorage, folder
+        self.install(OURS)
+        simulator.add(*moorages_objects(), storage_class())
+        simulator.add(secret("moorage-hub", "jhub", token=TOKEN))
+        lines = f"hub:reader+holders:{TOKEN}\nadmin:admin:another-{TOKEN}\n"
+        simulator.add(secret("moorage-tokens", "moorage", tokens=lines))
+
+    def install(self, values, **more):
+        self.cluster.add(release(values, **more), deployment(values))
+
+    def with_values(self, **given):
+        """moorage's values and these."""
+        self.install(coalesced(copy.deepcopy(OURS), given))
+
+    async def run(self, *arguments, token=None):
+        file = self.cluster.kubeconfig(self._folder / "kubeconfig", token=token)
+        ended = await self._moorage("doctor", "--kubeconfig", str(file), *arguments)
+        assert TOKEN not in ended.out + ended.err
+        return ended
+
+    async def says(self, subject, *arguments, token=None):
+        """(state, sentence and advice) of one subject."""
+        ended = await self.run("-o", "json", *arguments, token=token)
+        [found] = [one for one in ended.json()["findings"] if one["subject"] == subject]
+        assert ended.status == (found["state"] != "ok" or any(o["state"] != "ok" for o in ended.json()["findings"]))
+        return found["state"], f"{found['says']} {found['next'] or ''}"
+
+
+@pytest.fixture
+def doctor(simulator, moorage, tmp_path):
+    return Doctor(simulator, moorage, tmp_path)
+
+
+async def test_a_hub_on_which_all_is_well(doctor):
+    ended = await doctor.run()
+
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("Release hub in the namespace jhub\n")
+    assert ended.out.endswith("All is well.\n")
+    assert "Chart 4.4.0, JupyterHub 5.5.0: new enough." in ended.out
+    assert "2 of 2 pods behind http://moorage.moorage:8000 are ready." in ended.out
+    assert "“hub” with the role reader+holders" in " ".join(ended.out.split())
+    assert max(map(len, ended.out.splitlines())) <= 80
+
+
+async def test_what_is_wrong_has_a_mark_a_sentence_and_what_to_do(doctor):
+    doctor.with_values(singleuser={"image": {"pullSecrets": ["mine"]}})
+
+    ended = await doctor.run()
+
+    assert ended.status == 1
+    text = " ".join(ended.out.split())
+    assert "✗ pull secrets The values name mine, which is not in the namespace jhub. → `kubectl" in text
+    assert text.endswith("1 wrong; 13 fine.")
+
+
+async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
+    doctor.install({"hub": {"extraEnv": [{"name": "OAUTH_CLIENT_SECRET", "value": "hush"}]}})
+
+    moorage = await doctor.says("moorage")
+    extra_env = await doctor.says("extraEnv")
+
+    assert moorage[0] == extra_env[0] == "attention"
+    assert "deploy/zero-to-jupyterhub/values.yaml" in moorage[1]
+    assert "hub.extraEnv is a list" in extra_env[1]
+    assert "hush" not in str((moorage, extra_env))
+
+
+@pytest.mark.parametrize(
+    ("subject", "values", "state", "words"),
+    [
+        ("profiles", {"singleuser": {"profileList": [{"display_name": "Big"}]}}, "attention", "1 profile: Big"),
+        ("caps", {"singleuser": {"cpu": {"limit": 2}, "memory": {"limit": "4G"}}}, "ok", "2 CPU, 4G memory"),
+        ("placeholders", {"scheduling": {"userPlaceholder": {"replicas": 2}}}, "attention", "pod priority is off"),
+        (
+            "placeholders",
+            {"scheduling": {"userPlaceholder": {"replicas": 2}, "podPriority": {"enabled": True}}},
+            "ok",
+            "2 placeholder pods; pod priority is on",
+        ),
+        ("names", {"fullnameOverride": "lab"}, "ok", "fullnameOverride is lab"),
+        ("storage", {"singleuser": {"storage": {"dynamic": {"storageClass": "gone"}}}}, "failed", "no StorageClass gone"),
+        ("storage", {"singleuser": {"storage": {"type": "none"}}}, "ok", "files are gone"),
+        ("storage", {"singleuser": {"storage": {"type": "static", "static": {"pvcName": "all"}}}}, "failed", "claim all"),
+        ("moorage", {"hub": {"extraConfig": {"60": 'c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"'}}}, "failed", "60"),
+        ("service", {"hub": {"extraConfig": {"60": 'c.MoorageSpawner.service_url = "http://moorage.gone:8000"'}}}, "failed", "gone/moorage"),
+        ("service", {"hub": {"extraConfig": {"60": 'c.MoorageSpawner.service_url = "http://moorage.moorage:80"'}}}, "failed", "8000"),
+        ("service", {"hub": {"extraConfig": {"60": 'c.MoorageSpawner.service_url = "https://a:b@m.example.org/"'}}}, "unknown", "https://m.example.org:443 is no"),
+    ],
+)  # fmt: skip
+async def test_values_are_told_as_they_are(doctor, subject, values, state, words):
+    doctor.with_values(**values)
+
+    told = await doctor.says(subject)
+
+    assert told[0] == state
+    assert words in told[1]
+
+
+async def test_a_chart_that_is_too_old_fails(doctor):
+    chart = {"metadata": {"name": "jupyterhub", "version": "4.1.0", "appVersion": "5.2.1"}, "values": {}}
+    doctor.cluster.delete("deployments", "jhub", "hub")
+    doctor.cluster.add(release(OURS, chart=chart))
+
+    told = await doctor.says("versions")
+
+    assert told[0] == "failed"
+    assert "JupyterHub 5.2.1" in told[1]
+    assert "chart 4.2.0" in told[1]
+
+
+async def test_variables_that_helm_dropped_are_missed_in_the_running_pod(doctor):
+    lost = copy.deepcopy(OURS)
+    lost["hub"]["extraEnv"] = [{"name": "MINE", "value": "1"}]
+    live = deployment({"hub": {**OURS["hub"], "extraEnv": {"MINE": "1"}}})
+    doctor.cluster.add(release(lost), live)
+
+    assert (await doctor.says("extraEnv"))[0] == "failed"
+    assert "PYTHONPATH is missing" in (await doctor.says("moorage"))[1]
+
+
+async def test_another_name_of_the_app_is_not_admitted_by_the_policy(doctor):
+    doctor.cluster.add(deployment(OURS, app="lab"))
+
+    told = await doctor.says("network")
+
+    assert told[0] == "failed"
+    assert "app=lab" in told[1]
+    assert "moorage.io/client" in told[1]
+
+
+async def test_a_token_that_the_service_does_not_know_is_found_without_being_shown(doctor):
+    doctor.cluster.add(secret("moorage-hub", "jhub", token=f"old-{TOKEN}"))
+
+    told = await doctor.says("token")
+
+    assert told[0] == "failed"
+    assert "none of those that the service knows" in told[1]
+
+
+async def test_another_version_in_the_hub_than_in_the_service_is_told(doctor):
+    values = copy.deepcopy(OURS)
+    values["hub"]["initContainers"][0]["image"] = "registry.example.org/moorage:0.0.9"
+    doctor.install(values)
+
+    assert "moorage:0.0.9" in (await doctor.says("moorage"))[1]
+
+
+async def test_a_newer_revision_that_failed_is_told(doctor):
+    doctor.cluster.add(release(OURS, revision=8, status="failed"))
+
+    told = await doctor.says("release")
+
+    assert told[0] == "attention"
+    assert "newest revision is 8 and its status is failed" in told[1]
+
+
+async def test_the_class_binds_before_a_node_is_chosen_in_a_cluster_of_several_zones(doctor, node):
+    doctor.cluster.add(storage_class(binding="Immediate"))
+    doctor.cluster.add(*(node(zone, labels={"topology.kubernetes.io/zone": zone}) for zone in "ab"))
+
+    told = await doctor.says("storage")
+
+    assert told[0] == "attention"
+    assert "2 zones" in told[1]
+
+
+async def test_several_hubs_are_named_and_one_can_be_chosen(doctor):
+    doctor.cluster.add(release(OURS, name="two", namespace="elsewhere"))
+
+    both = await doctor.run()
+    one = await doctor.run("--namespace", "jhub")
+    other = await doctor.run("--release", "two", "-o", "json")
+
+    assert (both.status, both.out) == (2, "")
+    assert "two in the namespace elsewhere, hub in the namespace jhub" in both.err
+    assert "--namespace and --release" in both.err
+    assert one.status == 0
+    assert other.json()["namespace"] == "elsewhere"
+
+
+async def test_a_hub_that_is_part_of_another_chart_is_found(doctor):
+    parts = [{"name": "jupyterhub", "version": ">=4", "alias": "jh"}]
+    chart = {"metadata": {"name": "campus", "dependencies": parts}, "lock": {"dependencies": [{"name": "jupyterhub", "version": "4.2.0"}]}}  # fmt: skip
+    doctor.cluster.add(release({"jh": OURS}, chart=chart))
+
+    ended = await doctor.run("-o", "json")
+
+    told = {one["subject"]: one["says"] for one in ended.json()["findings"]}
+    assert told["release"] == "Revision 7 of the chart campus with jupyterhub 4.2.0 is deployed."
+    assert "50-moorage sets it as the spawner" in told["moorage"]
+
+
+async def test_a_hub_that_helm_does_not_keep_tells_its_values_in_its_own_secret(doctor):
+    doctor.cluster.delete("secrets", "jhub", "sh.helm.release.v1.hub.v7")
+    values = {**OURS, "Chart": {"Name": "jupyterhub", "Version": "4.4.0"}, "Release": {"Name": "hub"}}
+    doctor.cluster.add(secret("hub", "jhub", **{"values.yaml": yaml.safe_dump(values)}))
+
+    ended = await doctor.run()
+
+    assert ended.status == 0
+    assert "rendered without Helm's own records" in " ".join(ended.out.split())
+
+
+async def test_no_hub_and_no_cluster_end_with_a_sentence_and_status_2(doctor, moorage):
+    none = await doctor.run("--namespace", "empty")
+    away = await moorage("doctor", "--kubeconfig", "/dev/null")
+
+    assert (none.status, away.status) == (2, 2)
+    assert "no release of the chart jupyterhub in the namespace empty" in none.err
+    assert len(none.err.splitlines()) == len(away.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"!", "not base64 twice"),
+        (base64.b64encode(b"PK not gzip"), "not gzip"),
+        (base64.b64encode(gzip.compress(b"x" * 5000)[:-9]), "cut off"),
+        (base64.b64encode(b"\x1f\x8b damaged"), "damaged gzip"),
+        (base64.b64encode(gzip.compress(b"no JSON")), "not JSON"),
+        (base64.b64encode(gzip.compress(b"[" * 100000)), "not JSON"),
+        (base64.b64encode(gzip.compress(b"[1]")), "its JSON is no object"),
+    ],
+)
+async def test_garbage_in_a_release_is_a_sentence_and_the_rest_is_still_told(doctor, content, words):
+    doctor.cluster.add(release({}, content=content))
+
+    ended = await doctor.run("-o", "json")
+
+    told = {one["subject"]: one for one in ended.json()["findings"]}
+    assert ended.status == 1
+    assert told["caps"]["state"] == "unknown"
+    assert words in told["caps"]["says"]
+    assert told["service"]["state"] == told["hub"]["state"] == "ok"
+
+
+async def test_a_right_that_is_missing_is_named_and_the_rest_is_still_told(doctor):
+    allowed = ["deployments", "services", "endpointslices", "networkpolicies", "storageclasses", "nodes"]
+    doctor.cluster.authorizer.add("reader", "reader", [(["get", "list"], allowed)])
+
+    ended = await doctor.run("-o", "json", token="reader")
+
+    told = {one["subject"]: one for one in ended.json()["findings"]}
+    assert ended.status == 1
+    assert {subject for subject, one in told.items() if one["state"] == "unknown"} == {
+        "release", "versions", "moorage", "extraEnv", "profiles", "caps", "placeholders", "names", "pull secrets",
+        "storage", "token",
+    }  # fmt: skip
+    assert told["token"]["says"] == "Unknown: not allowed to get secrets in the namespace jhub."
+    assert told["caps"]["next"] == "name the hub with --namespace, and grant list on secrets there"
+    assert told["service"]["state"] == "ok"
+
+
+async def test_rights_in_the_hubs_namespace_alone_are_enough_to_find_it(doctor):
+    doctor.cluster.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "jhub"}})
+    rule = doctor.cluster.authorizer.add("local", "local", [(["list"], ["namespaces"])]).rules
+    rule.append(type(rule[0])(("get", "list"), ("*",), ("jhub",)))
+
+    ended = await doctor.run("-o", "json", token="local")
+
+    told = {one["subject"]: one for one in ended.json()["findings"]}
+    assert told["release"]["state"] == told["caps"]["state"] == "ok"
+    assert told["service"]["says"] == "Unknown: not allowed to get services in the namespace moorage."
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+PATHS = (
+    "hub", "hub.extraEnv", "hub.extraConfig", "hub.extraConfig.x", "hub.config", "hub.config.KubeSpawner", "hub.image",
+    "hub.initContainers", "singleuser", "singleuser.profileList", "singleuser.cpu", "singleuser.cpu.limit",
+    "singleuser.extraResource.limits", "singleuser.storage", "singleuser.storage.type", "singleuser.storage.dynamic",
+    "singleuser.image.pullSecrets", "imagePullSecrets", "imagePullSecret", "scheduling", "fullnameOverride",
+    "scheduling.userPlaceholder.replicas", "nameOverride",
+)  # fmt: skip
+
+
+@given(changes=st.dictionaries(st.sampled_from(PATHS), anything, max_size=4), live=anything)
+def test_values_of_any_shape_get_a_finding_for_each_subject(changes, live):
+    values = copy.deepcopy(OURS)
+    for path, value in changes.items():
+        place = values
+        *way, last = path.split(".")
+        for key in way:
+            if not isinstance(place.get(key), dict):
+                place[key] = {}
+            place = place[key]
+        place[last] = value
+    found = Release("hub", "jhub", "jupyterhub", "4.4.0", "5.5.0", 1, "deployed", values, values)
+    hub = Hub("jhub", "hub", found, {"spec": live} if isinstance(live, dict) else None)
+    service = Service("http://moorage.moorage:8000", "moorage", "moorage", 8000)
+    facts = Facts(hub, Values(found), {}, [], None, set(), service, Tokens("jhub/moorage-hub", "moorage/tokens"))
+
+    told = findings(facts)
+
+    assert len({one.subject for one in told}) == len(told) == 14
+    assert all(one.says for one in told)
