@@ -536,6 +536,18 @@ async def test_a_pod_that_cannot_be_read_hides_no_other(moorage, dump, pod, tmp_
     assert "Pod default/good" in ended.out
 
 
+async def test_claims_beside_a_pod_are_created_before_it(moorage, dump, pod, tmp_path) -> None:
+    home = [{"name": "v", "persistentVolumeClaim": {"claimName": "home"}}]
+    claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": "home"}, "spec": {"storageClassName": "gone"}}
+    objects = [claim, pod("mine", volumes=home), pod("theirs", namespace="lab", volumes=home)]
+    (tmp_path / "file").write_text(yaml.safe_dump_all(objects))
+
+    ended = await moorage("fit", "--pod", str(tmp_path / "file"), "--from", "-", "-o", "json", stdin=dump)
+
+    said = [answer["prefilter"]["reasons"][0]["message"] for answer in ended.json()]
+    assert said == ['storageclass.storage.k8s.io "gone" not found', 'persistentvolumeclaim "home" not found']
+
+
 async def test_a_file_without_pods_is_one_sentence(moorage, dump, tmp_path) -> None:
     for body in ({"kind": "Service", "metadata": {"name": "web"}}, workload("Notebook", {"containers": []}), ["pod"]):
         (tmp_path / "file").write_text(json.dumps(body))

@@ -452,3 +452,123 @@ async def test_a_name_of_a_resource_is_checked_though_no_unit_of_it_is_asked(ser
 
     assert answer.status_code == 422
     assert "“cpu”" in answer.json()["error"]["message"]
+
+
+def new_claim(name="home", *, size="10Gi", **spec):
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}, **spec},
+    }
+
+
+@pytest.fixture
+async def with_storage(service, simulator, node, pod):
+    """Two zones, a default class that waits, and one that knows the second zone alone."""
+    zone = "topology.kubernetes.io/zone"
+    only = [{"matchLabelExpressions": [{"key": zone, "values": ["b"]}]}]
+    kinds = [("usual", "true", {}), ("only-b", "false", {"allowedTopologies": only})]
+    simulator.add(
+        node("n1", labels={zone: "a"}),
+        node("n2", labels={zone: "b"}),
+        *(
+            {
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "StorageClass",
+                "metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": usual}},
+                "provisioner": "disk.example",
+                "volumeBindingMode": "Immediate",
+                **more,
+            }
+            for name, usual, more in kinds
+        ),
+    )
+    mounted = pod("q", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "home"}}])
+    for kind, fitting in (("usual", ["n1", "n2"]), ("only-b", ["n2"])):
+        question = {"pod": mounted, "claims": [new_claim(storageClassName=kind)]}
+        await answered(service, question, lambda answer, fitting=fitting: where(answer) == fitting)
+    return service
+
+
+async def answered(service, question, enough):
+    """The first answer that has heard of all that there is."""
+    async with asyncio.timeout(20):
+        while True:
+            answer = (await service.client.post(FIT, json=question)).json()
+            if enough(answer):
+                return answer
+            await asyncio.sleep(0.02)
+
+
+def where(answer):
+    return [name for name, verdict in answer["nodes"].items() if verdict["fits"]]
+
+
+async def test_a_pod_is_judged_with_the_claims_that_are_made_before_it(with_storage, pod) -> None:
+    body = pod("q", cpu="1", volumes=[{"name": "v", "persistentVolumeClaim": {"claimName": "home"}}])
+
+    async def asked(**more):
+        answer = (await with_storage.client.post(FIT, json={"pod": body, **more})).json()
+        FitAnswer.model_validate(answer)
+        return where(answer)
+
+    assert await asked() == []
+    assert await asked(claims=[new_claim()]) == ["n1", "n2"]
+    assert await asked(claims=[new_claim(storageClassName="only-b")]) == ["n2"]
+    assert await asked(claims=[]) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"ask": {"cpu": 1}, "claims": [new_claim()]}, "invalid"),
+        ({"pod": {}, "claims": [new_claim(str(number)) for number in range(17)]}, "too_many"),
+        (
+            {"pod": {}, "claims": [new_claim(selector={"matchLabels": {str(number): "" for number in range(33)}})]},
+            "too_many",
+        ),
+        ({"pod": {}, "claims": [{"kind": "Secret", "metadata": {"name": "home"}}]}, "invalid"),
+        ({"pod": {}, "claims": [{"metadata": {}}]}, "invalid"),
+        ({"pod": {}, "claims": [new_claim(size="lots")]}, "invalid"),
+        ({"pod": {}, "claims": "home"}, "invalid"),
+    ],
+    ids=["with an ask", "many", "many rules", "no claim", "nameless", "no size", "no list"],
+)
+async def test_claims_that_can_not_be_used_are_refused(with_storage, body, code) -> None:
+    answer = await with_storage.client.post(FIT, json=body)
+
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == code
+
+
+async def test_a_volume_that_is_in_use_on_another_node_is_a_warning(service, simulator, node, pod) -> None:
+    there = new_claim(storageClassName="", volumeName="pv")
+    there["metadata"] |= {"namespace": "default", "annotations": {"pv.kubernetes.io/bind-completed": "yes"}}
+    home = [{"name": "v", "persistentVolumeClaim": {"claimName": "home"}}]
+    simulator.add(
+        node("n1"),
+        node("n2"),
+        there,
+        {
+            "apiVersion": "v1",
+            "kind": "PersistentVolume",
+            "metadata": {"name": "pv"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "capacity": {"storage": "10Gi"}},
+        },
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "VolumeAttachment",
+            "metadata": {"name": "a"},
+            "spec": {"attacher": "disk.example", "nodeName": "n1", "source": {"persistentVolumeName": "pv"}},
+        },
+        pod("other", on="n1", cpu="1", volumes=home),
+    )
+
+    question = {"pod": pod("q", cpu="1", volumes=home)}
+    answer = await answered(service, question, lambda answer: answer.get("warnings"))
+
+    assert answer["fits"]
+    assert [sentence.partition(".")[0] for sentence in answer["warnings"]] == [
+        "The volume of the storage claim home is in use on n1"
+    ]

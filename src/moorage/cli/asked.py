@@ -1,8 +1,10 @@
-"""The pods that a file asks for: pods themselves, and those that a workload would make."""
+"""The pods that a file asks for: pods themselves, and those that a workload would make. Claims beside them would be
+created as well.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import MoorageError
@@ -49,25 +51,36 @@ class Asked:
     name: str
     pod: Json
     notes: tuple[str, ...] = ()
+    claims: tuple[Json, ...] = ()
 
     @property
     def title(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
+
+    @property
+    def request(self) -> Json:
+        """As the service is asked."""
+        return {"pod": self.pod, "claims": list(self.claims)} if self.claims else {"pod": self.pod}
 
     def shown(self) -> Json:
         return {"kind": self.kind, "namespace": self.namespace, "name": self.name, "notes": list(self.notes)}
 
 
 def pods_of(objects: list[Json], *, namespace: str | None = None) -> tuple[list[Asked], list[str]]:
-    """The pods that these objects are or make, all in `namespace` where one is given; and the names of the others."""
+    """The pods that these objects are or make, all in `namespace` where one is given, each with the claims there; and
+    the names of the others.
+    """
     found, others = [], []
+    claims: dict[str, list[Json]] = {}
     for body in objects:
-        asked = _asked(body, namespace=namespace)
-        if asked is not None:
+        if body.get("kind") == "PersistentVolumeClaim":
+            where = namespace or str(_metadata(body).get("namespace") or "default")
+            claims.setdefault(where, []).append({**body, "metadata": {**_metadata(body), "namespace": where}})
+        elif (asked := _asked(body, namespace=namespace)) is not None:
             found.append(asked)
         else:
             others.append(f"{body.get('kind') or 'an object'} {_metadata(body).get('name') or ''}".strip())
-    return found, others
+    return [replace(asked, claims=tuple(claims.get(asked.namespace, ()))) for asked in found], others
 
 
 def _asked(body: Json, *, namespace: str | None) -> Asked | None:

@@ -35,8 +35,8 @@ MOST_NAMED = 5
     "--pod",
     "pod_file",
     metavar="FILE",
-    help="YAML or JSON file with pods, or with what creates them (Deployment, StatefulSet, Job, CronJob …); - reads "
-    "standard input.",
+    help="YAML or JSON file with pods, or with what creates them (Deployment, StatefulSet, Job, CronJob …), and with "
+    "PersistentVolumeClaims to create before; - reads standard input.",
 )
 @output_option
 @source_options
@@ -104,7 +104,7 @@ async def _ask_each(origin: Origin, pods: list[Asked]) -> tuple[list[tuple[Asked
     async with opened(origin) as source:
         for pod in pods:
             try:
-                answers.append((pod, await source.fit({"pod": pod.pod})))
+                answers.append((pod, await source.fit(pod.request)))
             except (InvalidObject, Refused) as exc:
                 if len(pods) == 1:
                     raise
@@ -150,6 +150,8 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(safe(f"What would work: {sentence}"))
     for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
         out.print(safe(f"Held on {name} by {', '.join(_holders(held))}"))
+    for sentence in answer.get("warnings", []):
+        out.print(safe(f"Note: {sentence}"))
     for sentence in answer["undecided"]:
         out.print(safe(f"Undecided: {sentence}"))
 

@@ -4,7 +4,7 @@ Nodes that are refused for the same reasons share one verdict, and so share its 
 encodes a handful of texts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +17,7 @@ from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advising, has_several_makers
 from moorage.scheduling.amount_words import amount_words
 from moorage.scheduling.ask import Ask
+from moorage.scheduling.attaching import attached_elsewhere
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.fit import fitting
@@ -51,6 +52,7 @@ class Judged:
     taints: dict[str, Taint] = field(default_factory=dict)
     unable: Mapping[str, str] = field(default_factory=dict)
     by_maker: bool = False  # whole cards are told apart by who makes them
+    warnings: tuple[str, ...] = ()
 
 
 def judge(
@@ -61,14 +63,16 @@ def judge(
     rules: Rules = UNKNOWN,
     policy: HolderPolicy = "hidden",
     unable: Mapping[str, str] = MappingProxyType({}),
+    claims: Sequence[dict[str, Any]] = (),
 ) -> Judged:
     """The verdict for this very pod as the API server would store it, and what would work instead.
 
-    `policy` says whose names a reader may see of those who hold what is short. `unable` says by node why an image of
-    the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs already, by its
-    uid, does not take its own place away.
+    `claims` are created before the pod; one that is there already stays as it is. `policy` says whose names a reader
+    may see of those who hold what is short. `unable` says by node why an image of the pod can't run there: no verdict
+    of the scheduler's, but nothing that would work. A pod that runs already, by its uid, does not take its own place
+    away.
     """
-    return at_once(judging(cluster, pod, revision=revision, rules=rules, policy=policy, unable=unable))
+    return at_once(judging(cluster, pod, revision=revision, rules=rules, policy=policy, unable=unable, claims=claims))
 
 
 def judging(
@@ -79,6 +83,7 @@ def judging(
     rules: Rules = UNKNOWN,
     policy: HolderPolicy = "hidden",
     unable: Mapping[str, str] = MappingProxyType({}),
+    claims: Sequence[dict[str, Any]] = (),
 ) -> Steps[Judged]:
     """The same in steps, between which the cluster must stay as it is."""
     metadata = pod.get("metadata")
@@ -86,9 +91,13 @@ def judging(
         cluster = cluster.without(uid)
     admission = admitted(pod, rules)
     yield
+    if claims:
+        cluster = cluster.with_claims(claims, namespace=admission.namespace)
+        yield
     verdict = yield from fitting(cluster, admission.pod)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
+    warnings = attached_elsewhere(cluster, admission.pod, verdict)
     yield
     held = held_by(cluster, verdict, policy=policy)
     yield
@@ -96,7 +105,8 @@ def judging(
     yield
     short = {short.resource for node in verdict.nodes.values() for short in node.details}
     by_maker = has_several_makers(cluster, short)
-    return Judged(verdict, admission, advice, held, revision, (later,) if later else (), taints, unable, by_maker)
+    afterwards = (later,) if later else ()
+    return Judged(verdict, admission, advice, held, revision, afterwards, taints, unable, by_maker, warnings)
 
 
 def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dict[str, Taint]:
@@ -139,7 +149,7 @@ def encoding(judged: Judged) -> Steps[bytes]:
         yield
     return (
         b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
-        b'"undecided":%s,"not_considered":%s}'
+        b'"warnings":%s,"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
         revision,
@@ -148,6 +158,7 @@ def encoding(judged: Judged) -> Steps[bytes]:
         b",".join(nodes),
         _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
+        _encode(judged.warnings),
         _encode((*verdict.undecided, *admission.undecided, *judged.afterwards)),
         _encode(NOT_CONSIDERED),
     )

@@ -43,6 +43,7 @@ class Admitted:
     pod: dict[str, Any]
     refusals: tuple[Refusal, ...]
     undecided: tuple[str, ...]
+    namespace: str = "default"
 
 
 def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
@@ -68,7 +69,7 @@ def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
         spec = found.pod["spec"]
         if spec.get("runtimeClassName") and not spec.get("overhead"):
             undecided += (RUNTIME,)
-    return Admitted(found.pod, refusals, undecided)
+    return Admitted(found.pod, refusals, undecided, namespace)
 
 
 def _check_kind(pod: dict[str, Any]) -> None:

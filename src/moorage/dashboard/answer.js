@@ -20,6 +20,7 @@ export function told(body) {
       ...(body.prefilter?.reasons ?? []).map((reason) => ["Every node", words(reason), reason.message]),
       ...refused.slice(0, MOST_REFUSED).map((name) => [name, ...reasonWords(body.nodes[name].reasons)]),
       ...(refused.length > MOST_REFUSED ? [["", `and ${refused.length - MOST_REFUSED} more nodes`]] : []),
+      ...(body.warnings ?? []).map((sentence) => ["Note", sentence]),
       ...(body.undecided ?? []).map((sentence) => ["Can't be checked", sentence]),
     ],
   };

@@ -5,6 +5,9 @@ from __future__ import annotations
 from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
+from moorage.objects import PersistentVolumeClaim
+from moorage.scheduling import newclaims
+from moorage.scheduling.ask import Ask
 from moorage.scheduling.fit import fit
 from moorage.scheduling.state import KINDS, State
 
@@ -20,12 +23,43 @@ __all__ = ["KINDS", "Cluster"]
 class Cluster(State):
     """Nodes with their pods, and the other objects that decide where a pod may go."""
 
-    def fit(self, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Verdict:
-        """What the scheduler would answer for this very pod, on all nodes or on those named.
+    def fit(
+        self,
+        pod: Pod | dict[str, Any],
+        *,
+        nodes: Iterable[str] | None = None,
+        claims: Iterable[PersistentVolumeClaim | dict[str, Any]] = (),
+    ) -> Verdict:
+        """What the scheduler would answer for this very pod, on all nodes or on those named. `claims` are created
+        before it; one that is there already stays as it is.
 
-        Raises `InvalidObject` where the pod itself can't be read.
+        Raises `InvalidObject` where the pod itself or a claim can't be read.
         """
-        return fit(self, pod, nodes=nodes)
+        coming = list(claims)
+        cluster = self.with_claims(coming, namespace=Ask(pod).namespace) if coming else self
+        return fit(cluster, pod, nodes=nodes)
+
+    def with_claims(
+        self, claims: Iterable[PersistentVolumeClaim | dict[str, Any]], *, namespace: str = "default"
+    ) -> Self:
+        """The same cluster as if these claims had been created there and had had the time to be bound, beside the one
+        that goes on. A claim without a namespace is in this one; one that is there already wins.
+
+        It shares everything else and must not be updated. Raises `InvalidObject` where a claim can't be read.
+        """
+        other = copy(self)
+        for item in claims:
+            claim = newclaims.read(item, namespace=namespace)
+            place = claim.metadata.namespace or "", claim.metadata.name
+            if other.get(PersistentVolumeClaim, place[1], namespace=place[0]) is not None:
+                continue
+            found = newclaims.foresee(claim, other)
+            other.put_beside(found.claim)
+            if found.volume is not None:
+                other.put_beside(found.volume)
+            if found.never is not None:
+                other.never_bound = {**other.never_bound, place: found.never}
+        return other
 
     def without(self, uid: str) -> Self:
         """The same cluster as if this pod were not on its node, beside the one that goes on.

@@ -6,6 +6,7 @@ before its node and outlive it. What can't be read is kept apart, under its own 
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moorage.objects import (
@@ -35,7 +36,7 @@ from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, MutableMapping
     from datetime import datetime
 
 Key = tuple[str, str]
@@ -74,7 +75,9 @@ class State:
         self.anti_affine: dict[str, PodInfo] = {}
         self.devices = Inventory()
         self._strangers: dict[str, NodeInfo] = {}
-        self._objects: dict[type[Object], dict[Key, Any]] = {kind: {} for kind in KINDS}
+        # Claims that are not bound and never will be, as far as that is known, and why.
+        self.never_bound: dict[Key, str] = {}
+        self._objects: dict[type[Object], MutableMapping[Key, Any]] = {kind: {} for kind in KINDS}
         self._volumes_of_class: dict[str, dict[str, PersistentVolume]] = {}
         self._attachments_on: dict[str, dict[str, VolumeAttachment]] = {}
 
@@ -238,6 +241,18 @@ class State:
         elif isinstance(item, VolumeAttachment) and item.spec is not None:
             _discard(self._attachments_on, item.spec.node_name, name)
         return () if item is None else self._named(self.devices.drop(item))
+
+    def put_beside(self, item: PersistentVolumeClaim | PersistentVolume) -> None:
+        """Add or replace an object on a copy of a state; what the copy shares with the original stays as it is."""
+        kind, meta = type(item), item.metadata
+        self._objects = {
+            **self._objects,
+            kind: ChainMap({(meta.namespace or "", meta.name): item}, self._objects[kind]),
+        }
+        if isinstance(item, PersistentVolume):
+            name = class_of(item)
+            others = self._volumes_of_class.get(name, {})
+            self._volumes_of_class = {**self._volumes_of_class, name: {**others, meta.name: item}}
 
     # --- what the plugins ask -----------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from moorage.scheduling import filters
+from moorage.scheduling import filters, newclaims
 from moorage.scheduling.amount_words import IN_BYTES, amount_words, resource_words, size, sizes
 
 if TYPE_CHECKING:
@@ -108,6 +108,26 @@ TABLE: tuple[tuple[str, str, str], ...] = (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNBOUND,
         "A storage claim has no volume yet. If this takes more than a moment, check the claim's events.",
+    ),
+    (
+        filters.volumebinding.NAME,
+        newclaims.REASON_NO_CLASS,
+        "The storage claim will get no volume: it names no storage class and the cluster has no default. Set one.",
+    ),
+    (
+        filters.volumebinding.NAME,
+        newclaims.REASON_CLASS_NOT_FOUND,
+        "The storage claim will get no volume: the storage class {name} does not exist. Set another one.",
+    ),
+    (
+        filters.volumebinding.NAME,
+        newclaims.REASON_NO_PROVISIONER,
+        "The storage claim will get no volume: none is free, and its class makes none. Ask an administrator for one.",
+    ),
+    (
+        filters.volumebinding.NAME,
+        newclaims.REASON_NOT_THERE,
+        "The storage claim names the volume {volume}, which is not available for it.",
     ),
     (filters.volumebinding.NAME, filters.volumebinding.REASON_NO_CLAIM, _NO_CLAIM),
     (

@@ -15,7 +15,7 @@ from moorage.scheduling.cluster import Cluster
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
     pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
     answer: dict[str, Any] = msgspec.json.decode(
-        encoded(judge(cluster, pod, revision=revision, rules=rules, policy="pod"))
+        encoded(judge(cluster, pod, revision=revision, rules=rules, policy="pod", claims=request.get("claims", ())))
     )
     return answer
 

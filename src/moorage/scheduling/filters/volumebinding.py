@@ -4,17 +4,14 @@ An unbound claim of a class that waits for its first consumer takes the smallest
 provisioned where the class's topologies and the driver's capacity allow it. Bound volumes of in-tree kinds are seen as
 the CSI driver sees them that took over on the node (`migration`).
 
-Source: kubernetes v1.36 pkg/scheduler/framework/plugins/volumebinding/volume_binding.go, binder.go and
-component-helpers storage/volume/pv_helpers.go (FindMatchingVolume)
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/volumebinding/volume_binding.go and binder.go
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.errors import InvalidQuantity
 from moorage.objects import (
-    ClaimSpec,
     CSIDriver,
     CSINode,
     CSIStorageCapacity,
@@ -22,9 +19,10 @@ from moorage.objects import (
     PersistentVolumeClaim,
     StorageClass,
 )
-from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.quantity import NANO, ceil_div
+from moorage.scheduling.matching import candidates
 from moorage.scheduling.migration import Reach, Untranslatable
-from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
+from moorage.scheduling.selectors import InvalidSelector, compile_labels
 from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import (
     BIND_COMPLETED,
@@ -34,12 +32,15 @@ from moorage.scheduling.volumes import (
     claim_name,
     class_of,
     is_made_for,
+    nanos,
+    size_of,
+    spec_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.objects import Amount, TopologyTerm, VolumeSpec
+    from moorage.objects import TopologyTerm
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.ask import Ask
@@ -76,13 +77,14 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
     bound: list[PersistentVolumeClaim] = []
     waiting: list[PersistentVolumeClaim] = []
     for claim in claims:
-        volume_name = _spec(claim).volume_name
+        volume_name = spec_of(claim).volume_name
         if volume_name and BIND_COMPLETED in (claim.metadata.annotations or {}):
             bound.append(claim)
         elif not volume_name and _waits(claim, cluster):
             waiting.append(claim)
         else:
-            return refuse(NAME, REASON_UNBOUND, unresolvable=True)
+            never = cluster.never_bound.get((ask.namespace, claim.metadata.name))
+            return refuse(NAME, never or REASON_UNBOUND, unresolvable=True)
     binder = _Binder(cluster, bound, waiting)
 
     def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
@@ -97,7 +99,7 @@ def _wrong(claim: PersistentVolumeClaim | None, name: str, ask: Ask, *, is_ephem
     if claim is None:
         return (REASON_EPHEMERAL if is_ephemeral else REASON_NO_CLAIM).format(claim=name)
     if claim.status is not None and claim.status.phase == "Lost":
-        return REASON_LOST.format(claim=name, volume=_spec(claim).volume_name or "")
+        return REASON_LOST.format(claim=name, volume=spec_of(claim).volume_name or "")
     if claim.metadata.deletion_timestamp is not None:
         return REASON_DELETED.format(claim=name)
     if is_ephemeral and not is_made_for(claim, ask):
@@ -117,13 +119,16 @@ class _Binder:
         self, cluster: State, bound: list[PersistentVolumeClaim], waiting: list[PersistentVolumeClaim]
     ) -> None:
         self.cluster = cluster
-        volumes = [cluster.get(PersistentVolume, _spec(claim).volume_name or "") for claim in bound]
+        volumes = [cluster.get(PersistentVolume, spec_of(claim).volume_name or "") for claim in bound]
         self.bound = [Reach(volume) if volume is not None else None for volume in volumes]
         self.in_tree = any(reach is not None and reach.is_in_tree for reach in self.bound)
         self.decided = [claim for claim in waiting if SELECTED_NODE in (claim.metadata.annotations or {})]
         open_claims = [claim for claim in waiting if SELECTED_NODE not in (claim.metadata.annotations or {})]
-        self.claims = sorted(open_claims, key=lambda claim: _size(_spec(claim)))
-        self.candidates = {claim.metadata.name: self._candidates(claim) for claim in self.claims}
+        self.claims = sorted(open_claims, key=size_of)
+        self.candidates = {
+            claim.metadata.name: [(found, Reach(found.volume)) for found in candidates(claim, cluster)]
+            for claim in self.claims
+        }
 
     def reasons(self, node: NodeInfo) -> list[str]:
         reasons = []
@@ -162,36 +167,17 @@ class _Binder:
                 return reason
         return None
 
-    def _candidates(self, claim: PersistentVolumeClaim) -> list[tuple[str, Reach, bool, int]]:
-        """The volumes that may be bound to this claim on some node: (name, reach, promised to this claim, size)."""
-        wanted, asked = _spec(claim), _size(_spec(claim))
-        try:
-            selector = compile_labels(wanted.selector) if wanted.selector is not None else None
-        except InvalidSelector:
-            return []
-        found = []
-        for volume in self.cluster.volumes_of_class(class_of(claim)):
-            spec = volume.spec
-            if spec is None or volume.metadata.deletion_timestamp is not None:
-                continue
-            promised = spec.claim_ref is not None and _is_for(volume, claim)
-            size = _capacity(spec)
-            if (spec.claim_ref is not None and not promised) or size < asked or not _same_kind(wanted, spec):
-                continue
-            if promised or _is_free(volume, wanted, selector):
-                found.append((volume.metadata.name, Reach(volume), promised, size))
-        return found
-
     def _choose(self, claim: PersistentVolumeClaim, node: NodeInfo, taken: set[str]) -> str | None:
         best: tuple[int, str] | None = None
-        for name, reach, promised, size in self.candidates[claim.metadata.name]:
+        for found, reach in self.candidates[claim.metadata.name]:
+            name = found.volume.metadata.name
             if name in taken:
                 continue
             reachable = reach.includes(node.labels)
-            if promised:
+            if found.promised:
                 return name if reachable else None
-            if reachable and (best is None or size < best[0]):
-                best = (size, name)
+            if reachable and (best is None or found.size < best[0]):
+                best = (found.size, name)
         return best[1] if best else None
 
     def _cannot_provision(self, claim: PersistentVolumeClaim, node: NodeInfo) -> str | None:
@@ -203,65 +189,19 @@ class _Binder:
         return None if self._has_space(claim, storage_class, node) else REASON_NO_SPACE
 
     def _has_space(self, claim: PersistentVolumeClaim, storage_class: StorageClass, node: NodeInfo) -> bool:
-        resources = _spec(claim).resources
+        resources = spec_of(claim).resources
         if resources is None or "storage" not in (resources.requests or {}):
             return True
         driver = self.cluster.get(CSIDriver, storage_class.provisioner or "")
         if driver is None or driver.spec is None or not driver.spec.storage_capacity:
             return True
-        asked = ceil_div(_size(_spec(claim)), NANO)
+        asked = ceil_div(size_of(claim), NANO)
         return any(
             capacity.storage_class_name == storage_class.metadata.name
             and _limit(capacity) >= asked
             and _selects(capacity, node)
             for capacity in self.cluster.all(CSIStorageCapacity)
         )
-
-
-def _spec(claim: PersistentVolumeClaim) -> ClaimSpec:
-    return claim.spec or ClaimSpec()
-
-
-def _size(spec: ClaimSpec) -> int:
-    return _nanos((spec.resources.requests or {}).get("storage") if spec.resources else None)
-
-
-def _capacity(spec: VolumeSpec) -> int:
-    return _nanos((spec.capacity or {}).get("storage"))
-
-
-def _nanos(amount: Amount) -> int:
-    try:
-        return parse_nanos(amount)
-    except InvalidQuantity:
-        return 0
-
-
-def _is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    """Whether the volume is promised to this very claim."""
-    promised = volume.spec.claim_ref if volume.spec else None
-    if promised is None:
-        return False
-    meta = claim.metadata
-    if promised.name != meta.name or (promised.namespace or "") != (meta.namespace or ""):
-        return False
-    return not promised.uid or promised.uid == meta.uid
-
-
-def _same_kind(wanted: ClaimSpec, spec: VolumeSpec) -> bool:
-    if (wanted.volume_mode or "Filesystem") != (spec.volume_mode or "Filesystem"):
-        return False
-    return (wanted.volume_attributes_class_name or "") == (spec.volume_attributes_class_name or "")
-
-
-def _is_free(volume: PersistentVolume, wanted: ClaimSpec, selector: Selector | None) -> bool:
-    if volume.status is None or volume.status.phase != "Available":
-        return False
-    labels = {key: value or "" for key, value in (volume.metadata.labels or {}).items()}
-    if selector is not None and not selector.matches(labels):
-        return False
-    modes = (volume.spec.access_modes if volume.spec else None) or ()
-    return all(mode in modes for mode in wanted.access_modes or ())
 
 
 def _is_allowed(topologies: list[TopologyTerm] | None, node: NodeInfo) -> bool:
@@ -279,7 +219,7 @@ def _is_allowed(topologies: list[TopologyTerm] | None, node: NodeInfo) -> bool:
 
 def _limit(capacity: CSIStorageCapacity) -> int:
     limit = capacity.maximum_volume_size if capacity.maximum_volume_size is not None else capacity.capacity
-    return -1 if limit is None else ceil_div(_nanos(limit), NANO)
+    return -1 if limit is None else ceil_div(nanos(limit), NANO)
 
 
 def _selects(capacity: CSIStorageCapacity, node: NodeInfo) -> bool:

@@ -78,6 +78,42 @@ _POD: _Schema = {
         },
     },
 }
+_CLAIM: _Schema = {
+    "type": "object",
+    "description": "A v1.PersistentVolumeClaim.",
+    "properties": {
+        "kind": {"enum": ["PersistentVolumeClaim", "", None]},
+        "metadata": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "minLength": 1},
+                "namespace": _TEXT,
+                "labels": _or_null(_TEXTS),
+                "annotations": _or_null(_TEXTS),
+            },
+            "required": ["name"],
+        },
+        "spec": _or_null(
+            {
+                "type": "object",
+                "properties": {
+                    "accessModes": _or_null({"type": "array", "items": {"type": "string"}}),
+                    "storageClassName": _TEXT,
+                    "volumeMode": _TEXT,
+                    "volumeName": _TEXT,
+                    "resources": _or_null({"type": "object", "properties": {"requests": _AMOUNTS}}),
+                },
+            }
+        ),
+    },
+    "required": ["metadata"],
+}
+# Each looks through all volumes of its class.
+MOST_CLAIMS = 16
+_CLAIMS: _Schema = {
+    "anyOf": [{"type": "array", "items": _CLAIM, "maxItems": MOST_CLAIMS}, _NULL],
+    "description": "Claims that are created before the pod, as KubeSpawner does; one that exists stays as it is.",
+}
 
 
 def _whole(value: Any) -> Any:
@@ -125,7 +161,7 @@ class Ask(BaseModel):
 
 def _one_of_two(schema: _Schema) -> None:
     pod, ask = _POD, next(kind for kind in schema["properties"]["ask"]["anyOf"] if kind != _NULL)
-    both = ({"pod": pod, "ask": _NULL}, {"ask": ask, "pod": _NULL})
+    both = ({"pod": pod, "ask": _NULL, "claims": _CLAIMS}, {"ask": ask, "pod": _NULL, "claims": _NULL})
     del schema["properties"], schema["additionalProperties"], schema["type"]
     schema["oneOf"] = [
         {"type": "object", "additionalProperties": False, "properties": given, "required": [next(iter(given))]}
@@ -134,12 +170,13 @@ def _one_of_two(schema: _Schema) -> None:
 
 
 class FitRequest(BaseModel):
-    """One of the two."""
+    """A pod, with the claims that come with it, or an ask."""
 
     model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra=_one_of_two)
 
     pod: dict[str, Any] | None = None
     ask: Ask | None = None
+    claims: list[dict[str, Any]] | None = None
 
 
 class FormDefaultsChange(BaseModel):

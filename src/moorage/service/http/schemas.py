@@ -117,6 +117,9 @@ class FitAnswer(BaseModel):
     held_by: dict[str, list[Held]] = Field(
         description="By node, who holds what is short, as far as the caller may see it."
     )
+    warnings: list[str] = Field(
+        description="What would hold the pod up after it is scheduled, where this is known to be so."
+    )
     undecided: list[Any] = Field(description="What only the cluster itself can decide about this pod.")
     not_considered: list[str] = Field(description="What no answer takes into account.")
 

@@ -7,6 +7,7 @@ a few kilobytes could hold up the loop for seconds and be answered by a gigabyte
 from typing import Any
 
 from moorage.service.http.errors import ApiError
+from moorage.service.http.inputs import MOST_CLAIMS
 
 # Names of resources, each of which every refusing node is told the shortage of.
 MOST_RESOURCES = 32
@@ -16,6 +17,8 @@ MOST_NODE_RULES = 256
 MOST_POD_RULES = 32
 # Volumes and ports, which are also looked for on each node.
 MOST_PARTS = 256
+# Rules that are held against each volume of a new claim's class.
+MOST_VOLUME_RULES = 32
 
 
 def check(pod: dict[str, Any]) -> None:
@@ -35,6 +38,14 @@ def check(pod: dict[str, Any]) -> None:
     _refuse_above(MOST_NODE_RULES, selected, "rules on nodes")
     ports = sum(len(_list(_dict(container).get("ports"))) for container in _containers(spec))
     _refuse_above(MOST_PARTS, len(_list(spec.get("volumes"))) + ports, "volumes and ports")
+
+
+def check_claims(claims: list[dict[str, Any]]) -> None:
+    """The same for the claims that come with it."""
+    _refuse_above(MOST_CLAIMS, len(claims), "new claims")
+    selectors = [_dict(_dict(claim.get("spec")).get("selector")) for claim in claims]
+    rules = sum(len(_dict(one.get("matchLabels"))) + len(_list(one.get("matchExpressions"))) for one in selectors)
+    _refuse_above(MOST_VOLUME_RULES, rules, "rules on volumes")
 
 
 def _containers(spec: dict[str, Any]) -> list[Any]:

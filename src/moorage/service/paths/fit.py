@@ -35,6 +35,8 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
             "The body must have either a pod or an ask.",
             hint='Send {"pod": …} with a v1.Pod, or {"ask": {"cpu": "4", "memory": "16Gi", "gpu": 1}}.',
         )
+    if question.ask is not None and question.claims is not None:
+        raise ApiError(422, "invalid", "Claims go with a pod.", hint='Send {"pod": …, "claims": […]}.')
     parts.snapshot()
     cluster = parts.live.cluster
     if question.pod is not None:
@@ -43,7 +45,9 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
         ask = question.ask.model_dump(exclude_unset=True) if question.ask is not None else {}
         image = parts.catalogue.listing.image(ask["image"]) if ask.get("image") else None
         pod = pod_of(ask | ({"image": image.reference} if image is not None else {}), cluster=cluster)
+    claims = question.claims or []
     bounds.check(pod)
+    bounds.check_claims(claims)
     rules = await parts.rulebook.rules_for(pod)
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
     turns = Turns()
@@ -51,7 +55,15 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
         snapshot = parts.snapshot()
         unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=cluster.nodes)
         judged = await turns.all(
-            judging(cluster, pod, revision=snapshot.revision, rules=rules, policy=policy, unable=unable)
+            judging(
+                cluster,
+                pod,
+                revision=snapshot.revision,
+                rules=rules,
+                policy=policy,
+                unable=unable,
+                claims=claims,
+            )
         )
     answer = await turns.all(encoding(judged))
     return Encoded(answer, headers=picture_headers(snapshot, parts=parts))
