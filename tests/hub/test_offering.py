@@ -18,7 +18,7 @@ def settings(**more):
         "default_node": "", "default_cpu": "", "default_memory": "", "default_gpu": -1, "default_image": "",
         "cpu_min": "100m", "cpu_max": "", "cpu_step": "", "cpu_choices": [],
         "memory_min": "128Mi", "memory_max": "", "memory_step": "", "memory_choices": [],
-        "gpu_max": -1, "gpu_resources": [], "images": [], "refuse_too_large": True, "cpu_guarantee_ratio": 0.5,
+        "gpu_max": -1, "gpu_resources": [], "images": [], "lift_configured_limits": False, "refuse_too_large": True, "cpu_guarantee_ratio": 0.5,
         "log": logging.getLogger("test"),
     }  # fmt: skip
     return SimpleNamespace(**{**usual, **more})
@@ -101,3 +101,77 @@ def test_the_administrators_images_take_the_place_of_the_services():
     spawner = settings(images=[{"name": "own", "reference": "registry.example/own:1"}, {"broken": 1}])
 
     assert [image.name for image in offered(spawner, images=()).images] == ["own"]
+
+
+def test_what_kubespawner_is_configured_to_give_is_the_default_and_the_most():
+    offer = offered(configured={"cpu_limit": 2.5, "mem_limit": 4 * GI})
+
+    assert (offer.defaults.cpu, offer.cpu.most) == (2500, 2500)
+    assert (offer.defaults.memory, offer.memory.most) == (4 * GI, 4 * GI)
+
+
+def test_a_configured_limit_below_the_usual_least_or_off_the_steps_is_offered_all_the_same():
+    offer = offered(settings(cpu_step="1", memory_min="1Gi"), configured={"cpu_limit": 0.05, "mem_limit": 256 << 20})
+
+    assert (offer.defaults.cpu, offer.defaults.memory) == (50, 256 << 20)
+    assert offer.cpu.offers(50)
+    assert not offer.cpu.offers(51)
+
+
+@pytest.mark.parametrize(
+    ("options", "cpu", "memory"),
+    [
+        ({"lift_configured_limits": True}, None, None),
+        ({"cpu_max": "16"}, 16000, 4 * GI),
+        ({"memory_max": "64Gi"}, 2000, 64 * GI),
+        ({"cpu_choices": ["1", "2", "8"]}, None, 4 * GI),
+        ({"memory_choices": ["2Gi", "4Gi", "8Gi"]}, 2000, None),
+    ],
+)
+def test_an_option_that_says_how_much_lifts_the_configured_limit_of_that_amount(options, cpu, memory):
+    offer = offered(settings(**options), configured={"cpu_limit": 2, "mem_limit": 4 * GI})
+
+    assert (offer.cpu.most, offer.memory.most) == (cpu, memory)
+    assert (offer.defaults.cpu, offer.defaults.memory) == (2000, 4 * GI)
+    assert offer.cpu.offers(8000) is ("memory_max" not in options and "memory_choices" not in options)
+
+
+def test_where_only_guarantees_are_configured_the_default_is_no_less_and_nothing_is_the_most():
+    offer = offered(configured={"cpu_guarantee": 3, "mem_guarantee": 8 * GI})
+
+    assert (offer.defaults.cpu, offer.defaults.memory) == (6000, 8 * GI)
+    assert (offer.cpu.most, offer.memory.most) == (None, None)
+    assert offered(configured={"cpu_guarantee": 0.1, "mem_guarantee": 1 * GI}).defaults == offered().defaults
+
+
+def test_configured_gpus_are_the_default_the_most_and_the_only_kind():
+    nodes = {"a": node("a", gpus=[Units("nvidia.com/gpu", 4, 4, 4), Units("amd.com/gpu", 8, 8, 8)])}
+    configured = {"extra_resource_limits": {"nvidia.com/gpu": "2", "hugepages-2Mi": "4Mi"}}
+
+    offer = offered(configured=configured, nodes=nodes)
+
+    assert (offer.gpu_resources, offer.defaults.gpu, dict(offer.gpu_limits)) == (
+        ("nvidia.com/gpu",), 2, {"nvidia.com/gpu": 2},
+    )  # fmt: skip
+    lifted = offered(settings(lift_configured_limits=True), configured=configured, nodes=nodes)
+    assert (lifted.gpu_resources, lifted.defaults.gpu) == (("nvidia.com/gpu", "amd.com/gpu"), 2)
+    assert lifted.most_gpus("nvidia.com/gpu") is None
+    assert offered(settings(gpu_max=3), configured=configured, nodes=nodes).most_gpus("nvidia.com/gpu") == 3
+    assert offered(settings(gpu_max=1), configured=configured, nodes=nodes).defaults.gpu == 1
+    both = offered(settings(gpu_resources=["amd.com/gpu", "nvidia.com/gpu"]), configured=configured, nodes=nodes)
+    assert both.gpu_resources == ("amd.com/gpu", "nvidia.com/gpu")
+
+
+@pytest.mark.parametrize("amount", ["0", 0])
+def test_a_configured_count_of_none_offers_none(amount):
+    nodes = {"a": node("a", gpus=[Units("nvidia.com/gpu", 4, 4, 4)])}
+
+    offer = offered(configured={"extra_resource_limits": {"nvidia.com/gpu": amount}}, nodes=nodes)
+
+    assert (offer.gpu_resources, offer.defaults.gpu) == ((), 0)
+
+
+def test_a_configured_amount_of_gpus_that_can_not_be_read_is_none():
+    offer = offered(configured={"extra_resource_limits": {"nvidia.com/gpu": "{username}"}}, nodes={"a": node("a")})
+
+    assert dict(offer.gpu_limits) == {}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.hub.choice.options import Bounds, Defaults, Offer, Refusal, decide, from_form
+from moorage.hub.choice.offer import Bounds, Defaults, Offer
+from moorage.hub.choice.options import Refusal, decide, from_form
 from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, Units
 
 GI = 1 << 30

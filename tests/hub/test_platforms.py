@@ -2,7 +2,8 @@
 
 import pytest
 
-from moorage.hub.choice.options import Offer, Refusal, decide
+from moorage.hub.choice.offer import Offer
+from moorage.hub.choice.options import Refusal, decide
 from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.ways import ways
 from moorage.hub.pages.verdict import in_brief

@@ -118,6 +118,16 @@ _MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
 ANY_MAKER = tuple(f"{domain}{_CARD}" for domain in _MAKERS)
 
 
+_GPU = re.compile(
+    r"[^/]+/gpu|nvidia\.com/(gpu\.shared|mig-.+)|amd\.com/[a-z]{3}_nps[0-9]+|gpu\.intel\.com/(i915|xe)", re.ASCII
+)
+
+
+def is_gpu(resource: str) -> bool:
+    """Whether a resource name is known to count GPUs or parts of them."""
+    return _GPU.fullmatch(resource) is not None
+
+
 def is_card(resource: str) -> bool:
     """Whether a resource name counts whole cards."""
     return resource.endswith(_CARD)

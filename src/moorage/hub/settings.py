@@ -49,12 +49,18 @@ class Settings(HasTraits):
     default_gpu = Integer(-1, config=True, help="Default GPUs in the form; -1 takes what the service says, or 0.")
     default_image = Unicode("", config=True, help="Name or reference of the image selected in the form by default.")
     cpu_min = Unicode("100m", config=True, help="Minimum CPU that can be chosen.")
-    cpu_max = Unicode("", config=True, help="Maximum CPU that can be chosen; empty: as much as the largest node has.")
+    cpu_max = Unicode(
+        "",
+        config=True,
+        help="Maximum CPU that can be chosen; empty: KubeSpawner's cpu_limit, or as much as the largest node has.",
+    )
     cpu_step = Unicode("", config=True, help="CPU can be chosen only in multiples of this; empty: any amount.")
     cpu_choices: Any = List(config=True, help="CPU can be chosen only from these amounts, such as ['1', '2', '4'].")
     memory_min = Unicode("128Mi", config=True, help="Minimum memory that can be chosen.")
     memory_max = Unicode(
-        "", config=True, help="Maximum memory that can be chosen; empty: as much as the largest node has."
+        "",
+        config=True,
+        help="Maximum memory that can be chosen; empty: KubeSpawner's mem_limit, or as much as the largest node has.",
     )
     memory_step = Unicode("", config=True, help="Memory can be chosen only in multiples of this; empty: any amount.")
     memory_choices: Any = List(
@@ -63,13 +69,24 @@ class Settings(HasTraits):
     gpu_max = Integer(
         -1,
         config=True,
-        help="Maximum GPUs that can be chosen; -1: as many as the largest node has; 0: none are offered.",
+        help="Maximum GPUs that can be chosen; -1: as many as extra_resource_limits says, or as the largest node has; "
+        "0: none are offered.",
     )
-    gpu_resources = List(Unicode(), config=True, help="GPU resources on offer; empty: those that the nodes have.")
+    gpu_resources = List(
+        Unicode(),
+        config=True,
+        help="GPU resources on offer; empty: those in extra_resource_limits, or those that the nodes have.",
+    )
     images = List(
         Dict(),
         config=True,
         help="Images instead of the service's: name, reference, display_name, description, default, os, arch.",
+    )
+    lift_configured_limits = Bool(
+        False,
+        config=True,
+        help="Let people choose more than KubeSpawner's cpu_limit, mem_limit and extra_resource_limits say. These are "
+        "the default and, unless cpu_max, memory_max or gpu_max is set, the maximum.",
     )
     refuse_too_large = Bool(
         True,

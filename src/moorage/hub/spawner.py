@@ -15,15 +15,16 @@ from typing import Any
 
 from jupyterhub.utils import url_escape_path, url_path_join
 from kubernetes_asyncio.client.rest import ApiException
-from kubespawner import KubeSpawner
 from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
 from moorage.hub.choice import options
-from moorage.hub.choice.offering import NVIDIA, offer_of
-from moorage.hub.choice.options import Choice, Offer, Refusal
+from moorage.hub.choice.offer import VERSION, Choice, Offer
+from moorage.hub.choice.offering import gpu_names, offer_of
+from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.size import refuse_large
+from moorage.hub.configured import CHOSEN, Configured
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
@@ -34,22 +35,10 @@ from moorage.hub.start.trial import Trial
 from moorage.hub.state import Refused, hub_state
 from moorage.hub.view.facts import HOSTNAME
 
-# The settings of KubeSpawner that a choice sets.
-_CHOSEN = (
-    "cpu_limit",
-    "cpu_guarantee",
-    "mem_limit",
-    "mem_guarantee",
-    "extra_resource_limits",
-    "extra_resource_guarantees",
-    "node_selector",
-    "image",
-    "image_pull_policy",
-)
 _FIRST_WORD_SECONDS = 1.0
 
 
-class MoorageSpawner(Settings, KubeSpawner):
+class MoorageSpawner(Settings, Configured):
     """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
     go on working.
     """
@@ -63,7 +52,6 @@ class MoorageSpawner(Settings, KubeSpawner):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         install(MoorageSpawner)
-        self._configured = {name: getattr(self, name) for name in _CHOSEN}
         self._choice: Choice | None = None
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
@@ -75,7 +63,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         """What may be chosen now."""
         service = self.service
         return offer_of(
-            self, nodes=service.nodes, images=service.images, said=service.defaults, configured=self._configured
+            self, nodes=service.nodes, images=service.images, said=service.defaults, configured=self.configured
         )
 
     # The form
@@ -114,7 +102,8 @@ class MoorageSpawner(Settings, KubeSpawner):
                 return profile
             posted = options.from_form(formdata)
             await self.service.settled(_FIRST_WORD_SECONDS)
-            saved = options.decide(posted, self.offer()).as_options()
+            offer = (await self.standing()).offer()
+            saved = options.decide(posted, offer).as_options()
             if profile:
                 saved["profiles"] = profile
             await self._trial.of(self, saved)
@@ -160,8 +149,7 @@ class MoorageSpawner(Settings, KubeSpawner):
             await super()._run_apply_user_options(user_options)
 
     async def _take(self, user_options: Any) -> None:
-        for name, value in self._configured.items() if self._choice else ():
-            setattr(self, name, value)
+        self.put_back()
         self._choice = None
         refuse_large(user_options)
         if options.is_ours(user_options):
@@ -185,7 +173,8 @@ class MoorageSpawner(Settings, KubeSpawner):
                 self.log.info(
                     "Options of %s are not moorage's (%s): taking the defaults", self._log_name, _keys(user_options)
                 )
-            self._choice = options.decide({"moorage": options.VERSION}, offer.without_limits())
+            self._choice = options.decide({"moorage": VERSION}, offer.without_limits())
+        self.note_before(CHOSEN)
         self._apply(self._choice, offer)
 
     def _apply(self, choice: Choice, offer: Offer) -> None:
@@ -193,7 +182,7 @@ class MoorageSpawner(Settings, KubeSpawner):
         self.cpu_guarantee = choice.cpu_request_milli / 1000
         self.mem_limit = self.mem_guarantee = choice.memory_bytes
         if self.gpu_max:
-            ours = {NVIDIA, *offer.gpu_resources}
+            ours = gpu_names(self.configured, offer.gpu_resources)
             asked = {choice.gpu_resource: str(choice.gpu)} if choice.gpu else {}
             for trait in ("extra_resource_limits", "extra_resource_guarantees"):
                 kept = {name: amount for name, amount in getattr(self, trait).items() if name not in ours}

@@ -124,8 +124,12 @@ class Settings(BaseSettings):
 
     state_file: Path | None = Field(default=None, description="File that keeps the form's defaults across restarts.")
     default_node: str | None = Field(default=None, description="Default node in the form; empty means Automatic.")
-    default_cpu: str | None = Field(default="1", description="Default CPU in the form.")
-    default_memory: str | None = Field(default="2Gi", description="Default memory in the form.")
+    default_cpu: str | None = Field(
+        default=None, description="Default CPU in the form; empty: what the hub is configured to give, or 1."
+    )
+    default_memory: str | None = Field(
+        default=None, description="Default memory in the form; empty: what the hub is configured to give, or 2Gi."
+    )
     default_gpu: int = Field(default=0, ge=0, description="Default number of GPUs in the form.")
     default_image: str | None = Field(default=None, description="Default image in the form.")
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts
-from moorage.hub.choice.options import Bounds, Defaults, Offer
+from moorage.hub.choice.offer import Bounds, Defaults, Offer
 from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 NVIDIA = "nvidia.com/gpu"
 _CPU, _MEMORY = 1000, 2 << 30
@@ -26,64 +27,121 @@ def offer_of(
     said: Mapping[str, Any],
     configured: Mapping[str, Any],
 ) -> Offer:
-    """`said` is the service's defaults, `configured` KubeSpawner's settings before anything was chosen."""
-    seen = sorted({units.resource for node in (nodes or {}).values() for units in node.gpus if units.capacity})
-    resources = tuple(spawner.gpu_resources or seen or ([NVIDIA] if nodes is None else []))
+    """`said` is the service's defaults, `configured` KubeSpawner's settings before anything was chosen: default and
+    ceiling, unless an option of ours says how much may be chosen.
+    """
+    gpus = _configured_gpus(spawner, nodes, configured=configured)
     if spawner.images:
         images = read_images(spawner.images)
     offer = Offer(
         nodes=nodes,
         images=images,
-        cpu=_bounds(spawner, "cpu", amounts.read_cpu),
-        memory=_bounds(spawner, "memory", amounts.read_memory),
+        cpu=_bounds(spawner, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit")),
+        memory=_bounds(spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit")),
         gpu_most=None if spawner.gpu_max < 0 else spawner.gpu_max,
-        gpu_resources=resources if spawner.gpu_max else (),
+        gpu_resources=_gpu_resources(spawner, nodes, gpus) if spawner.gpu_max else (),
+        gpu_limits={} if spawner.lift_configured_limits or spawner.gpu_max >= 0 else gpus,
         cpu_guarantee_ratio=Fraction(str(spawner.cpu_guarantee_ratio)),
         refuse_too_large=spawner.refuse_too_large,
     )
-    return replace(offer, defaults=_defaults(spawner, offer, said=said, configured=configured))
+    return replace(offer, defaults=_defaults(spawner, offer, said=said, configured=configured, gpus=gpus))
 
 
-def _bounds(spawner: Any, what: str, read: Callable[[object], int]) -> Bounds:
+def gpu_names(configured: Mapping[str, Any], offered: Iterable[str]) -> set[str]:
+    """The resources whose amounts a choice decides: GPUs that are offered, and those that were configured."""
+    named = (configured.get(trait) or {} for trait in ("extra_resource_limits", "extra_resource_guarantees"))
+    return {NVIDIA, *offered, *(name for amounts_ in named for name in amounts_ if amounts.is_gpu(name))}
+
+
+def _seen(nodes: Mapping[str, NodeFacts] | None) -> list[str]:
+    return sorted({units.resource for node in (nodes or {}).values() for units in node.gpus if units.capacity})
+
+
+def _configured_gpus(
+    spawner: Any, nodes: Mapping[str, NodeFacts] | None, *, configured: Mapping[str, Any]
+) -> dict[str, int]:
+    """How many of each GPU resource KubeSpawner is configured to give; an amount that can't be read is left out."""
+    known = {*_seen(nodes), *spawner.gpu_resources}
+    found: dict[str, int] = {}
+    for trait in ("extra_resource_guarantees", "extra_resource_limits"):
+        for name, value in (configured.get(trait) or {}).items():
+            if name in known or amounts.is_gpu(name):
+                with suppress(InvalidQuantity):
+                    found[name] = amounts.read_count(value)
+    return found
+
+
+def _gpu_resources(spawner: Any, nodes: Mapping[str, NodeFacts] | None, gpus: Mapping[str, int]) -> tuple[str, ...]:
+    if spawner.gpu_resources:
+        return tuple(spawner.gpu_resources)
+    given = [name for name, count in gpus.items() if count]
+    if gpus and not spawner.lift_configured_limits:
+        return tuple(given)
+    return tuple(dict.fromkeys([*given, *_seen(nodes)])) or ((NVIDIA,) if nodes is None else ())
+
+
+def _bounds(spawner: Any, what: str, read: Callable[[object], int], *, limit: Any) -> Bounds:
     def amount(name: str) -> int | None:
         text = getattr(spawner, f"{what}_{name}")
         return read(text) if text else None
 
     choices = tuple(read(value) for value in getattr(spawner, f"{what}_choices"))
-    return Bounds(least=amount("min") or 1, most=amount("max"), step=amount("step"), choices=choices)
+    bounds = Bounds(least=amount("min") or 1, most=amount("max"), step=amount("step"), choices=choices)
+    given = _read(limit, read)
+    if given is None or choices or bounds.most is not None or spawner.lift_configured_limits:
+        return bounds
+    return replace(bounds, least=min(bounds.least, given), most=given, given=given)
 
 
-def _defaults(spawner: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any]) -> Defaults:
+def _read(value: Any, read: Callable[[object], int]) -> int | None:
+    """What KubeSpawner's setting says; None where it says nothing or can't be read."""
+    if value in (None, "", 0):
+        return None
+    try:
+        return read(value)
+    except InvalidQuantity:
+        return None
+
+
+def _defaults(
+    spawner: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any], gpus: Mapping[str, int]
+) -> Defaults:
     """The hub's configuration has the first word, then the service's defaults, then KubeSpawner's settings, then
-    ours.
+    ours, which are no less than what KubeSpawner guarantees.
     """
     node = spawner.default_node or said.get("default_node")
     known = offer.nodes.get(node) if offer.nodes and isinstance(node, str) else None
-    gpu = spawner.default_gpu if spawner.default_gpu >= 0 else said.get("default_gpu")
-    if isinstance(gpu, bool) or not isinstance(gpu, int) or gpu < 0 or not offer.gpu_resources:
-        gpu = 0
     image = spawner.default_image or said.get("default_image")
     cpu_words = (spawner.default_cpu, said.get("default_cpu"), configured.get("cpu_limit"))
     memory_words = (spawner.default_memory, said.get("default_memory"), configured.get("mem_limit"))
+    ratio, requested = offer.cpu_guarantee_ratio, _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
+    cpu = max(_CPU, -(-requested * ratio.denominator // ratio.numerator) if ratio else requested)
+    memory = max(_MEMORY, _read(configured.get("mem_guarantee"), amounts.read_memory) or 0)
     return Defaults(
         node=known.name if known and known.hostname and not known.closed else None,
-        cpu=_first(cpu_words, offer.cpu, amounts.read_cpu, _CPU),
-        memory=_first(memory_words, offer.memory, amounts.read_memory, _MEMORY),
-        gpu=gpu if offer.gpu_most is None else min(gpu, offer.gpu_most),
+        cpu=_first(cpu_words, offer.cpu, amounts.read_cpu, cpu),
+        memory=_first(memory_words, offer.memory, amounts.read_memory, memory),
+        gpu=_default_gpu(spawner, offer, said=said, gpus=gpus),
         image=image if isinstance(image, str) and image else None,
     )
+
+
+def _default_gpu(spawner: Any, offer: Offer, *, said: Mapping[str, Any], gpus: Mapping[str, int]) -> int:
+    if not offer.gpu_resources:
+        return 0
+    first = offer.gpu_resources[0]
+    # 0 is what the service says where nobody has set it.
+    values = (spawner.default_gpu if spawner.default_gpu >= 0 else said.get("default_gpu") or None, gpus.get(first, 0))
+    gpu = next(value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0)
+    most = offer.most_gpus(first)
+    return gpu if most is None else min(gpu, most)
 
 
 def _first(values: tuple[Any, ...], bounds: Bounds, read: Callable[[object], int], ours: int) -> int:
     """The first of these values that is offered; an unreadable default is no default."""
     for value in values:
-        if value in (None, "", 0):
-            continue
-        try:
-            amount = read(value)
-        except InvalidQuantity:
-            continue
-        if bounds.offers(amount):
+        amount = _read(value, read)
+        if amount is not None and bounds.offers(amount):
             return amount
     if bounds.choices:
         return min(bounds.choices, key=lambda choice: (abs(choice - ours), choice))

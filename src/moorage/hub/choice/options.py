@@ -9,17 +9,17 @@ saved options, so that none of them can differ.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.hub import amounts
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit, misfits
-from moorage.hub.view.facts import ImageFacts, NodeFacts
 
-VERSION = 1
+if TYPE_CHECKING:
+    from moorage.hub.view.facts import ImageFacts, NodeFacts
+
 FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")
 # Below this a bare number in the form's memory field can only mean GiB.
 _BARE_GIB = 4096
@@ -27,105 +27,6 @@ _BARE_GIB = 4096
 
 class Refusal(MoorageError):
     """A choice that can't be had; the message is for the person who made it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """What an amount may be: between two ends in steps, or one of a list."""
-
-    least: int = 0
-    most: int | None = None
-    step: int | None = None
-    choices: tuple[int, ...] = ()
-
-    def offers(self, amount: int) -> bool:
-        if self.choices:
-            return amount in self.choices
-        return (
-            amount >= self.least
-            and (self.most is None or amount <= self.most)
-            and not (self.step and amount % self.step)
-        )
-
-    def nearest(self, amount: int) -> int:
-        """An offered amount close to this one."""
-        amount = max(self.least, amount if self.most is None else min(amount, self.most))
-        if not self.step or amount % self.step == 0:
-            return amount
-        down = amount - amount % self.step
-        return down if down >= self.least else down + self.step
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a field is when nobody chose: values as they would be posted."""
-
-    node: str | None = None
-    cpu: int = 1000
-    memory: int = 2 << 30
-    gpu: int = 0
-    image: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
-
-    nodes: Mapping[str, NodeFacts] | None = None
-    images: tuple[ImageFacts, ...] | None = None
-    cpu: Bounds = field(default_factory=lambda: Bounds(least=1))
-    memory: Bounds = field(default_factory=lambda: Bounds(least=128 << 20))
-    gpu_most: int | None = None
-    gpu_resources: tuple[str, ...] = ("nvidia.com/gpu",)
-    cpu_guarantee_ratio: Fraction = Fraction(1, 2)
-    # Also refuse what no node of the cluster could ever give. Off where nodes are added on demand.
-    refuse_too_large: bool = True
-    defaults: Defaults = field(default_factory=Defaults)
-
-    def without_limits(self) -> Offer:
-        """For the administrator's defaults, which nobody chose: they are never too large."""
-        return replace(self, refuse_too_large=False)
-
-    def image(self, wanted: str) -> ImageFacts | None:
-        """By name first, by reference otherwise."""
-        images = self.images or ()
-        by_name = next((image for image in images if image.name == wanted), None)
-        return by_name or next((image for image in images if image.reference == wanted), None)
-
-    def default_image(self) -> ImageFacts | None:
-        """The image when nobody chose one; None is the administrator's own `image` setting."""
-        wanted = self.defaults.image
-        if wanted and (image := self.image(wanted)):
-            return image
-        if wanted and self.images is None and ("/" in wanted or ":" in wanted):
-            # A whole reference needs no catalogue.
-            return ImageFacts(wanted, wanted, wanted)
-        return next((image for image in self.images or () if image.default), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the pod will ask for, exactly."""
-
-    cpu_milli: int
-    memory_bytes: int
-    gpu: int = 0
-    gpu_resource: str | None = None
-    node: NodeFacts | None = None
-    image: ImageFacts | None = None
-    cpu_request_milli: int = 0
-
-    def as_options(self) -> dict[str, Any]:
-        """The versioned dictionary that is saved, and that REST accepts."""
-        return {
-            "moorage": VERSION,
-            "node": self.node.name if self.node else None,
-            "cpu": cpu_text(self.cpu_milli),
-            "memory": memory_text(self.memory_bytes),
-            "gpu": self.gpu,
-            "gpu_resource": self.gpu_resource,
-            "image": self.image.name if self.image else None,
-        }
 
 
 def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,6 +74,8 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     )
     gpu = _gpu_count(options.get("gpu"), offer)
     resource = _gpu_resource(options.get("gpu_resource"), gpu, offer)
+    if resource is not None:
+        _refuse_too_many(gpu, resource, offer)
     image = _image(options, offer)
     node = _node(options, offer)
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
@@ -193,6 +96,8 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
         amount: int = read(value)
     except InvalidQuantity as error:
         raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.") from None
+    if amount == bounds.given:
+        return amount
     if bounds.choices and amount not in bounds.choices:
         offered = ", ".join(words(choice) for choice in bounds.choices)
         raise Refusal(f"{words(amount)} {what} is not offered. Choose one of: {offered}.")
@@ -201,7 +106,9 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
     if amount < bounds.least:
         raise Refusal(f"{words(amount)} {what} is too little. The minimum is {words(bounds.least)}.")
     if bounds.most is not None and amount > bounds.most:
-        raise Refusal(f"{words(amount)} {what} is too much. The maximum is {words(bounds.most)}.")
+        raise Refusal(
+            f"{words(amount)} {what} is too much. {_maximum(words(bounds.most), by_hub=bounds.most == bounds.given)}"
+        )
     if bounds.step and amount % bounds.step:
         raise Refusal(f"{words(amount)} {what} is not offered. Choose a multiple of {words(bounds.step)}.")
     return amount
@@ -215,8 +122,19 @@ def _gpu_count(value: Any, offer: Offer) -> int:
     except InvalidQuantity as error:
         raise Refusal(f"GPU: {error.message}.") from None
     if offer.gpu_most is not None and count > offer.gpu_most:
-        raise Refusal(f"{count} GPU is too many. The maximum is {offer.gpu_most}.")
+        raise Refusal(f"{count} GPU is too many. {_maximum(str(offer.gpu_most))}")
     return count
+
+
+def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
+    most = offer.gpu_limits.get(resource)
+    if most is not None and count > most:
+        kind = short_resource(resource, among=offer.gpu_resources)
+        raise Refusal(f"{count} {kind} is too many. {_maximum(str(most), by_hub=True)}")
+
+
+def _maximum(amount: str, *, by_hub: bool = False) -> str:
+    return f"This hub's limit is {amount}." if by_hub else f"The maximum is {amount}."
 
 
 def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:

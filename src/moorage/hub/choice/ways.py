@@ -10,11 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
-from moorage.hub.choice.options import Bounds, Choice, Offer, Refusal, decide
+from moorage.hub.choice.options import Refusal, decide
 from moorage.hub.choice.platforms import misfits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from moorage.hub.choice.offer import Bounds, Choice, Offer
 
 _NAMED = 3
 _CPU_GRAIN, _MEMORY_GRAIN = 100, 128 << 20
@@ -69,7 +71,11 @@ def _kinds(choice: Choice, offer: Offer, name: str) -> list[dict[str, Any]]:
     ):
         return []
     others = [
-        units for units in node.gpus if units.resource in offer.gpu_resources and (units.available or 0) >= choice.gpu
+        units
+        for units in node.gpus
+        if units.resource in offer.gpu_resources
+        and (units.available or 0) >= choice.gpu
+        and ((most := offer.most_gpus(units.resource)) is None or most >= choice.gpu)
     ]
     found = []
     for units in others[:_NAMED]:

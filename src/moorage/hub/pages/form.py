@@ -15,7 +15,8 @@ from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
 from moorage.hub.choice import options
-from moorage.hub.choice.options import Bounds, Offer, Refusal
+from moorage.hub.choice.offer import VERSION, Bounds, Offer
+from moorage.hub.choice.options import Refusal
 from moorage.hub.pages import handlers
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _environment() -> Environment:
 async def render(spawner: Any, *, refused: Refused | None) -> str:
     """The form's HTML. Never raises for what the service, the cluster or saved options are like."""
     await spawner.service.settled(_FIRST_WAIT)
-    offer = spawner.offer()
+    standing = await spawner.standing()
+    offer = standing.offer()
     selected, notes = _selected(refused.options if refused else spawner.user_options, offer, strict=refused is None)
     nodes = sorted((offer.nodes or {}).values(), key=lambda node: node.name)
     status = spawner.service.status
@@ -81,7 +83,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
                 steps=_CPU_STEPS,
                 text=cpu_text,
                 words=cpu_words,
-                largest=_largest(nodes, "cpu"),
+                largest=_largest(nodes, "cpu", offer),
             ),
             memory=_field(
                 selected["memory"],
@@ -89,12 +91,12 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
                 steps=_MEMORY_STEPS,
                 text=memory_text,
                 words=memory_words,
-                largest=_largest(nodes, "memory"),
+                largest=_largest(nodes, "memory", offer),
             ),
             gpu_most=_most_gpus(offer, nodes),
             resources=offer.gpu_resources,
             images=offer.images or (),
-            own_image=spawner._configured["image"],  # noqa: SLF001
+            own_image=standing.configured["image"],
             default_image=offer.default_image(),
             island=_island(spawner, offer, refused),
         )
@@ -129,7 +131,7 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
             selected[name] = str(value)[:64]
             continue
         probe: dict[str, Any] = {
-            "moorage": options.VERSION,
+            "moorage": VERSION,
             "node": None,
             "gpu": 1 if name == "gpu_resource" else 0,
             name: value,
@@ -156,7 +158,8 @@ def _options(nodes: list[NodeFacts], selected: str, *, offered: Sequence[str]) -
 
 def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None) -> Field:
     choices = tuple((text(choice), words(choice)) for choice in bounds.choices)
-    limit = bounds.most if bounds.most is not None else largest
+    limits = [limit for limit in (bounds.most, largest) if limit is not None]
+    limit = min(limits, default=None)
     fitting = [step for step in steps if bounds.offers(step) and (limit is None or step <= limit)]
     return Field(
         value=value,
@@ -167,18 +170,24 @@ def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, lar
     )
 
 
-def _largest(nodes: list[NodeFacts], what: str) -> int | None:
+def _largest(nodes: list[NodeFacts], what: str, offer: Offer) -> int | None:
+    if not offer.refuse_too_large and getattr(offer, what).most is not None:
+        return None
     sizes = [getattr(node.capacity if what == "cpu" else node.allocatable, what) for node in nodes]
     known = [size for size in sizes if size is not None]
     return max(known) if known and len(known) == len(sizes) else None
 
 
 def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
-    sizes = [units.capacity for node in nodes for units in node.gpus if units.resource in offer.gpu_resources]
-    if offer.nodes is None:
-        return offer.gpu_most
-    most = max(sizes, default=0)
-    return most if offer.gpu_most is None else min(most, offer.gpu_most)
+    """The most of any resource that is offered; the verdict knows the rest."""
+    each = []
+    for resource in offer.gpu_resources:
+        sizes = [units.capacity for node in nodes for units in node.gpus if units.resource == resource]
+        has = None if offer.nodes is None else max(sizes, default=0)
+        limits = [limit for limit in (has, offer.most_gpus(resource)) if limit is not None]
+        each.append(min(limits, default=None))
+    known = [most for most in each if most is not None]
+    return max(known, default=0) if len(known) == len(each) else None
 
 
 def row(node: NodeFacts, *, offered: Sequence[str] = ()) -> dict[str, Any]:
@@ -243,15 +252,8 @@ def _island(spawner: Any, offer: Offer, refused: Refused | None) -> Markup:
         "server": refused.server if refused else spawner.name,
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
-        "gpu_most": offer.gpu_most,
-        "cpu": _limits(offer.cpu),
-        "memory": _limits(offer.memory),
     }
     text = json.dumps(data, ensure_ascii=True)
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(text)  # noqa: S704 - the three letters that HTML could read are escaped
-
-
-def _limits(bounds: Bounds) -> dict[str, Any]:
-    return {"least": bounds.least, "most": bounds.most, "choices": list(bounds.choices)}

@@ -14,7 +14,7 @@ from tornado import web
 
 from moorage.hub.amounts import short_resource
 from moorage.hub.choice import options, ways
-from moorage.hub.choice.options import Choice, Refusal
+from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
@@ -24,6 +24,7 @@ from moorage.hub.view import holders
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from moorage.hub.choice.offer import Choice
     from moorage.hub.view.holders import Sight
 
 _TIMEOUT = 2.0
@@ -38,7 +39,7 @@ _turns: dict[asyncio.AbstractEventLoop, Turns] = {}
 async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
     """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node and what would work."""
     form = {name: [str(value)] for name in options.FIELDS if (value := body.get(name)) is not None}
-    offer = spawner.offer()
+    offer = (await spawner.standing()).offer()
     try:
         choice = options.decide(options.from_form(form), offer)
         answer = await _ask(spawner, choice)

@@ -19,7 +19,7 @@ async def pod_for(spawner: Any, user_options: Any) -> tuple[Any, str]:
     """The pod that these options would make, and its namespace, on a spawner of its own that is thrown away.
     Raises `Refusal`.
     """
-    scratch = spawner.user._new_spawner(spawner.name, type(spawner))  # noqa: SLF001
+    scratch = spawner.stand_in()
     scratch.user_options = user_options
     # A spawner and its pod take milliseconds each: each gets a turn of the loop.
     await asyncio.sleep(0)

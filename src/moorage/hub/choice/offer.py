@@ -1,0 +1,129 @@
+"""What may be chosen, and what was chosen, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.amounts import cpu_text, memory_text
+from moorage.hub.view.facts import ImageFacts, NodeFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What an amount may be: between two ends in steps, or one of a list."""
+
+    least: int = 0
+    most: int | None = None
+    step: int | None = None
+    choices: tuple[int, ...] = ()
+    # What the hub is configured to give: offered whatever the rest says.
+    given: int | None = None
+
+    def offers(self, amount: int) -> bool:
+        if amount == self.given:
+            return True
+        if self.choices:
+            return amount in self.choices
+        return (
+            amount >= self.least
+            and (self.most is None or amount <= self.most)
+            and not (self.step and amount % self.step)
+        )
+
+    def nearest(self, amount: int) -> int:
+        """An offered amount close to this one."""
+        if self.most is not None and self.most < self.least:
+            return self.most
+        amount = max(self.least, amount if self.most is None else min(amount, self.most))
+        if not self.step or amount % self.step == 0:
+            return amount
+        down = amount - amount % self.step
+        return down if down >= self.least else down + self.step
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a field is when nobody chose: values as they would be posted."""
+
+    node: str | None = None
+    cpu: int = 1000
+    memory: int = 2 << 30
+    gpu: int = 0
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
+
+    nodes: Mapping[str, NodeFacts] | None = None
+    images: tuple[ImageFacts, ...] | None = None
+    cpu: Bounds = field(default_factory=lambda: Bounds(least=1))
+    memory: Bounds = field(default_factory=lambda: Bounds(least=128 << 20))
+    gpu_most: int | None = None
+    # The first is taken where none is named.
+    gpu_resources: tuple[str, ...] = ("nvidia.com/gpu",)
+    # What the hub is configured to give at most, by resource.
+    gpu_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    cpu_guarantee_ratio: Fraction = Fraction(1, 2)
+    # Also refuse what no node of the cluster could ever give. Off where nodes are added on demand.
+    refuse_too_large: bool = True
+    defaults: Defaults = field(default_factory=Defaults)
+
+    def without_limits(self) -> Offer:
+        """For the administrator's defaults, which nobody chose: they are never too large."""
+        return replace(self, refuse_too_large=False)
+
+    def most_gpus(self, resource: str) -> int | None:
+        """The most of this resource that may be chosen, whatever the nodes have; None where nothing is said."""
+        said = [most for most in (self.gpu_most, self.gpu_limits.get(resource)) if most is not None]
+        return min(said, default=None)
+
+    def image(self, wanted: str) -> ImageFacts | None:
+        """By name first, by reference otherwise."""
+        images = self.images or ()
+        by_name = next((image for image in images if image.name == wanted), None)
+        return by_name or next((image for image in images if image.reference == wanted), None)
+
+    def default_image(self) -> ImageFacts | None:
+        """The image when nobody chose one; None is the administrator's own `image` setting."""
+        wanted = self.defaults.image
+        if wanted and (image := self.image(wanted)):
+            return image
+        if wanted and self.images is None and ("/" in wanted or ":" in wanted):
+            # A whole reference needs no catalogue.
+            return ImageFacts(wanted, wanted, wanted)
+        return next((image for image in self.images or () if image.default), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the pod will ask for, exactly."""
+
+    cpu_milli: int
+    memory_bytes: int
+    gpu: int = 0
+    gpu_resource: str | None = None
+    node: NodeFacts | None = None
+    image: ImageFacts | None = None
+    cpu_request_milli: int = 0
+
+    def as_options(self) -> dict[str, Any]:
+        """The versioned dictionary that is saved, and that REST accepts."""
+        return {
+            "moorage": VERSION,
+            "node": self.node.name if self.node else None,
+            "cpu": cpu_text(self.cpu_milli),
+            "memory": memory_text(self.memory_bytes),
+            "gpu": self.gpu,
+            "gpu_resource": self.gpu_resource,
+            "image": self.image.name if self.image else None,
+        }
