@@ -178,6 +178,7 @@ def fits_the_chart() -> Callable[[dict[str, Any]], Any]:
 
     shapes = {
         "initContainers": list,
+        "labels": dict,
         "extraVolumes": list,
         "extraVolumeMounts": list,
         "extraEnv": dict,

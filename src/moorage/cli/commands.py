@@ -14,6 +14,7 @@ NAMES = {
     "fit": "Whether a pod fits, where, and what would fit instead.",
     "images": "The images that a notebook can be started from.",
     "doctor": "Check a hub and its moorage, and say what to do.",
+    "hub-values": "Put your values of the hub and moorage's together.",
     "serve": "Run the HTTP service.",
     "simulate": "Run a small simulated cluster.",
     "demo": "Run a hub, the service and a simulated cluster on this machine.",
@@ -90,6 +91,10 @@ def _command(name: str) -> click.Command | None:
             from moorage.cli.doctor.command import doctor
 
             return doctor
+        case "hub-values":
+            from moorage.cli.hub_values.command import hub_values
+
+            return hub_values
         case "serve":
             from moorage.cli.serve import serve
 
