@@ -210,3 +210,34 @@ def test_whatever_comes_by_rest_is_taken_or_refused(options):
         return
     assert choice.cpu_milli > 0
     assert decide(choice.as_options(), offer()) == choice
+
+
+OWN = ImageFacts("registry.example/own:1", "registry.example/own:1", "registry.example/own:1", own=True)
+
+
+@pytest.mark.parametrize("images", [None, ()])
+def test_without_a_list_the_configured_image_is_the_list_and_may_be_named(images):
+    offered = offer(images=images, own_image=OWN)
+
+    for choice in (choose(offered), choose(offered, image="registry.example/own:1")):
+        assert choice.image == OWN
+        assert choice.as_options()["image"] is None  # whatever is configured at the next start
+    assert offered.shown_images() == (OWN,)
+    with pytest.raises(Refusal, match="unavailable right now" if images is None else "not offered"):
+        choose(offered, image="torch")
+
+
+def test_the_configured_image_may_not_be_named_where_a_list_says_what_is_offered():
+    offered = offer(own_image=OWN)
+
+    assert offered.shown_images() == offered.images
+    with pytest.raises(Refusal, match="not offered"):
+        choose(offered, image="registry.example/own:1")
+
+
+def test_a_list_without_a_default_leaves_the_configured_image_as_the_first():
+    torch = ImageFacts("torch", "registry.example/torch:2", "PyTorch")
+    offered = offer(images=(torch,), own_image=OWN)
+
+    assert offered.shown_images() == (OWN, torch)
+    assert choose(offered, image="registry.example/own:1").image == OWN

@@ -189,7 +189,7 @@ class MoorageSpawner(Settings, Configured):
                 setattr(self, trait, {**kept, **asked})
         if choice.node is not None:
             self.node_selector = {**self.node_selector, HOSTNAME: choice.node.hostname}
-        if choice.image is not None:
+        if choice.image is not None and not choice.image.own:
             self.image = choice.image.reference
             if not self._is_configured("image_pull_policy"):
                 self.image_pull_policy = manifest.pull_policy(self.image)

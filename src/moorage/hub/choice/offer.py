@@ -66,6 +66,8 @@ class Offer:
 
     nodes: Mapping[str, NodeFacts] | None = None
     images: tuple[ImageFacts, ...] | None = None
+    # KubeSpawner's configured image: the list where there is none.
+    own_image: ImageFacts | None = None
     cpu: Bounds = field(default_factory=lambda: Bounds(least=1))
     memory: Bounds = field(default_factory=lambda: Bounds(least=128 << 20))
     gpu_most: int | None = None
@@ -89,19 +91,34 @@ class Offer:
 
     def image(self, wanted: str) -> ImageFacts | None:
         """By name first, by reference otherwise."""
-        images = self.images or ()
-        by_name = next((image for image in images if image.name == wanted), None)
-        return by_name or next((image for image in images if image.reference == wanted), None)
+        return self._listed(wanted) or next((image for image in self.shown_images() if image.reference == wanted), None)
 
     def default_image(self) -> ImageFacts | None:
-        """The image when nobody chose one; None is the administrator's own `image` setting."""
+        """The image when nobody chose one; None where nothing at all is known of one."""
         wanted = self.defaults.image
-        if wanted and (image := self.image(wanted)):
+        if wanted and (image := self._listed(wanted)):
             return image
+        if wanted and self.own_image and wanted == self.own_image.reference:
+            return self.own_image
         if wanted and self.images is None and ("/" in wanted or ":" in wanted):
             # A whole reference needs no catalogue.
             return ImageFacts(wanted, wanted, wanted)
-        return next((image for image in self.images or () if image.default), None)
+        return next((image for image in self.images or () if image.default), None) or self.own_image
+
+    def shown_images(self) -> tuple[ImageFacts, ...]:
+        """All that may be chosen: the list, and the default where it is in no list."""
+        default = self.default_image()
+        listed = self.images or ()
+        if default is not None and default not in listed:
+            listed = (default, *listed)
+        if not self.images and self.own_image is not None and self.own_image not in listed:
+            listed = (*listed, self.own_image)
+        return listed
+
+    def _listed(self, wanted: str) -> ImageFacts | None:
+        images = self.images or ()
+        by_name = next((image for image in images if image.name == wanted), None)
+        return by_name or next((image for image in images if image.reference == wanted), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +142,5 @@ class Choice:
             "memory": memory_text(self.memory_bytes),
             "gpu": self.gpu,
             "gpu_resource": self.gpu_resource,
-            "image": self.image.name if self.image else None,
+            "image": self.image.name if self.image and not self.image.own else None,
         }

@@ -36,6 +36,7 @@ def offer_of(
     offer = Offer(
         nodes=nodes,
         images=images,
+        own_image=_own_image(configured.get("image")),
         cpu=_bounds(spawner, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit")),
         memory=_bounds(spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit")),
         gpu_most=None if spawner.gpu_max < 0 else spawner.gpu_max,
@@ -45,6 +46,10 @@ def offer_of(
         refuse_too_large=spawner.refuse_too_large,
     )
     return replace(offer, defaults=_defaults(spawner, offer, said=said, configured=configured, gpus=gpus))
+
+
+def _own_image(reference: Any) -> ImageFacts | None:
+    return ImageFacts(reference, reference, reference, own=True) if isinstance(reference, str) and reference else None
 
 
 def gpu_names(configured: Mapping[str, Any], offered: Iterable[str]) -> set[str]:

@@ -158,15 +158,15 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
         return offer.default_image()
     if not isinstance(wanted, str):
         raise Refusal(f"The image must be text, not {quoted(wanted)}.")
+    found = offer.image(wanted)
+    if found is not None:
+        return found
     if offer.images is None:
         raise Refusal(
             f"Image {quoted(wanted)} can't be checked: the image list is unavailable right now. "
             "Choose the default image, or try again in a minute."
         )
-    found = offer.image(wanted)
-    if found is None:
-        raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.")
-    return found
+    raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.")
 
 
 def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:

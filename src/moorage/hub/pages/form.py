@@ -95,9 +95,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             ),
             gpu_most=_most_gpus(offer, nodes),
             resources=offer.gpu_resources,
-            images=offer.images or (),
-            own_image=standing.configured["image"],
-            default_image=offer.default_image(),
+            images=offer.shown_images(),
             island=_island(spawner, offer, refused),
         )
     )
@@ -115,7 +113,7 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
         "memory": memory_text(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
-        "image": image.name if image else "",
+        "image": "" if image is None or image.own else image.name,
     }
     notes: list[str] = []
     if not options.is_ours(saved):
@@ -142,7 +140,8 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
             if strict and not (name == "gpu_resource" and not saved.get("gpu")):
                 notes.append(f"Your last choice is no longer available: {refusal.message}")
             continue
-        selected[name] = str(choice.as_options()[name])
+        value = choice.as_options()[name]
+        selected[name] = "" if value is None else str(value)
     return selected, notes
 
 

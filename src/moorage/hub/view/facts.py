@@ -89,6 +89,8 @@ class ImageFacts:
     # All that it is built for; none where that is unknown.
     os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
+    # KubeSpawner's own, which is in no list: whatever it is at the time of a start.
+    own: bool = False
 
 
 def read_node(value: Any) -> NodeFacts | None:
