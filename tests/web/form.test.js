@@ -26,7 +26,7 @@ function gpus(available, allocatable = available, capacity = allocatable) {
 function answer({ fitting = [], full = {}, ...rest }) {
   const kinds = [{ fits: true }, ...Object.values(full).map((text) => ({ fits: false, reasons: [{ text, message: "Insufficient cpu" }] }))];
   const nodes = Object.fromEntries([...fitting.map((name) => [name, 0]), ...Object.keys(full).map((name, at) => [name, at + 1])]);
-  return { fits: fitting.length > 0, can_wait: false, refused: [], reasons: [], would_work: [], held: {}, nodes, kinds, ...rest };
+  return { fits: fitting.length > 0, can_wait: false, refused: [], reasons: [], would_work: [], held: {}, warnings: [], nodes, kinds, ...rest };
 }
 
 test("a choice that fits is told with its nodes", () => {
@@ -38,6 +38,7 @@ test("a choice that fits is told with its nodes", () => {
   assert.equal(told(answer({ fitting: some }), "").text, "Fits on every node right now.");
   assert.equal(told(answer({ fits: true }), "").text, "Fits right now.");
   assert.equal(told(answer({ fitting: ["a"] }), "a").upstream, "");
+  assert.equal(told(answer({ fitting: ["a"], warnings: ["Held on b."] }), "a").text, "Fits on a right now. Held on b.");
 });
 
 test("a choice that does not fit is told with its reason, and with waiting only where that helps", () => {

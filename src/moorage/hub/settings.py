@@ -110,7 +110,8 @@ class Settings(HasTraits):
     dry_run = Bool(
         True,
         config=True,
-        help="Let the API server check the pod (dryRun=All) first, so that quotas and policies refuse it on the form.",
+        help="Let the API server check the pod and its storage claim (dryRun=All) first, so that quotas and policies "
+        "refuse them on the form.",
     )
     dry_run_timeout = Float(
         2.0, min=0.1, config=True, help="Seconds to wait for the dry run before starting without it."

@@ -18,7 +18,7 @@ from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
-from moorage.hub.start.trial import pod_for
+from moorage.hub.start.trial import made_for
 from moorage.hub.view import holders
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
 
 
 async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
-    """The service's verdict on the pod that this choice makes, or None."""
+    """The service's verdict on the pod that this choice makes, and on its claim; or None."""
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, Turns(at_once=_AT_ONCE, waiting=_WAITING)).one() as is_ours:
         if not is_ours:
@@ -69,11 +69,12 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         async with asyncio.timeout(_TIMEOUT):
             # The pod and its JSON take milliseconds each: each gets turns of the loop.
             await asyncio.sleep(0)
-            pod, namespace = await pod_for(spawner, choice.as_options())
+            made = await made_for(spawner, choice.as_options())
             await asyncio.sleep(0)
-        plain = spawner.api.api_client.sanitize_for_serialization(pod)
-        answer: dict[str, Any] | None
-        answer = await spawner.service.fit(manifest.for_verdict(plain, namespace=namespace), timeout=_TIMEOUT)
+        plain = spawner.api.api_client.sanitize_for_serialization
+        pod = manifest.for_verdict(plain(made.pod), namespace=made.namespace)
+        claims = [manifest.claim_for_verdict(plain(made.claim), namespace=made.namespace)] if made.claim else []
+        answer: dict[str, Any] | None = await spawner.service.fit(pod, claims=claims, timeout=_TIMEOUT)
         return answer
 
 
@@ -86,7 +87,8 @@ def in_brief(
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
     finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
     `can_wait` where some node would have the pod once others have left it: no waiting helps against a taint, a selector
-    or a volume elsewhere. `refused` is why the API server would not take the pod at all.
+    or a volume elsewhere. `refused` is why the API server would not take the pod at all, `warnings` say what would hold
+    it up where it fits.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
@@ -97,6 +99,7 @@ def in_brief(
         "reasons": [],
         "would_work": [],
         "held": {},
+        "warnings": [sentence["text"] for sentence in _reasons(answer.get("warnings"), card)],
     }
     places: dict[str, int] = {}
     nodes = answer.get("nodes")

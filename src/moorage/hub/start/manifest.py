@@ -1,5 +1,5 @@
-"""The pod that KubeSpawner makes: its amounts in canonical text, what of it the service may see, and the API server's
-word on it.
+"""The pod and the claim that KubeSpawner makes: their amounts in canonical text, what of them the service may see, and
+the API server's word on them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from moorage.hub.amounts import cpu_text, memory_text
 _RIGHT_MISSING = re.compile(r"cannot (create|patch|get) resource")
 # Refusals of admission: forbidden (quota, LimitRange, PodSecurity, webhooks), invalid, and webhooks' own codes.
 _REFUSALS = (400, 403, 406, 422)
+_FORBIDDEN = 403
+_CLASS = "volume.beta.kubernetes.io/storage-class"
 
 
 def canonical(pod: Any) -> Any:
@@ -62,8 +64,20 @@ def for_verdict(pod: dict[str, Any], *, namespace: str) -> dict[str, Any]:
 def _bare(container: Any) -> Any:
     if not isinstance(container, dict):
         return container
-    kept = ("name", "image", "resources", "ports", "restartPolicy")
+    kept = ("name", "image", "resources", "ports", "restartPolicy", "restartPolicyRules")
     return {key: container[key] for key in kept if key in container}
+
+
+def claim_for_verdict(claim: dict[str, Any], *, namespace: str) -> dict[str, Any]:
+    """What decides which volume a claim gets."""
+    metadata = claim.get("metadata") or {}
+    annotations = {key: value for key, value in (metadata.get("annotations") or {}).items() if key == _CLASS}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": metadata.get("name"), "namespace": namespace, "annotations": annotations},
+        "spec": claim.get("spec") or {},
+    }
 
 
 async def refusal(api: Any, pod: Any, *, namespace: str, timeout: float) -> str | None:
@@ -72,11 +86,28 @@ async def refusal(api: Any, pod: Any, *, namespace: str, timeout: float) -> str 
     None also when it can't be asked: no answer in time, no right to, an error of its own. The real create will then
     tell.
     """
+    error = await _error(api.create_namespaced_pod(namespace, pod, dry_run="All"), timeout=timeout)
+    return words(error) if error is not None else None
+
+
+async def claim_refusal(api: Any, claim: Any, *, namespace: str, timeout: float) -> str | None:
+    """The same for a claim. A quota refuses one that is there already, too: KubeSpawner then looks, and goes on."""
+    create = api.create_namespaced_persistent_volume_claim(namespace, claim, dry_run="All")
+    error = await _error(create, timeout=timeout)
+    said = words(error) if error is not None else None
+    if said is None or error is None or error.status != _FORBIDDEN:
+        return said
+    read = api.read_namespaced_persistent_volume_claim(claim.metadata.name, namespace)
+    return said if await _error(read, timeout=timeout) is not None else None
+
+
+async def _error(request: Any, *, timeout: float) -> ApiException | None:
+    """What the API server answers if it is no success; None also where there is no answer."""
     try:
-        await asyncio.wait_for(api.create_namespaced_pod(namespace, pod, dry_run="All"), timeout)
+        await asyncio.wait_for(request, timeout)
     except ApiException as error:
-        return words(error)
-    except Exception:  # unreachable, closed, too slow: nothing is known against the pod
+        return error
+    except Exception:  # unreachable, closed, too slow: nothing is known against the object
         return None
     return None
 

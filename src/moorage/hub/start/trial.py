@@ -1,11 +1,16 @@
-"""The pod of a choice before its start: what it would be, and whether the API server would take it at all."""
+"""What a choice would create, before its start: the pod and the claim of its home, and whether the API server would
+take them at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
+from dataclasses import dataclass
 from typing import Any
 
+import kubespawner
 from tornado import web
 
 from moorage.hub.choice.options import Refusal
@@ -15,11 +20,24 @@ from moorage.hub.start import manifest
 _TRIED_SECONDS = 15.0
 
 
-async def pod_for(spawner: Any, user_options: Any) -> tuple[Any, str]:
-    """The pod that these options would make, and its namespace, on a spawner of its own that is thrown away.
-    Raises `Refusal`.
-    """
+# From this release on KubeSpawner creates no claim that it has seen before.
+_CREATES_ONCE = (7, 1)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a start creates, as objects of the Kubernetes client. `claim` comes first and may be there already."""
+
+    pod: Any
+    claim: Any | None
+    namespace: str
+
+
+async def made_for(spawner: Any, user_options: Any) -> Made:
+    """What a start with these options would create, by a spawner of its own that is thrown away. Raises `Refusal`."""
     scratch = spawner.stand_in()
+    # As JupyterHub does before a start; the claim's name stays as it was.
+    scratch.clear_state()
     scratch.user_options = user_options
     # A spawner and its pod take milliseconds each: each gets a turn of the loop.
     await asyncio.sleep(0)
@@ -27,11 +45,44 @@ async def pod_for(spawner: Any, user_options: Any) -> tuple[Any, str]:
     scratch.choose(user_options)
     await scratch.load_user_options()
     await asyncio.sleep(0)
+    claim = await _claim(scratch)
     pod = await scratch.get_pod_manifest()
     if scratch.modify_pod_hook:
         changed = scratch.modify_pod_hook(scratch, pod)
-        pod = await changed if asyncio.iscoroutine(changed) else changed
-    return pod, scratch.namespace
+        pod = await changed if inspect.isawaitable(changed) else changed
+    return Made(pod, claim, scratch.namespace)
+
+
+async def _claim(scratch: Any) -> Any | None:
+    """The claim that KubeSpawner would create before the pod. The spawner is given the name by which it finds the claim
+    of a server that was last started before KubeSpawner 7, as KubeSpawner's own `_start` has it.
+    """
+    if not scratch.storage_pvc_ensure:
+        return None
+    seen = scratch._pvc_exists  # noqa: SLF001
+    if not seen and _may_have_a_former_name(scratch):
+        exists = scratch._check_pvc_exists  # noqa: SLF001
+        former = scratch._expand_user_properties(scratch.pvc_name_template, slug_scheme="escape")  # noqa: SLF001
+        if (
+            former != scratch.pvc_name
+            and not await exists(scratch.pvc_name, scratch.namespace)
+            and await exists(former, scratch.namespace)
+        ):
+            scratch.pvc_name = former
+    return None if seen and kubespawner.version_info >= _CREATES_ONCE else scratch.get_pvc_manifest()
+
+
+def _may_have_a_former_name(scratch: Any) -> bool:
+    upgraded = scratch._state_kubespawner_version == "unknown"  # noqa: SLF001
+    return bool(upgraded and scratch.handle_legacy_names and scratch.remember_pvc_name)
+
+
+async def _refusal(api: Any, made: Made, *, timeout: float) -> str | None:
+    """What the API server says against the claim, or else against the pod."""
+    asked = [manifest.refusal(api, made.pod, namespace=made.namespace, timeout=timeout)]
+    if made.claim is not None:
+        asked.insert(0, manifest.claim_refusal(api, made.claim, namespace=made.namespace, timeout=timeout))
+    return next(filter(None, await asyncio.gather(*asked)), None)
 
 
 class Trial:
@@ -42,15 +93,14 @@ class Trial:
         self._at = float("-inf")
 
     async def of(self, spawner: Any, user_options: Any) -> None:
-        """Ask the API server whether it would take the pod. Raises `Refusal` with its own words."""
+        """Ask the API server whether it would take the pod and its claim. Raises `Refusal` with its own words."""
         now = time.monotonic()
         if not spawner.dry_run or (self._options == user_options and now - self._at < _TRIED_SECONDS):
             return
         timeout = spawner.dry_run_timeout
         try:
             async with asyncio.timeout(timeout + 1):
-                pod, namespace = await pod_for(spawner, user_options)
-                words = await manifest.refusal(spawner.api, pod, namespace=namespace, timeout=timeout)
+                words = await _refusal(spawner.api, await made_for(spawner, user_options), timeout=timeout)
         except (Refusal, web.HTTPError):
             raise
         except Exception:  # a hook that can't be run ahead of time, or too slow: the start itself will tell

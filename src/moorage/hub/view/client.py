@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -112,10 +112,15 @@ class ServiceClient:
                 await self._settled.wait()
                 await self._refreshed.wait()
 
-    async def fit(self, pod: dict[str, Any], *, timeout: float = 2.0) -> dict[str, Any] | None:
-        """The service's verdict on this pod, or None when there is none to be had in time."""
+    async def fit(
+        self, pod: dict[str, Any], *, claims: Sequence[dict[str, Any]] = (), timeout: float = 2.0
+    ) -> dict[str, Any] | None:
+        """The service's verdict on this pod with the claims that are created before it, or None when there is none to
+        be had in time.
+        """
+        question = {"pod": pod, "claims": list(claims)} if claims else {"pod": pod}
         try:
-            answer = await self._read("POST", "/api/v1/cluster/fit", timeout=timeout, json={"pod": pod})
+            answer = await self._read("POST", "/api/v1/cluster/fit", timeout=timeout, json=question)
         except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
             self.log.debug("No verdict: %r", error)
             return None

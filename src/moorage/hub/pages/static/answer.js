@@ -19,7 +19,7 @@ export function told(answer, chosen) {
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
   return {
     kind: answer.fits ? "ok" : "no",
-    text: answer.fits ? fitWords(judged, chosen) : [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)].join(" "),
+    text: answer.fits ? [fitWords(judged, chosen), ...answer.warnings].join(" ") : [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)].join(" "),
     judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
     held: heldWords(answer.held, chosen),
     ways: answer.would_work,
