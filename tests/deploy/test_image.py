@@ -65,3 +65,26 @@ def test_the_image_runs_as_a_number_and_serves(root):
 
     assert "\nUSER 10001:10001\n" in text
     assert 'ENTRYPOINT ["moorage"]' in text
+
+
+@pytest.mark.parametrize(("recipe", "base"), [("Containerfile", "BASE"), ("hub.Containerfile", "HUB_IMAGE")])
+def test_an_image_says_what_it_is_and_what_it_was_built_from(root, recipe, base):
+    import moorage
+
+    text = (root / "deploy/image" / recipe).read_text()
+    last = text[text.rindex("\nFROM ") :]
+    labels = dict(re.findall(r'org\.opencontainers\.image\.([\w.]+)="([^"]*)"', last))
+
+    assert f"\nFROM ${{{base}}}\n" in text
+    assert f"ARG {base}\n" in last
+    assert f"ARG VERSION={moorage.__version__}\n" in last
+    assert labels.keys() >= {"title", "description", "licenses", "version", "revision", "base.name"}
+    assert (labels["version"], labels["revision"], labels["base.name"]) == ("${VERSION}", "${REVISION}", f"${{{base}}}")
+
+
+def test_every_base_that_is_not_the_charts_can_be_pinned_by_one_argument(root):
+    for recipe in ("Containerfile", "hub.Containerfile"):
+        text = (root / "deploy/image" / recipe).read_text()
+
+        assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) <= {"${BASE}", "${HUB_IMAGE}"}
+        assert "\nARG BASE=docker.io/library/python:3.13-slim\nFROM ${BASE} AS build\n" in text

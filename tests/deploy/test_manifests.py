@@ -182,3 +182,26 @@ def test_kustomize_gives_every_namespaced_object_the_namespace_and_the_pod_its_s
     }
     assert json.dumps({"configMapRef": {"name": settings["metadata"]["name"]}}) in json.dumps(found)
     assert "image: registry.example.org/moorage:" in built
+
+
+def test_prometheus_is_admitted_to_the_port_that_serves_its_metrics(one):
+    policy = one("optional/prometheus.yaml", "NetworkPolicy")["spec"]
+    pod = one("deployment.yaml", "Deployment")["spec"]["template"]
+    [rule] = policy["ingress"]
+
+    assert policy["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert [port["port"] for port in rule["ports"]] == [pod["spec"]["containers"][0]["ports"][0]["name"]]
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+
+def test_the_overlay_moves_everything_the_cluster_roles_subject_included(kubectl, root):
+    built = subprocess.run(
+        [kubectl, "kustomize", str(root / "deploy/overlay")], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+    found = list(yaml.safe_load_all(built))
+    [binding] = [one for one in found if one["kind"] == "ClusterRoleBinding"]
+    namespaces = {one["metadata"].get("namespace") for one in found}
+    assert binding["subjects"][0]["namespace"] == "spawn"
+    assert namespaces == {None, "spawn"}
+    assert [one["metadata"]["name"] for one in found if one["kind"] == "Namespace"] == ["spawn"]
