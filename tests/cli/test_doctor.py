@@ -172,7 +172,11 @@ async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
     ("subject", "values", "state", "words"),
     [
         ("profiles", {"singleuser": {"profileList": [{"display_name": "Big"}]}}, "attention", "1 profile: Big"),
-        ("caps", {"singleuser": {"cpu": {"limit": 2}, "memory": {"limit": "4G"}}}, "ok", "2 CPU, 4G memory"),
+        ("caps", {"singleuser": {"cpu": {"limit": 2}, "memory": {"limit": "4G"}}}, "ok", "2 CPU by default and at most; 4G memory by default and at most"),
+        ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"config": {"MoorageSpawner": {"cpu_max": "8"}}}}, "ok", "2 CPU by default, at most what cpu_max says."),
+        ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"extraConfig": {"x": "c.MoorageSpawner.lift_configured_limits = True"}}}, "ok", "2 CPU by default."),
+        ("network", {"hub": {"networkPolicy": {"egressAllowRules": {"privateIPs": False}}}}, "ok", "admits the hub"),
+        ("network", {"hub": {"networkPolicy": {"egress": [], "egressAllowRules": {"privateIPs": False}}}}, "failed", "no private addresses"),
         ("placeholders", {"scheduling": {"userPlaceholder": {"replicas": 2}}}, "attention", "pod priority is off"),
         (
             "placeholders",
@@ -197,6 +201,20 @@ async def test_values_are_told_as_they_are(doctor, subject, values, state, words
 
     assert told[0] == state
     assert words in told[1]
+
+
+async def test_a_hub_that_does_not_come_up_says_why(doctor):
+    live = deployment(OURS)
+    labels = live["spec"]["template"]["metadata"]["labels"]
+    waiting = {"name": "moorage", "ready": False, "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "hub-1", "namespace": "jhub", "labels": labels}}
+    doctor.cluster.add({**live, "status": {}}, {**pod, "spec": {}, "status": {"initContainerStatuses": [waiting]}})
+
+    told = await doctor.says("hub")
+
+    assert told[0] == "failed"
+    assert "no ready pod: ImagePullBackOff in its container moorage" in told[1]
+    assert "describe deployment/hub" in told[1]
 
 
 async def test_a_chart_that_is_too_old_fails(doctor):
@@ -318,11 +336,11 @@ async def test_no_hub_and_no_cluster_end_with_a_sentence_and_status_2(doctor, mo
     [
         (b"!", "not base64 twice"),
         (base64.b64encode(b"PK not gzip"), "not gzip"),
-        (base64.b64encode(gzip.compress(b"x" * 5000)[:-9]), "cut off"),
+        (base64.b64encode(gzip.compress(b"x" * 5000, mtime=0)[:-9]), "cut off"),
         (base64.b64encode(b"\x1f\x8b damaged"), "damaged gzip"),
-        (base64.b64encode(gzip.compress(b"no JSON")), "not JSON"),
-        (base64.b64encode(gzip.compress(b"[" * 100000)), "not JSON"),
-        (base64.b64encode(gzip.compress(b"[1]")), "its JSON is no object"),
+        (base64.b64encode(gzip.compress(b"no JSON", mtime=0)), "not JSON"),
+        (base64.b64encode(gzip.compress(b"[" * 100000, mtime=0)), "not JSON"),
+        (base64.b64encode(gzip.compress(b"[1]", mtime=0)), "its JSON is no object"),
     ],
 )
 async def test_garbage_in_a_release_is_a_sentence_and_the_rest_is_still_told(doctor, content, words):
@@ -394,7 +412,7 @@ def test_values_of_any_shape_get_a_finding_for_each_subject(changes, live):
     found = Release("hub", "jhub", "jupyterhub", "4.4.0", "5.5.0", 1, "deployed", values, values)
     hub = Hub("jhub", "hub", found, {"spec": live} if isinstance(live, dict) else None)
     service = Service("http://moorage.moorage:8000", "moorage", "moorage", 8000)
-    facts = Facts(hub, Values(found), {}, [], None, set(), service, Tokens("jhub/moorage-hub", "moorage/tokens"))
+    facts = Facts(hub, [], Values(found), {}, [], None, set(), service, Tokens("jhub/moorage-hub", "moorage/tokens"))
 
     told = findings(facts)
 

@@ -45,6 +45,7 @@ class Tokens:
 @dataclass(frozen=True, slots=True)
 class Facts:
     hub: Hub
+    pods: list[Json] | Unknown  # the hub's
     values: Values | Unknown
     pull_secrets: dict[str, str | Unknown | None]  # name: type of the Secret
     classes: list[Json] | Unknown
@@ -57,15 +58,17 @@ class Facts:
 async def read_facts(reader: Reader, hub: Hub) -> Facts:
     release = hub.release
     values = release if isinstance(release, Unknown) else Values(release)
-    service, secrets, classes, claim, zones = await asyncio.gather(
+    labels = {"component": "hub", **({"release": hub.name} if hub.name else {})}
+    service, pods, secrets, classes, claim, zones = await asyncio.gather(
         _service(reader, values, namespace=hub.namespace),
+        reader.list("pods", namespace=hub.namespace, selector=labels),
         _pull_secrets(reader, values, namespace=hub.namespace),
         reader.list("storageclasses"),
         _claim(reader, values, namespace=hub.namespace),
         _zones(reader),
     )
     tokens = await _tokens(reader, values, hub=hub, service=service)
-    return Facts(hub, values, secrets, classes, claim, zones, service, tokens)
+    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens)
 
 
 async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:

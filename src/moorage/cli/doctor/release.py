@@ -91,6 +91,7 @@ def read_hub_secret(secret: Json) -> Release | None:
         namespace=text(secret, "metadata.namespace"),
         chart=CHART,
         chart_version=text(values, "Chart.Version"),
+        app_version=text(values, "Chart.AppVersion"),
         values=values,
         own=values,
     )

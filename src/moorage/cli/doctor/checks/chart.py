@@ -4,8 +4,9 @@ import re
 
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
-from moorage.cli.doctor.reading import Unknown, at, mapping, rows, text
+from moorage.cli.doctor.reading import Json, Unknown, at, mapping, rows, text
 from moorage.cli.doctor.values import Values
+from moorage.kube.errors import cut
 
 LEAST_CHART, LEAST_HUB, LEAST_SPAWNER = (4, 2, 0), (5, 3, 0), (7, 0, 0)
 _HUB_IMAGE = "jupyterhub/k8s-hub"
@@ -43,10 +44,11 @@ def running(facts: Facts) -> Finding:
         )
     name = text(hub, "metadata.name")
     if (at(hub, "status.readyReplicas") or 0) == 0 and at(hub, "spec.replicas") != 0:
+        why, command = _waits(facts.pods)
         return failed(
             "hub",
-            f"The Deployment {name} has no ready pod.",
-            next=f"see `kubectl --namespace {namespace} logs deployment/{name}`",
+            f"The Deployment {name} has no ready pod{why}.",
+            next=f"see `kubectl --namespace {namespace} {command} deployment/{name}`",
         )
     return ok("hub", f"The Deployment {name} is ready.")
 
@@ -91,8 +93,9 @@ def names(facts: Facts, values: Values) -> Finding:
         told.append(f"nameOverride is {short}")
     if not told:
         return ok("names", "The chart's usual names.")
-    live = f"; the hub's Deployment is {_deployment(facts)}" if isinstance(facts.hub.deployment, dict) else ""
-    return ok("names", f"{' and '.join(told)}{live}. See “network” for what follows.")
+    app = text(facts.hub.deployment, "spec.template.metadata.labels.app")
+    live = f": the hub's Deployment is {_deployment(facts)}, its pod's label app={app}" if app else ""
+    return ok("names", f"{' and '.join(told)}{live}.")
 
 
 def hub_image(facts: Facts, values: Values | None) -> str:
@@ -102,6 +105,21 @@ def hub_image(facts: Facts, values: Values | None) -> str:
             return text(container, "image")
     image = mapping(values.all if values else None, "hub.image")
     return f"{text(image, 'name')}:{text(image, 'tag')}" if image else ""
+
+
+def _waits(pods: list[Json] | Unknown) -> tuple[str, str]:
+    """Why no pod of the hub is ready, as its status says it, and the command that shows more."""
+    for pod in [] if isinstance(pods, Unknown) else pods:
+        for path in ("status.initContainerStatuses", "status.containerStatuses"):
+            for container in rows(pod, path):
+                reason = text(container, "state.waiting.reason") or text(container, "state.terminated.reason")
+                if reason not in ("", "PodInitializing", "Completed"):
+                    command = "describe" if "Image" in reason else "logs --all-containers --previous"
+                    return f": {reason} in its container {text(container, 'name')}", command
+        for condition in rows(pod, "status.conditions"):
+            if text(condition, "type") == "PodScheduled" and text(condition, "status") == "False":
+                return f": {cut(text(condition, 'message')).rstrip('.')}", "describe"
+    return "", "logs"
 
 
 _UNSET = object()

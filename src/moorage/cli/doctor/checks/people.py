@@ -7,7 +7,7 @@ from moorage.cli.doctor.findings import Finding, attention, ok
 from moorage.cli.doctor.reading import at, mapping, rows, text
 from moorage.cli.doctor.values import Values
 
-_LIFT = "`c.MoorageSpawner.lift_configured_limits = True` makes it a default only"
+_LIFT = "`c.MoorageSpawner.lift_configured_limits = True` lets people choose more"
 
 
 def profiles(_facts: Facts, values: Values) -> Finding:
@@ -44,23 +44,32 @@ def profiles(_facts: Facts, values: Values) -> Finding:
 
 
 def caps(_facts: Facts, values: Values) -> Finding:
-    """What KubeSpawner is configured to give is the default and the most, unless an option lifts it."""
-    limits = {
-        "CPU": _set(values, "singleuser.cpu.limit", "cpu_limit"),
-        "memory": _set(values, "singleuser.memory.limit", "mem_limit"),
+    """What KubeSpawner is configured to give is the default and the most, unless an option says otherwise."""
+    configured: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "CPU": (_set(values, "singleuser.cpu.limit", "cpu_limit"), ("cpu_max", "cpu_choices")),
+        "memory": (_set(values, "singleuser.memory.limit", "mem_limit"), ("memory_max", "memory_choices")),
     }
-    extended = at(values.all, "singleuser.extraResource.limits")
-    limits |= {str(name): amount for name, amount in (extended if isinstance(extended, dict) else {}).items()}
-    told = ", ".join(f"{str(amount)[:40]} {what}" for what, amount in limits.items() if amount not in (None, ""))
-    if not told:
+    extended = mapping(values.all, "singleuser.extraResource.limits")
+    configured |= {str(name): (amount, ("gpu_max",)) for name, amount in extended.items()}
+    lifted = str(values.option("lift_configured_limits")) == "True"
+    told = [_cap(values, what, amount, by, lifted=lifted) for what, (amount, by) in configured.items()]
+    capped = [one for one in told if one]
+    if not capped:
         return ok(
             "caps",
             "No limit is set, so people may choose up to the largest node. "
             "`c.MoorageSpawner.cpu_max` and `memory_max` set a maximum.",
         )
-    if str(values.option("lift_configured_limits")) == "True":
-        return ok("caps", f"{told}: the default; lift_configured_limits lets people choose more.")
-    return ok("caps", f"{told}: everybody's default and maximum. {_LIFT}.")
+    is_most = any(one.endswith("at most") for one in capped)
+    return ok("caps", f"{'; '.join(capped)}.{f' {_LIFT}.' if is_most else ''}")
+
+
+def _cap(values: Values, what: str, amount: Any, by: tuple[str, ...], *, lifted: bool) -> str:
+    given = f"{str(amount)[:40]} {what} by default" if amount not in (None, "") else ""
+    option = next((name for name in by if values.option(name) not in (None, "")), None)
+    if option is not None:
+        return f"{given}, at most what {option} says" if given else f"{what} at most what {option} says"
+    return given if not given or lifted else f"{given} and at most"
 
 
 def placeholders(_facts: Facts, values: Values) -> Finding:

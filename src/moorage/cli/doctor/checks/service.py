@@ -44,6 +44,14 @@ def reachable(facts: Facts) -> Finding:
 def admitted(facts: Facts) -> Finding:
     """The service's NetworkPolicy lets the hub's pod in: a changed nameOverride changes its label `app`."""
     policies, hub = facts.service.policies, facts.hub.deployment
+    if facts.service.there is None:
+        return ok("network", "There is no service to reach yet.")
+    if isinstance(facts.values, Values) and _may_not_leave(facts.values, facts.service.port):
+        return failed(
+            "network",
+            "The hub's own NetworkPolicy lets it reach no private addresses, and the service's port is no exception.",
+            next="add moorage's rule to hub.networkPolicy.egress, as `moorage hub-values` does",
+        )
     if isinstance(policies, Unknown):
         return unknown("network", policies)
     if isinstance(hub, Unknown):
@@ -94,6 +102,15 @@ def _endpoints(slices: list[Json]) -> tuple[int, int]:
     """(ready, known) addresses; unknown readiness counts as ready. Source: discovery.k8s.io/v1 EndpointConditions"""
     found = [endpoint for one in slices for endpoint in rows(one, "endpoints")]
     return sum(at(endpoint, "conditions.ready") is not False for endpoint in found), len(found)
+
+
+def _may_not_leave(values: Values, port: int | None) -> bool:
+    """The chart lets the hub go to private addresses unless told otherwise."""
+    policy = mapping(values.all, "hub.networkPolicy")
+    if policy.get("enabled") is False or at(policy, "egressAllowRules.privateIPs") is not False:
+        return False
+    rules = rows(policy, "egress")
+    return not any(not rows(rule, "ports") or port in (p.get("port") for p in rows(rule, "ports")) for rule in rules)
 
 
 def _on_ingress(policy: Json) -> bool:
