@@ -143,3 +143,82 @@ async def test_a_pod_of_another_scheduler_is_left_to_it_unless_its_name_is_taken
 
         assert await until(lambda: where(cluster, "ours")) == "n1"
         assert where(cluster, "theirs") is None
+
+
+def a_volume(name, *, kind, on=None, size="1Gi"):
+    terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [on]}]}]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "storageClassName": kind,
+            "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": size},
+            **({"nodeAffinity": {"required": {"nodeSelectorTerms": terms}}} if on else {}),
+        },
+        "status": {"phase": "Available"},
+    }
+
+
+def a_claim(name, kind):
+    amounts = {"requests": {"storage": "1Gi"}}
+    spec = {"storageClassName": kind, "accessModes": ["ReadWriteOnce"], "resources": amounts}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+
+
+def bound_to(cluster, name):
+    return cluster.get("pvc", "default", name)["spec"].get("volumeName")
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_claim_takes_the_smallest_volume_that_is_there_and_ties_its_pod_to_it(cluster, node, pod, until, waits):
+    cluster.add(
+        node("n1", cpu=2),
+        node("n2", cpu=16),
+        {**a_class("local", waits=waits), "provisioner": "kubernetes.io/no-provisioner"},
+        a_volume("large", kind="local", on="n2", size="2Gi"),
+        a_volume("small", kind="local", on="n1"),
+    )
+
+    cluster.add(a_claim("home", "local"))
+    volumes = [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]
+    cluster.add(pod("p", cpu=1, node_selector={"kubernetes.io/hostname": "n1"}, volumes=volumes))
+
+    assert await until(lambda: where(cluster, "p")) == "n1"
+    assert bound_to(cluster, "home") == "small"
+    assert cluster.get("pv", None, "small")["status"]["phase"] == "Bound"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_volume_is_made_within_the_topologies_of_its_class(cluster, node, pod, until, waits):
+    zone = "topology.kubernetes.io/zone"
+    only = [{"matchLabelExpressions": [{"key": zone, "values": ["b"]}]}]
+    cluster.add(node("n1", cpu=16, labels={zone: "a"}), node("n2", cpu=2, labels={zone: "b"}))
+    cluster.add({**a_class("zonal", waits=waits), "allowedTopologies": only}, a_claim("home", "zonal"))
+
+    cluster.add(pod("p", cpu=1, volumes=[{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}]))
+
+    assert await until(lambda: where(cluster, "p")) == "n2"
+    made = cluster.get("pv", None, bound_to(cluster, "home"))
+    assert made["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"] == [
+        {"matchExpressions": [{"key": zone, "operator": "In", "values": ["b"]}]}
+    ]
+
+
+async def test_a_claim_that_nothing_could_bind_is_bound_when_there_is_a_volume(cluster, until):
+    cluster.add(a_claim("home", "by-hand"))
+    await until(lambda: cluster.get("pvc", "default", "home"))
+
+    cluster.add(a_volume("late", kind="by-hand"))
+
+    assert await until(lambda: bound_to(cluster, "home")) == "late"
+
+
+async def test_two_claims_never_get_the_same_volume(cluster, until):
+    cluster.add(*(a_volume(name, kind="by-hand") for name in ("one", "two")))
+
+    cluster.add(*(a_claim(name, "by-hand") for name in ("a", "b", "c")))
+
+    await until(lambda: sum(bound_to(cluster, name) is not None for name in ("a", "b", "c")) == 2)
+    assert {bound_to(cluster, name) for name in ("a", "b", "c")} == {None, "one", "two"}

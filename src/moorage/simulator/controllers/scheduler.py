@@ -16,7 +16,7 @@ from moorage.errors import InvalidObject
 from moorage.simulator.api.binding import bind
 from moorage.simulator.controllers.events import Recorder
 from moorage.simulator.controllers.placing import FOLLOWED, Placing
-from moorage.simulator.controllers.volumes import CLAIMS, bind_at_once, bind_claims
+from moorage.simulator.controllers.volumes import FOR_CLAIMS, bind_at_once, bind_claims
 from moorage.simulator.rules.podstatus import with_condition
 from moorage.simulator.store.following import Follower
 from moorage.simulator.store.resources import PODS
@@ -63,19 +63,20 @@ class Scheduler:
 
     def _catch_up(self) -> bool:
         """Take in what has happened; whether it can matter to anyone who waits."""
-        matters = False
+        matters = binds = False
         for kind, change in self._follower.changes():
             current = change.current.body if change.current else None
             previous = change.previous.body if change.previous else None
             matters |= self._placing.see(kind, current, previous)
-            if kind is CLAIMS and current is not None:
-                bind_at_once(self._api, current)
+            binds |= kind in FOR_CLAIMS and current is not None
             if kind is PODS:
                 place = tuple(change.key.split("/", 1))
                 if current is not None and self._waits(current):
                     self._pending.add((place[0], place[1]))
                 else:
                     self._pending.discard((place[0], place[1]))
+        if binds and bind_at_once(self._api, cluster=self._placing.cluster):
+            matters |= self._catch_up()
         return matters
 
     def _waits(self, pod: Json) -> bool:
@@ -106,7 +107,7 @@ class Scheduler:
         if decision.node is None:
             self._refuse(pod, decision.message)
             return
-        bind_claims(self._api, pod)
+        bind_claims(self._api, pod, node=decision.node, cluster=self._placing.cluster)
         bind(self._api, pod["metadata"]["namespace"], pod["metadata"]["name"], decision.node)
         name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
         self._events.record(pod, "Scheduled", f"Successfully assigned {name} to {decision.node}")

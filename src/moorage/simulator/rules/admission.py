@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.objects import PriorityClass, RuntimeClass
+from moorage.objects import PriorityClass, RuntimeClass, StorageClass
 from moorage.scheduling.admission import classes
+from moorage.scheduling.volumes import CLASS, default_class
 from moorage.simulator.rules import limitranges, quotas
 from moorage.simulator.store.resources import BY_PLURAL, NAMESPACES, PODS, Kind
 from moorage.simulator.store.status import forbidden, not_found
@@ -59,15 +60,13 @@ def _namespace(objects: Reader, kind: Kind, body: Json) -> None:
 
 
 def _storage_class(objects: Reader, claim: Json) -> None:
-    """A claim that names no class gets the default one, the newest where there are several."""
+    """A claim that names no class gets the default one."""
     spec = claim.get("spec") or {}
-    if spec.get("storageClassName") is not None:
+    if spec.get("storageClassName") is not None or CLASS in (claim["metadata"].get("annotations") or {}):
         return
-    mark = "storageclass.kubernetes.io/is-default-class"
-    marked = [held for held in objects.all(_CLASSES) if (held["metadata"].get("annotations") or {}).get(mark) == "true"]
-    if marked:
-        newest = max(marked, key=lambda held: (held["metadata"]["creationTimestamp"], held["metadata"]["name"]))
-        spec["storageClassName"] = newest["metadata"]["name"]
+    usual = default_class(objects.typed(_CLASSES, StorageClass))
+    if usual is not None:
+        spec["storageClassName"] = usual.metadata.name
 
 
 def _account(objects: Reader, pod: Json) -> None:
