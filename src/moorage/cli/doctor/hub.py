@@ -35,20 +35,19 @@ async def find_hub(reader: Reader, *, namespace: str | None, release: str | None
     if isinstance(secrets, Unknown) and namespace is None:
         secrets = Unknown(secrets.reason, next="name the hub with --namespace, and grant list on secrets there")
     releases, garbage = _releases(secrets)
-    if isinstance(deployments, list):
-        deployments = [one for one in deployments if _is_of_the_chart(one)]
     found = {(one.namespace, one.name): one for one in releases}
-    live = {
+    named = {
         (text(one, "metadata.namespace"), release_name(one)): one
         for one in (deployments if isinstance(deployments, list) else ())
     }
+    live = {place: one for place, one in named.items() if place in found or _is_of_the_chart(one)}
     hubs = sorted({*found, *live})
     why_not = Unknown(garbage[0]) if garbage else secrets if isinstance(secrets, Unknown) else None
     if not hubs and why_not is None and isinstance(deployments, list):
         raise _nothing(namespace, release)
     if len(hubs) > 1:
         raise _several(hubs)
-    where, name = hubs[0] if hubs else (namespace or reader.namespace, release or _USUAL)
+    where, name = hubs[0] if hubs else (namespace or reader.namespace, release or "")
     deployment = deployments if isinstance(deployments, Unknown) else live.get((where, name))
     if (where, name) in found:
         known = found[where, name]

@@ -52,21 +52,20 @@ def read_release(secret: Json) -> Release | None:
     named = f"the Secret {text(secret, 'metadata.namespace')}/{text(secret, 'metadata.name')} is no release of Helm's"
     found = _unpacked(at(secret, "data.release"), named=named)
     chart = mapping(found, "chart")
-    part = _part(chart)
-    if part is None:
+    known = _part(chart)
+    if known is None:
         return None
+    part, version = known
     metadata, own, defaults = mapping(chart, "metadata"), mapping(found, "config"), mapping(chart, "values")
-    version, app_version = text(metadata, "version"), text(metadata, "appVersion")
     if part:
         own, defaults = mapping(own, part), mapping(defaults, part)
-        version, app_version = _part_version(chart, part), ""
     revision = found.get("version")
     return Release(
         name=text(found, "name"),
         namespace=text(found, "namespace") or text(secret, "metadata.namespace"),
         chart=CHART,
         chart_version=version,
-        app_version=app_version,
+        app_version="" if part else text(metadata, "appVersion"),
         revision=revision if isinstance(revision, int) else None,
         status=text(found, "info.status"),
         values=coalesced(defaults, own),
@@ -137,20 +136,16 @@ def _unpacked(packed: Any, *, named: str) -> Json:
     return found
 
 
-def _part(chart: Json) -> str | None:
-    """Empty for the hub's own chart, the key of its values where it is part of another one, None for others."""
+def _part(chart: Json) -> tuple[str, str] | None:
+    """(key of its values, version) of the hub's chart: no key where it is the chart itself, None where it is neither.
+
+    Helm writes a part's alias over its name; only the lock, which has the parts in the same order, keeps the name.
+    """
     if text(chart, "metadata.name") == CHART:
-        return ""
-    for part in rows(chart, "metadata.dependencies"):
-        if text(part, "name") == CHART:
-            return text(part, "alias") or CHART
+        return "", text(chart, "metadata.version")
+    locked = rows(chart, "lock.dependencies")
+    for number, part in enumerate(rows(chart, "metadata.dependencies")):
+        lock = locked[number] if number < len(locked) else {}
+        if CHART in (text(part, "name"), text(lock, "name")):
+            return text(part, "alias") or text(part, "name"), text(lock, "version") or text(part, "version")
     return None
-
-
-def _part_version(chart: Json, part: str) -> str:
-    """The locked version of the part, or what was asked for."""
-    for place in ("lock.dependencies", "metadata.dependencies"):
-        for found in rows(chart, place):
-            if text(found, "name") == CHART or text(found, "alias") == part:
-                return text(found, "version")
-    return ""

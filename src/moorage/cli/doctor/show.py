@@ -37,14 +37,21 @@ def as_text(found: list[Finding], *, hub: str, namespace: str, console: Console)
     made.add_column(no_wrap=True)
     made.add_column(no_wrap=True)
     made.add_column(overflow="fold")
+    told: set[str] = set()
     for one in found:
         mark, style = _MARKS[one.state]
-        says = safe(one.says)
-        if one.next:
+        again = one.state is State.UNKNOWN and one.says in told
+        told.add(one.says)
+        says = safe("Unknown for the same reason." if again else one.says)
+        if one.next and not again:
             says.append(f"\n{spelled('→')} ").append_text(safe(one.next))
         made.add_row(Text(spelled(mark), style=style), safe(one.subject, style="bold"), says)
     return Group(
-        safe(f"Release {hub or 'without a name'} in the namespace {namespace}"), "", made, "", safe(_sum(found))
+        safe(f"Release {hub} in the namespace {namespace}" if hub else f"Namespace {namespace}", style="bold"),
+        "",
+        made,
+        "",
+        safe(_sum(found)),
     )
 
 

@@ -35,7 +35,7 @@ def reachable(facts: Facts) -> Finding:
     if not ready:
         return failed(
             "service",
-            f"No pod behind the Service {named} is ready ({known} known).",
+            f"None of {known} pods behind the Service {named} is ready." if known else f"{named} has no pod behind it.",
             next=f"`kubectl --namespace {service.namespace} describe pods -l app.kubernetes.io/name=moorage`",
         )
     return ok("service", f"{ready} of {known} pods behind {service.url} are ready.")
