@@ -198,7 +198,7 @@ class ControlPlane:
     def _healthy(self, port: int) -> bool:
         self.scheduler.check()
         api = Api(f"https://127.0.0.1:{port}", token="", ca=None)
-        return _answers_insecurely(f"{api.server}/readyz")
+        return answers_insecurely(f"{api.server}/readyz")
 
     # -- mishaps -----------------------------------------------------------------------------------------------------
 
@@ -233,7 +233,7 @@ class ControlPlane:
         self.apiserver.signal(number)
 
 
-def _answers_insecurely(url: str) -> bool:
+def answers_insecurely(url: str) -> bool:
     """The scheduler makes itself a certificate that nobody can know beforehand; all that is asked is whether it is up."""
     import ssl
 

@@ -18,6 +18,7 @@ from rig.controlplane import ControlPlane
 from rig.processes import Program, free_ports, until
 
 ROOT = Path(__file__).resolve().parents[3]
+Z2JH = ROOT / "tests" / "hub" / "z2jh.py"
 PROXY = ROOT / "node_modules" / ".bin" / "configurable-http-proxy"
 NAMESPACE = "jupyter"
 IMAGE = "localhost/notebook:1"
@@ -61,7 +62,15 @@ def hub_account(admin: Api) -> str:
 
 
 class Hub:
-    def __init__(self, cluster: ControlPlane, *, service_url: str, folder: Path, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self,
+        cluster: ControlPlane,
+        *,
+        service_url: str,
+        folder: Path,
+        address: str = "127.0.0.1",
+        z2jh: Obj | None = None,
+    ) -> None:
         self.port, hub_port, proxy_port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = secrets.token_hex(16)
@@ -80,6 +89,8 @@ class Hub:
             "namespace": NAMESPACE,
             "image": IMAGE,
             "images": IMAGES,
+            "z2jh": z2jh,
+            "z2jh_module": str(Z2JH),
         }
         settings_file = folder / "hub.json"
         settings_file.write_text(json.dumps(settings))
@@ -158,6 +169,15 @@ class Person:
         assert action
         files = {name: (None, value) for name, value in fields.items()}
         return self.http.post(action[1].replace("&amp;", "&"), files=files)
+
+    def verdict(self, **fields: str) -> Obj:
+        """What the open form is told of a choice."""
+        token = re.search(r'action="[^"]*_xsrf=([^"&]+)', self.form())
+        assert token
+        answer = self.http.post("/hub/moorage/fit", json=fields, headers={"X-XSRFToken": token[1]})
+        assert answer.status_code == 200, answer.text
+        found: Obj = answer.json()
+        return found
 
     def progress(self, *, until_said: Callable[[list[Obj]], bool], within: float) -> list[Obj]:
         """What the page of a starting server is told, until it is told enough."""
@@ -240,8 +260,11 @@ class Page:
 
 
 @contextlib.contextmanager
-def hub(cluster: ControlPlane, *, service_url: str, folder: Path, address: str = "127.0.0.1") -> Iterator[Hub]:
-    made = Hub(cluster, service_url=service_url, folder=folder, address=address)
+def hub(
+    cluster: ControlPlane, *, service_url: str, folder: Path, address: str = "127.0.0.1", z2jh: Obj | None = None
+) -> Iterator[Hub]:
+    """With `z2jh` as that chart makes one; these are the choices of its `configure`."""
+    made = Hub(cluster, service_url=service_url, folder=folder, address=address, z2jh=z2jh)
     try:
         yield made.start()
     finally:

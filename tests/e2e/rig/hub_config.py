@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 from pathlib import Path
 
 c = get_config()  # noqa: F821
@@ -46,6 +47,9 @@ c.KubeSpawner.environment = {
     "JUPYTERHUB_SINGLEUSER_APP": "jupyter_server.serverapp.ServerApp",
 }
 c.KubeSpawner.extra_pod_config = {"dnsPolicy": "Default", "terminationGracePeriodSeconds": 1}
+if settings["z2jh"] is not None:
+    runpy.run_path(settings["z2jh_module"])["configure"](c, **settings["z2jh"])
+    c.Spawner.consecutive_failure_limit = 0
 
 
 def hungry(spawner, pod):
