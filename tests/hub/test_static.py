@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from moorage.hub.pages import handlers
+from moorage.hub.pages import files
 
 FOLDERS = ("hub/pages/static", "web")
 
@@ -12,18 +12,18 @@ FOLDERS = ("hub/pages/static", "web")
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     for folder in FOLDERS:
-        shutil.copytree(handlers._PACKAGE / folder, tmp_path / folder)
-    monkeypatch.setattr(handlers, "_PACKAGE", tmp_path)
+        shutil.copytree(files.PACKAGE / folder, tmp_path / folder)
+    monkeypatch.setattr(files, "PACKAGE", tmp_path)
     return tmp_path
 
 
 def test_the_version_changes_with_each_of_the_files(package):
-    version = handlers.version.__wrapped__
+    version = files.version.__wrapped__
     seen = {version()}
 
-    files = [file for folder in FOLDERS for file in (package / folder).iterdir()]
-    for file in files:
+    changed = [file for folder in FOLDERS for file in (package / folder).iterdir()]
+    for file in changed:
         file.write_bytes(file.read_bytes() + b"\n")
         seen.add(version())
 
-    assert len(seen) == len(files) + 1
+    assert len(seen) == len(changed) + 1

@@ -10,6 +10,7 @@ FULLNAME = "hub"
 NAMESPACE = "jupyter"
 PURPOSE = "hub.jupyter.org/node-purpose"
 DEDICATED = ("hub.jupyter.org/dedicated", "hub.jupyter.org_dedicated")
+IMAGES = "- {name: minimal, reference: 'registry.example/jupyter/minimal:2026.11', default: true}\n"
 USER_PRIORITY, PLACEHOLDER_PRIORITY = 0, -10
 
 
@@ -137,7 +138,7 @@ def cluster(builders, *, fullname=FULLNAME):
 
 
 @contextlib.asynccontextmanager
-async def standing(load, folder, *, more="", **choices):
+async def standing(load, folder, *, more="", images=IMAGES, **choices):
     """`(hub, simulated cluster)` of such a hub. `more` is further configuration, `choices` are those of `configure`."""
     from moorage.simulator import Simulator, builders
 
@@ -146,7 +147,6 @@ async def standing(load, folder, *, more="", **choices):
     async with Simulator(scheduler=True, scheduler_names=[names(fullname)["scheduler"]], kubelet=True) as simulator:
         simulator.add(*cluster(builders, fullname=fullname))
         kubeconfig = simulator.kubeconfig(folder / "kubeconfig")
-        images = "- {name: minimal, reference: 'registry.example/jupyter/minimal:2026.11', default: true}\n"
         service = rig.Service(folder, kubeconfig=kubeconfig, images=images)
         hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=addition(more, **choices))
         try:

@@ -1,6 +1,7 @@
-"""What a server would be before anything is chosen: KubeSpawner's settings, and JupyterHub's `group_overrides`.
+"""What a server would be before anything is chosen: KubeSpawner's settings, JupyterHub's `group_overrides`, and the
+profile of KubeSpawner that was picked.
 
-JupyterHub applies these only as a server starts. A form and a verdict come before that, so they look at a spawner of
+The hub applies these only as a server starts. A form and a verdict come before that, so they look at a spawner of
 their own, which is thrown away.
 """
 
@@ -8,9 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from collections.abc import Mapping
 from typing import Any, Self
 
 from kubespawner import KubeSpawner
+from tornado import web
+
+from moorage.hub.choice import profiles
+from moorage.hub.choice.offer import VERSION
+from moorage.hub.choice.options import Refusal, is_ours
+from moorage.hub.view.facts import HOSTNAME
 
 # The settings of KubeSpawner that a choice sets.
 CHOSEN = (
@@ -29,9 +37,16 @@ CHOSEN = (
 class Configured(KubeSpawner):
     """A KubeSpawner that remembers what it is configured to give."""
 
+    # A trait of JupyterHub's, which carries no type.
+    user_options: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._before: dict[str, Any] = {}
+        # The settings that the profile sets, and the profile with its options; the first None while none is applied.
+        self._setting: set[str] | None = None
+        self.preset: frozenset[str] = frozenset()
+        self.profile: dict[str, str] = {}
         self.note_configured()
 
     def note_configured(self) -> None:
@@ -57,11 +72,76 @@ class Configured(KubeSpawner):
         await super().apply_group_overrides()
         self.note_configured()
 
-    async def standing(self) -> Self:
-        """A spawner as a start would find it before the choice. Where something in the way of that fails, the start
-        will fail of it too: until then it stands as it is configured for everybody.
+    async def take_profile(self, user_options: Any) -> None:
+        """Apply the profile that these options mean; what it sets counts as configured. Options that are KubeSpawner's
+        alone are left to KubeSpawner. Raises `Refusal`.
         """
-        if not self.group_overrides:
+        self.preset, self.profile = frozenset(), {}
+        if not self.profile_list or (user_options and not is_ours(user_options)):
+            return
+        before = self.configured["node_selector"].get(HOSTNAME)
+        self._setting = set()
+        try:
+            await self._load(profiles.selection(user_options))
+        finally:
+            setting, self._setting = self._setting, None
+        self.note_configured()
+        if self.configured["node_selector"].get(HOSTNAME) not in (None, before):
+            setting.add(HOSTNAME)
+        self.preset = frozenset(setting)
+
+    async def load_profile_again(self) -> None:
+        """Apply the profile of the saved options, whosever these are. Raises `Refusal`."""
+        if self.profile_list:
+            saved = self.user_options
+            await self._load(profiles.selection(saved) if is_ours(saved) else saved)
+
+    async def _load(self, chosen: Any) -> None:
+        saved: Any = self.user_options
+        self.user_options = chosen if isinstance(chosen, Mapping) else {}
+        try:
+            await super().load_user_options()
+        except web.HTTPError:
+            raise
+        except Exception as error:
+            self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
+            raise Refusal("A profile or one of its options is not offered any more. Choose again.") from None
+        finally:
+            self.user_options = saved
+
+    async def profiles_form(self) -> str:
+        """KubeSpawner's own form, where the administrator has profiles."""
+        theirs = super()._options_form_default()
+        return str(await theirs(self)) if callable(theirs) else str(theirs)
+
+    def profile_of(self, formdata: Mapping[str, Any]) -> dict[str, Any]:
+        """The profile and its options in a form, as KubeSpawner saves them."""
+        if not self.profile_list:
+            return {}
+        theirs = {key: value for key, value in formdata.items() if key.startswith("profile")}
+        return dict(self._options_from_form(theirs))
+
+    def _load_profile(self, slug: Any, profile_list: list[Any]) -> None:
+        self.profile = profiles.resolved(self._get_profile(slug, profile_list), self.user_options)
+        super()._load_profile(slug, profile_list)
+
+    def _apply_overrides(self, spawner_override: dict[str, Any]) -> None:
+        """A profile's or a group's: never on the administrator's own dictionaries."""
+        if self._setting is not None:
+            self._setting.update(spawner_override)
+            self.note_before(name for name in spawner_override if self.has_trait(name))
+        super()._apply_overrides(spawner_override)
+
+    def _render_options_form(self, profile_list: Any) -> str:
+        known = self._get_initialized_profile_list(profile_list)
+        return str(super()._render_options_form(profiles.preselected(known, self.user_options)))
+
+    async def standing(self, chosen: dict[str, Any] | None = None) -> Self:
+        """A spawner as a start with this profile would find it before the choice; None is without any. Where
+        group_overrides fail, the start will fail of it too: until then it stands as it is for everybody. Raises
+        `Refusal`.
+        """
+        if not self.group_overrides and not self.profile_list:
             return self
         other = self.stand_in()
         await asyncio.sleep(0)
@@ -69,7 +149,9 @@ class Configured(KubeSpawner):
             await other.apply_group_overrides()
         except Exception:
             self.log.exception("group_overrides can't be applied for %s", self._log_name)
-            return self
+        if chosen is not None:
+            await other.take_profile({"moorage": VERSION, "profiles": chosen})
+        other.user_options = chosen or {}
         return other
 
     def stand_in(self) -> Self:

@@ -2,9 +2,9 @@
 
 The path of a choice: the form alone passes through `options_from_form`, where a refusal is shown on the page and
 counts as nothing. Every way to start a server (form, REST, an administrator, a restart with saved options) then passes
-through `_run_apply_user_options`, and through KubeSpawner's own `load_user_options`, after which the choice is applied
-again where profiles could have overruled it. Each step sets traits of this one spawner; no dictionary of the
-administrator's configuration is changed in place.
+through `_run_apply_user_options`: KubeSpawner's profile first, since what it sets is what is offered, then the choice.
+KubeSpawner applies the profile once more in `load_user_options`, and the choice is applied again. Each step sets traits
+of this one spawner; no dictionary of the administrator's configuration is changed in place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
-from moorage.hub.choice import options
+from moorage.hub.choice import options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.options import Refusal
@@ -63,7 +63,12 @@ class MoorageSpawner(Settings, Configured):
         """What may be chosen now."""
         service = self.service
         return offer_of(
-            self, nodes=service.nodes, images=service.images, said=service.defaults, configured=self.configured
+            self,
+            nodes=service.nodes,
+            images=service.images,
+            said=service.defaults,
+            configured=self.configured,
+            preset=self.preset,
         )
 
     # The form
@@ -75,11 +80,6 @@ class MoorageSpawner(Settings, Configured):
     async def _render_form(self) -> str:
         return await form.render(self, refused=self._hub_state.take_refused(self.user.name))
 
-    async def profiles_form(self) -> str:
-        """KubeSpawner's own form, where the administrator has profiles."""
-        theirs = super()._options_form_default()
-        return str(await theirs(self)) if callable(theirs) else str(theirs)
-
     @default("options_from_form")
     def _options_from_form_default(self) -> Any:
         return self._options_from_our_form
@@ -88,35 +88,37 @@ class MoorageSpawner(Settings, Configured):
         """The saved options of a submitted form. Here a refusal is free: the page stays and nothing counts as a
         spawn.
         """
-        profile: dict[str, Any] = {}
         posted: dict[str, Any] = {}
         try:
-            refuse_large(
-                {key: value for key, value in formdata.items() if key in options.FIELDS or key.startswith("profile")}
-            )
-            if self.profile_list:
-                profile = super()._options_from_form(
-                    {key: value for key, value in formdata.items() if key not in options.FIELDS}
-                )
+            refuse_large({key: value for key, value in formdata.items() if _is_field(key)})
+            profile = self.profile_of(formdata)
             if not any(name in formdata for name in options.FIELDS):
                 return profile
-            posted = options.from_form(formdata)
+            posted = profiles.beside(options.from_form(formdata), profile)
             await self.service.settled(_FIRST_WORD_SECONDS)
-            offer = (await self.standing()).offer()
-            saved = options.decide(posted, offer).as_options()
-            if profile:
-                saved["profiles"] = profile
+            choice, _ = await self.chosen(formdata)
+            saved = profiles.beside(choice.as_options(), profile)
             await self._trial.of(self, saved)
         except Refusal as refusal:
             self._hub_state.remember_refused(self.user.name, Refused(server=self.name, options=posted))
             raise refused(_sentence(refusal)) from None
         return saved
 
+    async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
+        """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
+        standing = await self.standing(self.profile_of(formdata))
+        left = profiles.untouched(formdata, standing.profile)
+        offer = standing.offer()
+        choice = options.decide(
+            options.from_form({key: value for key, value in formdata.items() if key not in left}), offer
+        )
+        return choice, offer
+
     def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
         """Options in the address. JupyterHub 5 starts a server for any argument, even one that is not meant for it;
         not here.
         """
-        if not any(key in options.FIELDS or key.startswith("profile") for key in query_data):
+        if not any(_is_field(key) for key in query_data):
             raise refused("This link does not say what to start. Choose below.")
         return self.options_from_form(query_data)
 
@@ -155,6 +157,7 @@ class MoorageSpawner(Settings, Configured):
         if options.is_ours(user_options):
             # The first start after the hub's own start may come before the service has said a word.
             await self.service.settled(_FIRST_WORD_SECONDS)
+        await self.take_profile(user_options)
         self.choose(user_options)
         if options.is_ours(user_options):
             await self._trial.of(self, user_options)
@@ -189,9 +192,11 @@ class MoorageSpawner(Settings, Configured):
                 setattr(self, trait, {**kept, **asked})
         if choice.node is not None:
             self.node_selector = {**self.node_selector, HOSTNAME: choice.node.hostname}
+        elif HOSTNAME in self.preset and offer.defaults.node is not None:  # Automatic, in place of the profile's node
+            self.node_selector = {key: value for key, value in self.node_selector.items() if key != HOSTNAME}
         if choice.image is not None and not choice.image.own:
             self.image = choice.image.reference
-            if not self._is_configured("image_pull_policy"):
+            if "image_pull_policy" not in self.preset and not self._is_configured("image_pull_policy"):
                 self.image_pull_policy = manifest.pull_policy(self.image)
 
     def _is_configured(self, trait: str) -> bool:
@@ -199,23 +204,12 @@ class MoorageSpawner(Settings, Configured):
         return any(trait in self.config[name] for name in names if name in self.config)
 
     async def load_user_options(self) -> None:
-        """KubeSpawner's profiles; what was chosen by hand has the last word over them."""
-        if not self.profile_list:
-            return
-        saved = self.user_options
-        if not isinstance(saved, Mapping):
-            self.user_options = {}
-        elif options.is_ours(saved):
-            profiles = saved.get("profiles")
-            self.user_options = profiles if isinstance(profiles, dict) else {}
+        """KubeSpawner's profile once more, after hooks; what was chosen by hand has the last word over it."""
         try:
-            await super().load_user_options()
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
-            raise self._refused("A profile or one of its options is not offered any more. Choose again.") from None
-        finally:
-            self.user_options = saved
-        if self._choice is not None:
+            await self.load_profile_again()
+        except Refusal as refusal:
+            raise self._refused(_sentence(refusal)) from None
+        if self._choice is not None and self.profile_list:
             self._apply(self._choice, self.offer())
 
     # The pod
@@ -295,6 +289,10 @@ class MoorageSpawner(Settings, Configured):
 
 def _sentence(refusal: Refusal) -> str:
     return f"{refusal.message} {refusal.hint[0].upper()}{refusal.hint[1:]}." if refusal.hint else refusal.message
+
+
+def _is_field(key: str) -> bool:
+    return key in (*options.FIELDS, profiles.SHOWN) or key.startswith("profile")
 
 
 def _keys(user_options: Any) -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
-from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images
+from moorage.hub.view.facts import HOSTNAME, ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
 NVIDIA = "nvidia.com/gpu"
 _CPU, _MEMORY = 1000, 2 << 30
@@ -26,26 +26,36 @@ def offer_of(
     images: tuple[ImageFacts, ...] | None,
     said: Mapping[str, Any],
     configured: Mapping[str, Any],
+    preset: Collection[str] = (),
 ) -> Offer:
     """`said` is the service's defaults, `configured` KubeSpawner's settings before anything was chosen: default and
-    ceiling, unless an option of ours says how much may be chosen.
+    ceiling, unless an option of ours says how much may be chosen. Those in `preset` are of the profile that was picked:
+    they come before every other default, and are offered whatever the options say.
     """
     gpus = _configured_gpus(spawner, nodes, configured=configured)
+    by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
+    most = spawner.gpu_max if spawner.gpu_max >= 0 else None
     if spawner.images:
         images = read_images(spawner.images)
     offer = Offer(
         nodes=nodes,
         images=images,
         own_image=_own_image(configured.get("image")),
-        cpu=_bounds(spawner, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit")),
-        memory=_bounds(spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit")),
-        gpu_most=None if spawner.gpu_max < 0 else spawner.gpu_max,
-        gpu_resources=_gpu_resources(spawner, nodes, gpus) if spawner.gpu_max else (),
+        cpu=_bounds(
+            spawner, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit"), by_profile="cpu_limit" in preset
+        ),
+        memory=_bounds(
+            spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit"), by_profile="mem_limit" in preset
+        ),
+        gpu_most=max(most, *gpus.values()) if most and by_profile else most,
+        gpu_resources=_gpu_resources(spawner, nodes, gpus, by_profile=by_profile) if spawner.gpu_max else (),
         gpu_limits={} if spawner.lift_configured_limits or spawner.gpu_max >= 0 else gpus,
         cpu_guarantee_ratio=Fraction(str(spawner.cpu_guarantee_ratio)),
         refuse_too_large=spawner.refuse_too_large,
     )
-    return replace(offer, defaults=_defaults(spawner, offer, said=said, configured=configured, gpus=gpus))
+    return replace(
+        offer, defaults=_defaults(spawner, offer, said=said, configured=configured, gpus=gpus, preset=preset)
+    )
 
 
 def _own_image(reference: Any) -> ImageFacts | None:
@@ -76,16 +86,18 @@ def _configured_gpus(
     return found
 
 
-def _gpu_resources(spawner: Any, nodes: Mapping[str, NodeFacts] | None, gpus: Mapping[str, int]) -> tuple[str, ...]:
-    if spawner.gpu_resources:
-        return tuple(spawner.gpu_resources)
+def _gpu_resources(
+    spawner: Any, nodes: Mapping[str, NodeFacts] | None, gpus: Mapping[str, int], *, by_profile: bool
+) -> tuple[str, ...]:
     given = [name for name, count in gpus.items() if count]
+    if spawner.gpu_resources:
+        return tuple(dict.fromkeys([*(given if by_profile else ()), *spawner.gpu_resources]))
     if gpus and not spawner.lift_configured_limits:
         return tuple(given)
     return tuple(dict.fromkeys([*given, *_seen(nodes)])) or ((NVIDIA,) if nodes is None else ())
 
 
-def _bounds(spawner: Any, what: str, read: Callable[[object], int], *, limit: Any) -> Bounds:
+def _bounds(spawner: Any, what: str, read: Callable[[object], int], *, limit: Any, by_profile: bool) -> Bounds:
     def amount(name: str) -> int | None:
         text = getattr(spawner, f"{what}_{name}")
         return read(text) if text else None
@@ -93,9 +105,12 @@ def _bounds(spawner: Any, what: str, read: Callable[[object], int], *, limit: An
     choices = tuple(read(value) for value in getattr(spawner, f"{what}_choices"))
     bounds = Bounds(least=amount("min") or 1, most=amount("max"), step=amount("step"), choices=choices)
     given = _read(limit, read)
-    if given is None or choices or bounds.most is not None or spawner.lift_configured_limits:
+    lifted = bool(choices) or bounds.most is not None or spawner.lift_configured_limits
+    if given is None or (lifted and not by_profile):
         return bounds
-    return replace(bounds, least=min(bounds.least, given), most=given, given=given)
+    most = given if not lifted else bounds.most if bounds.most is None else max(bounds.most, given)
+    choices = tuple(sorted({*choices, given})) if choices else ()
+    return replace(bounds, least=min(bounds.least, given), most=most, choices=choices, given=given)
 
 
 def _read(value: Any, read: Callable[[object], int]) -> int | None:
@@ -109,43 +124,71 @@ def _read(value: Any, read: Callable[[object], int]) -> int | None:
 
 
 def _defaults(
-    spawner: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any], gpus: Mapping[str, int]
+    spawner: Any,
+    offer: Offer,
+    *,
+    said: Mapping[str, Any],
+    configured: Mapping[str, Any],
+    gpus: Mapping[str, int],
+    preset: Collection[str],
 ) -> Defaults:
-    """The hub's configuration has the first word, then the service's defaults, then KubeSpawner's settings, then
+    """The profile has the first word, then the hub's configuration, the service's defaults, KubeSpawner's settings, and
     ours, which are no less than what KubeSpawner guarantees.
     """
-    node = spawner.default_node or said.get("default_node")
-    known = offer.nodes.get(node) if offer.nodes and isinstance(node, str) else None
-    image = spawner.default_image or said.get("default_image")
-    cpu_words = (spawner.default_cpu, said.get("default_cpu"), configured.get("cpu_limit"))
-    memory_words = (spawner.default_memory, said.get("default_memory"), configured.get("mem_limit"))
+
+    def first(name: str, limit: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
+        usual = (getattr(spawner, f"default_{name}"), said.get(f"default_{name}"), configured.get(limit))
+        values = [_read(value, read) for value in usual]
+        if limit in preset:
+            values.insert(0, values[-1])
+        elif limit.replace("limit", "guarantee") in preset:
+            values.insert(0, ours)
+        return _first(values, bounds, ours)
+
     ratio, requested = offer.cpu_guarantee_ratio, _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
     cpu = max(_CPU, -(-requested * ratio.denominator // ratio.numerator) if ratio else requested)
     memory = max(_MEMORY, _read(configured.get("mem_guarantee"), amounts.read_memory) or 0)
+    image = configured.get("image") if "image" in preset else spawner.default_image or said.get("default_image")
     return Defaults(
-        node=known.name if known and known.hostname and not known.closed else None,
-        cpu=_first(cpu_words, offer.cpu, amounts.read_cpu, cpu),
-        memory=_first(memory_words, offer.memory, amounts.read_memory, memory),
-        gpu=_default_gpu(spawner, offer, said=said, gpus=gpus),
+        node=_default_node(spawner, offer, said=said, configured=configured, preset=preset),
+        cpu=first("cpu", "cpu_limit", offer.cpu, cpu, amounts.read_cpu),
+        memory=first("memory", "mem_limit", offer.memory, memory, amounts.read_memory),
+        gpu=_default_gpu(spawner, offer, said=said, gpus=gpus, preset=preset),
         image=image if isinstance(image, str) and image else None,
     )
 
 
-def _default_gpu(spawner: Any, offer: Offer, *, said: Mapping[str, Any], gpus: Mapping[str, int]) -> int:
+def _default_node(
+    spawner: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any], preset: Collection[str]
+) -> str | None:
+    nodes = offer.nodes or {}
+    if HOSTNAME in preset:
+        hostname = configured["node_selector"][HOSTNAME]
+        return next((node.name for node in nodes.values() if node.hostname == hostname), None)
+    node = spawner.default_node or said.get("default_node")
+    known = nodes.get(node) if isinstance(node, str) else None
+    return known.name if known and known.hostname and not known.closed else None
+
+
+def _default_gpu(
+    spawner: Any, offer: Offer, *, said: Mapping[str, Any], gpus: Mapping[str, int], preset: Collection[str]
+) -> int:
     if not offer.gpu_resources:
         return 0
     first = offer.gpu_resources[0]
+    given = gpus.get(first, 0)
+    if first in gpus and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset):
+        return given
     # 0 is what the service says where nobody has set it.
-    values = (spawner.default_gpu if spawner.default_gpu >= 0 else said.get("default_gpu") or None, gpus.get(first, 0))
+    values = (spawner.default_gpu if spawner.default_gpu >= 0 else said.get("default_gpu") or None, given)
     gpu = next(value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0)
     most = offer.most_gpus(first)
     return gpu if most is None else min(gpu, most)
 
 
-def _first(values: tuple[Any, ...], bounds: Bounds, read: Callable[[object], int], ours: int) -> int:
-    """The first of these values that is offered; an unreadable default is no default."""
-    for value in values:
-        amount = _read(value, read)
+def _first(values: Iterable[int | None], bounds: Bounds, ours: int) -> int:
+    """The first of these amounts that is offered."""
+    for amount in values:
         if amount is not None and bounds.offers(amount):
             return amount
     if bounds.choices:

@@ -14,13 +14,13 @@ from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
-from moorage.hub.choice import options
+from moorage.hub.choice import options, profiles
 from moorage.hub.choice.offer import VERSION, Bounds, Offer
 from moorage.hub.choice.options import Refusal
-from moorage.hub.pages import handlers
+from moorage.hub.pages import files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from moorage.hub.state import Refused
@@ -42,8 +42,7 @@ class Field:
     value: str
     choices: tuple[tuple[str, str], ...]
     suggestions: tuple[tuple[str, str], ...]
-    least: str
-    most: str
+    help: str
 
 
 @cache
@@ -54,60 +53,93 @@ def _environment() -> Environment:
 
 
 async def render(spawner: Any, *, refused: Refused | None) -> str:
-    """The form's HTML. Never raises for what the service, the cluster or saved options are like."""
+    """The form's HTML. Never raises for what the service, the cluster, profiles or saved options are like."""
     await spawner.service.settled(_FIRST_WAIT)
-    standing = await spawner.standing()
+    saved = refused.options if refused else spawner.user_options
+    standing, theirs, notes = await _profiles(spawner, saved)
     offer = standing.offer()
-    selected, notes = _selected(refused.options if refused else spawner.user_options, offer, strict=refused is None)
+    chosen, more_notes = selected(saved, offer, strict=refused is None)
     nodes = sorted((offer.nodes or {}).values(), key=lambda node: node.name)
     status = spawner.service.status
     base = spawner.hub.base_url
-    profiles = await spawner.profiles_form() if spawner.profile_list else ""
     return (
         _environment()
         .get_template("form.html")
         .render(
-            profiles=Markup(profiles),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
-            static=url_path_join(base, "moorage", "static", handlers.version(), handlers.STATIC),
+            profiles=Markup(theirs),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
+            shown=profiles.shown(chosen, standing.profile),
+            static=url_path_join(base, "moorage", "static", files.version(), files.STATIC),
             status=status_words(status),
             live=status.live,
-            notes=notes,
-            options=_options(nodes, selected["node"], offered=offer.gpu_resources),
+            notes=[*notes, *more_notes],
+            options=_options(nodes, chosen["node"], offered=offer.gpu_resources),
             rows=[row(node, offered=offer.gpu_resources) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
             known=offer.nodes is not None,
-            selected=selected,
-            cpu=_field(
-                selected["cpu"],
-                offer.cpu,
-                steps=_CPU_STEPS,
-                text=cpu_text,
-                words=cpu_words,
-                largest=_largest(nodes, "cpu", offer),
-            ),
-            memory=_field(
-                selected["memory"],
-                offer.memory,
-                steps=_MEMORY_STEPS,
-                text=memory_text,
-                words=memory_words,
-                largest=_largest(nodes, "memory", offer),
-            ),
-            gpu_most=_most_gpus(offer, nodes),
+            selected=chosen,
+            **amount_fields(offer, chosen),
             resources=offer.gpu_resources,
             images=offer.shown_images(),
+            listed=offer.images or (),
             island=_island(spawner, offer, refused),
         )
     )
 
 
-def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any], list[str]]:
+async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
+    """The spawner as the last profile leaves it, or the default one, or none; KubeSpawner's form for them; and what to
+    tell of that.
+    """
+    if not spawner.profile_list:
+        return await spawner.standing(), "", []
+    notes: list[str] = []
+    for chosen in ([last] if (last := profiles.selection(saved)) else []) + [{}]:
+        try:
+            standing = await spawner.standing(chosen)
+            return standing, await standing.profiles_form(), notes
+        except Exception:
+            spawner.log.warning("Profile options of %s can't be used", spawner._log_name, exc_info=True)  # noqa: SLF001
+            notes = [
+                "Your last profile is no longer available." if chosen else "The profiles can't be shown right now."
+            ]
+    return await spawner.standing(), "", notes
+
+
+def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
+    """The controls of CPU, memory and GPU."""
+    nodes = list((offer.nodes or {}).values())
+    cpu, memory, gpus = _largest(nodes, "cpu", offer), _largest(nodes, "memory", offer), _most_gpus(offer, nodes)
+    return {
+        "cpu": _field(
+            chosen["cpu"],
+            offer.cpu,
+            steps=_CPU_STEPS,
+            text=cpu_text,
+            words=cpu_words,
+            largest=cpu,
+            example="Cores, such as 2 or 0.5",
+        ),
+        "memory": _field(
+            chosen["memory"],
+            offer.memory,
+            steps=_MEMORY_STEPS,
+            text=memory_text,
+            words=memory_words,
+            largest=memory,
+            example="Such as 3Gi or 512Mi",
+        ),
+        "gpu_most": gpus,
+        "gpu_words": "How many" if gpus is None else f"0 to {gpus}" if gpus else "None available",
+    }
+
+
+def selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any], list[str]]:
     """What each field has selected: the last choice as far as it is still offered, the defaults otherwise, and a note
     for what is not.
     """
     defaults = offer.defaults
     image = offer.default_image()
-    selected: dict[str, Any] = {
+    chosen: dict[str, Any] = {
         "node": defaults.node or "",
         "cpu": cpu_text(defaults.cpu),
         "memory": memory_text(defaults.memory),
@@ -117,16 +149,16 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
     }
     notes: list[str] = []
     if not options.is_ours(saved):
-        return selected, notes
+        return chosen, notes
     loose = offer.without_limits()
     for name in ("node", "cpu", "memory", "gpu", "gpu_resource", "image"):
         value = saved.get(name)
         if value is None:
-            if name == "node":
-                selected["node"] = ""
+            if name == "node" and name in saved:
+                chosen["node"] = ""
             continue
         if not strict and isinstance(value, str | int) and name in ("cpu", "memory", "gpu"):
-            selected[name] = str(value)[:64]
+            chosen[name] = str(value)[:64]
             continue
         probe: dict[str, Any] = {
             "moorage": VERSION,
@@ -141,8 +173,8 @@ def _selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any]
                 notes.append(f"Your last choice is no longer available: {refusal.message}")
             continue
         value = choice.as_options()[name]
-        selected[name] = "" if value is None else str(value)
-    return selected, notes
+        chosen[name] = "" if value is None else str(value)
+    return chosen, notes
 
 
 def _options(nodes: list[NodeFacts], selected: str, *, offered: Sequence[str]) -> Markup:
@@ -155,7 +187,9 @@ def _options(nodes: list[NodeFacts], selected: str, *, offered: Sequence[str]) -
     return Markup(text)  # noqa: S704 - each option was escaped by `facts`
 
 
-def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None) -> Field:
+def _field(
+    value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None, example: str
+) -> Field:
     choices = tuple((text(choice), words(choice)) for choice in bounds.choices)
     limits = [limit for limit in (bounds.most, largest) if limit is not None]
     limit = min(limits, default=None)
@@ -164,8 +198,7 @@ def _field(value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, lar
         value=value,
         choices=choices,
         suggestions=() if choices else tuple((text(step), words(step)) for step in fitting),
-        least=words(bounds.least),
-        most=words(limit) if limit is not None else "",
+        help=f"{words(bounds.least)} to {words(limit)}" if limit is not None else example,
     )
 
 

@@ -10,7 +10,6 @@ for.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 from functools import cache, wraps
 from pathlib import Path
@@ -26,28 +25,13 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import logins, verdict
+from moorage.hub.pages import files, logins, preset, verdict
 from moorage.hub.view.holders import Sight, sight_of
 
-# The modules import each other by their places in the package, so they are served in the same places.
-_PACKAGE = Path(__file__).parents[2]
-STATIC = "hub/pages/static"
-_FOLDERS = (STATIC, "web")
 _LARGEST_BODY = 16 << 10
 _MOST_PAGES = 5000
 
 _joined: WeakSet[JupyterHub] = WeakSet()
-
-
-@cache
-def version() -> str:
-    """Changes with any static file, so that browsers may keep them for ever."""
-    digest = hashlib.sha256()
-    for folder in _FOLDERS:
-        for file in sorted((_PACKAGE / folder).iterdir()):
-            if file.is_file():
-                digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
 
 
 def urls(prefix: str) -> list[tuple[Any, ...]]:
@@ -56,9 +40,14 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
     return [
         (rf"{at}/stream", StreamHandler),
         (rf"{at}/fit", FitHandler),
+        (rf"{at}/preset", PresetHandler),
         (rf"{at}/form", FormHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
-        (rf"{at}/static/[0-9a-f]+/((?:{'|'.join(_FOLDERS)})/[\w-]+\.\w+)", StaticHandler, {"path": str(_PACKAGE)}),
+        (
+            rf"{at}/static/[0-9a-f]+/((?:{'|'.join(files.FOLDERS)})/[\w-]+\.\w+)",
+            StaticHandler,
+            {"path": str(files.PACKAGE)},
+        ),
     ]
 
 
@@ -102,7 +91,7 @@ class StaticHandler(CacheControlStaticFilesHandler):
     """Our modules and styles; they carry nothing secret."""
 
     def set_extra_headers(self, path: str) -> None:
-        if self.request.path.split("/")[-len(Path(path).parts) - 1] == version():
+        if self.request.path.split("/")[-len(Path(path).parts) - 1] == files.version():
             self.set_header("Cache-Control", "public, max-age=31536000, immutable")
         else:
             self.set_header("Cache-Control", "no-cache")
@@ -207,14 +196,24 @@ class FitHandler(APIHandler):
         server_name = body.get("server") or ""
         if not isinstance(user_name, str) or not isinstance(server_name, str):
             raise web.HTTPError(400, "user and server must be strings")
-        answer = await self._fit(user_name=user_name, server_name=server_name, body=body)
+        answer = await self._answer(user_name=user_name, server_name=server_name, body=body)
         self.finish(json.dumps(answer))
 
     @needs_scope("servers")
-    async def _fit(self, user_name: str, server_name: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, user_name: str, server_name: str, body: dict[str, Any]) -> dict[str, Any]:
         user = _user(self, user_name)
         spawner = user.spawners[server_name] if server_name in user.orm_spawners else user.spawner
+        return await self.about(spawner, body)
+
+    async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
         return await verdict.on(spawner, body, sight=_sight(self, spawner))
+
+
+class PresetHandler(FitHandler):
+    """`POST /hub/moorage/preset`: what the fields become with this profile. The body is that of a verdict."""
+
+    async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
+        return await preset.on(spawner, body)
 
 
 class FormHandler(APIHandler):

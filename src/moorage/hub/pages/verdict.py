@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.amounts import short_resource
-from moorage.hub.choice import options, ways
+from moorage.hub.choice import profiles, ways
 from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.pages.turns import Turns
@@ -38,16 +38,16 @@ _turns: dict[asyncio.AbstractEventLoop, Turns] = {}
 
 async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
     """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node and what would work."""
-    form = {name: [str(value)] for name in options.FIELDS if (value := body.get(name)) is not None}
-    offer = (await spawner.standing()).offer()
+    form = profiles.as_form(body)
     try:
-        choice = options.decide(options.from_form(form), offer)
-        answer = await _ask(spawner, choice)
+        choice, offer = await spawner.chosen(form)
+        profile = spawner.profile_of(form)
+        answer = await _ask(spawner, choice, profile)
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         if not brief["fits"]:
-            anywhere = await _ask(spawner, replace(choice, node=None)) if choice.node is not None else None
+            anywhere = await _ask(spawner, replace(choice, node=None), profile) if choice.node is not None else None
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
             brief["would_work"] = ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         return brief
@@ -60,7 +60,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         return {"unknown": "Can't tell whether this fits: the server's pod can't be made ahead of time."}
 
 
-async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
+async def _ask(spawner: Any, choice: Choice, profile: dict[str, Any]) -> dict[str, Any] | None:
     """The service's verdict on the pod that this choice makes, and on its claim; or None."""
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, Turns(at_once=_AT_ONCE, waiting=_WAITING)).one() as is_ours:
@@ -69,7 +69,7 @@ async def _ask(spawner: Any, choice: Choice) -> dict[str, Any] | None:
         async with asyncio.timeout(_TIMEOUT):
             # The pod and its JSON take milliseconds each: each gets turns of the loop.
             await asyncio.sleep(0)
-            made = await made_for(spawner, choice.as_options())
+            made = await made_for(spawner, profiles.beside(choice.as_options(), profile))
             await asyncio.sleep(0)
         plain = spawner.api.api_client.sanitize_for_serialization
         pod = manifest.for_verdict(plain(made.pod), namespace=made.namespace)

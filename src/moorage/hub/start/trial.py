@@ -42,6 +42,7 @@ async def made_for(spawner: Any, user_options: Any) -> Made:
     # A spawner and its pod take milliseconds each: each gets a turn of the loop.
     await asyncio.sleep(0)
     await scratch.apply_group_overrides()
+    await scratch.take_profile(user_options)
     scratch.choose(user_options)
     await scratch.load_user_options()
     await asyncio.sleep(0)

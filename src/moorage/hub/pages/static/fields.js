@@ -8,6 +8,7 @@ export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
   constructor({ at, nodes, changed }) {
     Object.assign(this, { nodes, changed, help: at("image-help") });
+    this.touched = new Set(); // by hand, or by taking a way that would work
     const found = Object.entries(NAMES).map(([name, id]) => [name, at(id)]);
     // Where no GPU is offered there are fewer controls.
     this.controls = Object.fromEntries(found.filter(([, control]) => control));
@@ -34,12 +35,42 @@ export class Fields {
   }
 
   use(values) {
-    for (const [name, value] of Object.entries(values)) if (this.controls[name]) this.controls[name].value = value;
+    for (const [name, value] of Object.entries(values)) {
+      if (!this.controls[name]) continue;
+      this.controls[name].value = value;
+      this.touched.add(name);
+    }
     if ("node" in values) this.takeKind();
     this.changed();
   }
 
+  /** Take what a profile fills in, where nobody has touched the field; the names of those that were kept though they differ. */
+  fill({ fields, choices, gpu_most: most, resources, images }) {
+    const kept = Object.keys(this.controls).filter((name) => this.touched.has(name) && this.value(name) !== fields[name]);
+    const before = this.values();
+    for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT") options(this.controls[name], choices[name]);
+    const { gpu, gpu_resource: kind, image } = this.controls;
+    if (gpu) {
+      gpu.max = most ?? "";
+      gpu.closest(".mb-3").hidden = !resources.length;
+      options(kind, resources.map((resource) => [resource, resource]));
+      kind.closest(".mb-3").hidden = resources.length < 2;
+    }
+    for (const option of image.querySelectorAll("[data-unlisted]")) option.remove();
+    image.prepend(...images.map(([value, words]) => new Option(words, value)));
+    for (const option of [...image.options].slice(0, images.length)) option.dataset.unlisted = "";
+    for (const [name, control] of Object.entries(this.controls)) {
+      control.value = kept.includes(name) ? before[name] : fields[name];
+      // What is not there any more can't be kept.
+      if (control.tagName === "SELECT" && control.selectedIndex < 0) control.value = fields[name];
+    }
+    this.describeImage();
+    this.changed();
+    return kept.filter((name) => this.value(name) === before[name]);
+  }
+
   typed(name) {
+    this.touched.add(name);
     if (name === "node") this.takeKind();
     if (name === "image") this.describeImage();
     this.changed();
@@ -56,4 +87,8 @@ export class Fields {
   describeImage() {
     this.help.textContent = this.controls.image.selectedOptions[0]?.dataset.help ?? "";
   }
+}
+
+function options(select, pairs) {
+  select.replaceChildren(...pairs.map(([value, words]) => new Option(words, value)));
 }

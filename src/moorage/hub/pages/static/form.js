@@ -7,6 +7,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { NodeList } from "./list.js";
 import { showOptions } from "./options.js";
+import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
 import { Verdict } from "./verdict.js";
 
@@ -29,10 +30,11 @@ const list = new NodeList({
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
 const box = new VerdictBox(at("verdict"), (values) => fields.use(values));
+const asked = () => ({ user: data.user, server: data.server, ...fields.values(), profile: pickedIn(new FormData(form)), shown: at("shown")?.value });
 const verdict = new Verdict({
   url: `${data.base}moorage/fit`,
   headers: xsrf,
-  body: () => ({ user: data.user, server: data.server, ...fields.values() }),
+  body: asked,
   show: (answer) => list.judge(box.show(answer, fields.value("node")), fields.value("node")),
   ended: () => status.ended(),
 });
@@ -83,3 +85,19 @@ follow(`${data.base}moorage/stream`, {
   ended: () => status.ended(),
 });
 verdict.ask();
+if (at("profiles")) {
+  new Profiles({
+    place: at("profiles"),
+    url: `${data.base}moorage/preset`,
+    headers: xsrf,
+    body: asked,
+    told: at("filled"),
+    fill(answer) {
+      at("shown").value = answer.shown;
+      data.resources.splice(0, Infinity, ...answer.resources);
+      const kept = fields.fill(answer);
+      hints.say(answer.help);
+      return kept;
+    },
+  });
+}

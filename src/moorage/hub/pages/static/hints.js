@@ -12,6 +12,12 @@ export class Hints {
     this.places = places.filter(([, place]) => place).map(([name, place]) => ({ name, place, usual: place.textContent.trim() }));
   }
 
+  /** What stands below the fields where nothing is known of what is free. */
+  say(words) {
+    for (const place of this.places) place.usual = words[place.name] ?? place.usual;
+    this.show();
+  }
+
   show() {
     const node = this.nodes.get(this.fields.value("node"));
     const most = mostFree(node ? [node] : this.nodes.sorted(), { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });

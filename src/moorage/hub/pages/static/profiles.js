@@ -1,0 +1,54 @@
+// KubeSpawner's profiles above our fields: picking one fills in the fields that nobody has touched.
+
+const TIMEOUT = 6000;
+const LABELS = { node: "Node", cpu: "CPU", memory: "Memory", gpu: "GPU", gpu_resource: "Kind", image: "Image" };
+
+export class Profiles {
+  /** `body()` is what is asked about; `fill(answer)` puts it into the fields and says which of them were kept; `told` is where that is said. */
+  constructor({ place, url, headers, body, fill, told }) {
+    Object.assign(this, { url, headers, body, fill, told });
+    this.asked = "";
+    // The profiles' own script may check a radio button without a word, and renames fields as they are used.
+    for (const event of ["change", "click"]) place.addEventListener(event, () => setTimeout(() => this.look(), 0));
+    if (document.readyState === "complete") this.look();
+    else addEventListener("load", () => this.look());
+  }
+
+  /** Ask what the fields become, where another profile or option is picked than before. */
+  async look() {
+    const body = this.body();
+    const picked = JSON.stringify(body.profile);
+    if (picked === this.asked) return;
+    const first = !this.asked;
+    this.asked = picked;
+    const answer = await this.ask(body);
+    if (picked !== this.asked || !answer) return;
+    const kept = answer.fields ? this.fill(answer) : [];
+    this.told.textContent = answer.refusal ?? (answer.fields && !(first && !kept.length) ? filledWords(kept) : "");
+  }
+
+  async ask(body) {
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...this.headers },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(TIMEOUT),
+      });
+      return response.ok ? await response.json() : null;
+    } catch {
+      return null; // the hub decides by the same rule when the form is sent
+    }
+  }
+}
+
+/** What a form would post of its profiles. */
+export function pickedIn(entries) {
+  return Object.fromEntries([...entries].filter(([name]) => name === "profile" || name.startsWith("profile-option-")));
+}
+
+export function filledWords(kept) {
+  const names = kept.map((name) => LABELS[name]);
+  const words = "The profile's values are filled in below.";
+  return names.length ? `${words} What you changed stays: ${names.join(", ")}.` : words;
+}
