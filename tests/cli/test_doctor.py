@@ -178,7 +178,8 @@ async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
     extra_env = await doctor.says("extraEnv")
 
     assert moorage[0] == extra_env[0] == "attention"
-    assert "deploy/zero-to-jupyterhub/values.yaml" in moorage[1]
+    assert "`helm get values hub --namespace jhub --output yaml | moorage hub-values - >" in moorage[1]
+    assert "`helm upgrade hub jupyterhub/jupyterhub --namespace jhub --version 4.4.0 --values" in moorage[1]
     assert "hub.extraEnv is a list" in extra_env[1]
     assert "hush" not in str((moorage, extra_env))
 
@@ -186,7 +187,7 @@ async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
 @pytest.mark.parametrize(
     ("subject", "values", "state", "words"),
     [
-        ("profiles", {"singleuser": {"profileList": [{"display_name": "Big"}]}}, "attention", "1 profile: Big"),
+        ("profiles", {"singleuser": {"profileList": [{"display_name": "Big"}]}}, "ok", "1 profile: Big. moorage shows them as presets"),
         ("caps", {"singleuser": {"cpu": {"limit": 2}, "memory": {"limit": "4G"}}}, "ok", "2 CPU by default and at most; 4G memory by default and at most"),
         ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"config": {"MoorageSpawner": {"cpu_max": "8"}}}}, "ok", "2 CPU by default, at most what cpu_max says."),
         ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"extraConfig": {"x": "c.MoorageSpawner.lift_configured_limits = True"}}}, "ok", "2 CPU by default."),

@@ -167,12 +167,14 @@ def test_what_stays_and_matters_is_told():
     theirs = {
         "nameOverride": "lab",
         "singleuser": {"cpu": {"limit": 2}, "profileList": [{"display_name": "Big"}]},
+        "hub": {"extraConfig": {"form": "c.KubeSpawner.options_form = 'mine'"}},
     }
 
     made, told = fitted(theirs)
 
     assert made["singleuser"] == theirs["singleuser"]
     assert {"nameOverride", "singleuser.profileList", "singleuser.cpu.limit"} <= keys(told)
+    assert "form sets options_form" in str(told)
     assert made["hub"]["labels"] == {"moorage.io/client": "true"}
 
 

@@ -19,6 +19,7 @@ _LISTS = {
     "hub.networkPolicy.egress": "",
 }
 _SPAWNER = re.compile(r"^[ \t]*c\.JupyterHub\.spawner_class[ \t]*=[ \t]*(\S.*)$", re.MULTILINE)
+_FORM = re.compile(r"^[ \t]*c\.\w+\.options_form[ \t]*=", re.MULTILINE)
 _URL = re.compile(r"^[ \t]*c\.(?:Moorage|Kube)?Spawner\.service_url[ \t]*=", re.MULTILINE)
 
 
@@ -150,6 +151,10 @@ def _left(theirs: MappingNode) -> list[str]:
     profiles = at(theirs, "singleuser.profileList")
     if isinstance(profiles, SequenceNode) and profiles.value:
         told.append("singleuser.profileList: left as it is; its profiles fill moorage's form as presets")
+    forms = [key for key, code in pairs(at(theirs, "hub.extraConfig")) if _FORM.search(str(code.value))]
+    told += [
+        f"hub.extraConfig: {key} sets options_form, which takes the place of moorage's: remove it" for key in forms
+    ]
     overrides = [path for path in ("fullnameOverride", "nameOverride") if child(theirs, path) is not None]
     told += [f"{path}: left as it is; moorage knows the hub by a label of its own" for path in overrides]
     limits = [path for path in ("singleuser.cpu.limit", "singleuser.memory.limit") if at(theirs, path) is not None]

@@ -26,21 +26,17 @@ def profiles(_facts: Facts, values: Values) -> Finding:
     if not found and at(values.all, "hub.config.KubeSpawner.profile_list"):
         found, where = rows(values.all, "hub.config.KubeSpawner.profile_list"), "hub.config.KubeSpawner.profile_list"
     if not found and coded:
-        return attention(
-            "profiles",
-            f"hub.extraConfig.{coded[0]} sets profile_list: moorage shows its profiles as presets.",
-            next="check each profile on the spawn page, or remove the list",
-        )
+        says = f"hub.extraConfig.{coded[0]} sets profile_list: moorage shows its profiles as presets."
+        return (ok if values.has_moorage else attention)("profiles", says)
     if not found:
         return ok("profiles", "No profiles: people choose by moorage's form alone.")
     count = f"{len(found)} profile{'s' * (len(found) != 1)}"
     told = ", ".join(text(one, "display_name") or "without a name" for one in found[:4])
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-    return attention(
-        "profiles",
-        f"{where} has {count}: {told}{more}. moorage shows them as presets that fill its fields.",
-        next="check each profile on the spawn page, or remove the list",
-    )
+    says = f"{where} has {count}: {told}{more}. moorage shows them as presets that fill its fields."
+    if values.has_moorage:
+        return ok("profiles", says)
+    return attention("profiles", says, next="keep them for that, or remove the list when you install moorage")
 
 
 def caps(_facts: Facts, values: Values) -> Finding:

@@ -4,11 +4,9 @@ from moorage.cli.doctor.checks.chart import hub_image
 from moorage.cli.doctor.facts import VARIABLE, Facts
 from moorage.cli.doctor.findings import Finding, attention, failed, ok
 from moorage.cli.doctor.reading import Json, at, rows, text
+from moorage.cli.doctor.release import Release
 from moorage.cli.doctor.values import Values, is_moorage
 from moorage.errors import quoted
-
-_INSTALL = "docs/install.md, “The hub”: `helm upgrade` with deploy/zero-to-jupyterhub/values.yaml beside your own files"
-_MERGE = "make one file of yours and moorage's with `moorage hub-values YOUR-FILES`"
 
 
 def installed(facts: Facts, values: Values) -> Finding:
@@ -16,7 +14,7 @@ def installed(facts: Facts, values: Values) -> Finding:
     told = values.spawner_classes
     mine = [where for where, what in told if is_moorage(what)]
     if not mine:
-        return attention("moorage", "This hub does not use moorage yet.", next=_INSTALL)
+        return attention("moorage", "This hub does not use moorage yet.", next=_upgrade(values.release))
     if not values.has_moorage:
         where, what = told[-1]
         return failed(
@@ -32,7 +30,7 @@ def installed(facts: Facts, values: Values) -> Finding:
         return failed(
             "moorage",
             "moorage is copied into the hub's pod, but PYTHONPATH is missing there: the hub can't import it.",
-            next=_MERGE,
+            next=_upgrade(values.release),
         )
     theirs = _service_image(facts)
     if theirs and _version(theirs) != _version(copies[0]):
@@ -55,15 +53,27 @@ def extra_env(facts: Facts, values: Values) -> Finding:
         return (failed if values.has_moorage else attention)(
             "extraEnv",
             "hub.extraEnv is a list; moorage's values have a map, and Helm would keep only one of the two.",
-            next=_MERGE,
+            next=_upgrade(values.release),
         )
     if values.has_moorage and VARIABLE in lost:
         return attention(
             "extraEnv",
             f"The hub's pod has no {VARIABLE}: without a token the service tells it nothing.",
-            next=_MERGE,
+            next=_upgrade(values.release),
         )
     return ok("extraEnv", "hub.extraEnv is a map, so that several files add up.")
+
+
+def _upgrade(release: Release) -> str:
+    """The commands that put moorage's values beside theirs, with this release's own names."""
+    if release.revision is None or release.within is not None:
+        return "put your values and moorage's together with `moorage hub-values`: docs/install.md, “The hub”"
+    at = f"{release.name} --namespace {release.namespace}"
+    return (
+        f"`helm get values {at} --output yaml | moorage hub-values - > hub-values.yaml`, then "
+        f"`helm upgrade {release.name} jupyterhub/jupyterhub --namespace {release.namespace} "
+        f"--version {release.chart_version} --values hub-values.yaml`; see docs/install.md, “The hub”"
+    )
 
 
 def _copies(facts: Facts, values: Values) -> list[str]:
