@@ -178,10 +178,34 @@ async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
     extra_env = await doctor.says("extraEnv")
 
     assert moorage[0] == extra_env[0] == "attention"
-    assert "`helm get values hub --namespace jhub --output yaml | moorage hub-values - >" in moorage[1]
-    assert "`helm upgrade hub jupyterhub/jupyterhub --namespace jhub --version 4.4.0 --values" in moorage[1]
+    assert "moorage hub-values" in moorage[1]
     assert "hub.extraEnv is a list" in extra_env[1]
     assert "hush" not in str((moorage, extra_env))
+
+
+async def test_commands_have_the_releases_own_names_and_lines_that_can_be_copied(doctor):
+    doctor.install({"hub": {"extraEnv": [{"name": "A", "value": "a"}]}}, name="lab")
+    doctor.cluster.delete("secrets", "jhub", "sh.helm.release.v1.hub.v7")
+    doctor.cluster.add(deployment(OURS, release="lab"))
+
+    ended = await doctor.run()
+
+    lines = ended.out.splitlines()
+    first = lines.index("moorage, extraEnv:")
+    assert lines[first + 1 : first + 3] == [
+        "  $ helm get values lab --namespace jhub --output yaml | moorage hub-values - > hub-values.yaml",
+        "  $ helm upgrade lab jupyterhub/jupyterhub --namespace jhub --version 4.4.0 --values hub-values.yaml",
+    ]
+
+
+async def test_a_terminal_that_knows_ascii_alone_still_shows_all(doctor, moorage, tmp_path):
+    file = doctor.cluster.kubeconfig(tmp_path / "config")
+
+    ended = await moorage("doctor", "--kubeconfig", str(file), env={"PYTHONIOENCODING": "ascii"})
+
+    assert ended.status == 0
+    assert "+ hub" in ended.out
+    assert ended.out.endswith("All is well.\n")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ Only the standard library is imported before it is known that the packages of th
 `pip install moorage` has none of them.
 """
 
+import io
 import sys
 from typing import Any
 
@@ -12,6 +13,10 @@ from moorage.cli.extras import missing
 
 def main(*args: Any, **kwargs: Any) -> None:
     """Run the command that the process was called with, and end the process with its exit status."""
+    # A terminal that can't spell a letter shows a question mark in its place.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         from moorage.cli.commands import main as commands
     except ModuleNotFoundError as exc:

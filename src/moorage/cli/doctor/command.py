@@ -10,7 +10,7 @@ from moorage.cli.doctor.facts import read_facts
 from moorage.cli.doctor.findings import Finding, State
 from moorage.cli.doctor.hub import Hub, find_hub
 from moorage.cli.doctor.reading import Reader
-from moorage.cli.doctor.show import as_json, as_text
+from moorage.cli.doctor.show import as_json, show
 from moorage.cli.options import output_option
 from moorage.cli.show import console, structured
 from moorage.kube.connect import connect
@@ -36,7 +36,7 @@ def doctor(
 ) -> int:
     hub, found = asyncio.run(_examine(kubeconfig, context=context, namespace=namespace, release=release))
     if output == "table":
-        console().print(as_text(found, hub=hub.name, namespace=hub.namespace, console=console()))
+        show(found, hub=hub.name, namespace=hub.namespace, console=console())
     else:
         structured(as_json(found, hub=hub.name, namespace=hub.namespace), output=output)
     return 0 if all(one.state is State.OK for one in found) else 1

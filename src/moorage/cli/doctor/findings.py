@@ -21,18 +21,19 @@ class Finding:
     state: State
     says: str
     next: str | None = None
+    commands: tuple[str, ...] = ()
 
 
 def ok(subject: str, says: str) -> Finding:
     return Finding(subject, State.OK, says)
 
 
-def attention(subject: str, says: str, *, next: str | None = None) -> Finding:
-    return Finding(subject, State.ATTENTION, says, next)
+def attention(subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = ()) -> Finding:
+    return Finding(subject, State.ATTENTION, says, next, commands)
 
 
-def failed(subject: str, says: str, *, next: str | None = None) -> Finding:
-    return Finding(subject, State.FAILED, says, next)
+def failed(subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = ()) -> Finding:
+    return Finding(subject, State.FAILED, says, next, commands)
 
 
 def unknown(subject: str, why: Unknown | str, *, next: str | None = None) -> Finding:

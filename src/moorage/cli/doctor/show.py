@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from rich.console import Console, Group
+import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,14 +25,33 @@ def as_json(found: list[Finding], *, hub: str, namespace: str) -> dict[str, Any]
         "release": hub or None,
         "namespace": namespace,
         "findings": [
-            {"subject": one.subject, "state": str(one.state), "says": one.says, "next": one.next} for one in found
+            {
+                "subject": one.subject,
+                "state": str(one.state),
+                "says": one.says,
+                "next": one.next,
+                "commands": list(one.commands),
+            }
+            for one in found
         ],
     }
 
 
-def as_text(found: list[Finding], *, hub: str, namespace: str, console: Console) -> Group:
+def show(found: list[Finding], *, hub: str, namespace: str, console: Console) -> None:
+    """The table, the commands below it, and the sum. Commands are on a line of their own that only the terminal breaks,
+    so that they can be copied.
+    """
+    title = f"Release {hub} in the namespace {namespace}" if hub else f"Namespace {namespace}"
+    console.print(safe(title, style="bold"), "", _table(found, plain=console.options.ascii_only), "", sep="\n")
+    for commands in dict.fromkeys(one.commands for one in found if one.commands):
+        click.echo(", ".join(one.subject for one in found if one.commands == commands) + ":")
+        click.echo("".join(f"  $ {safe(command)}\n" for command in commands))
+    click.echo(_sum(found))
+
+
+def _table(found: list[Finding], *, plain: bool) -> Table:
     def spelled(text: str) -> str:
-        return _PLAIN.get(text, text) if console.options.ascii_only else text
+        return _PLAIN.get(text, text) if plain else text
 
     made = Table.grid(padding=(0, 1, 0, 0))
     made.add_column(no_wrap=True)
@@ -45,14 +65,9 @@ def as_text(found: list[Finding], *, hub: str, namespace: str, console: Console)
         says = safe("Unknown for the same reason." if again else one.says)
         if one.next and not again:
             says.append(f"\n{spelled('→')} ").append_text(safe(one.next))
+            says.append(" (commands below)" if one.commands else "")
         made.add_row(Text(spelled(mark), style=style), safe(one.subject, style="bold"), says)
-    return Group(
-        safe(f"Release {hub} in the namespace {namespace}" if hub else f"Namespace {namespace}", style="bold"),
-        "",
-        made,
-        "",
-        safe(_sum(found)),
-    )
+    return made
 
 
 def _sum(found: list[Finding]) -> str:

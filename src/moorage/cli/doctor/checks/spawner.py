@@ -8,13 +8,17 @@ from moorage.cli.doctor.release import Release
 from moorage.cli.doctor.values import Values, is_moorage
 from moorage.errors import quoted
 
+_ADVICE = "put your values and moorage's together with `moorage hub-values`: docs/install.md, “The hub”"
+
 
 def installed(facts: Facts, values: Values) -> Finding:
     """The spawner that wins, and that Python finds it in the hub's pod."""
     told = values.spawner_classes
     mine = [where for where, what in told if is_moorage(what)]
     if not mine:
-        return attention("moorage", "This hub does not use moorage yet.", next=_upgrade(values.release))
+        return attention(
+            "moorage", "This hub does not use moorage yet.", next=_ADVICE, commands=_upgrade(values.release)
+        )
     if not values.has_moorage:
         where, what = told[-1]
         return failed(
@@ -30,7 +34,8 @@ def installed(facts: Facts, values: Values) -> Finding:
         return failed(
             "moorage",
             "moorage is copied into the hub's pod, but PYTHONPATH is missing there: the hub can't import it.",
-            next=_upgrade(values.release),
+            next=_ADVICE,
+            commands=_upgrade(values.release),
         )
     theirs = _service_image(facts)
     if theirs and _version(theirs) != _version(copies[0]):
@@ -53,26 +58,28 @@ def extra_env(facts: Facts, values: Values) -> Finding:
         return (failed if values.has_moorage else attention)(
             "extraEnv",
             "hub.extraEnv is a list; moorage's values have a map, and Helm would keep only one of the two.",
-            next=_upgrade(values.release),
+            next=_ADVICE,
+            commands=_upgrade(values.release),
         )
     if values.has_moorage and VARIABLE in lost:
         return attention(
             "extraEnv",
             f"The hub's pod has no {VARIABLE}: without a token the service tells it nothing.",
-            next=_upgrade(values.release),
+            next=_ADVICE,
+            commands=_upgrade(values.release),
         )
     return ok("extraEnv", "hub.extraEnv is a map, so that several files add up.")
 
 
-def _upgrade(release: Release) -> str:
+def _upgrade(release: Release) -> tuple[str, ...]:
     """The commands that put moorage's values beside theirs, with this release's own names."""
     if release.revision is None or release.within is not None:
-        return "put your values and moorage's together with `moorage hub-values`: docs/install.md, “The hub”"
-    at = f"{release.name} --namespace {release.namespace}"
+        return ()
+    named = f"{release.name} --namespace {release.namespace}"
+    chart = f"jupyterhub/jupyterhub --namespace {release.namespace} --version {release.chart_version}"
     return (
-        f"`helm get values {at} --output yaml | moorage hub-values - > hub-values.yaml`, then "
-        f"`helm upgrade {release.name} jupyterhub/jupyterhub --namespace {release.namespace} "
-        f"--version {release.chart_version} --values hub-values.yaml`; see docs/install.md, “The hub”"
+        f"helm get values {named} --output yaml | moorage hub-values - > hub-values.yaml",
+        f"helm upgrade {release.name} {chart} --values hub-values.yaml",
     )
 
 
