@@ -8,6 +8,7 @@ import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
 import { moreWords } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
 import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
+import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
 import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/row.js";
 import { statusWords } from "../../src/moorage/hub/pages/static/status.js";
 
@@ -167,4 +168,15 @@ test("where cards of several makers are there or offered, they are named by them
   assert.match(optionWords(one), /1 GPU free/);
   assert.match(optionWords(one, { offered: ["amd.com/gpu", "nvidia.com/gpu"] }), /1 NVIDIA GPU free/);
   assert.deepEqual(barsOf(both).slice(2).map((bar) => bar.text), ["1 of 2 NVIDIA GPU", "2 of 2 AMD GPU"]);
+});
+
+test("of a form's entries those of the profiles tell which one is picked", () => {
+  const entries = new Map([["_xsrf", "x"], ["profile", "gpu"], ["profile-option-gpu--size", "half"], ["cpu", "2"], ["profiles", "?"]]);
+
+  assert.deepEqual(pickedIn(entries), { profile: "gpu", "profile-option-gpu--size": "half" });
+});
+
+test("what a profile could not fill in since somebody had changed it is named", () => {
+  assert.equal(filledWords([]), "The profile's values are filled in below.");
+  assert.equal(filledWords(["cpu", "gpu_resource"]), "The profile's values are filled in below. What you changed stays: CPU, Kind.");
 });
