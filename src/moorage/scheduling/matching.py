@@ -11,7 +11,14 @@ from moorage.scheduling.selectors import InvalidSelector, compile_labels
 from moorage.scheduling.volumes import class_of, nanos, size_of, spec_of
 
 if TYPE_CHECKING:
-    from moorage.objects import ClaimSpec, PersistentVolume, PersistentVolumeClaim, VolumeSpec
+    from moorage.objects import (
+        ClaimSpec,
+        ObjectMeta,
+        ObjectReference,
+        PersistentVolume,
+        PersistentVolumeClaim,
+        VolumeSpec,
+    )
     from moorage.scheduling.selectors import Selector
     from moorage.scheduling.state import State
 
@@ -34,26 +41,26 @@ def candidates(claim: PersistentVolumeClaim, cluster: State) -> list[Candidate]:
     found = []
     for volume in cluster.volumes_of_class(class_of(claim)):
         spec = volume.spec
-        if spec is None or volume.metadata.deletion_timestamp is not None:
+        if spec is None:
             continue
-        promised = spec.claim_ref is not None and _is_for(volume, claim)
+        promised = spec.claim_ref
+        if promised is not None and not _is_for(promised, claim.metadata):
+            continue
+        if volume.metadata.deletion_timestamp is not None:
+            continue
         size = nanos((spec.capacity or {}).get("storage"))
-        if (spec.claim_ref is not None and not promised) or size < asked or not _same_kind(wanted, spec):
+        if size < asked or not _same_kind(wanted, spec):
             continue
-        if promised or _is_free(volume, wanted, selector):
-            found.append(Candidate(volume, promised, size))
+        if promised is not None or _is_free(volume, wanted, selector):
+            found.append(Candidate(volume, promised is not None, size))
     return found
 
 
-def _is_for(volume: PersistentVolume, claim: PersistentVolumeClaim) -> bool:
-    """Whether the volume is promised to this very claim."""
-    promised = volume.spec.claim_ref if volume.spec else None
-    if promised is None:
+def _is_for(promised: ObjectReference, claim: ObjectMeta) -> bool:
+    """Whether a volume is promised to this very claim."""
+    if promised.name != claim.name or (promised.namespace or "") != (claim.namespace or ""):
         return False
-    meta = claim.metadata
-    if promised.name != meta.name or (promised.namespace or "") != (meta.namespace or ""):
-        return False
-    return not promised.uid or promised.uid == meta.uid
+    return not promised.uid or promised.uid == claim.uid
 
 
 def _same_kind(wanted: ClaimSpec, spec: VolumeSpec) -> bool:

@@ -91,14 +91,14 @@ def foresee(claim: PersistentVolumeClaim, cluster: State) -> Foreseen:
     claim = _with_class(claim, cluster)
     name = class_of(claim)
     kind = cluster.get(StorageClass, name) if name else None
-    there = _there(claim, cluster)
-    if spec_of(claim).volume_name:
-        wanted = spec_of(claim).volume_name
-        return _bound(claim, there) if there else Foreseen(claim, never=REASON_NOT_THERE.format(volume=wanted))
-    if kind is not None and kind.volume_binding_mode == WAIT:
+    wanted = spec_of(claim).volume_name
+    if kind is not None and kind.volume_binding_mode == WAIT and not wanted:
         return Foreseen(claim)
+    there = _there(claim, cluster)
     if there is not None:
         return _bound(claim, there)
+    if wanted:
+        return Foreseen(claim, never=REASON_NOT_THERE.format(volume=wanted))
     if kind is None:
         never = REASON_CLASS_NOT_FOUND.format(name=name) if name else REASON_NO_CLASS
         return Foreseen(claim, never=never)
@@ -120,7 +120,8 @@ def _there(claim: PersistentVolumeClaim, cluster: State) -> PersistentVolume | N
     named = spec_of(claim).volume_name
     found = [one for one in candidates(claim, cluster) if not named or one.volume.metadata.name == named]
     ranks = [(not one.promised, len(_spec(one.volume).access_modes or ()), one.size) for one in found]
-    best = [one.volume for one, rank in zip(found, ranks, strict=True) if rank == min(ranks)]
+    first = min(ranks, default=None)
+    best = [one.volume for one, rank in zip(found, ranks, strict=True) if rank == first]
     return _either(best) if best else None
 
 
