@@ -38,6 +38,12 @@ def test_a_reason_that_holds_everywhere_is_kept():
     assert [reason["text"] for reason in brief["reasons"]] == ["1 CPU short (2 asked, 1 free)", "plain"]
 
 
+def test_what_would_hold_the_pod_up_is_told_as_text():
+    brief = in_brief({"fits": True, "nodes": {}, "warnings": ["In use on a.", {"text": "b"}, 3, None]})
+
+    assert brief["warnings"] == ["In use on a.", "b"]
+
+
 def test_the_only_kind_of_card_is_called_gpu():
     text = "no nvidia.com/gpu free (1 asked), 0 nvidia.com/gpu.shared"
     answer = {"fits": False, "nodes": {}, "prefilter": {"reasons": [{**SHORT, "text": text}]}}

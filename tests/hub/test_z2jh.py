@@ -2,8 +2,11 @@
 
 import contextlib
 
+import kubespawner
 import pytest
 import pytest_asyncio
+
+from moorage.simulator import builders
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -103,6 +106,50 @@ async def test_a_second_start_is_judged_by_the_claim_that_is_there(usual, someon
     pod = await started(hub, cluster, load, someone.name)
     assert pod["spec"]["nodeName"] in ("any-1", "user-2")
     assert claim_of(cluster, pod)["metadata"]["uid"] == claim["metadata"]["uid"]
+
+
+async def test_a_home_that_is_in_use_on_another_node_is_told_beside_the_verdict(usual, someone, load):
+    hub, cluster = usual
+    await someone.submit(**FORM)
+    claim = claim_of(cluster, await started(hub, cluster, load, someone.name))
+    await stopped(hub, load, someone.name)
+    mounted = [{"name": "home", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}]
+    source = {"persistentVolumeName": claim["spec"]["volumeName"]}
+    cluster.add(
+        builders.pod("job", on="user-1", cpu="1", namespace="jupyter", volumes=mounted),
+        {
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "VolumeAttachment",
+            "metadata": {"name": "a"},
+            "spec": {"attacher": "disk.example", "nodeName": "user-1", "source": source},
+        },
+    )
+
+    async def told():
+        answer = await verdict(someone)
+        return answer if answer["warnings"] else None
+
+    answer = await load("moorage_test_rig").until(told)
+    there = await verdict(someone, node="user-1")
+    cluster.delete("pods", "jupyter", "job")
+
+    assert answer["fits"]
+    assert "is in use on user-1" in answer["warnings"][0]
+    assert (there["fits"], there["warnings"]) == (True, [])
+
+
+async def test_a_home_that_somebody_deleted_is_judged_as_kubespawner_will_find_it(usual, someone, load):
+    hub, cluster = usual
+    await someone.submit(**FORM)
+    claim = claim_of(cluster, await started(hub, cluster, load, someone.name))
+    await stopped(hub, load, someone.name)
+    cluster.delete("pvc", "jupyter", claim["metadata"]["name"])
+    makes_it_again = kubespawner.version_info < (7, 1)
+
+    async def heard():
+        return (await verdict(someone))["fits"] is makes_it_again
+
+    await load("moorage_test_rig").until(heard)
 
 
 async def test_a_verdict_makes_no_claim(usual, someone):
