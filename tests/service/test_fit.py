@@ -519,6 +519,16 @@ async def test_a_pod_is_judged_with_the_claims_that_are_made_before_it(with_stor
     assert await asked(claims=[]) == []
 
 
+async def test_a_new_pods_ephemeral_volumes_get_their_claims_with_it(with_storage, pod) -> None:
+    def asked(**spec):
+        template = {"spec": {**new_claim()["spec"], **spec}}
+        return pod("q", cpu="1", volumes=[{"name": "v", "ephemeral": {"volumeClaimTemplate": template}}])
+
+    for spec, fitting in (({}, ["n1", "n2"]), ({"storageClassName": "only-b"}, ["n2"])):
+        answer = (await with_storage.client.post(FIT, json={"pod": asked(**spec)})).json()
+        assert where(answer) == fitting
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
@@ -532,8 +542,19 @@ async def test_a_pod_is_judged_with_the_claims_that_are_made_before_it(with_stor
         ({"pod": {}, "claims": [{"metadata": {}}]}, "invalid"),
         ({"pod": {}, "claims": [new_claim(size="lots")]}, "invalid"),
         ({"pod": {}, "claims": "home"}, "invalid"),
+        (
+            {"pod": {"spec": {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {}}}] * 17}}},
+            "too_many",
+        ),
+        (
+            {"pod": {"spec": {"volumes": [{"name": "v", "ephemeral": {"volumeClaimTemplate": {"spec": 3}}}]}}},
+            "invalid",
+        ),
     ],
-    ids=["with an ask", "many", "many rules", "no claim", "nameless", "no size", "no list"],
+    ids=[
+        *("with an ask", "many", "many rules", "no claim", "nameless", "no size", "no list"),
+        *("many ephemeral", "an odd ephemeral"),
+    ],
 )
 async def test_claims_that_can_not_be_used_are_refused(with_storage, body, code) -> None:
     answer = await with_storage.client.post(FIT, json=body)

@@ -22,6 +22,7 @@ from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.fit import fitting
 from moorage.scheduling.kubelet import may_turn_away
+from moorage.scheduling.newclaims import of_volumes
 from moorage.scheduling.steps import Steps, at_once, in_parts
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
@@ -67,10 +68,10 @@ def judge(
 ) -> Judged:
     """The verdict for this very pod as the API server would store it, and what would work instead.
 
-    `claims` are created before the pod; one that is there already stays as it is. `policy` says whose names a reader
-    may see of those who hold what is short. `unable` says by node why an image of the pod can't run there: no verdict
-    of the scheduler's, but nothing that would work. A pod that runs already, by its uid, does not take its own place
-    away.
+    `claims` are created before the pod, and those of its ephemeral volumes with it; one that is there already stays as
+    it is. `policy` says whose names a reader may see of those who hold what is short. `unable` says by node why an
+    image of the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs
+    already, by its uid, does not take its own place away.
     """
     return at_once(judging(cluster, pod, revision=revision, rules=rules, policy=policy, unable=unable, claims=claims))
 
@@ -91,8 +92,9 @@ def judging(
         cluster = cluster.without(uid)
     admission = admitted(pod, rules)
     yield
-    if claims:
-        cluster = cluster.with_claims(claims, namespace=admission.namespace)
+    coming = [*claims, *of_volumes(admission.pod)]
+    if coming:
+        cluster = cluster.with_claims(coming, namespace=admission.namespace)
         yield
     verdict = yield from fitting(cluster, admission.pod)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())

@@ -86,6 +86,24 @@ def read(item: Any, *, namespace: str) -> PersistentVolumeClaim:
     return replace(claim, metadata=fresh, status=None)
 
 
+def of_volumes(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    """The claims that a controller makes for the ephemeral volumes of a pod as soon as that is created.
+
+    Source: kubernetes v1.36 pkg/controller/volume/ephemeral/controller.go (handleVolume)
+    """
+    found = []
+    meta = _dict(pod.get("metadata"))
+    owner = {"kind": "Pod", "name": meta.get("name") or "", "uid": meta.get("uid") or "", "controller": True}
+    volumes = _dict(pod.get("spec")).get("volumes")
+    for volume in map(_dict, volumes if isinstance(volumes, list) else ()):
+        template = _dict(volume.get("ephemeral")).get("volumeClaimTemplate")
+        if isinstance(template, dict):
+            name = f"{meta.get('name') or ''}-{volume.get('name')}"
+            marks = {**_dict(template.get("metadata")), "name": name, "ownerReferences": [owner]}
+            found.append({"metadata": marks, "spec": template.get("spec")})
+    return found
+
+
 def foresee(claim: PersistentVolumeClaim, cluster: State) -> Foreseen:
     """What becomes of a claim that `cluster` does not have yet."""
     claim = _with_class(claim, cluster)
@@ -185,3 +203,7 @@ def _bound(claim: PersistentVolumeClaim, volume: PersistentVolume) -> Foreseen:
 
 def _spec(volume: PersistentVolume) -> VolumeSpec:
     return volume.spec or VolumeSpec()
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

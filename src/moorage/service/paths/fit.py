@@ -7,6 +7,7 @@ from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoding, judging
 from moorage.cluster.turns import Turns
 from moorage.images.platforms import misfits
+from moorage.scheduling.newclaims import of_volumes
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
 from moorage.service.http.inputs import FitRequest
@@ -47,7 +48,7 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
         pod = pod_of(ask | ({"image": image.reference} if image is not None else {}), cluster=cluster)
     claims = question.claims or []
     bounds.check(pod)
-    bounds.check_claims(claims)
+    bounds.check_claims([*claims, *of_volumes(pod)])
     rules = await parts.rulebook.rules_for(pod)
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
     turns = Turns()
