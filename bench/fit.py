@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 import time
+from copy import copy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from moorage.scheduling.cluster import Cluster
 
 PODS_EACH = 30
 SIZES = {10: (500, 0.3), 500: (200, None), 5_000: (60, 20)}
+CROWDED = 5_000
 PEER_NODES = 100
 ASK = {
     "metadata": {
@@ -74,10 +76,25 @@ def main() -> list[dict[str, Any]]:
             _row(f"fit.refused_p50_ms.{nodes}", statistics.median(refused), "ms"),
             _row(f"advice.p50_ms.{nodes}", statistics.median(advised), "ms"),
         ]
+        if nodes == CROWDED:
+            rows.append(_evictions(cluster, statistics.median(took)))
         del cluster
         gc.unfreeze()
     rows += _peers()
     return rows
+
+
+def _evictions(cluster: Cluster, fit_ms: float) -> dict[str, Any]:
+    """What could be made for a pod that fits nowhere, on nodes full of pods of lower priority."""
+    for info in cluster.nodes.values():
+        info.allocatable = copy(info.requested)
+        info.allocatable.pods = 110
+    ask = {**ASK, "spec": {**ASK["spec"], "priority": 1}}
+    made = cluster.evictions(ask)
+    assert len([node for node in made.nodes.values() if node.victims]) > CROWDED * 0.9
+    took = statistics.median(_times(lambda: cluster.evictions(ask), 30))
+    against = {"name": "a fit on the same nodes", "value": round(fit_ms, 3), "ratio": round(fit_ms / took, 2)}
+    return {**_row(f"evict.p50_ms.{CROWDED}", took, "ms", limit=60), "against": against}
 
 
 def _cluster(nodes: int) -> Cluster:

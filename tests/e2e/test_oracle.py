@@ -23,22 +23,23 @@ def theirs(program, cases, *flags):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def differing(program, cases, *, ours):
+def differing(program, cases, *, ours, as_ours=None, flags=()):
     """The cases on which the two disagree, of those that the program answers; and all its answers.
 
     The scheduler's caches of volumes fill beside its lists, and nothing tells when they are full: one case in thousands is
     answered too early. What differs is therefore asked again, by itself.
     """
-    answers = theirs(program, cases)
+    as_ours = as_ours or verdicts_as_ours
+    answers = theirs(program, cases, *flags)
     assert len(answers) == len(cases)
-    wrong = _wrong(cases, answers, ours=ours)
+    wrong = _wrong(cases, answers, ours=ours, as_ours=as_ours)
     for _ in range(TRIES):
         if wrong:
-            wrong = _wrong(wrong, theirs(program, wrong), ours=ours)
+            wrong = _wrong(wrong, theirs(program, wrong, *flags), ours=ours, as_ours=as_ours)
     return [case["ask"]["metadata"]["uid"] for case in wrong], answers
 
 
-def _wrong(cases, answers, *, ours):
+def _wrong(cases, answers, *, ours, as_ours):
     pairs = zip(cases, answers, strict=True)
     return [case for case, answer in pairs if not answer.get("error") and ours(case) != as_ours(answer)]
 
@@ -57,7 +58,7 @@ def ours(case):
     }
 
 
-def as_ours(answer):
+def verdicts_as_ours(answer):
     if answer["prefilter"]:
         return rejection(**answer["prefilter"])
     return {
@@ -72,7 +73,7 @@ def test_every_verdict_is_the_schedulers_own(programs, results):
     wrong, answers = differing(programs / "oracle", cases, ours=ours)
 
     # Upstream itself stumbles over some.
-    answered = [as_ours(answer) for answer in answers if not answer.get("error")]
+    answered = [verdicts_as_ours(answer) for answer in answers if not answer.get("error")]
     no_answer = CASES - len(answered)
     met = Counter()
     for answer in answered:

@@ -5,7 +5,7 @@ import json
 from collections import Counter
 
 import pytest
-from test_oracle import CASES, SEED, as_ours, differing, rejection
+from test_oracle import CASES, SEED, differing, rejection, verdicts_as_ours
 
 from moorage import Cluster
 from rig.invent_devices import InventDevices
@@ -35,7 +35,7 @@ def test_every_verdict_about_devices_is_the_schedulers_own_or_said_to_be_undecid
     wrong, answers = differing(programs / "oracle", decided, ours=ours)
 
     met = Counter()
-    for answer in map(as_ours, answers):
+    for answer in map(verdicts_as_ours, answers):
         met.update([answer[0]] if isinstance(answer, tuple) else [v if v is True else v[1] for v in answer.values()])
     table = {
         "seed": SEED,

@@ -46,6 +46,7 @@ class CountedSpec(Part):
 class CountedStatus(Part):
     phase: str | None = None
     nominated_node_name: str | None = None
+    start_time: str | None = None
     conditions: Raw = EMPTY
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None

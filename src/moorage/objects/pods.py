@@ -152,6 +152,7 @@ class PodSpec(Part):
     scheduler_name: str | None = None
     priority: int | None = None
     priority_class_name: str | None = None
+    preemption_policy: str | None = None
     runtime_class_name: str | None = None
     active_deadline_seconds: int | None = None
     host_network: bool | None = None
@@ -193,6 +194,7 @@ class PodClaimStatus(Part):
 class PodStatus(Part):
     phase: str | None = None
     nominated_node_name: str | None = None
+    start_time: str | None = None
     conditions: list[PodCondition] | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None

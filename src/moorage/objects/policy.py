@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from moorage.objects.base import Amounts, Object, Part
 from moorage.objects.pods import Toleration
+from moorage.objects.selectors import LabelSelector
 
 
 class Namespace(Object):
@@ -72,6 +73,22 @@ class RuntimeClass(Object):
     PLURAL: ClassVar[str] = "runtimeclasses"
     overhead: Overhead | None = None
     scheduling: RuntimeScheduling | None = None
+
+
+class DisruptionBudgetSpec(Part):
+    selector: LabelSelector | None = None
+
+
+class DisruptionBudgetStatus(Part):
+    disruptions_allowed: int = 0
+    disrupted_pods: dict[str, str | None] | None = None
+
+
+class PodDisruptionBudget(Object):
+    KIND: ClassVar[str] = "PodDisruptionBudget"
+    PLURAL: ClassVar[str] = "poddisruptionbudgets"
+    spec: DisruptionBudgetSpec | None = None
+    status: DisruptionBudgetStatus | None = None
 
 
 class PriorityClass(Object):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from moorage.objects import PersistentVolumeClaim
 from moorage.scheduling import newclaims
 from moorage.scheduling.ask import Ask
+from moorage.scheduling.evictions import evictions
 from moorage.scheduling.fit import fit
 from moorage.scheduling.state import KINDS, State
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moorage.objects import Pod
+    from moorage.scheduling.evictions import Evictions
     from moorage.scheduling.verdict import Verdict
 
 __all__ = ["KINDS", "Cluster"]
@@ -60,6 +62,13 @@ class Cluster(State):
             if found.never is not None:
                 other.never_bound = {**other.never_bound, place: found.never}
         return other
+
+    def evictions(self, pod: Pod | dict[str, Any]) -> Evictions:
+        """What the scheduler could evict for this pod on each node that refuses it.
+
+        Raises `InvalidObject` where the pod itself can't be read.
+        """
+        return evictions(self, pod)
 
     def without(self, uid: str) -> Self:
         """The same cluster as if this pod were not on its node, beside the one that goes on.

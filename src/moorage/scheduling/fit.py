@@ -19,7 +19,7 @@ from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable, Sequence
 
     from moorage.objects import Pod
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
@@ -76,7 +76,7 @@ class Trial:
                     verdicts[info.name] = self._with_nominated(info, checks)
                 else:
                     for check in checks:
-                        refusal = check(info, ())
+                        refusal = check(info)
                         if refusal is not None:
                             verdicts[info.name] = refusal
                             break
@@ -90,15 +90,23 @@ class Trial:
         own = self.ask.info
         return [pod for pod in info.nominated.values() if pod.priority >= own.priority and pod.uid != own.uid]
 
-    def _with_nominated(self, info: NodeInfo, checks: list[Check]) -> NodeVerdict:
+    def checks(self, named: Callable[[str], bool]) -> dict[str, Check]:
+        """The prepared plugins of these names, in the scheduler's order."""
+        return {name: check for name, check in self._checks if named(name)}
+
+    def after(self, info: NodeInfo, removed: Sequence[PodInfo], checks: Iterable[Check]) -> NodeVerdict:
+        """The verdict of these plugins on a copy of a node that `removed` were taken from."""
+        return self._with_nominated(info, checks, removed)
+
+    def _with_nominated(self, info: NodeInfo, checks: Iterable[Check], removed: Sequence[PodInfo] = ()) -> NodeVerdict:
         added = self.nominated_on(info)
         if added:
             crowded = info.with_pods(added)
             for check in checks:
-                if (refusal := check(crowded, added)) is not None:
+                if (refusal := check(crowded, added, removed)) is not None:
                     return refusal
         for check in checks:
-            if (refusal := check(info, ())) is not None:
+            if (refusal := check(info, (), removed)) is not None:
                 return refusal
         return FITS
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from moorage.scheduling.accounting.nodeinfo import NodeInfo
-from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.verdict import NodeVerdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.ask import Ask
     from moorage.scheduling.state import State
 
-Check = Callable[[NodeInfo, Sequence[PodInfo]], NodeVerdict | None]
+
+class Check(Protocol):
+    """Why a node can't have the pod, or None. `added` and `removed` are what makes this copy of the node differ from
+    the cluster's own: pods that it was given, and pods that were taken from it.
+    """
+
+    def __call__(
+        self, node: NodeInfo, added: Sequence[PodInfo] = (), removed: Sequence[PodInfo] = (), /
+    ) -> NodeVerdict | None: ...
+
+
 Prepared = Check | NodeVerdict | None
 
 

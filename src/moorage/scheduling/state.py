@@ -21,6 +21,7 @@ from moorage.objects import (
     PersistentVolume,
     PersistentVolumeClaim,
     Pod,
+    PodDisruptionBudget,
     ResourceClaim,
     ResourceClaimTemplate,
     ResourceSlice,
@@ -55,6 +56,7 @@ KINDS: tuple[type[Object], ...] = (
     ResourceClaim,
     ResourceClaimTemplate,
     DeviceClass,
+    PodDisruptionBudget,
 )
 
 

@@ -1,7 +1,8 @@
 // oracle answers, with the scheduler's own code, which nodes a pod fits on.
 //
-// It reads cases as JSON lines (the shape of fit.jsonl: nodes, pods, volumes, devices, ask) on standard input, or with -requests pods
-// ({"pod": …}), and writes one answer for each on standard output. All feature gates stand at their defaults.
+// It reads cases as JSON lines (the shape of fit.jsonl: nodes, pods, volumes, devices, budgets, ask) on standard input, or with
+// -requests pods ({"pod": …}), and writes one answer for each on standard output. With -evictions an answer also says what
+// could be evicted on each node that refuses the pod, but not for good. All feature gates stand at their defaults.
 package main
 
 import (
@@ -16,11 +17,13 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	resourcev1 "k8s.io/api/resource/v1"
 	storagev1 "k8s.io/api/storage/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/cache"
@@ -33,7 +36,9 @@ import (
 	internalcache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
+	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/defaultpreemption"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/dynamicresources"
+	plfeature "k8s.io/kubernetes/pkg/scheduler/framework/plugins/feature"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/nodevolumelimits"
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
@@ -41,18 +46,19 @@ import (
 )
 
 type cluster struct {
-	Nodes             []*v1.Node                    `json:"nodes"`
-	Pods              []*v1.Pod                     `json:"pods"`
-	Claims            []*v1.PersistentVolumeClaim   `json:"persistentvolumeclaims"`
-	Volumes           []*v1.PersistentVolume        `json:"persistentvolumes"`
-	Classes           []*storagev1.StorageClass     `json:"storageclasses"`
-	CSINodes          []*storagev1.CSINode          `json:"csinodes"`
-	Namespaces        []*v1.Namespace               `json:"namespaces"`
-	VolumeAttachments []*storagev1.VolumeAttachment `json:"volumeattachments"`
-	ResourceSlices    []*resourcev1.ResourceSlice   `json:"resourceslices"`
-	ResourceClaims    []*resourcev1.ResourceClaim   `json:"resourceclaims"`
-	DeviceClasses     []*resourcev1.DeviceClass     `json:"deviceclasses"`
-	Ask               *v1.Pod                       `json:"ask"`
+	Nodes             []*v1.Node                      `json:"nodes"`
+	Pods              []*v1.Pod                       `json:"pods"`
+	Claims            []*v1.PersistentVolumeClaim     `json:"persistentvolumeclaims"`
+	Volumes           []*v1.PersistentVolume          `json:"persistentvolumes"`
+	Classes           []*storagev1.StorageClass       `json:"storageclasses"`
+	CSINodes          []*storagev1.CSINode            `json:"csinodes"`
+	Namespaces        []*v1.Namespace                 `json:"namespaces"`
+	VolumeAttachments []*storagev1.VolumeAttachment   `json:"volumeattachments"`
+	ResourceSlices    []*resourcev1.ResourceSlice     `json:"resourceslices"`
+	ResourceClaims    []*resourcev1.ResourceClaim     `json:"resourceclaims"`
+	DeviceClasses     []*resourcev1.DeviceClass       `json:"deviceclasses"`
+	Budgets           []*policyv1.PodDisruptionBudget `json:"poddisruptionbudgets"`
+	Ask               *v1.Pod                         `json:"ask"`
 }
 
 type verdict struct {
@@ -68,10 +74,18 @@ type prefilter struct {
 	Unresolvable bool     `json:"unresolvable"`
 }
 
+type eviction struct {
+	Victims    []string `json:"victims,omitempty"`
+	Violations int      `json:"pdb_violations,omitempty"`
+	Reasons    []string `json:"reasons,omitempty"`
+}
+
 type answer struct {
-	Prefilter *prefilter         `json:"prefilter"`
-	Verdicts  map[string]verdict `json:"verdicts"`
-	Error     string             `json:"error,omitempty"`
+	Prefilter   *prefilter          `json:"prefilter"`
+	Verdicts    map[string]verdict  `json:"verdicts"`
+	NotEligible string              `json:"not_eligible,omitempty"`
+	Evictions   map[string]eviction `json:"evictions,omitempty"`
+	Error       string              `json:"error,omitempty"`
 }
 
 // nominator holds the nominated pods of a case; nothing is ever added or taken away.
@@ -94,7 +108,47 @@ func reasons(s *fwk.Status) []string {
 	return out
 }
 
-func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *cluster) (a answer) {
+// evictions asks the scheduler's own preemption about every node that refuses the pod but not for good, also where the
+// scheduler itself would stop at enough candidates.
+func evictions(ctx context.Context, f framework.Framework, profile *schedulerapi.KubeSchedulerProfile, state fwk.CycleState, nodes []fwk.NodeInfo, statuses *framework.NodeToStatus, c *cluster, a *answer) error {
+	var args runtime.Object
+	for _, plugin := range profile.PluginConfig {
+		if plugin.Name == defaultpreemption.Name {
+			args = plugin.Args
+		}
+	}
+	preemption, err := defaultpreemption.New(ctx, args, f, plfeature.NewSchedulerFeaturesFromGates(utilfeature.DefaultFeatureGate))
+	if err != nil {
+		return err
+	}
+	if eligible, why := preemption.PodEligibleToPreemptOthers(ctx, c.Ask, statuses.Get(c.Ask.Status.NominatedNodeName)); !eligible {
+		a.NotEligible = why
+		return nil
+	}
+	a.Evictions = map[string]eviction{}
+	for _, info := range nodes {
+		name := info.Node().Name
+		if status := statuses.Get(name); status.Code() != fwk.Unschedulable {
+			continue
+		}
+		victims, violations, status := preemption.SelectVictimsOnNode(ctx, state.Clone(), c.Ask, info.Snapshot(), c.Budgets)
+		if !status.IsSuccess() {
+			if !status.IsRejected() {
+				return status.AsError()
+			}
+			a.Evictions[name] = eviction{Reasons: reasons(status)}
+			continue
+		}
+		found := eviction{Violations: violations}
+		for _, victim := range victims {
+			found.Victims = append(found.Victims, victim.Namespace+"/"+victim.Name)
+		}
+		a.Evictions[name] = found
+	}
+	return nil
+}
+
+func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *cluster, withEvictions bool) (a answer) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer func() {
@@ -211,6 +265,7 @@ func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *c
 		return a
 	}
 	all, _ := snapshot.NodeInfos().List()
+	statuses := framework.NewDefaultNodeToStatus()
 	for _, info := range all {
 		name := info.Node().Name
 		if !result.AllNodes() && !result.NodeNames.Has(name) {
@@ -225,10 +280,17 @@ func judge(ctx context.Context, profile *schedulerapi.KubeSchedulerProfile, c *c
 		switch {
 		case s.IsSuccess():
 			a.Verdicts[name] = verdict{Fits: true}
+			statuses.Set(name, s)
 		case s.IsRejected():
 			a.Verdicts[name] = verdict{Plugin: s.Plugin(), Reasons: reasons(s), Unresolvable: s.Code() == fwk.UnschedulableAndUnresolvable}
+			statuses.Set(name, s)
 		default:
 			a.Error = s.AsError().Error()
+		}
+	}
+	if withEvictions && a.Error == "" {
+		if err := evictions(ctx, f, profile, state, all, statuses, c, &a); err != nil {
+			a.Error = err.Error()
 		}
 	}
 	return a
@@ -253,6 +315,7 @@ func requests(line []byte) any {
 
 func main() {
 	asRequests := flag.Bool("requests", false, "answer effective requests instead of verdicts")
+	withEvictions := flag.Bool("evictions", false, "answer also what could be evicted")
 	flag.Parse()
 	klog.SetOutput(os.Stderr)
 	klog.LogToStderr(false)
@@ -279,7 +342,7 @@ func main() {
 			_ = encoder.Encode(answer{Error: err.Error()})
 			continue
 		}
-		_ = encoder.Encode(judge(context.Background(), &profile, &c))
+		_ = encoder.Encode(judge(context.Background(), &profile, &c, *withEvictions))
 	}
 	if err := in.Err(); err != nil {
 		log.Fatal(err)

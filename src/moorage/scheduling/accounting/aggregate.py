@@ -38,7 +38,6 @@ SERVER_VERSION: Version = (1, 36)
 MAX_OF_SUMS: Version = (1, 37)
 
 _conditions = msgspec.json.Decoder(list[PodCondition] | None)
-_RESIZE_PENDING = b"PodResizePending"
 
 
 def exact_requests(
@@ -163,17 +162,22 @@ def _apply_pod_level(
 
 
 def is_infeasible(pod: Pod | CountedPod) -> bool:
+    pending = condition(pod, "PodResizePending")
+    return pending is not None and pending.reason == "Infeasible"
+
+
+def condition(pod: Pod | CountedPod, name: str) -> PodCondition | None:
+    """The first condition of this type."""
     conditions = pod.status.conditions if pod.status else None
     if isinstance(conditions, Raw):
-        # Hardly any pod is being resized, so the conditions of the others are not worth decoding.
-        if _RESIZE_PENDING not in bytes(conditions):
-            return False
+        # Hardly any pod has the one that is looked for, so the conditions of the others are not worth decoding.
+        if name.encode() not in bytes(conditions):
+            return None
         try:
             conditions = _conditions.decode(conditions)
         except UNREADABLE as error:
             raise _unreadable(pod, f"status.conditions: {error}") from error
-    pending = next((c for c in conditions or () if c.type == "PodResizePending"), None)
-    return pending is not None and pending.reason == "Infeasible"
+    return next((each for each in conditions or () if each.type == name), None)
 
 
 # --- arithmetic on amounts --------------------------------------------------------------------------------------

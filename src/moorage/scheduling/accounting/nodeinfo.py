@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from moorage.objects import UNREADABLE, ContainerImage, Identity, Node, NodeStatus, Taint, Unreadable
+from moorage.scheduling.accounting.ladder import Ladder
 from moorage.scheduling.accounting.podinfo import NO_EXTRA, Labels, PodInfo
 from moorage.scheduling.accounting.totals import Totals, read_totals
 
@@ -62,6 +63,7 @@ class NodeInfo:
     """A node with its pods. `node` is None while pods name a node that the cluster doesn't know."""
 
     __slots__ = (
+        "_ladder",
         "allocatable",
         "blocking_taints",
         "capacity",
@@ -94,6 +96,7 @@ class NodeInfo:
         self.special: dict[str, PodInfo] = {}
         self.nominated: dict[str, PodInfo] = {}
         self.unreadable: dict[str, Unreadable] = {}
+        self._ladder: tuple[int, Ladder] | None = None
         # Grows with each change of the node or of the pods on it, so that others see whether they need look again.
         self.generation = 0
 
@@ -105,6 +108,13 @@ class NodeInfo:
     def is_empty(self) -> bool:
         """Whether nothing is known about this name any more."""
         return self.node is None and not (self.pods or self.nominated or self.unreadable)
+
+    @property
+    def ladder(self) -> Ladder:
+        """The node's pods by importance, kept until something changes here."""
+        if self._ladder is None or self._ladder[0] != self.generation:
+            self._ladder = self.generation, Ladder(self.pods.values())
+        return self._ladder[1]
 
     def set_node(self, node: Node) -> None:
         """Take over the node's own facts; its pods stay.

@@ -8,6 +8,7 @@ Source: kubernetes v1.36 pkg/scheduler/framework/types.go (PodInfo) and pkg/sche
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from sys import intern
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from moorage.objects import (
     Volume,
     decode,
 )
-from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version, condition
 from moorage.scheduling.accounting.requests import Requests, pod_requests
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ Labels = dict[str, str]
 TERMINAL = ("Succeeded", "Failed")
 DEFAULT_SCHEDULER = "default-scheduler"
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHARED = 200_000
 # Bytes of JSON beyond which nothing is shared: whoever may ask must not fill the memory.
 _LONGEST = 4096
@@ -57,6 +59,7 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
     devices: tuple[Device, ...] = ()
     resource_claims: bool = False
     annotations: PodAnnotations | None = None
+    preempted: bool = False
 
 
 NO_EXTRA = PodExtra()
@@ -64,7 +67,11 @@ _NO_ANNOTATIONS = PodAnnotations()
 
 
 class PodInfo(msgspec.Struct, gc=False, frozen=True):
-    """One pod, digested. `devices` of its extra are (container, resource, device id, health)."""
+    """One pod, digested. `devices` of its extra are (container, resource, device id, health).
+
+    `started` is in microseconds since 1970, None before the kubelet has taken the pod. `preempted` is whether it ends
+    because the scheduler has evicted it.
+    """
 
     uid: str
     namespace: str
@@ -75,6 +82,7 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
     raw_labels: bytes
     phase: str
     terminating: bool
+    started: int | None
     extra: PodExtra
 
     @property
@@ -114,8 +122,18 @@ def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = 
         labels,
         intern((status.phase if status is not None else None) or ""),
         meta.deletion_timestamp is not None,
+        _microseconds(status.start_time) if status is not None and status.start_time else None,
         _extra(pod),
     )
+
+
+@lru_cache(maxsize=8192)
+def _microseconds(moment: str) -> int | None:
+    """Pods of a set start together, and share one number. What no clock has written is no moment."""
+    try:
+        return int((datetime.fromisoformat(moment) - _EPOCH).total_seconds() * 1_000_000)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
@@ -154,6 +172,8 @@ def _extra(pod: Pod | CountedPod) -> PodExtra:
     if spec.init_containers or spec.affinity is not None or spec.resource_claims:
         return _read_extra(pod)
     if annotations is not None and annotations != _NO_ANNOTATIONS:
+        return _read_extra(pod)
+    if pod.metadata.deletion_timestamp is not None:
         return _read_extra(pod)
     if status is not None:
         if status.nominated_node_name:
@@ -200,8 +220,15 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
         devices=_devices(pod),
         resource_claims=bool(spec.resource_claims),
         annotations=annotations if annotations != _NO_ANNOTATIONS else None,
+        preempted=pod.metadata.deletion_timestamp is not None and _is_preempted(pod),
     )
     return NO_EXTRA if extra == NO_EXTRA else extra
+
+
+def _is_preempted(pod: Pod | CountedPod) -> bool:
+    """As podTerminatingByPreemption in pkg/scheduler/framework/plugins/defaultpreemption/default_preemption.go."""
+    target = condition(pod, "DisruptionTarget")
+    return target is not None and (target.status, target.reason) == ("True", "PreemptionByScheduler")
 
 
 _shared_terms: dict[bytes, tuple[PodAffinityTerm, ...]] = {}

@@ -2,7 +2,8 @@
 
 Each has `prepare(ask, cluster)`, which is upstream's PreFilter: None where the plugin has nothing to do with this pod,
 a refusal that holds for every node, or the check to run on each node, which is upstream's Filter. A check is given the
-node and the nominated pods that the node was extended by.
+node and, where that is a copy, the pods by which it differs: nominated ones that it has beside its own, and those that
+would be evicted from it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,18 @@ PLUGINS: tuple[Plugin, ...] = (
     interpodaffinity,
     dynamicresources,
     nodedeclaredfeatures,
+)
+# Those whose answer for a node depends on its pods.
+READ_PODS = frozenset(
+    plugin.NAME
+    for plugin in (
+        nodeports,
+        noderesourcesfit,
+        volumerestrictions,
+        nodevolumelimits,
+        podtopologyspread,
+        interpodaffinity,
+    )
 )
 # What keeps a pod out of the scheduler's queue comes before all that is asked of nodes.
 STEPS: tuple[tuple[str, Callable[[Ask, State], Prepared]], ...] = (

@@ -91,7 +91,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         return None
     trial = _Trial(ask, cluster, names, met, wanted)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         try:
             return trial.refusal(node)
         except Doubt as doubt:

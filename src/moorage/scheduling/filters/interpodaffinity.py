@@ -79,7 +79,7 @@ class _Term:
 
 
 class _State:
-    """Counts of matching pods by (topology key, value); nominated pods are added on a copy."""
+    """Counts of matching pods by (topology key, value); pods that come and go are counted on a copy."""
 
     def __init__(self, ask: Ask, cluster: State) -> None:
         self.affinity = _terms(ask, ask.affinity_terms, "podAffinity", cluster)
@@ -114,22 +114,23 @@ class _State:
                 for pod in node.pods.values():
                     self._count_wanted(pod, node)
 
-    def with_added(self, added: Iterable[PodInfo], node: NodeInfo) -> _State:
+    def changed(self, added: Iterable[PodInfo], removed: Iterable[PodInfo], node: NodeInfo) -> _State:
         copy = object.__new__(_State)
         copy.affinity, copy.anti_affinity, copy.ask = self.affinity, self.anti_affinity, self.ask
         copy.namespace_labels, copy._known_to_avoid = self.namespace_labels, self._known_to_avoid
         copy.existing, copy.wanted, copy.avoided = dict(self.existing), dict(self.wanted), dict(self.avoided)
-        for pod in added:
-            copy._count_existing(pod, node)
-            copy._count_wanted(pod, node)
-            for term in self.anti_affinity:
-                if term.matches(pod):
-                    _bump(copy.avoided, term.key, node)
+        for pods, by in ((added, 1), (removed, -1)):
+            for pod in pods:
+                copy._count_existing(pod, node, by)
+                copy._count_wanted(pod, node, by)
+                for term in self.anti_affinity:
+                    if term.matches(pod):
+                        _bump(copy.avoided, term.key, node, by)
         return copy
 
-    def _count_existing(self, pod: PodInfo, node: NodeInfo) -> None:
+    def _count_existing(self, pod: PodInfo, node: NodeInfo, by: int = 1) -> None:
         for key in self._avoids(pod):
-            _bump(self.existing, key, node)
+            _bump(self.existing, key, node, by)
 
     def _avoids(self, pod: PodInfo) -> tuple[str, ...]:
         """The topology keys of this pod's terms that mean the incoming one. Pods of a kind share their terms."""
@@ -150,10 +151,10 @@ class _State:
             return ()
         return tuple(term.key for term in compiled if term.means(self.ask, self.namespace_labels))
 
-    def _count_wanted(self, pod: PodInfo, node: NodeInfo) -> None:
+    def _count_wanted(self, pod: PodInfo, node: NodeInfo, by: int = 1) -> None:
         if self.affinity and all(term.matches(pod) for term in self.affinity):
             for term in self.affinity:
-                _bump(self.wanted, term.key, node)
+                _bump(self.wanted, term.key, node, by)
 
     def is_near(self, node: NodeInfo) -> bool:
         """Whether the node's domains hold the pods that the incoming pod wants beside it."""
@@ -189,8 +190,8 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         refuse(NAME, REASON_EXISTING),
     )
 
-    def check(node: NodeInfo, added: Sequence[PodInfo] = ()) -> NodeVerdict | None:
-        seen = state.with_added(added, node) if added else state
+    def check(node: NodeInfo, added: Sequence[PodInfo] = (), removed: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+        seen = state.changed(added, removed, node) if added or removed else state
         if seen.affinity and not seen.is_near(node):
             return far
         if not seen.is_apart(node):
@@ -213,9 +214,14 @@ def _terms(ask: Ask, terms: Iterable[PodAffinityTerm], which: str, cluster: Stat
 
 
 def _bump(counts: Counts, key: str, node: NodeInfo, by: int = 1) -> None:
+    """A count of 0 is none: whether there is any pod of a kind is told by whether there is a count."""
     value = node.labels.get(key)
     if value is not None:
-        counts[key, value] = counts.get((key, value), 0) + by
+        count = counts.get((key, value), 0) + by
+        if count:
+            counts[key, value] = count
+        else:
+            counts.pop((key, value), None)
 
 
 def _labels(namespace: Namespace) -> Labels:

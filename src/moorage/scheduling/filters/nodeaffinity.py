@@ -55,7 +55,7 @@ def prepare(ask: Ask, _: State) -> Prepared:
         return refuse(NAME, REASON_CONFLICT, unresolvable=True)
     refusal = refuse(NAME, REASON, unresolvable=True)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         return None if required.matches(node.labels, node.name) else refusal
 
     return check

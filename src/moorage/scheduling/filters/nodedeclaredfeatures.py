@@ -32,7 +32,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
     if not needed or cluster.server_version < _SINCE:
         return None
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         status = node.node.status if node.node is not None else None
         declared = (status.declared_features if status is not None else None) or ()
         return None if needed.issubset(declared) else _REFUSED

@@ -28,7 +28,7 @@ def prepare(ask: Ask, _: State) -> Prepared:
         return None
     refusal = refuse(NAME, REASON, unresolvable=True)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         return None if node.name == wanted else refusal
 
     return check

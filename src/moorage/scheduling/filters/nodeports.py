@@ -32,7 +32,7 @@ def prepare(ask: Ask, _: State) -> Prepared:
         return None
     refusal = refuse(NAME, REASON)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         for pod in node.special.values():
             for used in pod.extra.host_ports:
                 if any(clash(port, used) for port in wanted):

@@ -38,7 +38,7 @@ def prepare(ask: Ask, cluster: State) -> Check:
     cpu, memory, storage = requests.cpu_milli, requests.memory, requests.ephemeral_storage
     scalars = tuple((name, amount) for name, amount in requests.scalars.items() if amount)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         allocatable, requested = node.allocatable, node.requested
         if (
             requested.pods < allocatable.pods
@@ -89,9 +89,13 @@ def _refuse(
             unresolvable = unresolvable or asked > there
     if not short:
         return None
-    names = [shortage.resource for shortage in short]
-    reasons = _remembered(*names) if sum(map(len, names)) <= _LONGEST else _reasons(*names)
+    reasons = reasons_for([shortage.resource for shortage in short])
     return NodeVerdict(False, NAME, reasons, unresolvable, tuple(short))
+
+
+def reasons_for(names: Sequence[str]) -> tuple[str, ...]:
+    """What is said where there is too little of these."""
+    return _remembered(*names) if sum(map(len, names)) <= _LONGEST else _reasons(*names)
 
 
 @lru_cache(maxsize=1024)

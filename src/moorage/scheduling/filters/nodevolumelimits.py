@@ -37,7 +37,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         return None
     refusal = refuse(NAME, REASON)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         limits = _limits(cluster.get(CSINode, node.name))
         if not limits:
             return None

@@ -16,7 +16,7 @@ from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labe
 from moorage.scheduling.verdict import NodeVerdict, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from moorage.objects import TopologySpreadConstraint
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
@@ -50,6 +50,10 @@ class _Constraint:
             known = self._known[pod.raw_labels] = self.selector.matches(pod.labels)
         return known
 
+    def among(self, pods: Iterable[PodInfo], namespace: str) -> int:
+        """How many of these pods it means. Upstream takes away terminating pods, too, which it never counted."""
+        return sum(1 for pod in pods if pod.namespace == namespace and self.matches(pod))
+
     def count(self, node: NodeInfo, namespace: str) -> None:
         """Make the node part of its domain and count its pods there."""
         value, matching = node.labels[self.key], 0
@@ -76,11 +80,11 @@ class _Constraint:
 
     def skew(self, value: str, extra: int) -> int:
         """How far the node's domain would stand above the lowest one, with the pod and `extra` more there."""
-        fewest = self.fewest
-        if extra and value == self.lowest and len(self.counts) >= self.min_domains:
-            raised = fewest + extra
-            fewest = raised if self.next_fewest is None else min(raised, self.next_fewest)
-        return self.counts.get(value, 0) + extra + self.self_match - fewest
+        there, fewest = self.counts.get(value, 0) + extra, self.fewest
+        if extra and len(self.counts) >= self.min_domains:
+            others = self.next_fewest if value == self.lowest else fewest
+            fewest = there if others is None else min(there, others)
+        return there + self.self_match - fewest
 
 
 def prepare(ask: Ask, cluster: State) -> Prepared:
@@ -97,17 +101,17 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         constraint.settle()
     no_label, skewed = refuse(NAME, REASON_LABEL, unresolvable=True), refuse(NAME, REASON)
 
-    def check(node: NodeInfo, added: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, added: Sequence[PodInfo] = (), removed: Sequence[PodInfo] = ()) -> NodeVerdict | None:
         labels = node.labels
-        if added and not all(constraint.key in labels for constraint in constraints):
-            added = ()
+        if (added or removed) and not all(constraint.key in labels for constraint in constraints):
+            added = removed = ()
         for constraint in constraints:
             value = labels.get(constraint.key)
             if value is None:
                 return no_label
             extra = 0
-            if added and constraint.includes(node, ask, required):
-                extra = sum(1 for p in added if p.namespace == ask.namespace and constraint.matches(p))
+            if (added or removed) and constraint.includes(node, ask, required):
+                extra = constraint.among(added, ask.namespace) - constraint.among(removed, ask.namespace)
             if constraint.skew(value, extra) > constraint.max_skew:
                 return skewed
         return None

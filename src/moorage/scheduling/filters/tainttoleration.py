@@ -57,7 +57,7 @@ def prepare(ask: Ask, _: State) -> Prepared:
     tolerations = ask.tolerations
     refusal = refuse(NAME, REASON, unresolvable=True)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         taints = node.blocking_taints
         return refusal if taints and untolerated(taints, tolerations) else None
 

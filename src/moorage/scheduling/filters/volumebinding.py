@@ -87,7 +87,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
             return refuse(NAME, never or REASON_UNBOUND, unresolvable=True)
     binder = _Binder(cluster, bound, waiting)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         reasons = binder.reasons(node)
         return refuse(NAME, *sorted(reasons), unresolvable=True) if reasons else None
 

@@ -28,7 +28,7 @@ REASON_NOT_FOUND = 'persistentvolumeclaim "{claim}" not found'
 
 
 def prepare(ask: Ask, cluster: State) -> Prepared:
-    exclusive = set()
+    exclusive: set[str] = set()
     for volume in ask.volumes:
         if volume.persistent_volume_claim is None:
             continue
@@ -39,17 +39,21 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         if claim.spec is not None and "ReadWriteOncePod" in (claim.spec.access_modes or ()):
             exclusive.add(name)
     disks = [v for v in ask.volumes if v.gce_persistent_disk or v.aws_elastic_block_store or v.iscsi or v.rbd]
-    in_use = any(cluster.is_claim_used(ask.namespace, name) for name in exclusive)
+    in_use = sum(cluster.is_claim_used(ask.namespace, name) for name in exclusive)
     if not disks and not in_use:
         return None
     no_disk, taken = refuse(NAME, REASON_DISK), refuse(NAME, REASON_IN_USE)
 
-    def check(node: NodeInfo, added: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def users(pods: Sequence[PodInfo]) -> int:
+        # Upstream compares the names of claims alone, in whatever namespace.
+        return sum(name in exclusive for pod in pods for name in pod.extra.claims)
+
+    def check(node: NodeInfo, added: Sequence[PodInfo] = (), removed: Sequence[PodInfo] = ()) -> NodeVerdict | None:
         if disks:
             for pod in node.special.values():
                 if any(conflict(mine, theirs) for theirs in pod.extra.disks for mine in disks):
                     return no_disk
-        if in_use or any(name in exclusive for pod in added for name in pod.extra.claims):
+        if in_use + users(added) - users(removed) > 0:
             return taken
         return None
 

@@ -54,7 +54,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         return None
     refusal = refuse(NAME, REASON, unresolvable=True)
 
-    def check(node: NodeInfo, _: Sequence[PodInfo] = ()) -> NodeVerdict | None:
+    def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         labels = node.labels
         if not any(key in labels for key in _KEYS):
             return None

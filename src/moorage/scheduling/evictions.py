@@ -1,0 +1,262 @@
+"""Room that can be made: which pods the scheduler would evict for one that fits nowhere.
+
+From a node that refuses the pod all pods of lower priority are taken away in thought. If it fits then, as many of them
+as possible are given back: first those whose eviction would violate a PodDisruptionBudget, then the others, the more
+important before the less; who can't be given back is a victim.
+
+Source: kubernetes v1.36 pkg/scheduler/framework/plugins/defaultpreemption/default_preemption.go (SelectVictimsOnNode,
+PodEligibleToPreemptOthers), pkg/scheduler/framework/preemption/preemption.go (pickOneNodeForPreemption) and
+pkg/scheduler/util/utils.go (MoreImportantPod)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from moorage.objects import PodDisruptionBudget
+from moorage.scheduling.accounting.ladder import CPU, LATEST, MEMORY, PODS, STORAGE, by_importance
+from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesourcesfit
+from moorage.scheduling.fit import Trial
+from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
+from moorage.scheduling.steps import at_once, in_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from moorage.objects import Pod
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.accounting.podinfo import PodInfo
+    from moorage.scheduling.accounting.requests import Requests
+    from moorage.scheduling.accounting.totals import Totals
+    from moorage.scheduling.state import State
+    from moorage.scheduling.steps import Steps
+    from moorage.scheduling.verdict import NodeVerdict
+
+Asked = dict[str, tuple[int, Callable[["Totals"], int]]]
+NOT_ELIGIBLE_NEVER = "not eligible due to preemptionPolicy=Never."
+NOT_ELIGIBLE_WAITING = "not eligible due to a terminating pod on the nominated node."
+REASON_NO_VICTIMS = "No preemption victims found for incoming pod"
+# Up to so many nodes the scheduler looks at all of them before it takes one (minCandidateNodesAbsolute).
+ALL_LOOKED_AT = 100
+
+
+class NodeEvictions(msgspec.Struct, frozen=True, gc=False):
+    """One node: its victims, the most important first, and how many of them a budget protects; or why none would help.
+
+    `victims` are "namespace/name".
+    """
+
+    victims: tuple[str, ...] = ()
+    pdb_violations: int = 0
+    reasons: tuple[str, ...] = ()
+
+
+class Evictions(msgspec.Struct, frozen=True, gc=False):
+    """The whole answer: why the pod may evict nobody, or each node that refuses it but not for good.
+
+    The scheduler evicts on one of the nodes of `chosen`, and only where the pod fits nowhere. It is one node where that
+    is determined.
+    """
+
+    not_eligible: str | None = None
+    nodes: dict[str, NodeEvictions] = {}
+    chosen: tuple[str, ...] = ()
+    undecided: tuple[str, ...] = ()
+
+
+NO_VICTIMS = NodeEvictions(reasons=(REASON_NO_VICTIMS,))
+
+
+def evictions(cluster: State, pod: Pod | dict[str, Any]) -> Evictions:
+    """What the scheduler could evict for this pod on each node that refuses it, and where it would.
+
+    Raises `InvalidObject` where the pod can't be read.
+    """
+    return at_once(evicting(cluster, pod))
+
+
+def evicting(cluster: State, pod: Pod | dict[str, Any]) -> Steps[Evictions]:
+    """The same in steps."""
+    trial = Trial(cluster, pod)
+    if trial.prefilter is not None:
+        return Evictions(undecided=trial.undecided)
+    refused = yield from trial.on(cluster.nodes.values())
+    if not_eligible := _not_eligible(trial, cluster, refused):
+        return Evictions(not_eligible=not_eligible, undecided=trial.undecided)
+    search = _Search(trial, cluster)
+    nodes: dict[str, NodeEvictions] = {}
+    found: dict[str, list[PodInfo]] = {}
+    for part in in_parts(name for name, verdict in refused.items() if not (verdict.fits or verdict.unresolvable)):
+        for name in part:
+            nodes[name] = search.on(cluster.nodes[name], found)
+        yield
+    fits = any(verdict.fits for verdict in refused.values())
+    return Evictions(nodes=nodes, chosen=() if fits else _chosen(nodes, found), undecided=trial.undecided)
+
+
+def _not_eligible(trial: Trial, cluster: State, verdicts: Mapping[str, NodeVerdict]) -> str | None:
+    pod = trial.ask.pod
+    if pod.spec.preemption_policy == "Never":
+        return NOT_ELIGIBLE_NEVER
+    nominated = pod.status.nominated_node_name if pod.status is not None else None
+    verdict = verdicts.get(nominated or "")
+    if verdict is None or verdict.unresolvable:
+        return None
+    pods = cluster.nodes[nominated or ""].pods.values()
+    if any(pod.extra.preempted and pod.priority < trial.ask.info.priority for pod in pods):
+        return NOT_ELIGIBLE_WAITING
+    return None
+
+
+class _Search:
+    """One pod's search for victims, node by node."""
+
+    def __init__(self, trial: Trial, cluster: State) -> None:
+        self._trial = trial
+        self._priority = trial.ask.info.priority
+        self._budgets = _Budgets(cluster.all(PodDisruptionBudget))
+        self._checks = list(trial.checks(lambda _: True).values())
+        reading = trial.checks(READ_PODS.__contains__)
+        self._reading = list(reading.values())
+        # Where pods only take room from each other, sums tell who may stay.
+        only_room = reading.keys() == {noderesourcesfit.NAME} and not dynamicresources.classes_behind(
+            trial.ask, cluster
+        )
+        self._asked = _asked(trial.ask.info.requests) if only_room else None
+        self._others = list(trial.checks(lambda name: name not in READ_PODS).values())
+
+    def on(self, info: NodeInfo, found: dict[str, list[PodInfo]]) -> NodeEvictions:
+        """The answer for this node; its victims, if there are any, are noted in `found`."""
+        ladder = info.ladder
+        start = ladder.below(self._priority)
+        lower = ladder.pods[start:]
+        if not lower:
+            return NO_VICTIMS
+        violating, others = self._budgets.split(lower)
+        if self._asked is not None and not violating and not (info.nominated and self._trial.nominated_on(info)):
+            victims = self._by_sums(info, self._asked, start)
+            violations = 0
+        else:
+            victims, violations = self._one_by_one(info, lower, violating, others)
+        if isinstance(victims, tuple):
+            return NodeEvictions(reasons=victims)
+        found[info.name] = victims
+        return NodeEvictions(tuple([f"{pod.namespace}/{pod.name}" for pod in victims]), violations)
+
+    def _by_sums(self, info: NodeInfo, asked: Asked, start: int) -> list[PodInfo] | tuple[str, ...]:
+        """The victims, or why there are none."""
+        allocatable, requested, ladder = info.allocatable, info.requested, info.ladder
+        left = {}
+        for resource, (amount, of) in asked.items():
+            sums = ladder.sums(resource)
+            left[resource] = of(allocatable) - of(requested) + sums[-1] - sums[start] - amount
+        short = [resource for resource, amount in left.items() if amount < 0]
+        if short:
+            return noderesourcesfit.reasons_for(short)
+        for check in self._others:
+            if (refusal := check(info)) is not None:
+                return refusal.reasons
+        return ladder.victims(start, left)
+
+    def _one_by_one(
+        self, info: NodeInfo, lower: Sequence[PodInfo], violating: Sequence[PodInfo], others: Sequence[PodInfo]
+    ) -> tuple[list[PodInfo] | tuple[str, ...], int]:
+        """The victims, or why there are none; and how many of them a budget protects."""
+        rest = info.with_pods([])
+        for pod in lower:
+            rest.remove(pod.uid)
+        verdict = self._trial.after(rest, lower, self._checks)
+        if not verdict.fits:
+            return verdict.reasons, 0
+        removed = {pod.uid: pod for pod in lower}
+        victims: list[PodInfo] = []
+        violations = 0
+        for pods in (violating, others):
+            for pod in pods:
+                rest.add(pod)
+                del removed[pod.uid]
+                if not self._trial.after(rest, tuple(removed.values()), self._reading).fits:
+                    rest.remove(pod.uid)
+                    removed[pod.uid] = pod
+                    victims.append(pod)
+                    violations += pods is violating
+        return (by_importance(victims) if violating and others else victims), violations
+
+
+def _asked(requests: Requests) -> Asked:
+    """What is asked by resource, and how a sum tells its amount of that."""
+    asked: Asked = {
+        CPU: (requests.cpu_milli, attrgetter("cpu_milli")),
+        MEMORY: (requests.memory, attrgetter("memory")),
+        STORAGE: (requests.ephemeral_storage, attrgetter("ephemeral_storage")),
+        PODS: (1, attrgetter("pods")),
+    }
+    for name, amount in requests.scalars.items():
+        asked[name] = amount, partial(_scalar, name)
+    return {name: (amount, of) for name, (amount, of) in asked.items() if amount > 0}
+
+
+def _scalar(name: str, totals: Totals) -> int:
+    return totals.scalars.get(name, 0)
+
+
+class _Budgets:
+    """The PodDisruptionBudgets, by namespace. One without a selector, or with an empty or broken one, means no pod."""
+
+    def __init__(self, budgets: Iterable[PodDisruptionBudget]) -> None:
+        self._of: dict[str, list[tuple[PodDisruptionBudget, Selector]]] = {}
+        for budget in budgets:
+            try:
+                selector = compile_labels(budget.spec.selector if budget.spec is not None else None)
+            except InvalidSelector:
+                continue
+            if not (selector.nothing or selector.is_empty):
+                self._of.setdefault(budget.metadata.namespace or "default", []).append((budget, selector))
+
+    def split(self, pods: Sequence[PodInfo]) -> tuple[list[PodInfo], list[PodInfo]]:
+        """Those whose eviction would violate a budget, and the others, each in the order given."""
+        if not self._of:
+            return [], list(pods)
+        violating: list[PodInfo] = []
+        others: list[PodInfo] = []
+        left: dict[int, int] = {}
+        for pod in pods:
+            (violating if self._is_violated(pod, left) else others).append(pod)
+        return violating, others
+
+    def _is_violated(self, pod: PodInfo, left: dict[int, int]) -> bool:
+        """Whether one of its budgets has no disruption left; each gives up one."""
+        violated, labels = False, pod.labels
+        for budget, selector in self._of.get(pod.namespace, ()) if labels else ():
+            if not selector.matches(labels):
+                continue
+            status = budget.status
+            if status is not None and pod.name in (status.disrupted_pods or ()):
+                continue
+            allowed = left.get(id(budget), status.disruptions_allowed if status is not None else 0) - 1
+            left[id(budget)] = allowed
+            violated = violated or allowed < 0
+        return violated
+
+
+def _chosen(nodes: Mapping[str, NodeEvictions], found: Mapping[str, Sequence[PodInfo]]) -> tuple[str, ...]:
+    """The nodes that the scheduler may take: the best by its five criteria, or all where it may not look at all."""
+    if len(nodes) > ALL_LOOKED_AT:
+        return tuple(found)
+    scores = {name: _score(nodes[name], victims) for name, victims in found.items()}
+    best = min(scores.values(), default=None)
+    return tuple(name for name, score in scores.items() if score == best)
+
+
+def _score(node: NodeEvictions, victims: Sequence[PodInfo]) -> tuple[int, ...]:
+    """Fewest violations, lowest highest priority, smallest sum of priorities, fewest victims, latest start."""
+    highest = max(pod.priority for pod in victims)
+    starts = [LATEST if pod.started is None else pod.started for pod in victims if pod.priority == highest]
+    # Priorities count from the lowest possible, so that fewer victims win also where all are below 0.
+    total = sum(pod.priority + 2**31 for pod in victims)
+    return node.pdb_violations, victims[0].priority, total, len(victims), -min(starts)

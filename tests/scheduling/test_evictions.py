@@ -1,0 +1,205 @@
+"""Room that can be made: who would have to go, on which node, and who may evict nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from moorage import Cluster
+from moorage.scheduling.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
+from moorage.simulator import builders
+
+KINDS = (
+    "nodes",
+    "pods",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "storageclasses",
+    "csinodes",
+    "namespaces",
+    "poddisruptionbudgets",
+)
+
+
+def pod(name, *, on=None, cpu="1", memory="1Gi", priority=0, started=None, labels=None, **spec):
+    made = builders.pod(name, on=on, cpu=cpu, memory=memory)
+    made["spec"].update(priority=priority, **spec)
+    if labels:
+        made["metadata"]["labels"] = labels
+    if started:
+        made.setdefault("status", {})["startTime"] = started
+    return made
+
+
+def budget(labels, *, allowed=0, disrupted=(), selector=None):
+    return {
+        "metadata": {"name": "b", "namespace": "default"},
+        "spec": {"selector": {"matchLabels": labels} if selector is None else selector},
+        "status": {"disruptionsAllowed": allowed, "disruptedPods": dict.fromkeys(disrupted, "2026-01-01T00:00:00Z")},
+    }
+
+
+def victims(cluster, ask):
+    return {name: list(node.victims) for name, node in cluster.evictions(ask).nodes.items()}
+
+
+def test_every_node_gets_the_victims_that_the_real_scheduler_finds(vectors):
+    for case in vectors("vectors/preempt"):
+        cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
+
+        made = cluster.evictions(case["ask"])
+
+        assert made.not_eligible == case.get("not_eligible"), case["ask"]
+        assert {name: _plain(node) for name, node in made.nodes.items()} == case.get("evictions", {}), case["ask"]
+
+
+def _plain(node):
+    if not node.victims:
+        return {"reasons": list(node.reasons)}
+    violations = {"pdb_violations": node.pdb_violations} if node.pdb_violations else {}
+    return {"victims": list(node.victims), **violations}
+
+
+def test_a_placeholder_makes_room_for_a_persons_server():
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=[pod("placeholder", on="n", cpu="4", priority=-10)]
+    )
+
+    made = cluster.evictions(pod("ada", cpu="2"))
+
+    assert made.nodes["n"].victims == ("default/placeholder",)
+    assert made.chosen == ("n",)
+
+
+def test_pods_of_the_same_priority_stay():
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=[pod("bob", on="n", cpu="4")]
+    )
+
+    made = cluster.evictions(pod("ada", cpu="2"))
+
+    assert made.nodes["n"].reasons == (REASON_NO_VICTIMS,)
+    assert made.chosen == ()
+
+
+def test_the_more_important_are_given_back_first():
+    pods = [pod(f"p{n}", on="n", cpu="1", priority=-n, started="2026-01-01T00:00:00Z") for n in range(1, 5)]
+    cluster = Cluster.from_objects(nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=pods)
+
+    assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/p3", "default/p4"]}
+
+
+def test_of_equal_priority_the_longer_running_stays():
+    pods = [pod(f"p{day}", on="n", cpu="2", priority=-1, started=f"2026-01-0{day}T00:00:00Z") for day in (2, 1)]
+    cluster = Cluster.from_objects(nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=pods)
+
+    assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/p2"]}
+
+
+def test_a_pod_that_a_budget_protects_is_given_back_before_a_more_important_one():
+    guarded = pod("guarded", on="n", cpu="2", priority=-9, labels={"app": "db"})
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")],
+        pods=[guarded, pod("plain", on="n", cpu="2", priority=-1)],
+        poddisruptionbudgets=[budget({"app": "db"})],
+    )
+
+    assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/plain"]}
+
+
+@pytest.mark.parametrize(
+    ("given", "violations"),
+    [
+        (budget({"app": "db"}), 1),
+        (budget({"app": "db"}, allowed=1), 0),
+        (budget({"app": "db"}, disrupted=["guarded"]), 0),
+        (budget({}, selector={}), 0),
+        (budget({}, selector={"matchExpressions": [{"key": "app", "operator": "Sometimes"}]}), 0),
+    ],
+    ids=["none left", "one left", "counted already", "empty selector", "broken selector"],
+)
+def test_evictions_against_a_budget_are_counted(given, violations):
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")],
+        pods=[pod("guarded", on="n", cpu="4", priority=-9, labels={"app": "db"})],
+        poddisruptionbudgets=[given],
+    )
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == violations
+
+
+def test_a_pod_with_preemption_policy_never_evicts_nobody():
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=[pod("low", on="n", cpu="4", priority=-10)]
+    )
+
+    made = cluster.evictions(pod("ada", cpu="2", preemptionPolicy="Never"))
+
+    assert (made.not_eligible, made.nodes) == (NOT_ELIGIBLE_NEVER, {})
+
+
+def test_a_nominated_pod_waits_for_those_that_are_evicted_for_it():
+    going = pod("going", on="n", cpu="4", priority=-10)
+    going["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    going["status"]["conditions"] = [
+        {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"},
+    ]
+    cluster = Cluster.from_objects(nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=[going])
+    ask = pod("ada", cpu="2")
+    ask["status"] = {"nominatedNodeName": "n"}
+
+    assert cluster.evictions(ask).not_eligible == NOT_ELIGIBLE_WAITING
+
+
+def test_a_node_that_no_eviction_helps_is_not_among_the_answers():
+    tainted = builders.node("tainted", cpu="4", memory="8Gi")
+    tainted["spec"]["taints"] = [{"key": "a", "effect": "NoSchedule"}]
+    cluster = Cluster.from_objects(nodes=[tainted], pods=[pod("low", on="tainted", cpu="4", priority=-10)])
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes == {}
+
+
+def test_the_node_with_the_fewest_violations_is_chosen():
+    nodes = [builders.node(name, cpu="4", memory="8Gi") for name in ("guarded", "free")]
+    pods = [
+        pod("a", on="guarded", cpu="4", priority=-10, labels={"app": "db"}),
+        pod("b", on="free", cpu="4", priority=-1),
+    ]
+    cluster = Cluster.from_objects(nodes=nodes, pods=pods, poddisruptionbudgets=[budget({"app": "db"})])
+
+    assert cluster.evictions(pod("ada", cpu="2")).chosen == ("free",)
+
+
+def test_nodes_that_are_alike_are_all_named():
+    nodes = [builders.node(name, cpu="4", memory="8Gi") for name in ("a", "b")]
+    pods = [pod(f"low-{n}", on=n, cpu="4", priority=-10, started="2026-01-01T00:00:00Z") for n in ("a", "b")]
+
+    assert Cluster.from_objects(nodes=nodes, pods=pods).evictions(pod("ada", cpu="2")).chosen == ("a", "b")
+
+
+def test_among_more_than_a_hundred_candidates_any_may_be_chosen():
+    nodes = [builders.node(f"n{number}", cpu="4", memory="8Gi") for number in range(101)]
+    pods = [pod(f"low-{number}", on=f"n{number}", cpu="4", priority=-number - 1) for number in range(101)]
+
+    made = Cluster.from_objects(nodes=nodes, pods=pods).evictions(pod("ada", cpu="2"))
+
+    assert len(made.chosen) == 101
+
+
+def test_nobody_is_evicted_where_the_pod_fits_somewhere():
+    nodes = [builders.node(name, cpu="4", memory="8Gi") for name in ("full", "empty")]
+    cluster = Cluster.from_objects(nodes=nodes, pods=[pod("low", on="full", cpu="4", priority=-10)])
+
+    made = cluster.evictions(pod("ada", cpu="2"))
+
+    assert made.nodes["full"].victims == ("default/low",)
+    assert made.chosen == ()
+
+
+def test_a_start_time_that_no_clock_has_written_counts_as_now():
+    pods = [
+        pod("odd", on="n", cpu="2", priority=-1, started="yesterday"),
+        pod("old", on="n", cpu="2", priority=-1, started="2026-01-01T00:00:00Z"),
+    ]
+    cluster = Cluster.from_objects(nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=pods)
+
+    assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/odd"]}
