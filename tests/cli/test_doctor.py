@@ -269,6 +269,39 @@ async def test_a_chart_that_is_too_old_fails(doctor):
     assert "chart 4.2.0" in told[1]
 
 
+async def test_an_image_of_an_older_chart_in_a_newer_one_fails(doctor):
+    live = deployment(OURS)
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = "quay.io/jupyterhub/k8s-hub:4.1.0"
+    doctor.cluster.add(live)
+
+    told = await doctor.says("versions")
+
+    assert told[0] == "failed"
+    assert told[1].startswith("The hub's image is that of chart 4.1.0: moorage needs")
+
+
+async def test_an_image_of_the_hubs_own_is_unknown_and_how_to_look_is_told(doctor):
+    live = deployment(OURS)
+    live["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example.org/hub:7"
+    doctor.cluster.add(live)
+
+    told = await doctor.says("versions")
+
+    assert told[0] == "unknown"
+    assert "exec deployment/hub -- pip list" in told[1]
+
+
+async def test_a_service_in_another_namespace_is_found_before_the_hub_names_it(doctor):
+    doctor.install({"hub": {}})
+    doctor.cluster.delete("services", "moorage", "moorage")
+    service, *_, slices = moorages_objects()
+    for one in (service, slices):
+        one["metadata"]["namespace"] = "spawn"
+    doctor.cluster.add(service, slices)
+
+    assert "http://moorage.spawn:8000 are ready" in (await doctor.says("service"))[1]
+
+
 async def test_variables_that_helm_dropped_are_missed_in_the_running_pod(doctor):
     lost = copy.deepcopy(OURS)
     lost["hub"]["extraEnv"] = [{"name": "MINE", "value": "1"}]

@@ -72,7 +72,7 @@ async def read_facts(reader: Reader, hub: Hub) -> Facts:
 
 
 async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:
-    url = (values.service_url if isinstance(values, Values) else None) or _SERVICE
+    url = (values.service_url if isinstance(values, Values) else None) or await _only_service(reader) or _SERVICE
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
@@ -92,6 +92,15 @@ async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) 
         reader.one("deployments", name, namespace=where),
     )
     return Service(url, where, name, port, there, slices, policies, deployment)
+
+
+async def _only_service(reader: Reader) -> str | None:
+    """Where the hub does not say it yet: the one Service of moorage's in the cluster."""
+    found = await reader.list("services", selector={"app.kubernetes.io/name": _NAME})
+    if isinstance(found, Unknown) or len(found) != 1:
+        return None
+    port = next((text(one, "port") for one in rows(found[0], "spec.ports")), "")
+    return f"http://{text(found[0], 'metadata.name')}.{text(found[0], 'metadata.namespace')}:{port}" if port else None
 
 
 async def _pull_secrets(reader: Reader, values: Values | Unknown, *, namespace: str) -> dict[str, str | Unknown | None]:

@@ -62,6 +62,8 @@ def versions(facts: Facts, values: Values) -> Finding:
     hub = _numbers(found.app_version)
     named = f"Chart {found.chart_version or 'of an unknown version'}"
     named += f", JupyterHub {found.app_version}" if found.app_version else ""
+    if not own and chart != _numbers(found.chart_version):
+        named = f"The hub's image is that of chart {_tag(image)}"
     if chart is None:
         return unknown("versions", f"the chart's version {found.chart_version!r} can't be read")
     if chart < LEAST_CHART or (hub is not None and hub < LEAST_HUB and not own):
