@@ -87,7 +87,8 @@ async def test_a_new_person_is_told_where_it_fits_and_starts_there(usual, someon
     assert claim_of(cluster, pod)["status"]["phase"] == "Bound"
 
 
-async def test_a_second_start_is_judged_by_the_claim_that_is_there(usual, someone, load):
+async def with_home_in_zone_b(usual, someone, load):
+    """The claim of somebody who has had a server; only nodes of that zone reach their home."""
     hub, cluster = usual
     await someone.submit(**FORM)
     claim = claim_of(cluster, await started(hub, cluster, load, someone.name))
@@ -100,6 +101,13 @@ async def test_a_second_start_is_judged_by_the_claim_that_is_there(usual, someon
         return fitting(await verdict(someone)) == ["any-1", "user-2"]
 
     await load("moorage_test_rig").until(heard)
+    return claim
+
+
+async def test_a_second_start_is_judged_by_the_claim_that_is_there(usual, someone, load):
+    hub, cluster = usual
+    claim = await with_home_in_zone_b(usual, someone, load)
+
     status, where = await someone.submit(**FORM)
 
     assert status == 302, where
@@ -163,6 +171,7 @@ async def test_a_verdict_makes_no_claim(usual, someone):
 
 async def test_a_named_server_has_a_claim_of_its_own(usual, someone, load):
     hub, cluster = usual
+    await with_home_in_zone_b(usual, someone, load)
     await someone.form(f"/hub/spawn/{someone.name}/lab")
 
     told = await verdict(someone, server="lab")
