@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { told } from "../../src/moorage/hub/pages/static/answer.js";
 import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
-import { moreWords } from "../../src/moorage/hub/pages/static/list.js";
+import { moreWords, reasonOf } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
 import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
 import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
@@ -179,4 +179,14 @@ test("of a form's entries those of the profiles tell which one is picked", () =>
 test("what a profile could not fill in since somebody had changed it is named", () => {
   assert.equal(filledWords([]), "The profile's values are filled in below.");
   assert.equal(filledWords(["cpu", "gpu_resource"]), "The profile's values are filled in below. What you changed stays: CPU, Kind.");
+});
+
+test("a node that the hub's servers can never use is closed with the hub's reason", () => {
+  const barred = { reasons: ["reserved (dedicated=core)"], nodes: { core: 0 } };
+  const core = node("core", { barred: reasonOf({ name: "core" }, barred), taints: ["dedicated=core"] });
+
+  assert.equal(reasonOf({ name: "toString" }, barred), null);
+  assert.equal(optionWords(core), "core (reserved (dedicated=core))");
+  assert.equal(stateWords(core, { fits: false, reasons: [{ text: "It has a taint." }] }), "reserved (dedicated=core)");
+  assert.equal(mostFree([core, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
 });

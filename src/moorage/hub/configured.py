@@ -72,6 +72,11 @@ class Configured(KubeSpawner):
         await super().apply_group_overrides()
         self.note_configured()
 
+    def bounding_selector(self) -> dict[str, Any]:
+        """The node selector that holds whatever is chosen: a profile's node is only a preset of the field for it."""
+        left = {HOSTNAME} & self.preset
+        return {key: value for key, value in self.configured["node_selector"].items() if key not in left}
+
     async def take_profile(self, user_options: Any) -> None:
         """Apply the profile that these options mean; what it sets counts as configured. Options that are KubeSpawner's
         alone are left to KubeSpawner. Raises `Refusal`.

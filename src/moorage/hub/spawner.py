@@ -23,6 +23,7 @@ from moorage.hub.choice import options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.options import Refusal
+from moorage.hub.choice.placement import placement_of
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.configured import CHOSEN, Configured
 from moorage.hub.pages import form
@@ -69,6 +70,7 @@ class MoorageSpawner(Settings, Configured):
             said=service.defaults,
             configured=self.configured,
             preset=self.preset,
+            placement=placement_of(self, self.bounding_selector()),
         )
 
     # The form

@@ -65,6 +65,8 @@ class Offer:
     """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
 
     nodes: Mapping[str, NodeFacts] | None = None
+    # Nodes that the hub's servers can never use, with words that follow "the node is".
+    barred: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     images: tuple[ImageFacts, ...] | None = None
     # KubeSpawner's configured image: the list where there is none.
     own_image: ImageFacts | None = None
@@ -83,6 +85,10 @@ class Offer:
     def without_limits(self) -> Offer:
         """For the administrator's defaults, which nobody chose: they are never too large."""
         return replace(self, refuse_too_large=False)
+
+    def usable(self) -> list[NodeFacts]:
+        """The nodes that the hub's servers may use, as far as that is known."""
+        return [node for name, node in (self.nodes or {}).items() if name not in self.barred]
 
     def most_gpus(self, resource: str) -> int | None:
         """The most of this resource that may be chosen, whatever the nodes have; None where nothing is said."""

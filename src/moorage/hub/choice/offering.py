@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
+from moorage.hub.choice.placement import Placement, barred
 from moorage.hub.view.facts import HOSTNAME, ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
@@ -27,11 +28,14 @@ def offer_of(
     said: Mapping[str, Any],
     configured: Mapping[str, Any],
     preset: Collection[str] = (),
+    placement: Placement | None = None,
 ) -> Offer:
     """`said` is the service's defaults, `configured` KubeSpawner's settings before anything was chosen: default and
     ceiling, unless an option of ours says how much may be chosen. Those in `preset` are of the profile that was picked:
     they come before every other default, and are offered whatever the options say.
     """
+    closed = barred(placement, nodes)
+    usable = None if nodes is None else {name: node for name, node in nodes.items() if name not in closed}
     gpus = _configured_gpus(spawner, nodes, configured=configured)
     by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
     most = spawner.gpu_max if spawner.gpu_max >= 0 else None
@@ -39,6 +43,7 @@ def offer_of(
         images = read_images(spawner.images)
     offer = Offer(
         nodes=nodes,
+        barred=closed,
         images=images,
         own_image=_own_image(configured.get("image")),
         cpu=_bounds(
@@ -48,7 +53,7 @@ def offer_of(
             spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit"), by_profile="mem_limit" in preset
         ),
         gpu_most=max(most, *gpus.values()) if most and by_profile else most,
-        gpu_resources=_gpu_resources(spawner, nodes, gpus, by_profile=by_profile) if spawner.gpu_max else (),
+        gpu_resources=_gpu_resources(spawner, usable, gpus, by_profile=by_profile) if spawner.gpu_max else (),
         gpu_limits={} if spawner.lift_configured_limits or spawner.gpu_max >= 0 else gpus,
         cpu_guarantee_ratio=Fraction(str(spawner.cpu_guarantee_ratio)),
         refuse_too_large=spawner.refuse_too_large,
@@ -167,7 +172,8 @@ def _default_node(
         return next((node.name for node in nodes.values() if node.hostname == hostname), None)
     node = spawner.default_node or said.get("default_node")
     known = nodes.get(node) if isinstance(node, str) else None
-    return known.name if known and known.hostname and not known.closed else None
+    usable = known is not None and known.hostname and not known.closed and known.name not in offer.barred
+    return known.name if known is not None and usable else None
 
 
 def _default_gpu(

@@ -15,7 +15,7 @@ from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
-from moorage.hub.choice.platforms import misfit, misfits
+from moorage.hub.choice.platforms import misfit
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import ImageFacts, NodeFacts
@@ -80,8 +80,11 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     node = _node(options, offer)
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
     choice = Choice(cpu, memory, gpu, resource, node, image, request)
-    if offer.refuse_too_large and offer.nodes:
-        _refuse_too_large(choice, offer.nodes, offered=offer.gpu_resources)
+    if node is not None and node.name in offer.barred:
+        raise Refusal(f"{node.name} is {offer.barred[node.name]}. Choose another node or Automatic.")
+    # Where no node is for these servers, those that are will come when they are needed.
+    if offer.refuse_too_large and (nodes := offer.usable()):
+        _refuse_too_large(choice, nodes, offered=offer.gpu_resources)
     if node is not None and (reason := misfit(image, node)):
         raise Refusal(f"{node.name} is closed for this image. {reason} Choose another node or image.")
     if node is not None and node.closed:
@@ -188,11 +191,11 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
     return found
 
 
-def _refuse_too_large(choice: Choice, nodes: Mapping[str, NodeFacts], *, offered: Sequence[str]) -> None:
+def _refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offered: Sequence[str]) -> None:
     """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
-    candidates = [choice.node] if choice.node else [node for node in nodes.values() if not misfit(choice.image, node)]
+    candidates = [choice.node] if choice.node else [node for node in nodes if not misfit(choice.image, node)]
     if not candidates:
-        raise Refusal(f"No node can run this image. {next(iter(misfits(choice.image, nodes).values()))}")
+        raise Refusal(f"No node can run this image. {misfit(choice.image, nodes[0])}")
     holder = f"{choice.node.name} has" if choice.node else "the largest node has"
     asks: list[tuple[str, int, list[int | None], Any]] = [
         (f"{cpu_words(choice.cpu_milli)} CPU", choice.cpu_milli, [node.capacity.cpu for node in candidates], cpu_words),

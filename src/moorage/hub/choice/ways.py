@@ -34,7 +34,7 @@ def ways(
             found.append({"text": "Automatic", "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
     target = choice.node.name if choice.node else _closest(verdict)
-    if target is not None:
+    if target is not None and target not in offer.barred:
         found += _kinds(choice, offer, target)
         less = _less(choice, offer, _node(verdict, target))
         if less is not None:

@@ -14,10 +14,11 @@ from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
-from moorage.hub.choice import options, profiles
+from moorage.hub.choice import options, placement, profiles
 from moorage.hub.choice.offer import VERSION, Bounds, Offer
 from moorage.hub.choice.options import Refusal
 from moorage.hub.pages import files
+from moorage.hub.view.facts import closed_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,8 +73,8 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             status=status_words(status),
             live=status.live,
             notes=[*notes, *more_notes],
-            options=_options(nodes, chosen["node"], offered=offer.gpu_resources),
-            rows=[row(node, offered=offer.gpu_resources) for node in nodes[:_MOST_ROWS]],
+            options=_options(nodes, chosen["node"], offer),
+            rows=[row(node, offered=offer.gpu_resources, barred=offer.barred) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
             known=offer.nodes is not None,
             selected=chosen,
@@ -107,7 +108,7 @@ async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
 
 def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     """The controls of CPU, memory and GPU."""
-    nodes = list((offer.nodes or {}).values())
+    nodes = offer.usable()
     cpu, memory, gpus = _largest(nodes, "cpu", offer), _largest(nodes, "memory", offer), _most_gpus(offer, nodes)
     return {
         "cpu": _field(
@@ -177,10 +178,12 @@ def selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any],
     return chosen, notes
 
 
-def _options(nodes: list[NodeFacts], selected: str, *, offered: Sequence[str]) -> Markup:
+def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     """The options of the Node field; each was made when its node changed."""
-    by_maker = len([resource for resource in offered if is_card(resource)]) > 1
+    by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
     made = {node.name: node.option_by_maker if by_maker else node.option for node in nodes}
+    for name, reason in offer.barred.items():
+        made[name] = closed_option(name, reason)
     if selected in made:
         made[selected] = made[selected].replace("<option ", "<option selected ", 1)
     text = "\n".join(made.values())
@@ -222,8 +225,11 @@ def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
     return max(known, default=0) if len(known) == len(each) else None
 
 
-def row(node: NodeFacts, *, offered: Sequence[str] = ()) -> dict[str, Any]:
-    """One node of the list that the page has without JavaScript, where these GPU resources are offered."""
+def row(node: NodeFacts, *, offered: Sequence[str], barred: Mapping[str, str]) -> dict[str, Any]:
+    """One node of the list that the page has without JavaScript, where these GPU resources are offered and these nodes
+    barred.
+    """
+    taints = ", ".join(taint.words() for taint in node.keeps_off)
     among = [*offered, *(units.resource for units in node.gpus)]
     bars = [
         _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
@@ -236,10 +242,9 @@ def row(node: NodeFacts, *, offered: Sequence[str] = ()) -> dict[str, Any]:
     ]
     return {
         "name": node.name,
-        "state": node.closed or (f"reserved ({', '.join(node.taints)})" if node.taints else ""),
+        "state": node.closed or barred.get(node.name) or (f"reserved ({taints})" if taints else ""),
         "bars": bars,
         "cards": node.cards.words(),
-        "taints": node.taints,
     }
 
 
@@ -284,6 +289,7 @@ def _island(spawner: Any, offer: Offer, refused: Refused | None) -> Markup:
         "server": refused.server if refused else spawner.name,
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
+        "barred": placement.packed(offer.barred),
     }
     text = json.dumps(data, ensure_ascii=True)
     for letter in "<>&":

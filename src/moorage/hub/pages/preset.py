@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.choice import profiles
+from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.options import Refusal
 from moorage.hub.pages.form import amount_fields, selected
 
@@ -38,5 +38,6 @@ async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
             for image in offer.shown_images()
             if image not in listed
         ],
+        "barred": placement.packed(offer.barred),
         "shown": profiles.shown(chosen, standing.profile),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.amounts import short_resource
-from moorage.hub.choice import profiles, ways
+from moorage.hub.choice import placement, profiles, ways
 from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.pages.turns import Turns
@@ -46,6 +46,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
+        brief["barred"] = placement.packed(offer.barred)
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None), profile) if choice.node is not None else None
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)

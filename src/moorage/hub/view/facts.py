@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import ANY_MAKER, cpu_words, memory_words, short_resource
 from moorage.hub.view.cards import Cards, read_cards
 from moorage.hub.view.checked import text, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 HOSTNAME = "kubernetes.io/hostname"
 # Those that keep pods off a node.
@@ -47,6 +50,18 @@ class Units:
 
 
 @dataclass(frozen=True, slots=True)
+class Taint:
+    """A taint that keeps pods off a node."""
+
+    key: str
+    value: str
+    effect: str
+
+    def words(self) -> str:
+        return f"{self.key}={self.value}" if self.value else self.key
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One node as the form needs it."""
 
@@ -59,7 +74,9 @@ class NodeFacts:
     cards: Cards = field(default_factory=Cards)
     schedulable: bool = True
     closed: str | None = None
-    taints: tuple[str, ...] = ()
+    keeps_off: tuple[Taint, ...] = ()
+    # Those that the service shows.
+    labels: Mapping[str, str] = field(default_factory=dict)
     # Its operating system and architecture as Go names them (linux, amd64); None is unknown.
     os: str | None = None
     arch: str | None = None
@@ -114,7 +131,8 @@ def read_node(value: Any) -> NodeFacts | None:
         holders=cards.holders,
         schedulable=closed is None,
         closed=closed,
-        taints=_taints(value.get("taints")),
+        keeps_off=_taints(value.get("taints")),
+        labels=_labels(labels),
         os=text(value.get("os"), 63),
         arch=text(value.get("arch"), 63),
     )
@@ -135,7 +153,7 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
         "cards": node.cards.words(names=names),
         "closed": node.closed,
         "pickable": node.closed is None and node.hostname is not None,
-        "taints": list(node.taints),
+        "taints": [taint.words() for taint in node.keeps_off],
         "os": node.os,
         "arch": node.arch,
     }
@@ -145,6 +163,11 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
 def _option(node: NodeFacts, *, by_maker: bool = False) -> str:
     closed = " disabled" if node.closed or node.hostname is None else ""
     return f'<option value="{escape(node.name)}"{closed}>{escape(node_words(node, by_maker=by_maker))}</option>'
+
+
+def closed_option(name: str, reason: str) -> str:
+    """The option of a node that can't be chosen."""
+    return f'<option value="{escape(name)}" disabled>{escape(f"{name} ({reason})")}</option>'
 
 
 def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
@@ -178,13 +201,18 @@ def _closed(value: dict[str, Any]) -> str | None:
     return None
 
 
-def _taints(value: Any) -> tuple[str, ...]:
-    found = []
-    for taint in value[:20] if isinstance(value, list) else ():
-        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := text(taint.get("key"))):
-            content = text(taint.get("value"))
-            found.append(f"{key}={content}" if content else key)
-    return tuple(found)
+def _taints(value: Any) -> tuple[Taint, ...]:
+    return tuple(
+        Taint(key, text(taint.get("value")) or "", taint["effect"])
+        for taint in (value[:20] if isinstance(value, list) else ())
+        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := text(taint.get("key")))
+    )
+
+
+def _labels(value: Any) -> dict[str, str]:
+    # The empty text is a label's value, too.
+    items = value.items() if isinstance(value, dict) else ()
+    return {key: content for key, content in items if text(key) and (content == "" or text(content))}
 
 
 def _amounts(value: Any) -> Amounts:

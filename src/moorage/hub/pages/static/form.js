@@ -5,7 +5,7 @@ import { follow } from "../../../web/stream.js";
 import { VerdictBox } from "./box.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
-import { NodeList } from "./list.js";
+import { NodeList, reasonOf } from "./list.js";
 import { showOptions } from "./options.js";
 import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
@@ -35,10 +35,14 @@ const verdict = new Verdict({
   url: `${data.base}moorage/fit`,
   headers: xsrf,
   body: asked,
-  show: (answer) => list.judge(box.show(answer, fields.value("node")), fields.value("node")),
+  show(answer) {
+    bar(answer?.barred);
+    list.judge(box.show(answer, fields.value("node")), fields.value("node"));
+  },
   ended: () => status.ended(),
 });
 
+let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown
 
 function changed() {
@@ -55,16 +59,30 @@ function showNodes() {
   hints.show();
 }
 
+/** Take other reasons, and bring those nodes up to date that are no longer barred as they were. */
+function bar(fresh) {
+  if (!fresh) return;
+  barred = fresh;
+  const other = nodes.sorted().filter((node) => node.barred !== reasonOf(node, barred));
+  if (!other.length) return;
+  list.change(other.map(marked), []);
+  showNodes();
+}
+
+function marked(node) {
+  return { ...node, barred: reasonOf(node, barred) };
+}
+
 const heard = {
   snapshot({ nodes: all, status: state }) {
     if (all) {
-      list.replace(all);
+      list.replace(all.map(marked));
       showNodes();
     }
     status.show(state);
   },
   nodes({ changed: fresh, removed }) {
-    list.change(fresh, removed);
+    list.change(fresh.map(marked), removed);
     showNodes();
   },
   cards: (words) => list.tell(words),
@@ -97,6 +115,7 @@ if (at("profiles")) {
       data.resources.splice(0, Infinity, ...answer.resources);
       const kept = fields.fill(answer);
       hints.say(answer.help);
+      bar(answer.barred);
       return kept;
     },
   });

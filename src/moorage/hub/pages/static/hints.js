@@ -31,7 +31,7 @@ function freeWords(amount, node) {
 
 /** The most that one of these nodes has free; null where it is unknown of any. Closed nodes count where one was chosen only. */
 export function mostFree(nodes, { chosen, resource }) {
-  const open = chosen ? nodes : nodes.filter((node) => !node.closed);
+  const open = chosen ? nodes : nodes.filter((node) => !node.closed && !node.barred);
   const most = (amounts) => (amounts.length && !amounts.includes(null) ? Math.max(...amounts) : null);
   return {
     cpu: most(open.map((node) => node.cpu.available)),

@@ -93,6 +93,11 @@ export class NodeList {
   }
 }
 
+/** Why this node can never be used, as the hub says of some nodes, or null. */
+export function reasonOf(node, { nodes, reasons }) {
+  return Object.hasOwn(nodes, node.name) ? reasons[nodes[node.name]] : null;
+}
+
 function texts(node) {
   return [node.name, ...node.cards, ...node.gpus.map((units) => units.resource)];
 }

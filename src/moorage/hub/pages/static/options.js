@@ -7,6 +7,7 @@ import { misfit } from "./platforms.js";
 /** As the hub writes them with the page (`node_words` in view/facts.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {
   if (node.closed) return `${node.name} (${node.closed})`;
+  if (node.barred) return `${node.name} (${node.barred})`;
   if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
   if (misfit(image, node)) return `${node.name} (closed for this image)`;
   const among = [...offered, ...node.gpus.map((units) => units.resource)];
@@ -25,7 +26,7 @@ export function showOptions(select, nodes, { offered, image }) {
     const option = known.get(node.name) ?? added(select, node.name);
     say(option, optionWords(node, { offered, image }));
     // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
-    option.disabled = node.name !== chosen && (Boolean(node.closed) || node.pickable === false || misfit(image, node) !== null);
+    option.disabled = node.name !== chosen && (Boolean(node.closed || node.barred) || node.pickable === false || misfit(image, node) !== null);
   }
   for (const [name, option] of known) {
     if (!name || nodes.has(name)) continue;

@@ -46,7 +46,7 @@ export class Row {
   }
 
   tell() {
-    const closed = Boolean(this.node.closed) || misfit(this.image, this.node) !== null;
+    const closed = Boolean(this.node.closed || this.node.barred) || misfit(this.image, this.node) !== null;
     this.name.disabled = closed || this.node.pickable === false;
     this.item.classList.toggle("moorage-closed", closed);
     say(this.state, stateWords(this.node, this.verdict, this.image));
@@ -57,7 +57,7 @@ export class Row {
 /** What stands beside a node's name: why it takes nothing, or what the verdict says of it, or its taints. */
 export function stateWords(node, verdict, image = null) {
   const unable = misfit(image, node);
-  if (node.closed) return node.closed;
+  if (node.closed || node.barred) return node.closed || node.barred;
   if (unable) return unable;
   if (verdict?.fits) return "fits";
   if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";

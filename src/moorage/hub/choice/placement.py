@@ -1,0 +1,145 @@
+"""Which nodes the servers of a hub can never use, by its node selector, required node affinity and tolerations.
+
+The hub knows some labels of each node, those that the service shows. A label that it shows of any node it shows of all
+that have it; one that it shows of none is unknown and closes nothing, and neither does anything that can't be read.
+Sources: kubernetes v1.36 component-helpers/scheduling/corev1/nodeaffinity, api/core/v1/toleration.go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.amounts import is_gpu
+
+if TYPE_CHECKING:
+    from moorage.hub.view.facts import NodeFacts, Taint
+
+# Taints of a node's condition pass by themselves.
+_PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
+# Of a pod as a whole: what these say comes on top of the settings of the same name.
+_WHOLE_POD = ("nodeSelector", "node_selector", "affinity", "tolerations", "runtimeClassName", "runtime_class_name")
+_HOOKS = ("auth_state_hook", "apply_user_options", "pre_spawn_hook", "modify_pod_hook")
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What a pod says of the nodes that it may use: as KubeSpawner has it, unread."""
+
+    selector: Mapping[str, Any]
+    terms: Collection[Any] = ()
+    tolerations: Collection[Any] = ()
+
+
+def placement_of(spawner: Any, selector: Mapping[str, Any]) -> Placement | None:
+    """What this spawner is configured to; None where something else may change it later."""
+    if any(getattr(spawner, hook, None) for hook in _HOOKS) or not set(_WHOLE_POD).isdisjoint(spawner.extra_pod_config):
+        return None
+    terms, tolerations = spawner.node_affinity_required, spawner.tolerations
+    return Placement(
+        selector,
+        tuple(terms.values() if isinstance(terms, Mapping) else terms or ()),
+        tuple(tolerations.values() if isinstance(tolerations, Mapping) else tolerations or ()),
+    )
+
+
+def barred(placement: Placement | None, nodes: Mapping[str, NodeFacts] | None) -> dict[str, str]:
+    """The nodes that the pod can never use, each with the reason in words that follow "the node is"."""
+    if placement is None or not nodes:
+        return {}
+    wanted = {*placement.selector, *(str(each.get("key")) for term in placement.terms for each in _expressions(term))}
+    shown = {key for key in wanted if any(key in node.labels for node in nodes.values())}
+    found: dict[str, str] = {}
+    for name, node in nodes.items():
+        if not wanted and not node.keeps_off:
+            continue
+        reason = _unwanted(node, placement, shown) or _kept_off(node, placement.tolerations)
+        if reason is not None:
+            found[name] = reason
+    return found
+
+
+def packed(reasons: Mapping[str, str]) -> dict[str, Any]:
+    """The same for a page, each reason once."""
+    places = {reason: place for place, reason in enumerate(dict.fromkeys(reasons.values()))}
+    return {"reasons": list(places), "nodes": {name: places[reason] for name, reason in reasons.items()}}
+
+
+def _unwanted(node: NodeFacts, placement: Placement, shown: Collection[str]) -> str | None:
+    for key, value in placement.selector.items():
+        if key in shown and node.labels.get(key) != value:
+            return f"not for this hub's servers ({key}={value} needed)"
+    verdicts = [_meets(node, term, shown) for term in placement.terms]
+    if not verdicts or not all(verdict is False for verdict in verdicts):
+        return None
+    words = [text for each in _expressions(next(iter(placement.terms))) if (text := _words(each))]
+    return f"not for this hub's servers ({' and '.join(words)} needed)" if words else "not for this hub's servers"
+
+
+def _expressions(term: Any) -> list[Mapping[str, Any]]:
+    """The expressions on labels of one term; none where it has any that can't be read."""
+    values = _either(term, "matchExpressions", "match_expressions")
+    if not isinstance(values, list) or not all(isinstance(each, Mapping) for each in values):
+        return []
+    return values
+
+
+def _meets(node: NodeFacts, term: Any, shown: Collection[str]) -> bool | None:
+    """Whether the node meets all of one term; None where that is unknown."""
+    expressions = _expressions(term)
+    if not expressions or _either(term, "matchFields", "match_fields"):
+        return None
+    results = [_holds(node.labels, each) if each.get("key") in shown else None for each in expressions]
+    return False if False in results else None if None in results else True
+
+
+def _holds(labels: Mapping[str, str], expression: Mapping[str, Any]) -> bool | None:
+    key, values = str(expression.get("key")), expression.get("values") or ()
+    has = labels.get(key)
+    match expression.get("operator"):
+        case "In":
+            return has in values
+        case "NotIn":
+            return has is None or has not in values
+        case "Exists":
+            return has is not None
+        case "DoesNotExist":
+            return has is None
+    return None
+
+
+def _words(expression: Mapping[str, Any]) -> str:
+    key, values = str(expression.get("key")), [str(value) for value in expression.get("values") or ()]
+    match expression.get("operator"):
+        case "In":
+            return f"{key}={' or '.join(values)}"
+        case "NotIn":
+            return f"{key} other than {' or '.join(values)}"
+        case "DoesNotExist":
+            return f"no {key}"
+    return key
+
+
+def _kept_off(node: NodeFacts, tolerations: Collection[Any]) -> str | None:
+    for taint in node.keeps_off:
+        # The API server may add a toleration for the resources that a pod asks for (ExtendedResourceToleration).
+        if taint.key.startswith(_PASSING) or is_gpu(taint.key) or node.units(taint.key):
+            continue
+        if not any(_tolerates(toleration, taint) for toleration in tolerations):
+            return f"reserved ({taint.words()})"
+    return None
+
+
+def _tolerates(toleration: Any, taint: Taint) -> bool:
+    if not isinstance(toleration, Mapping):
+        return True
+    key, effect, operator = (toleration.get(name) or "" for name in ("key", "effect", "operator"))
+    if (effect and effect != taint.effect) or (key and key != taint.key):
+        return False
+    # What is neither of the two compares in a way that is not known here.
+    return operator not in ("", "Equal") or (toleration.get("value") or "") == taint.value
+
+
+def _either(term: Any, *names: str) -> Any:
+    return next((term[name] for name in names if term.get(name)), None) if isinstance(term, Mapping) else None
