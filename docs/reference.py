@@ -67,7 +67,12 @@ def commands() -> str:
         command = main.get_command(click.Context(main), name)
         if command is None:
             raise SystemExit(f"no command {name}")
-        context = click.Context(command, info_name=f"moorage {name}", max_content_width=100, terminal_width=100)
+        context = click.Context(
+            command,
+            info_name=f"moorage {name}",
+            terminal_width=100,
+            **{"max_content_width": 100, **main.context_settings},
+        )
         parts.append(f"## moorage {name}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
     return "\n".join(parts)
 

@@ -59,14 +59,14 @@ async def read_facts(reader: Reader, hub: Hub) -> Facts:
     release = hub.release
     values = release if isinstance(release, Unknown) else Values(release)
     labels = {"component": "hub", **({"release": hub.name} if hub.name else {})}
-    service, pods, secrets, classes, claim, zones = await asyncio.gather(
+    service, pods, secrets, classes, claim = await asyncio.gather(
         _service(reader, values, namespace=hub.namespace),
         reader.list("pods", namespace=hub.namespace, selector=labels),
         _pull_secrets(reader, values, namespace=hub.namespace),
         reader.list("storageclasses"),
         _claim(reader, values, namespace=hub.namespace),
-        _zones(reader),
     )
+    zones = await _zones(reader, classes)
     tokens = await _tokens(reader, values, hub=hub, service=service)
     return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens)
 
@@ -116,7 +116,10 @@ async def _claim(reader: Reader, values: Values | Unknown, *, namespace: str) ->
     return await reader.one("persistentvolumeclaims", name, namespace=namespace) if name else None
 
 
-async def _zones(reader: Reader) -> set[str] | Unknown:
+async def _zones(reader: Reader, classes: list[Json] | Unknown) -> set[str] | Unknown:
+    """The nodes' zones; they matter, and thousands of nodes are read, only where a class makes volumes before that."""
+    if isinstance(classes, list) and all(text(one, "volumeBindingMode") == "WaitForFirstConsumer" for one in classes):
+        return set()
     nodes = await reader.list("nodes")
     if isinstance(nodes, Unknown):
         return nodes

@@ -18,9 +18,9 @@ _HEAD = "# Made by `moorage hub-values`: your values and those that moorage need
     "hub-values",
     help="Put your values files of the hub (- reads standard input) and moorage's together into one, whatever form "
     "yours have. The result goes to standard output, what was changed and why to standard error. Several files are put "
-    "together as Helm does it.",
+    "together as Helm does it; without any, the result is moorage's values alone.",
 )
-@click.argument("files", nargs=-1, type=click.File(encoding="utf-8"), metavar="FILE...")
+@click.argument("files", nargs=-1, type=click.File(encoding="utf-8"), metavar="[FILE]...")
 @click.option("--image", metavar="REF", help="moorage's image, as your nodes pull it.")
 @click.option(
     "--service-namespace", metavar="NAME", default="moorage", show_default=True, help="Namespace of moorage's service."
