@@ -5,6 +5,7 @@ import base64
 import copy
 import gzip
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from moorage.cli.doctor.facts import Facts, Service, Tokens
 from moorage.cli.doctor.hub import Hub
 from moorage.cli.doctor.release import Release, coalesced
 from moorage.cli.doctor.values import Values
+from moorage.simulator.api.authorization import Rule
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OURS = yaml.safe_load((DEPLOY / "zero-to-jupyterhub/values.yaml").read_text())
@@ -457,6 +459,22 @@ async def test_rights_in_the_hubs_namespace_alone_are_enough_to_find_it(doctor):
     told = {one["subject"]: one for one in ended.json()["findings"]}
     assert told["release"]["state"] == told["caps"]["state"] == "ok"
     assert told["service"]["says"] == "Unknown: not allowed to get services in the namespace moorage."
+
+
+async def test_the_rights_that_the_page_names_are_enough(doctor):
+    page = (DEPLOY.parent / "docs/cli.md").read_text()
+    [sentence] = re.findall(r"these are enough: (.*?)\.\n? ", page)
+    kinds = [tuple(re.findall(r"`(\w+)`", part)) for part in sentence.split(";")]
+    rules = [
+        Rule(("get", "list"), kinds[0], ("jhub",)),
+        Rule(("get", "list"), kinds[1], ("moorage",)),
+        Rule(("list",), kinds[2]),
+    ]
+    doctor.cluster.authorizer.add("named", "named", rules)
+
+    ended = await doctor.run("--namespace", "jhub", token="named")
+
+    assert ended.status == 0, ended.out
 
 
 anything = st.recursive(
