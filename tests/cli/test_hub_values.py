@@ -61,7 +61,7 @@ async def test_values_of_a_chart_that_has_the_hub_as_a_part_stay_below_their_key
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "is not YAML"),
+        ("a: 1\npassword: [hush", "is not YAML, line 2: expected"),
         ("a: 1\n---\nb: 2\n", "is not YAML"),
         ("- a", "it holds a list, not a map"),
         ("hub: [a]", "hub is a list; the chart takes a map there"),
@@ -84,6 +84,7 @@ async def test_what_is_no_values_file_is_refused_in_a_sentence(moorage, text, wo
 
     assert (ended.status, ended.out) == (2, "")
     assert words in ended.err
+    assert "hush" not in ended.err
     assert len(ended.err.splitlines()) == 1
 
 

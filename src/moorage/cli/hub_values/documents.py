@@ -32,7 +32,7 @@ def read(text: str, *, name: str) -> MappingNode:
         found = yaml.compose(text, Loader=yaml.SafeLoader)
         copied = _Copy(name).of(found) if found is not None else None
     except yaml.YAMLError as error:
-        raise UnfitValues(f"{name} is not YAML: {' '.join(str(error).split())}") from error
+        raise UnfitValues(f"{name} is not YAML{_place(error)}") from error
     except RecursionError as error:
         raise UnfitValues(f"{name} is nested too deeply") from error
     if copied is None or is_null(copied):
@@ -119,6 +119,12 @@ def kind(node: Node) -> str:
             return "a map"
         case _:
             return "a single value"
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """Where and what, without the line itself, which may hold a secret."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    return (f", line {mark.line + 1}" if mark else "") + (f": {problem}" if problem else "")
 
 
 def _scalar(node: Node) -> ScalarNode:
