@@ -128,7 +128,8 @@ class Doctor:
 
     def with_values(self, **given):
         """moorage's values and these."""
-        self.install(coalesced(copy.deepcopy(OURS), given))
+        nulls = {key: value for key, value in given.items() if value is None}
+        self.install(coalesced(copy.deepcopy(OURS), given) | nulls)
 
     async def run(self, *arguments, token=None):
         file = self.cluster.kubeconfig(self._folder / "kubeconfig", token=token)
@@ -226,7 +227,8 @@ async def test_a_terminal_that_knows_ascii_alone_still_shows_all(doctor, moorage
             "ok",
             "2 placeholder pods; pod priority is on",
         ),
-        ("names", {"fullnameOverride": "lab"}, "ok", "fullnameOverride is lab"),
+        ("names", {"fullnameOverride": "lab"}, "ok", "fullnameOverride is lab: the hub's Deployment is hub"),
+        ("names", {"fullnameOverride": None}, "ok", "fullnameOverride is null: "),
         ("storage", {"singleuser": {"storage": {"dynamic": {"storageClass": "gone"}}}}, "failed", "no StorageClass gone"),
         ("storage", {"singleuser": {"storage": {"type": "none"}}}, "ok", "files are gone"),
         ("storage", {"singleuser": {"storage": {"type": "static", "static": {"pvcName": "all"}}}}, "failed", "claim all"),

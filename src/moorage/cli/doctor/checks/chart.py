@@ -82,17 +82,12 @@ def versions(facts: Facts, values: Values) -> Finding:
 
 
 def names(facts: Facts, values: Values) -> Finding:
-    """Overrides of names change what other tools look for."""
-    if "fullnameOverride" in values.all:
-        full = at(values.all, "fullnameOverride")
-    else:
-        full = "" if values.release.within is None and values.release.revision else _UNSET
-    short = text(values.all, "nameOverride")
-    told = []
-    if full not in ("", _UNSET):
-        told.append(f"fullnameOverride is {full}" if full else "fullnameOverride is null")
-    if short:
-        told.append(f"nameOverride is {short}")
+    """Overrides of names change what other tools look for. Null puts the release's name in front of all names."""
+    told = [
+        f"{key} is {text(values.all, key) or 'null'}"
+        for key in ("fullnameOverride", "nameOverride")
+        if text(values.all, key) or (key == "fullnameOverride" and values.own.get(key, "") is None)
+    ]
     if not told:
         return ok("names", "The chart's usual names.")
     app = text(facts.hub.deployment, "spec.template.metadata.labels.app")
@@ -122,9 +117,6 @@ def _waits(pods: list[Json] | Unknown) -> tuple[str, str]:
             if text(condition, "type") == "PodScheduled" and text(condition, "status") == "False":
                 return f": {cut(text(condition, 'message')).rstrip('.')}", "describe"
     return "", "logs"
-
-
-_UNSET = object()
 
 
 def _deployment(facts: Facts) -> str:
