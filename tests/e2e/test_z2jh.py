@@ -265,3 +265,76 @@ def test_why_a_claim_is_never_bound_is_told_in_the_controllers_words(
     harbour.admin.delete("PersistentVolumeClaim", name, namespace=NAMESPACE)
 
     assert before in events
+
+
+def _disk(name: str, *, kind: str, on: str, size: str = "1Gi", modes: tuple[str, ...] = ("ReadWriteOnce",)) -> Obj:
+    terms = [{"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "In", "values": [on]}]}]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": name},
+        "spec": {
+            "capacity": {"storage": size},
+            "accessModes": list(modes),
+            "storageClassName": kind,
+            "persistentVolumeReclaimPolicy": "Retain",
+            "csi": {"driver": "disk.example", "volumeHandle": name},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": terms}},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "disks"),
+    [
+        ("smallest", [{"on": "user-1", "size": "3Gi"}, {"on": "any-1", "size": "2Gi"}]),
+        ("too-small", [{"on": "user-1", "size": "1Mi"}, {"on": "any-1", "size": "9Gi"}]),
+        ("fewest-modes", [{"on": "user-1", "modes": ("ReadWriteOnce", "ReadWriteMany")}, {"on": "any-1", "size": "9Gi"}]),
+        ("either", [{"on": "user-1"}, {"on": "any-1"}]),
+    ],
+)  # fmt: skip
+def test_a_claim_that_does_not_wait_is_bound_where_it_was_said(
+    harbour: ControlPlane, served: Service, name: str, disks: list[Obj]
+) -> None:
+    kind = f"static-{name}"
+    made = [_disk(f"{name}-{number}", kind=kind, **disk) for number, disk in enumerate(disks)]
+    for each in made:
+        harbour.admin.create(each)
+    until(
+        lambda: all(_phase(harbour, each) == "Available" for each in made), within=20, what="the volumes are available"
+    )
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "resources": {"requests": {"storage": "1Gi"}},
+            "storageClassName": kind,
+        },
+    }
+    asked = pod("asks", namespace=NAMESPACE)
+    asked["spec"]["volumes"] = [{"name": "home", "persistentVolumeClaim": {"claimName": name}}]
+    # What is promised of two of the same size is that either may be taken.
+    promised = {"user-1", "any-1"} if name == "either" else {"any-1"}
+
+    def said() -> bool:
+        nodes = served.fit({"pod": asked, "claims": [claim]})["nodes"]
+        return {node for node, found in nodes.items() if found["fits"]} == promised
+
+    until(said, within=10, what="the service has heard of the volumes")
+    harbour.admin.create(claim)
+    stored = until(
+        lambda: found if (found := harbour.admin.get("PersistentVolumeClaim", name, namespace=NAMESPACE))["spec"].get("volumeName") else None,
+        within=20,
+        what="the claim is bound",
+    )  # fmt: skip
+
+    (taken,) = (each for each in made if each["metadata"]["name"] == stored["spec"]["volumeName"])
+    terms = taken["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    assert terms[0]["matchExpressions"][0]["values"][0] in promised
+
+
+def _phase(harbour: ControlPlane, volume: Obj) -> str | None:
+    phase: str | None = harbour.admin.get("PersistentVolume", volume["metadata"]["name"]).get("status", {}).get("phase")
+    return phase
