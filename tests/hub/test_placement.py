@@ -132,6 +132,7 @@ async def test_nodes_that_are_not_for_users_are_closed_on_the_form_and_count_for
     assert options == {"user-1": "", "user-2": "", "core-1": " disabled", "any-1": " disabled"}
     assert f"core-1 (not for this hub&#x27;s servers ({PURPOSE}=user needed))" in page
     assert "0.1 to 16" in page
+    assert "reserved" not in page  # user-2 is, for those who tolerate its taint, as these do
     await person.close()
 
 

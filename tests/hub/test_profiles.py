@@ -270,3 +270,38 @@ async def stopped(hub, person):
     from moorage_test_rig import until
 
     await until(gone, seconds=30, what=hub.tail)
+
+
+async def test_after_a_refused_profile_the_next_start_has_nothing_of_it(leftover, person, started):
+    hub, _ = leftover
+    too_much = {"moorage": 1, "profiles": {"profile": "gpu"}, "cpu": "5"}
+
+    refused, _ = await hub.api("POST", f"/users/{person.name}/server", too_much)
+    status, answer = await hub.api("POST", f"/users/{person.name}/server", {"moorage": 1, "cpu": "500m"})
+
+    assert (refused, status in (201, 202)) == (400, True), answer
+    pod = await started(person.name)
+    assert (pod["limits"], pod["size"]) == ({"cpu": "500m", "memory": "2Gi"}, "small")
+    assert not pod["selector"]
+    assert not pod["pod"]["spec"]["containers"][0].get("lifecycle")
+
+
+async def test_a_profile_that_was_chosen_before_there_was_our_form_is_selected_on_it(leftover, person, started):
+    hub, _ = leftover
+    await hub.api("POST", f"/users/{person.name}/server", {"profile": "gpu", "size": "whole"})
+    await started(person.name)
+    await stopped(hub, person)
+
+    page = await person.form()
+
+    assert fields(page)["profile"] == "gpu"
+    assert fields(page)["profile-option-gpu--size"] == "whole"
+    assert ours(page) == {"node": "user-2", "cpu": "6", "memory": "16Gi", "gpu": "1", "image": ""}
+
+
+async def test_a_profile_that_is_gone_is_told_to_an_open_page(leftover, person):
+    hub, _ = leftover
+
+    answer = await preset(hub, person, profile="gone")
+
+    assert "not offered any more" in answer["refusal"]

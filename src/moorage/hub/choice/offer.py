@@ -13,6 +13,8 @@ from moorage.hub.view.facts import ImageFacts, NodeFacts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moorage.hub.choice.placement import Placement
+
 VERSION = 1
 
 
@@ -65,7 +67,9 @@ class Offer:
     """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
 
     nodes: Mapping[str, NodeFacts] | None = None
-    # Nodes that the hub's servers can never use, with words that follow "the node is".
+    # What the hub's servers say of nodes, where that is known. By that they can never use the barred ones, each with
+    # words that follow "the node is".
+    placement: Placement | None = None
     barred: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     images: tuple[ImageFacts, ...] | None = None
     # KubeSpawner's configured image: the list where there is none.

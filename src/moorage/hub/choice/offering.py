@@ -43,6 +43,7 @@ def offer_of(
         images = read_images(spawner.images)
     offer = Offer(
         nodes=nodes,
+        placement=placement,
         barred=closed,
         images=images,
         own_image=_own_image(configured.get("image")),

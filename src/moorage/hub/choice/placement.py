@@ -31,6 +31,9 @@ class Placement:
     terms: Collection[Any] = ()
     tolerations: Collection[Any] = ()
 
+    def tolerates(self, taint: Taint) -> bool:
+        return any(_tolerates(toleration, taint) for toleration in self.tolerations)
+
 
 def placement_of(spawner: Any, selector: Mapping[str, Any]) -> Placement | None:
     """What this spawner is configured to; None where something else may change it later."""
@@ -48,14 +51,20 @@ def barred(placement: Placement | None, nodes: Mapping[str, NodeFacts] | None) -
     """The nodes that the pod can never use, each with the reason in words that follow "the node is"."""
     if placement is None or not nodes:
         return {}
-    wanted = {*placement.selector, *(str(each.get("key")) for term in placement.terms for each in _expressions(term))}
+    expressions = [each for term in placement.terms for each in _expressions(term)]
+    wanted = tuple({*placement.selector, *(str(each.get("key")) for each in expressions)})
     shown = {key for key in wanted if any(key in node.labels for node in nodes.values())}
+    resources = {units.resource for node in nodes.values() for units in node.gpus}
+    # Few kinds of node make up a large cluster.
+    known: dict[tuple[Any, ...], str | None] = {}
     found: dict[str, str] = {}
     for name, node in nodes.items():
         if not wanted and not node.keeps_off:
             continue
-        reason = _unwanted(node, placement, shown) or _kept_off(node, placement.tolerations)
-        if reason is not None:
+        kind = (node.keeps_off, *map(node.labels.get, wanted))
+        if kind not in known:
+            known[kind] = _unwanted(node, placement, shown) or _kept_off(node, placement, resources)
+        if (reason := known[kind]) is not None:
             found[name] = reason
     return found
 
@@ -121,12 +130,12 @@ def _words(expression: Mapping[str, Any]) -> str:
     return key
 
 
-def _kept_off(node: NodeFacts, tolerations: Collection[Any]) -> str | None:
+def _kept_off(node: NodeFacts, placement: Placement, resources: Collection[str]) -> str | None:
     for taint in node.keeps_off:
         # The API server may add a toleration for the resources that a pod asks for (ExtendedResourceToleration).
-        if taint.key.startswith(_PASSING) or is_gpu(taint.key) or node.units(taint.key):
+        if taint.key.startswith(_PASSING) or is_gpu(taint.key) or taint.key in resources:
             continue
-        if not any(_tolerates(toleration, taint) for toleration in tolerations):
+        if not placement.tolerates(taint):
             return f"reserved ({taint.words()})"
     return None
 

@@ -21,7 +21,7 @@ from moorage.hub.pages import files
 from moorage.hub.view.facts import closed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from datetime import datetime
 
     from moorage.hub.state import Refused
@@ -74,7 +74,7 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             live=status.live,
             notes=[*notes, *more_notes],
             options=_options(nodes, chosen["node"], offer),
-            rows=[row(node, offered=offer.gpu_resources, barred=offer.barred) for node in nodes[:_MOST_ROWS]],
+            rows=[row(node, offer) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
             known=offer.nodes is not None,
             selected=chosen,
@@ -225,12 +225,11 @@ def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
     return max(known, default=0) if len(known) == len(each) else None
 
 
-def row(node: NodeFacts, *, offered: Sequence[str], barred: Mapping[str, str]) -> dict[str, Any]:
-    """One node of the list that the page has without JavaScript, where these GPU resources are offered and these nodes
-    barred.
-    """
-    taints = ", ".join(taint.words() for taint in node.keeps_off)
-    among = [*offered, *(units.resource for units in node.gpus)]
+def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
+    """One node of the list that the page has without JavaScript."""
+    placement = offer.placement
+    taints = ", ".join(taint.words() for taint in node.keeps_off if placement is None or not placement.tolerates(taint))
+    among = [*offer.gpu_resources, *(units.resource for units in node.gpus)]
     bars = [
         _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
         _bar("", node.available.memory, node.allocatable.memory, memory_words),
@@ -242,7 +241,8 @@ def row(node: NodeFacts, *, offered: Sequence[str], barred: Mapping[str, str]) -
     ]
     return {
         "name": node.name,
-        "state": node.closed or barred.get(node.name) or (f"reserved ({taints})" if taints else ""),
+        "closed": bool(node.closed or node.name in offer.barred),
+        "state": node.closed or offer.barred.get(node.name) or (f"reserved ({taints})" if taints else ""),
         "bars": bars,
         "cards": node.cards.words(),
     }
