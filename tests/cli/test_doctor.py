@@ -316,6 +316,20 @@ async def test_variables_that_helm_dropped_are_missed_in_the_running_pod(doctor)
     assert "PYTHONPATH is missing" in (await doctor.says("moorage"))[1]
 
 
+@pytest.mark.parametrize(("subject", "words"), [("moorage", "moorage/moorage has no pod"), ("other", "gives its rights to the namespace other instead of moorage")])  # fmt: skip
+async def test_a_service_without_pods_and_without_its_rights_is_told_apart(doctor, subject, words):
+    doctor.cluster.delete("endpointslices", "moorage", "moorage-1")
+    _, binding = yaml.safe_load_all((DEPLOY / "kubernetes/cluster-role.yaml").read_text())
+    binding["subjects"][0]["namespace"] = subject
+    doctor.cluster.add(binding)
+
+    told = await doctor.says("service")
+
+    assert told[0] == "failed"
+    assert words in told[1]
+    assert ("instead of" in told[1]) == (subject == "other")
+
+
 async def test_another_name_of_the_app_is_not_admitted_by_the_policy(doctor):
     doctor.cluster.add(deployment(OURS, app="lab"))
 

@@ -29,6 +29,7 @@ class Service:
     slices: list[Json] | Unknown = field(default_factory=list)
     policies: list[Json] | Unknown = field(default_factory=list)
     deployment: Json | Unknown | None = None
+    binding: Json | Unknown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +86,14 @@ async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) 
     # An address of another domain is no Service of this cluster.
     if not re.fullmatch(r"[a-z0-9-]+", name) or rest.partition(".")[2].split(".")[0] not in ("", "svc"):
         return Service(url, "", "", port)
-    there, slices, policies, deployment = await asyncio.gather(
+    there, slices, policies, deployment, binding = await asyncio.gather(
         reader.one("services", name, namespace=where),
         reader.list("endpointslices", namespace=where, selector={"kubernetes.io/service-name": name}),
         reader.list("networkpolicies", namespace=where),
         reader.one("deployments", name, namespace=where),
+        reader.one("clusterrolebindings", _NAME),
     )
-    return Service(url, where, name, port, there, slices, policies, deployment)
+    return Service(url, where, name, port, there, slices, policies, deployment, binding)
 
 
 async def _only_service(reader: Reader) -> str | None:

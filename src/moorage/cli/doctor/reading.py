@@ -16,6 +16,7 @@ Json = dict[str, Any]
 _PAGE = "50"
 _LONGEST_LIST = 200  # pages
 _GROUPS = {
+    "clusterrolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "deployments": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
     "networkpolicies": "/apis/networking.k8s.io/v1",

@@ -33,9 +33,18 @@ def reachable(facts: Facts) -> Finding:
         return unknown("service", service.slices)
     ready, known = _endpoints(service.slices)
     if not ready:
+        says = f"None of {known} pods behind the Service {named} is ready" if known else f"{named} has no pod behind it"
+        holders = {text(one, "namespace") for one in rows(service.binding, "subjects")}
+        if holders and service.namespace not in holders:
+            return failed(
+                "service",
+                f"{says}, and the ClusterRoleBinding moorage gives its rights to the namespace "
+                f"{', '.join(sorted(holders))} instead of {service.namespace}.",
+                next="an overlay with another namespace has to set the subject's too, as deploy/overlay does",
+            )
         return failed(
             "service",
-            f"None of {known} pods behind the Service {named} is ready." if known else f"{named} has no pod behind it.",
+            f"{says}.",
             next=f"`kubectl --namespace {service.namespace} describe pods -l app.kubernetes.io/name=moorage`",
         )
     return ok("service", f"{ready} of {known} pods behind {service.url} are ready.")
