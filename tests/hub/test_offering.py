@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from traitlets import TraitError
 
+from moorage.hub.choice.offer import Defaults
 from moorage.hub.choice.offering import offer_of
 from moorage.hub.spawner import MoorageSpawner
 from moorage.hub.view.facts import Amounts, NodeFacts, Units
@@ -175,3 +176,43 @@ def test_a_configured_amount_of_gpus_that_can_not_be_read_is_none():
     offer = offered(configured={"extra_resource_limits": {"nvidia.com/gpu": "{username}"}}, nodes={"a": node("a")})
 
     assert dict(offer.gpu_limits) == {}
+
+
+def test_a_configured_limit_that_no_node_has_is_no_default():
+    nodes = {"a": node("a")}
+
+    offer = offered(configured={"cpu_limit": 64, "mem_limit": 256 * GI}, nodes=nodes)
+    grown = offered(settings(refuse_too_large=False), configured={"cpu_limit": 64}, nodes=nodes)
+
+    assert (offer.defaults.cpu, offer.defaults.memory) == (16000, 64 * GI)
+    assert (offer.cpu.most, grown.defaults.cpu) == (64000, 64000)
+
+
+PRESET = ("cpu_limit", "mem_limit", "extra_resource_limits", "image")
+
+
+def test_what_a_profile_sets_comes_before_every_other_default_and_may_be_more_than_the_options_say():
+    strict = settings(
+        default_cpu="1", default_image="usual", cpu_max="2", memory_choices=["1Gi", "2Gi"], gpu_max=1, gpu_resources=["amd.com/gpu"]
+    )  # fmt: skip
+    configured = {
+        "cpu_limit": 4, "mem_limit": 8 * GI, "extra_resource_limits": {"nvidia.com/gpu": 2}, "image": "registry.example/p:1",
+    }  # fmt: skip
+
+    offer = offer_of(strict, nodes=None, images=(), said={"default_gpu": 1}, configured=configured, preset=PRESET)
+
+    assert offer.defaults == Defaults(cpu=4000, memory=8 * GI, gpu=2, image="registry.example/p:1")
+    assert (offer.cpu.most, offer.memory.choices) == (4000, (GI, 2 * GI, 8 * GI))
+    assert (offer.gpu_resources, offer.gpu_most) == (("nvidia.com/gpu", "amd.com/gpu"), 2)
+    assert offer.default_image().reference == "registry.example/p:1"
+
+
+def test_a_profile_of_guarantees_alone_gives_no_less_than_these():
+    configured = {"cpu_guarantee": 2, "mem_guarantee": 6 * GI}
+
+    offer = offer_of(
+        settings(default_cpu="1", default_memory="1Gi"), nodes=None, images=(), said={}, configured=configured,
+        preset=("cpu_guarantee", "mem_guarantee"),
+    )  # fmt: skip
+
+    assert (offer.defaults.cpu, offer.defaults.memory) == (4000, 6 * GI)

@@ -84,14 +84,17 @@ class Configured(KubeSpawner):
         self.preset, self.profile = frozenset(), {}
         if not self.profile_list or (user_options and not is_ours(user_options)):
             return
-        before = self.configured["node_selector"].get(HOSTNAME)
+        before = self.configured
+        self.note_before(CHOSEN)
         self._setting = set()
         try:
             await self._load(profiles.selection(user_options))
         finally:
             setting, self._setting = self._setting, None
         self.note_configured()
-        if self.configured["node_selector"].get(HOSTNAME) not in (None, before):
+        # Also by a former name of the setting.
+        setting |= {name for name in CHOSEN if self.configured[name] != before[name]}
+        if self.configured["node_selector"].get(HOSTNAME) not in (None, before["node_selector"].get(HOSTNAME)):
             setting.add(HOSTNAME)
         self.preset = frozenset(setting)
 

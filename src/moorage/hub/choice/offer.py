@@ -92,7 +92,14 @@ class Offer:
 
     def usable(self) -> list[NodeFacts]:
         """The nodes that the hub's servers may use, as far as that is known."""
-        return [node for name, node in (self.nodes or {}).items() if name not in self.barred]
+        nodes = self.nodes or {}
+        return [node for name, node in nodes.items() if name not in self.barred] if self.barred else [*nodes.values()]
+
+    def largest(self, what: str) -> int | None:
+        """How much of "cpu" or "memory" the largest of these nodes has; None where that is unknown of any."""
+        sizes = [getattr(node.capacity if what == "cpu" else node.allocatable, what) for node in self.usable()]
+        known = [size for size in sizes if size is not None]
+        return max(known) if known and len(known) == len(sizes) else None
 
     def most_gpus(self, resource: str) -> int | None:
         """The most of this resource that may be chosen, whatever the nodes have; None where nothing is said."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 NVIDIA = "nvidia.com/gpu"
 _CPU, _MEMORY = 1000, 2 << 30
+_GRAIN = {"cpu": 100, "memory": 128 << 20}
 
 
 def offer_of(
@@ -35,7 +36,7 @@ def offer_of(
     they come before every other default, and are offered whatever the options say.
     """
     closed = barred(placement, nodes)
-    usable = None if nodes is None else {name: node for name, node in nodes.items() if name not in closed}
+    usable = {name: node for name, node in nodes.items() if name not in closed} if nodes and closed else nodes
     gpus = _configured_gpus(spawner, nodes, configured=configured)
     by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
     most = spawner.gpu_max if spawner.gpu_max >= 0 else None
@@ -145,6 +146,10 @@ def _defaults(
     def first(name: str, limit: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
         usual = (getattr(spawner, f"default_{name}"), said.get(f"default_{name}"), configured.get(limit))
         values = [_read(value, read) for value in usual]
+        largest = offer.largest(name) if offer.refuse_too_large and values[-1] else None
+        if values[-1] and largest and values[-1] > largest:
+            # A limit that no node has was only ever a limit; as a request it could never start.
+            values[-1] = largest - largest % _GRAIN[name]
         if limit in preset:
             values.insert(0, values[-1])
         elif limit.replace("limit", "guarantee") in preset:

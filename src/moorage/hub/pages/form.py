@@ -109,7 +109,7 @@ async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
 def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     """The controls of CPU, memory and GPU."""
     nodes = offer.usable()
-    cpu, memory, gpus = _largest(nodes, "cpu", offer), _largest(nodes, "memory", offer), _most_gpus(offer, nodes)
+    cpu, memory, gpus = _largest("cpu", offer), _largest("memory", offer), _most_gpus(offer, nodes)
     return {
         "cpu": _field(
             chosen["cpu"],
@@ -205,12 +205,9 @@ def _field(
     )
 
 
-def _largest(nodes: list[NodeFacts], what: str, offer: Offer) -> int | None:
-    if not offer.refuse_too_large and getattr(offer, what).most is not None:
-        return None
-    sizes = [getattr(node.capacity if what == "cpu" else node.allocatable, what) for node in nodes]
-    known = [size for size in sizes if size is not None]
-    return max(known) if known and len(known) == len(sizes) else None
+def _largest(what: str, offer: Offer) -> int | None:
+    said = getattr(offer, what).most is not None
+    return None if said and not offer.refuse_too_large else offer.largest(what)
 
 
 def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
