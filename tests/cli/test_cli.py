@@ -148,6 +148,18 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
 
+async def test_a_place_after_an_eviction_is_a_place(moorage, node, pod) -> None:
+    keeps_room = pod("keeps-room", on="n1", cpu="4", priority=-10, labels={"component": "user-placeholder"})
+    dump = json.dumps({"kind": "List", "items": [node("n1", cpu="4", memory="8Gi"), keeps_room]})
+
+    ended = await moorage("fit", "--cpu", "2", "--from", "-", stdin=dump)
+
+    assert ended.status == 0
+    assert "Fits after an eviction. Placeholders make room at once on n1." in ended.out
+    assert "evicts 1" in ended.out
+    assert "What would work" not in ended.out
+
+
 CARDS = {
     "kind": "ResourceSlice",
     "metadata": {"name": "cards"},

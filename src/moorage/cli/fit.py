@@ -21,8 +21,8 @@ MOST_NAMED = 5
 
 
 @click.command(
-    help="Whether a pod fits, where, and what would fit instead. Exit status: 0 if it fits, 1 if it (or one of several "
-    "pods) does not, 2 if that could not be determined."
+    help="Whether a pod fits, where, and what would fit instead. Exit status: 0 if it has a place, evictions included, "
+    "1 if it (or one of several pods) has none, 2 if that could not be determined."
 )
 @click.option("--cpu", metavar="CORES", help="CPU, such as 4 or 500m.")
 @click.option("--memory", metavar="SIZE", help="Memory, such as 16Gi.")
@@ -68,7 +68,8 @@ def _answer_pods(origin: Origin, pods: list[Asked], *, output: str) -> int:
 
 
 def _has_place(answer: dict[str, Any]) -> bool:
-    return answer["fits"] and any(map(_fits, answer["nodes"].values()))
+    """Whether the pod has a place, evictions included."""
+    return answer.get("answer") in ("now", "after_eviction")
 
 
 def _fits(verdict: dict[str, Any]) -> bool:
@@ -134,6 +135,8 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(safe(f"The API server would reject it: {refusal['text']}", style="bold red"))
     if fitting:
         out.print(safe(f"Fits on {len(fitting)} of {len(nodes)} nodes.", style="bold green"))
+    elif answer.get("answer") == "after_eviction":
+        out.print(safe("Fits after an eviction.", style="bold green"), safe(answer["answer_text"]))
     elif answer["prefilter"] is not None:
         out.print(safe("Does not fit on any node:", style="bold red"))
         for reason in answer["prefilter"]["reasons"]:
@@ -146,7 +149,7 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:
         out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; use -o json to see all."))
-    for sentence in [] if fitting else answer["would_work"].get("sentences", []):
+    for sentence in [] if fitting or _has_place(answer) else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
     for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
         out.print(safe(f"Held on {name} by {', '.join(_holders(held))}"))
@@ -165,6 +168,13 @@ def _holders(held: list[dict[str, Any]]) -> list[str]:
     return [f"{name} ({', '.join(told)})" for name, told in amounts.items()]
 
 
+def _shown(verdict: dict[str, Any]) -> str:
+    if _fits(verdict):
+        return "yes"
+    evict = verdict.get("evict")
+    return f"evicts {evict['count']}" if evict else "no"
+
+
 def _table(nodes: dict[str, Any]) -> Any:
     made = table(
         ("NODE", {"overflow": "fold", "min_width": 8}),
@@ -176,5 +186,5 @@ def _table(nodes: dict[str, Any]) -> Any:
         problem = verdict.get("image_problem")
         reasons = [*([problem] if problem else []), *verdict["reasons"]]
         why = "; ".join(reason["text"] or reason["message"] for reason in reasons)
-        made.add_row(safe(name), safe("yes" if _fits(verdict) else "no"), safe(why))
+        made.add_row(safe(name), safe(_shown(verdict)), safe(why))
     return made

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from moorage.cluster.held import Held, HolderPolicy, held_by
+from moorage.cluster.made import Evict, answer, evicts, words
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advising, has_several_makers
@@ -19,6 +20,7 @@ from moorage.scheduling.amount_words import amount_words
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.attaching import attached_elsewhere
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.evictions import Evictions, evicting
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.fit import fitting
 from moorage.scheduling.kubelet import may_turn_away
@@ -37,6 +39,7 @@ _WEBHOOKS = (
     "with dryRun=All asks them; moorage's spawner does this before each start."
 )
 _EXTENDERS = "Scheduler extenders, custom plugins and custom scheduler settings may refuse more nodes."
+_MOST_CHOSEN = 20
 NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
 
@@ -54,6 +57,8 @@ class Judged:
     unable: Mapping[str, str] = field(default_factory=dict)
     by_maker: bool = False  # whole cards are told apart by who makes them
     warnings: tuple[str, ...] = ()
+    made: Evictions | None = None
+    policy: HolderPolicy = "hidden"
 
 
 def judge(
@@ -97,6 +102,9 @@ def judging(
         cluster = cluster.with_claims(coming, namespace=admission.namespace)
         yield
     verdict = yield from fitting(cluster, admission.pod)
+    made = None
+    if not verdict.fits and not admission.refusals:
+        made = yield from evicting(cluster, admission.pod, verdict=verdict)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
     warnings = attached_elsewhere(cluster, admission.pod, verdict)
@@ -108,7 +116,9 @@ def judging(
     short = {short.resource for node in verdict.nodes.values() for short in node.details}
     by_maker = has_several_makers(cluster, short)
     afterwards = (later,) if later else ()
-    return Judged(verdict, admission, advice, held, revision, afterwards, taints, unable, by_maker, warnings)
+    return Judged(
+        verdict, admission, advice, held, revision, afterwards, taints, unable, by_maker, warnings, made, policy
+    )
 
 
 def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dict[str, Taint]:
@@ -134,26 +144,37 @@ def encoded(judged: Judged) -> bytes:
 def encoding(judged: Judged) -> Steps[bytes]:
     """The same in steps; the cluster may go on meanwhile."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
-    known: dict[tuple[NodeVerdict, Taint | None, str | None], bytes] = {}
+    evict = evicts(judged.made, policy=judged.policy) if judged.made is not None else {}
+    yield
+    known: dict[tuple[NodeVerdict, Taint | None, str | None, Evict | None], bytes] = {}
     nodes = []
     for part in in_parts(verdict.nodes.items()):
         for name, node in part:
             taint = judged.taints.get(name)
             unable = judged.unable.get(name)
-            data = known.get((node, taint, unable))
+            key = node, taint, unable, evict.get(name)
+            data = known.get(key)
             if data is None:
-                data = known[node, taint, unable] = _encode(_node(node, taint, unable, by_maker=judged.by_maker))
+                data = known[key] = _encode(_node(*key, by_maker=judged.by_maker))
             nodes.append(_encode(name) + b":" + data)
         yield
     rooms: list[bytes] = []
     for several in in_parts(advice.nodes.items()):
         rooms += [_encode(name) + b":" + _encode(room) for name, room in several]
         yield
+    chosen = tuple(name for name in (judged.made.chosen if judged.made else ()) if name not in judged.unable)
+    found = answer(verdict, judged.made, refused=bool(admission.refusals), unable=judged.unable)
+    undecided = (*verdict.undecided, *admission.undecided, *judged.afterwards)
+    if judged.made is not None:
+        undecided += tuple(sentence for sentence in judged.made.undecided if sentence not in undecided)
     return (
-        b'{"fits":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
+        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
         b'"warnings":%s,"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
+        _encode(found),
+        _encode(words(found, evict, chosen)),
+        _encode(_evictions(judged.made, chosen)),
         revision,
         _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
@@ -161,9 +182,14 @@ def encoding(judged: Judged) -> Steps[bytes]:
         _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
         _encode(judged.warnings),
-        _encode((*verdict.undecided, *admission.undecided, *judged.afterwards)),
+        _encode(undecided),
         _encode(NOT_CONSIDERED),
     )
+
+
+def _evictions(made: Evictions | None, chosen: tuple[str, ...]) -> dict[str, Any]:
+    """Where the scheduler would evict: on one node where that is determined, otherwise on one of these."""
+    return {"not_eligible": made.not_eligible if made is not None else None, "nodes": chosen[:_MOST_CHOSEN]}
 
 
 def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
@@ -175,12 +201,15 @@ def _held(held: Held, *, by_maker: bool) -> dict[str, Any]:
     return {**msgspec.structs.asdict(held), "text": text}
 
 
-def _node(verdict: NodeVerdict, taint: Taint | None, unable: str | None, *, by_maker: bool) -> dict[str, Any]:
+def _node(
+    verdict: NodeVerdict, taint: Taint | None, unable: str | None, evict: Evict | None, *, by_maker: bool
+) -> dict[str, Any]:
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
         "reasons": _reasons(verdict, taint=taint, by_maker=by_maker),
         "unresolvable": verdict.unresolvable,
+        "evict": evict,
         "image_problem": {"code": IMAGE_PLATFORM, "message": unable, "text": unable, "short_by": None}
         if unable is not None
         else None,

@@ -70,6 +70,8 @@ FOLLOWED = (
     Resource("volumeattachments", "/apis/storage.k8s.io/v1/volumeattachments", objects.VolumeAttachment),
     Resource("csidrivers", "/apis/storage.k8s.io/v1/csidrivers", objects.CSIDriver),
     Resource("csistoragecapacities", "/apis/storage.k8s.io/v1/csistoragecapacities", objects.CSIStorageCapacity),
+    Resource("poddisruptionbudgets", "/apis/policy/v1/poddisruptionbudgets", objects.PodDisruptionBudget),
+    Resource("priorityclasses", "/apis/scheduling.k8s.io/v1/priorityclasses", objects.PriorityClass),
     _devices(objects.ResourceSlice),
     _devices(objects.ResourceClaim),
     _devices(objects.ResourceClaimTemplate, counted=False),

@@ -153,6 +153,7 @@ class PodSpec(Part):
     priority: int | None = None
     priority_class_name: str | None = None
     preemption_policy: str | None = None
+    termination_grace_period_seconds: int | None = None
     runtime_class_name: str | None = None
     active_deadline_seconds: int | None = None
     host_network: bool | None = None

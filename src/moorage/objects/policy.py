@@ -96,3 +96,4 @@ class PriorityClass(Object):
     PLURAL: ClassVar[str] = "priorityclasses"
     value: int = 0
     global_default: bool | None = None
+    preemption_policy: str | None = None

@@ -35,25 +35,28 @@ if TYPE_CHECKING:
     from moorage.scheduling.accounting.totals import Totals
     from moorage.scheduling.state import State
     from moorage.scheduling.steps import Steps
-    from moorage.scheduling.verdict import NodeVerdict
+    from moorage.scheduling.verdict import NodeVerdict, Verdict
 
 Asked = dict[str, tuple[int, Callable[["Totals"], int]]]
 NOT_ELIGIBLE_NEVER = "not eligible due to preemptionPolicy=Never."
 NOT_ELIGIBLE_WAITING = "not eligible due to a terminating pod on the nominated node."
+UNKNOWN_BUDGETS = "Whether an eviction would violate a budget is unknown: poddisruptionbudgets can't be read."
 REASON_NO_VICTIMS = "No preemption victims found for incoming pod"
 # Up to so many nodes the scheduler looks at all of them before it takes one (minCandidateNodesAbsolute).
 ALL_LOOKED_AT = 100
 
 
 class NodeEvictions(msgspec.Struct, frozen=True, gc=False):
-    """One node: its victims, the most important first, and how many of them a budget protects; or why none would help.
+    """One node: its victims, the most important first, and how many of them budgets protect; or why none would help."""
 
-    `victims` are "namespace/name".
-    """
-
-    victims: tuple[str, ...] = ()
+    pods: tuple[PodInfo, ...] = ()
     pdb_violations: int = 0
     reasons: tuple[str, ...] = ()
+
+    @property
+    def victims(self) -> tuple[str, ...]:
+        """The victims as "namespace/name"."""
+        return tuple([f"{pod.namespace}/{pod.name}" for pod in self.pods])
 
 
 class Evictions(msgspec.Struct, frozen=True, gc=False):
@@ -80,23 +83,28 @@ def evictions(cluster: State, pod: Pod | dict[str, Any]) -> Evictions:
     return at_once(evicting(cluster, pod))
 
 
-def evicting(cluster: State, pod: Pod | dict[str, Any]) -> Steps[Evictions]:
-    """The same in steps."""
+def evicting(cluster: State, pod: Pod | dict[str, Any], *, verdict: Verdict | None = None) -> Steps[Evictions]:
+    """The same in steps. `verdict` is that of this pod on all nodes, where it is known."""
     trial = Trial(cluster, pod)
     if trial.prefilter is not None:
         return Evictions(undecided=trial.undecided)
-    refused = yield from trial.on(cluster.nodes.values())
+    if verdict is not None:
+        refused: Mapping[str, NodeVerdict] = verdict.nodes
+    else:
+        refused = yield from trial.on(cluster.nodes.values())
     if not_eligible := _not_eligible(trial, cluster, refused):
         return Evictions(not_eligible=not_eligible, undecided=trial.undecided)
     search = _Search(trial, cluster)
     nodes: dict[str, NodeEvictions] = {}
-    found: dict[str, list[PodInfo]] = {}
     for part in in_parts(name for name, verdict in refused.items() if not (verdict.fits or verdict.unresolvable)):
         for name in part:
-            nodes[name] = search.on(cluster.nodes[name], found)
+            nodes[name] = search.on(cluster.nodes[name])
         yield
+    undecided = trial.undecided
+    if nodes and PodDisruptionBudget in cluster.unknown_kinds:
+        undecided += (UNKNOWN_BUDGETS,)
     fits = any(verdict.fits for verdict in refused.values())
-    return Evictions(nodes=nodes, chosen=() if fits else _chosen(nodes, found), undecided=trial.undecided)
+    return Evictions(nodes=nodes, chosen=() if fits else _chosen(nodes), undecided=undecided)
 
 
 def _not_eligible(trial: Trial, cluster: State, verdicts: Mapping[str, NodeVerdict]) -> str | None:
@@ -130,8 +138,8 @@ class _Search:
         self._asked = _asked(trial.ask.info.requests) if only_room else None
         self._others = list(trial.checks(lambda name: name not in READ_PODS).values())
 
-    def on(self, info: NodeInfo, found: dict[str, list[PodInfo]]) -> NodeEvictions:
-        """The answer for this node; its victims, if there are any, are noted in `found`."""
+    def on(self, info: NodeInfo) -> NodeEvictions:
+        """The answer for this node."""
         ladder = info.ladder
         start = ladder.below(self._priority)
         lower = ladder.pods[start:]
@@ -145,8 +153,7 @@ class _Search:
             victims, violations = self._one_by_one(info, lower, violating, others)
         if isinstance(victims, tuple):
             return NodeEvictions(reasons=victims)
-        found[info.name] = victims
-        return NodeEvictions(tuple([f"{pod.namespace}/{pod.name}" for pod in victims]), violations)
+        return NodeEvictions(tuple(victims), violations)
 
     def _by_sums(self, info: NodeInfo, asked: Asked, start: int) -> list[PodInfo] | tuple[str, ...]:
         """The victims, or why there are none."""
@@ -244,11 +251,11 @@ class _Budgets:
         return violated
 
 
-def _chosen(nodes: Mapping[str, NodeEvictions], found: Mapping[str, Sequence[PodInfo]]) -> tuple[str, ...]:
+def _chosen(nodes: Mapping[str, NodeEvictions]) -> tuple[str, ...]:
     """The nodes that the scheduler may take: the best by its five criteria, or all where it may not look at all."""
     if len(nodes) > ALL_LOOKED_AT:
-        return tuple(found)
-    scores = {name: _score(nodes[name], victims) for name, victims in found.items()}
+        return tuple(name for name, node in nodes.items() if node.pods)
+    scores = {name: _score(node, node.pods) for name, node in nodes.items() if node.pods}
     best = min(scores.values(), default=None)
     return tuple(name for name, score in scores.items() if score == best)
 

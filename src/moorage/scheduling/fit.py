@@ -9,11 +9,13 @@ Source: kubernetes v1.36 pkg/scheduler/apis/config/v1/default_plugins.go, pkg/sc
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER
+from moorage.objects import Pod, decode
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.filters import STEPS, nodeaffinity
+from moorage.scheduling.priority import ranked
 from moorage.scheduling.steps import at_once, in_parts
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
@@ -21,7 +23,6 @@ from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
 
-    from moorage.objects import Pod
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.plugin import Check
@@ -35,9 +36,11 @@ class Trial:
     __slots__ = ("_checks", "_named", "_undecided", "ask", "prefilter")
 
     def __init__(self, cluster: State, pod: Pod | dict[str, Any]) -> None:
+        pod, unranked = ranked(pod if isinstance(pod, Pod) else decode(Pod, pod), cluster)
         self.ask = Ask(pod)
         skipped, unchecked = left_out(self.ask, cluster)
-        self._undecided = (*_undecided(self.ask, cluster), *unchecked)
+        unranked_told = (unranked,) if unranked else ()
+        self._undecided = (*_undecided(self.ask, cluster), *unranked_told, *unchecked)
         self.prefilter: NodeVerdict | None = None
         self._named = nodeaffinity.names(self.ask)
         self._checks: list[tuple[str, Check]] = []
@@ -146,10 +149,8 @@ def _undecided(ask: Ask, cluster: State) -> tuple[str, ...]:
     """What the real scheduler also looks at and this answer can't."""
     told = []
     spec = ask.pod.spec
-    if spec.scheduler_name and spec.scheduler_name != DEFAULT_SCHEDULER:
+    if spec.scheduler_name and not any(fnmatchcase(spec.scheduler_name, name) for name in cluster.schedulers):
         told.append(f"The pod uses another scheduler, {spec.scheduler_name}, which may decide otherwise.")
-    if spec.priority is None and spec.priority_class_name:
-        told.append(f"The value of the priority class {spec.priority_class_name} is unknown; 0 is assumed.")
     crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
     if crowded:
         told.append(f"Some pods on {_some(crowded)} can't be read, so there may be less room than shown.")

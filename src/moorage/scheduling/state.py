@@ -22,6 +22,7 @@ from moorage.objects import (
     PersistentVolumeClaim,
     Pod,
     PodDisruptionBudget,
+    PriorityClass,
     ResourceClaim,
     ResourceClaimTemplate,
     ResourceSlice,
@@ -32,7 +33,7 @@ from moorage.objects import (
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
-from moorage.scheduling.accounting.podinfo import NO_EXTRA, TERMINAL, PodInfo, digest
+from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER, NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.volumes import class_of
 
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
     from datetime import datetime
 
+# Zero to JupyterHub's user-scheduler is kube-scheduler with other scores, in the release's name.
+SCHEDULERS = (DEFAULT_SCHEDULER, "user-scheduler", "*-user-scheduler")
 Key = tuple[str, str]
 T = TypeVar("T", bound=Object)
 # The kinds beside nodes and pods that verdicts depend on.
@@ -57,6 +60,7 @@ KINDS: tuple[type[Object], ...] = (
     ResourceClaimTemplate,
     DeviceClass,
     PodDisruptionBudget,
+    PriorityClass,
 )
 
 
@@ -72,6 +76,8 @@ class State:
         self.unknown_kinds: frozenset[type[Object]] = frozenset()
         # Kinds that may not be read any more, and as of when what is known of them holds.
         self.former_kinds: dict[type[Object], datetime] = {}
+        # Names, or patterns of names, of schedulers whose filters are kube-scheduler's own.
+        self.schedulers: tuple[str, ...] = SCHEDULERS
         # Nearly every claim has one user, so a set is made only for the second one.
         self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}

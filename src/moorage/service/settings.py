@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         description="Namespaces whose quotas and limit ranges are read, to tell refusals before a start; separated by "
         "commas. Needs the right to list both there.",
     )
+    schedulers: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Additional schedulers that are kube-scheduler with other scores, separated by commas; * matches "
+        "any text. Their pods get the same verdicts. Zero to JupyterHub's user-scheduler is known.",
+    )
     replay_megabytes: int = Field(
         default=16, ge=1, description="Memory for the messages from which streams can be resumed."
     )
@@ -152,7 +157,9 @@ class Settings(BaseSettings):
         except json.JSONDecodeError:
             return [part.strip() for part in value.split(",") if part.strip()]
 
-    @field_validator("label_allow_list", "quota_namespaces", "oci_repositories", "gpu_resources", mode="before")
+    @field_validator(
+        "label_allow_list", "quota_namespaces", "schedulers", "oci_repositories", "gpu_resources", mode="before"
+    )
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

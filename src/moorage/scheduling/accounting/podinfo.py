@@ -40,6 +40,8 @@ TERMINAL = ("Succeeded", "Failed")
 DEFAULT_SCHEDULER = "default-scheduler"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# What the API server fills in where a pod says nothing.
+_GRACE = 30
 _SHARED = 200_000
 # Bytes of JSON beyond which nothing is shared: whoever may ask must not fill the memory.
 _LONGEST = 4096
@@ -83,6 +85,7 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
     phase: str
     terminating: bool
     started: int | None
+    grace_seconds: int
     extra: PodExtra
 
     @property
@@ -123,6 +126,7 @@ def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = 
         intern((status.phase if status is not None else None) or ""),
         meta.deletion_timestamp is not None,
         _microseconds(status.start_time) if status is not None and status.start_time else None,
+        _GRACE if spec.termination_grace_period_seconds is None else spec.termination_grace_period_seconds,
         _extra(pod),
     )
 

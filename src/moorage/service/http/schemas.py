@@ -67,6 +67,22 @@ class Reason(BaseModel):
     short_by: dict[str, Any] | None = Field(description="How much of each resource is missing.")
 
 
+class Evict(BaseModel):
+    count: int
+    budget_violations: int = Field(description="How many of them a PodDisruptionBudget protects.")
+    longest_grace_seconds: int
+    placeholders: int = Field(description="How many of them only keep room.")
+    servers: int = Field(description="How many of them are notebook servers.")
+    pods: list[str] = Field(description="Their names, as far as the caller may see them.")
+
+
+class Evictions(BaseModel):
+    not_eligible: str | None = Field(description="Why the scheduler would evict nobody for this pod.")
+    nodes: list[str] = Field(
+        description="Where it would evict: one node where that is determined, otherwise one of these."
+    )
+
+
 class NodeVerdict(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -74,6 +90,7 @@ class NodeVerdict(BaseModel):
     plugin: str | None
     reasons: list[Reason]
     unresolvable: bool = Field(description="Whether evicting other pods would not help.")
+    evict: Evict | None = Field(description="What the scheduler could evict here; null where that makes no room.")
     image_problem: Reason | None = Field(
         description="Why an image of the pod can't run there, which no scheduler asks; null where nothing says so."
     )
@@ -109,6 +126,11 @@ class FitAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     fits: bool = Field(description="Whether the API server would accept the pod and at least one node has room for it.")
+    answer: Literal["now", "after_eviction", "waits", "never"] = Field(
+        description="Whether there is a place now, after an eviction, once other pods have ended, or never as it is."
+    )
+    answer_text: str = Field(description="The same in words.")
+    evictions: Evictions
     revision: int
     refusals: list[Refusal] = Field(description="Why the API server would reject it, as far as its rules are known.")
     prefilter: Prefilter | None = Field(description="Why no node at all is considered.")

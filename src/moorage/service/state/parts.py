@@ -18,6 +18,7 @@ from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
+from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
 from moorage.service.http.errors import ApiError
 from moorage.service.settings import Settings
@@ -119,6 +120,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
     )
+    live.cluster.schedulers = (*SCHEDULERS, *settings.schedulers)
     streams = Streams(
         live,
         replay_bytes=settings.replay_megabytes * 1024 * 1024,

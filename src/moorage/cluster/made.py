@@ -1,0 +1,97 @@
+"""Room that could be made for an ask, as far as a reader may know whose it is, and the answer in one word."""
+
+from collections.abc import Container, Mapping
+from typing import Literal
+
+from msgspec import Struct
+
+from moorage.cluster.held import HolderPolicy
+from moorage.scheduling.evictions import Evictions, NodeEvictions
+from moorage.scheduling.verdict import Verdict
+
+Answer = Literal["now", "after_eviction", "waits", "never"]
+_MOST_NAMES = 20
+# As Zero to JupyterHub labels the pods that keep room, and people's servers.
+_COMPONENT, _PLACEHOLDER, _SERVER = "component", "user-placeholder", "singleuser-server"
+
+
+class Evict(Struct, frozen=True):
+    """What would have to go from one node. `pods` are the names that the reader may see; `servers` are notebooks of
+    other people, `placeholders` pods that only keep room.
+    """
+
+    count: int
+    budget_violations: int
+    longest_grace_seconds: int
+    placeholders: int
+    servers: int
+    pods: tuple[str, ...]
+
+    @property
+    def at_once(self) -> bool:
+        return self.longest_grace_seconds == 0 or self.placeholders == self.count
+
+
+def evicts(made: Evictions, *, policy: HolderPolicy) -> dict[str, Evict]:
+    """By node, what could be evicted there."""
+    return {name: _evict(node, policy=policy) for name, node in made.nodes.items() if node.pods}
+
+
+def _evict(node: NodeEvictions, *, policy: HolderPolicy) -> Evict:
+    components = [pod.labels.get(_COMPONENT) for pod in node.pods]
+    return Evict(
+        len(node.pods),
+        node.pdb_violations,
+        max(pod.grace_seconds for pod in node.pods),
+        components.count(_PLACEHOLDER),
+        components.count(_SERVER),
+        node.victims[:_MOST_NAMES] if policy == "pod" else (),
+    )
+
+
+def answer(verdict: Verdict, made: Evictions | None, *, refused: bool, unable: Container[str]) -> Answer:
+    """Whether the pod has a place now, after an eviction, once others have ended, or never as it is."""
+    if refused:
+        return "never"
+    if any(node.fits and name not in unable for name, node in verdict.nodes.items()):
+        return "now"
+    if made is not None and any(name not in unable for name in made.chosen):
+        return "after_eviction"
+    open_nodes = (name for name, node in verdict.nodes.items() if not (node.fits or node.unresolvable))
+    return "waits" if any(name not in unable for name in open_nodes) else "never"
+
+
+def words(found: Answer, evict: Mapping[str, Evict], chosen: tuple[str, ...]) -> str:
+    """The answer as a sentence or two, with no promise beyond it."""
+    if found == "now":
+        return "There is room now."
+    if found == "waits":
+        return "There is no room now. There may be some once other pods have ended."
+    if found == "never":
+        return "There is no room, and none is made when other pods end."
+    several = [evict[name] for name in chosen]
+    least = min(several, key=lambda each: (each.budget_violations, each.servers, each.count))
+    where = f" on {chosen[0]}" if len(chosen) == 1 else ""
+    if all(each.at_once for each in several):
+        if all(each.placeholders == each.count for each in several):
+            return f"Placeholders make room at once{where}."
+        return f"Pods of lower priority make room at once{where}."
+    told = [f"{_pods(least.count)} of lower priority would be evicted{where}, which takes up to {_seconds(least)}."]
+    if least.servers:
+        told.append(f"{_count(least.servers, 'is a notebook server', 'are notebook servers')} of other people.")
+    if least.budget_violations:
+        told.append(f"{_count(least.budget_violations, 'is', 'are')} protected by a disruption budget.")
+    return " ".join(told)
+
+
+def _pods(count: int) -> str:
+    return "1 pod" if count == 1 else f"{count} pods"
+
+
+def _count(count: int, one: str, several: str) -> str:
+    return f"{count} of them {one if count == 1 else several}"
+
+
+def _seconds(evict: Evict) -> str:
+    seconds = evict.longest_grace_seconds
+    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
