@@ -11,7 +11,7 @@ import pytest
 from rig.api import Obj
 from rig.controlplane import ControlPlane
 from rig.hub import NAMESPACE, Z2JH, Hub, hub
-from rig.objects import node, pod
+from rig.objects import add_node, node, pod
 from rig.processes import until
 from rig.provisioner import ZONE, provisioner
 from rig.rights import grant
@@ -338,3 +338,37 @@ def test_a_claim_that_does_not_wait_is_bound_where_it_was_said(
 def _phase(harbour: ControlPlane, volume: Obj) -> str | None:
     phase: str | None = harbour.admin.get("PersistentVolume", volume["metadata"]["name"]).get("status", {}).get("phase")
     return phase
+
+
+def test_a_place_that_a_placeholder_keeps_is_foretold_and_had(harbour: ControlPlane, served: Service) -> None:
+    named, berth = z2jh.names(), {"kubernetes.io/hostname": "berth"}
+    scheduled = {"schedulerName": named["scheduler"], "nodeSelector": berth}
+    add_node(harbour.admin, node("berth", cpu="4"))
+    keeps_room = pod("user-placeholder-berth", namespace=NAMESPACE, cpu="3500m")
+    keeps_room["metadata"]["labels"] = {"component": "user-placeholder"}
+    keeps_room["spec"] |= {**scheduled, "priorityClassName": named["placeholder"]}
+    harbour.admin.create(keeps_room)
+    until(lambda: _node_of(harbour, "user-placeholder-berth") == "berth", within=20, what="the placeholder has a place")
+    asked = pod("jupyter-ada", namespace=NAMESPACE, cpu="2")
+    asked["spec"] |= {**scheduled, "priorityClassName": named["priority"]}
+    until(
+        lambda: served.fit({"pod": asked})["answer"] == "after_eviction",
+        within=10,
+        what="the service has seen all of it",
+    )
+    answer = served.fit({"pod": asked})
+
+    harbour.admin.create(asked)
+
+    until(lambda: _node_of(harbour, "jupyter-ada") == "berth", within=20, what="the placeholder has made room")
+    assert harbour.admin.find("Pod", "user-placeholder-berth", namespace=NAMESPACE) is None
+    assert answer["answer_text"] == "Placeholders make room at once on berth."
+    assert answer["evictions"]["nodes"] == ["berth"]
+    assert answer["undecided"] == []
+    harbour.admin.delete("Pod", "jupyter-ada", namespace=NAMESPACE, grace=0)
+    harbour.admin.delete("Node", "berth")
+
+
+def _node_of(harbour: ControlPlane, name: str) -> str | None:
+    found = harbour.admin.find("Pod", name, namespace=NAMESPACE)
+    return found["spec"].get("nodeName") if found else None

@@ -38,7 +38,7 @@ async def test_placeholders_make_room_at_once(full, pod) -> None:
 
     assert (answer["fits"], answer["answer"]) == (False, "after_eviction")
     assert answer["answer_text"] == "Placeholders make room at once on n1."
-    assert answer["evictions"] == {"not_eligible": None, "nodes": ["n1"]}
+    assert answer["evictions"] == {"not_eligible": None, "nodes": ["n1"], "at_once": True}
     assert answer["nodes"]["n1"]["evict"] == {
         "count": 1,
         "budget_violations": 0,

@@ -27,7 +27,7 @@ function gpus(available, allocatable = available, capacity = allocatable) {
 function answer({ fitting = [], full = {}, ...rest }) {
   const kinds = [{ fits: true }, ...Object.values(full).map((text) => ({ fits: false, reasons: [{ text, message: "Insufficient cpu" }] }))];
   const nodes = Object.fromEntries([...fitting.map((name) => [name, 0]), ...Object.keys(full).map((name, at) => [name, at + 1])]);
-  return { fits: fitting.length > 0, can_wait: false, refused: [], reasons: [], would_work: [], held: {}, warnings: [], nodes, kinds, ...rest };
+  return { fits: fitting.length > 0, can_wait: false, after_eviction: null, refused: [], reasons: [], would_work: [], held: {}, warnings: [], nodes, kinds, ...rest };
 }
 
 test("a choice that fits is told with its nodes", () => {
@@ -51,6 +51,17 @@ test("a choice that does not fit is told with its reason, and with waiting only 
   assert.equal(told(answer(none), "a").text, "Doesn't fit on a right now. No GPU free (1 asked).");
   assert.equal(told(answer(short), "").text, "Doesn't fit on any node right now.");
   assert.equal(told(answer(short), "a").upstream, "Insufficient cpu");
+});
+
+test("what the cluster makes room by is told, and is a place where it takes no time", () => {
+  const short = { full: { a: "1 CPU short" } };
+  const placeholders = { at_once: true, text: "Placeholders make room at once on a." };
+  const people = { at_once: false, text: "1 pod of lower priority would be evicted on a, which takes up to 30 s." };
+
+  const [first, second] = [placeholders, people].map((room) => told(answer({ ...short, can_wait: true, after_eviction: room }), ""));
+
+  assert.deepEqual([first.kind, first.text], ["ok", "Fits after an eviction. Placeholders make room at once on a."]);
+  assert.deepEqual([second.kind, second.text], ["unknown", "Doesn't fit on any node right now. 1 pod of lower priority would be evicted on a, which takes up to 30 s."]);
 });
 
 test("what the API server would refuse is not blamed on a node", () => {

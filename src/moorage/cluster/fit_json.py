@@ -174,7 +174,7 @@ def encoding(judged: Judged) -> Steps[bytes]:
         b"true" if verdict.fits and not admission.refusals else b"false",
         _encode(found),
         _encode(words(found, evict, chosen)),
-        _encode(_evictions(judged.made, chosen)),
+        _encode(_evictions(judged.made, chosen, evict)),
         revision,
         _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
@@ -187,9 +187,13 @@ def encoding(judged: Judged) -> Steps[bytes]:
     )
 
 
-def _evictions(made: Evictions | None, chosen: tuple[str, ...]) -> dict[str, Any]:
+def _evictions(made: Evictions | None, chosen: tuple[str, ...], evict: Mapping[str, Evict]) -> dict[str, Any]:
     """Where the scheduler would evict: on one node where that is determined, otherwise on one of these."""
-    return {"not_eligible": made.not_eligible if made is not None else None, "nodes": chosen[:_MOST_CHOSEN]}
+    return {
+        "not_eligible": made.not_eligible if made is not None else None,
+        "nodes": chosen[:_MOST_CHOSEN],
+        "at_once": bool(chosen) and all(evict[name].at_once for name in chosen),
+    }
 
 
 def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:

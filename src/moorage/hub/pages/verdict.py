@@ -88,12 +88,13 @@ def in_brief(
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
     finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
     `can_wait` where some node would have the pod once others have left it: no waiting helps against a taint, a selector
-    or a volume elsewhere. `refused` is why the API server would not take the pod at all, `warnings` say what would hold
-    it up where it fits.
+    or a volume elsewhere. `after_eviction` is null, or what the cluster would do by itself and whether `at_once`.
+    `refused` is why the API server would not take the pod at all, `warnings` say what would hold it up where it fits.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
         "can_wait": False,
+        "after_eviction": _after_eviction(answer),
         "nodes": {},
         "kinds": [],
         "refused": _reasons(answer.get("refusals"), card),
@@ -126,6 +127,13 @@ def in_brief(
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"), card)
     return brief
+
+
+def _after_eviction(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    text, evictions = answer.get("answer_text"), answer.get("evictions")
+    if answer.get("answer") != "after_eviction" or not isinstance(text, str) or not isinstance(evictions, dict):
+        return None
+    return {"text": text[:300], "at_once": evictions.get("at_once") is True}
 
 
 def only_card(resources: Sequence[str]) -> re.Pattern[str] | None:

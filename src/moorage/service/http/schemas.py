@@ -81,6 +81,7 @@ class Evictions(BaseModel):
     nodes: list[str] = Field(
         description="Where it would evict: one node where that is determined, otherwise one of these."
     )
+    at_once: bool = Field(description="Whether room is there at once: only placeholders go, or pods without grace.")
 
 
 class NodeVerdict(BaseModel):

@@ -18,13 +18,25 @@ export function told(answer, chosen) {
   const judged = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
   return {
-    kind: answer.fits ? "ok" : "no",
-    text: answer.fits ? [fitWords(judged, chosen), ...answer.warnings].join(" ") : [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)].join(" "),
+    kind: kindOf(answer),
+    text: wordsOf(answer, { judged, chosen, reasons }).join(" "),
     judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
     held: heldWords(answer.held, chosen),
     ways: answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
   };
+}
+
+function kindOf({ fits, after_eviction: room }) {
+  if (fits || room?.at_once) return "ok";
+  return room ? "unknown" : "no";
+}
+
+function wordsOf(answer, { judged, chosen, reasons }) {
+  if (answer.fits) return [fitWords(judged, chosen), ...answer.warnings];
+  const { after_eviction: room, warnings } = answer;
+  if (room) return [room.at_once ? "Fits after an eviction." : headWords(answer, chosen), room.text, ...warnings];
+  return [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)];
 }
 
 function fitWords(judged, chosen) {
