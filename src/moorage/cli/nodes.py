@@ -64,8 +64,8 @@ def _table(found: list[dict[str, Any]]) -> Table:
         free, whole = node["available"], node["allocatable"]
         made.add_row(
             safe(node["name"]),
-            f"{cores(free['cpu_millicores'])}/{cores(whole['cpu_millicores'])}",
-            f"{size(free['memory_bytes'])}/{size(whole['memory_bytes'])}",
+            f"{cores(free['cpu_millicores'])}/{cores(whole['cpu_millicores'])}{_more(node, 'cpu_millicores', cores)}",
+            f"{size(free['memory_bytes'])}/{size(whole['memory_bytes'])}{_more(node, 'memory_bytes', size)}",
             safe(_units(node)),
             safe(_cards(node)),
             safe(_state(node), style="" if node["schedulable"] else "yellow"),
@@ -73,6 +73,12 @@ def _table(found: list[dict[str, Any]]) -> Table:
     if not found:
         made.add_row(safe("The cluster has no nodes."))
     return made
+
+
+def _more(node: dict[str, Any], what: str, words: Callable[[int], str]) -> str:
+    """What the scheduler would make of it for a person's server, on a line of its own."""
+    amount = (node.get("evictable") or {}).get(what)
+    return f"\n+{words(amount)} after eviction" if amount else ""
 
 
 def _units(node: dict[str, Any]) -> str:

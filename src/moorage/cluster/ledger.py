@@ -25,17 +25,20 @@ class Sums(Struct, frozen=True):
     nominated: Amounts
     free: Amounts
     available: Amounts
+    evictable: Amounts
 
 
-def sums(node: NodeInfo, *, devices: Mapping[str, Count] | None = None) -> Sums:
-    """The books of a node that the cluster knows.
+def sums(node: NodeInfo, *, devices: Mapping[str, Count] | None = None, user_priority: int = 0) -> Sums:
+    """The books of a node that the cluster knows. `evictable` is what pods below `user_priority` hold.
 
     `devices` are those of its resource names that stand for devices of drivers: pods that ask for them by name count
     there by what their claims hold, and not by what they ask.
     """
-    capacity = amounts(node.capacity)
+    capacity, evictable = amounts(node.capacity), held_below(node, user_priority)
     allocatable, allocated, nominated = amounts(node.allocatable), amounts(node.requested), promised(node)
     for name, count in (devices or {}).items():
+        # Evicting a pod frees no device: its claim goes later, by other hands.
+        evictable.scalars.pop(name, None)
         if count.there == 0:
             for block in (allocated, nominated):
                 block.scalars.pop(name, None)
@@ -56,6 +59,7 @@ def sums(node: NodeInfo, *, devices: Mapping[str, Count] | None = None) -> Sums:
         nominated=nominated,
         free=free,
         available=left if takes_pods(node) else left.none(),
+        evictable=evictable if takes_pods(node) else evictable.none(),
     )
 
 
@@ -69,6 +73,15 @@ def promised(node: NodeInfo) -> Amounts:
     total = Totals()
     for pod in node.nominated.values():
         total.add(pod.requests)
+    return amounts(total)
+
+
+def held_below(node: NodeInfo, priority: int) -> Amounts:
+    """What pods of a lower priority than this count there."""
+    total = Totals()
+    for pod in node.pods.values():
+        if pod.priority < priority:
+            total.add(pod.requests)
     return amounts(total)
 
 

@@ -69,7 +69,7 @@ class NodeJson:
 
     def describe(self, info: NodeInfo) -> dict[str, Any]:
         """The same before it is encoded."""
-        books = sums(info, devices=counts_by_name(self._cluster, info))
+        books = sums(info, devices=counts_by_name(self._cluster, info), user_priority=self._cluster.user_priority)
         names = _names(books)
         labels = info.labels
 
@@ -86,6 +86,7 @@ class NodeJson:
             "allocatable": block(books.allocatable),
             "allocated": block(books.allocated, up=True),
             "available": block(books.available),
+            "evictable": block(books.evictable),
             "free": block(books.free),
             "nominated": block(books.nominated, up=True),
             "gpu_details": self._cards(info, units),

@@ -49,6 +49,8 @@ function amount(label, node, field, show, unit) {
   const kinds = field === "gpu" ? kindsOf(node) : [];
   const share = whole > 0 ? Math.min(1, available / whole) : 0;
   const text = element("div", { cls: "amount" }, element("b", { text: available ? show(available) : "0" }), ` free of ${show(whole)}${unit && ` ${unit}`}`);
+  const kept = node.evictable?.[field];
+  if (kept) kinds.push(`+${show(kept)} kept free for users`);
   const fill = element("i");
   fill.style.setProperty("--share", `${(share * 100).toFixed(1)}%`);
   const words = `${Math.round(share * 100)} % of ${label} free`;

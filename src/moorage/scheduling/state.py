@@ -78,6 +78,8 @@ class State:
         self.former_kinds: dict[type[Object], datetime] = {}
         # Names, or patterns of names, of schedulers whose filters are kube-scheduler's own.
         self.schedulers: tuple[str, ...] = SCHEDULERS
+        # The priority of people's servers: what is below makes room for them.
+        self.user_priority = 0
         # Nearly every claim has one user, so a set is made only for the second one.
         self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}

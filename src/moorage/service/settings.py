@@ -46,6 +46,10 @@ class Settings(BaseSettings):
         description="Namespaces whose quotas and limit ranges are read, to tell refusals before a start; separated by "
         "commas. Needs the right to list both there.",
     )
+    user_priority: int = Field(
+        default=0,
+        description="Priority of people's servers: what pods below it hold is told as `evictable`.",
+    )
     schedulers: Annotated[list[str], NoDecode] = Field(
         default_factory=list,
         description="Additional schedulers that are kube-scheduler with other scores, separated by commas; * matches "

@@ -70,6 +70,7 @@ class NodeFacts:
     capacity: Amounts
     allocatable: Amounts
     available: Amounts
+    evictable: Amounts = field(default_factory=Amounts)
     gpus: tuple[Units, ...] = ()
     cards: Cards = field(default_factory=Cards)
     schedulable: bool = True
@@ -126,6 +127,7 @@ def read_node(value: Any) -> NodeFacts | None:
         capacity=capacity,
         allocatable=allocatable,
         available=available,
+        evictable=_amounts(value.get("evictable")),
         gpus=_units(value),
         cards=cards,
         holders=cards.holders,
@@ -144,11 +146,19 @@ def read_node(value: Any) -> NodeFacts | None:
     return node
 
 
+def _kept(amount: int | None) -> dict[str, int]:
+    return {"evictable": amount} if amount else {}
+
+
 def _page(node: NodeFacts, *, names: bool) -> bytes:
     page = {
         "name": node.name,
-        "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu},
-        "memory": {"available": node.available.memory, "allocatable": node.allocatable.memory},
+        "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu, **_kept(node.evictable.cpu)},
+        "memory": {
+            "available": node.available.memory,
+            "allocatable": node.allocatable.memory,
+            **_kept(node.evictable.memory),
+        },
         "gpus": [units.as_json() for units in node.gpus],
         "cards": node.cards.words(names=names),
         "closed": node.closed,

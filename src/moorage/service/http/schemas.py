@@ -50,6 +50,9 @@ class Node(BaseModel):
     allocatable: Amounts
     allocated: Amounts
     available: Amounts = Field(description="What a new pod could get right now; 0 on a node that takes no pods.")
+    evictable: Amounts = Field(
+        description="What pods below the priority of people's servers hold, and would make room of; never in available."
+    )
     free: Amounts = Field(
         description="Allocatable minus allocated, whatever the node's state; below 0 when overcommitted."
     )

@@ -120,6 +120,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
     )
+    live.cluster.user_priority = settings.user_priority
     live.cluster.schedulers = (*SCHEDULERS, *settings.schedulers)
     streams = Streams(
         live,
