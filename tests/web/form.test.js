@@ -58,9 +58,11 @@ test("what the cluster makes room by is told, and is a place where it takes no t
   const placeholders = { at_once: true, text: "Placeholders make room at once on a." };
   const people = { at_once: false, text: "1 pod of lower priority would be evicted on a, which takes up to 30 s." };
 
-  const [first, second] = [placeholders, people].map((room) => told(answer({ ...short, can_wait: true, after_eviction: room }), ""));
+  const less = [{ text: "3 CPU", use: { cpu: "3" } }];
+  const [first, second] = [placeholders, people].map((room) => told(answer({ ...short, can_wait: true, after_eviction: room, would_work: less }), ""));
 
   assert.deepEqual([first.kind, first.text], ["ok", "Fits after an eviction. Placeholders make room at once on a."]);
+  assert.deepEqual([first.ways, second.ways], [[], less]);
   assert.deepEqual([second.kind, second.text], ["unknown", "Doesn't fit on any node right now. 1 pod of lower priority would be evicted on a, which takes up to 30 s."]);
 });
 

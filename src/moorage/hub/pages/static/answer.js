@@ -22,7 +22,7 @@ export function told(answer, chosen) {
     text: wordsOf(answer, { judged, chosen, reasons }).join(" "),
     judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
     held: heldWords(answer.held, chosen),
-    ways: answer.would_work,
+    ways: answer.after_eviction?.at_once ? [] : answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
   };
 }

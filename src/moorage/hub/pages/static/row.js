@@ -76,7 +76,7 @@ export function barsOf(node, offered = []) {
 
 function bar(what, { available, allocatable, evictable }, words) {
   if (available === null || allocatable === null) return { text: `${what || "memory"}: unknown`, share: null };
-  const kept = evictable ? ` (+${words(evictable)} kept free for users)` : "";
+  const kept = evictable ? ` (+${words(evictable)} kept for users)` : "";
   const text = `${shareWords(words(available), words(allocatable))} ${what}`.trim() + kept;
   return { text, share: allocatable > 0 ? (100 * available) / allocatable : 0 };
 }
