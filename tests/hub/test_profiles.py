@@ -10,7 +10,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # No image is offered but the configured one, and nobody may have more than the limits.
 CONFIG = """
-c.KubeSpawner.storage_pvc_ensure, c.KubeSpawner.volumes, c.KubeSpawner.volume_mounts = False, {}, {}
 c.KubeSpawner.cpu_limit = 1
 c.KubeSpawner.mem_limit = "2G"
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 3}
