@@ -1,12 +1,9 @@
-import asyncio
+import hashlib
+import importlib.util
 import json
 import os
-import re
 import shutil
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,124 +44,41 @@ def one(objects: Callable[[str], list[dict[str, Any]]]) -> Callable[[str, str], 
     return read
 
 
-@dataclass
-class Played:
-    """What a run of the playbook did."""
+@pytest.fixture(scope="session")
+def rendered(deploy: Path) -> Callable[..., str]:
+    """A template of the role with its defaults and these variables, as far as Ansible's filters are plain ones."""
+    import jinja2
 
-    rc: int
-    output: str
+    role = deploy / "ansible" / "roles" / "moorage"
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(role / "templates"),
+        undefined=jinja2.ChainableUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "to_json": json.dumps,
+        "hash": lambda text, name: hashlib.new(name, text.encode()).hexdigest(),
+        "bool": lambda value: str(value).lower() in ("true", "yes", "1"),
+    }
 
-    @property
-    def text(self) -> str:
-        """The output in one line, since Ansible breaks long messages."""
-        return " ".join(self.output.split())
+    def render(name: str, **variables: Any) -> str:
+        defaults = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+        return environment.get_template(name).render({**defaults, **variables})
 
-    @property
-    def changed(self) -> int:
-        return int(re.findall(r"changed=(\d+)", self.output)[-1])
-
-
-class Playbook:
-    """deploy/ansible/moorage.yml against fakes of kubectl and helm that keep their state in files."""
-
-    def __init__(self, folder: Path) -> None:
-        self.state = folder / "state"
-        self.state.mkdir()
-        self._folder = folder
-        self._inventory = folder / "inventory.yml"
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(folder),
-            "LANG": "C.UTF-8",
-            "ANSIBLE_CONFIG": str(ROOT / "deploy/ansible/ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_LOCAL_TEMP": str(folder / "tmp"),
-            "FAKE_STATE": str(self.state),
-        }
-        for tool in ("kubectl", "helm"):
-            wrapper = folder / tool
-            wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT}/tests/deploy/fakes/{tool}.py "$@"\n')
-            wrapper.chmod(0o755)
-
-    async def run(self, *arguments: str, environment: dict[str, str] | None = None, **variables: Any) -> Played:
-        variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "moorage_kubectl": str(self._folder / "kubectl"),
-            "moorage_helm": str(self._folder / "helm"),
-            "moorage_check_delay": 1,
-            "moorage_check_retries": 5,
-            **variables,
-        }
-        self._inventory.write_text(yaml.safe_dump({"moorage": {"hosts": {"localhost": variables}}}))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "ansible", "playbook", "--inventory", str(self._inventory), *arguments),
-            str(ROOT / "deploy/ansible/moorage.yml"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**self._environment, **(environment or {})},
-        )
-        try:
-            output, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-        return Played(process.returncode or 0, output.decode())
-
-    def objects(self) -> dict[str, Any]:
-        found = self.state / "objects.json"
-        return json.loads(found.read_text()) if found.exists() else {}
-
-    def add(self, *found: dict[str, Any]) -> None:
-        """Objects that are in the cluster already."""
-        objects = self.objects() | {
-            f"{one['kind'].lower()}/{one['metadata'].get('namespace', '')}/{one['metadata']['name']}": one
-            for one in found
-        }
-        (self.state / "objects.json").write_text(json.dumps(objects))
-
-    def releases(self) -> dict[str, Any]:
-        found = self.state / "releases.json"
-        return json.loads(found.read_text()) if found.exists() else {}
-
-    def called(self, tool: str) -> list[str]:
-        log = self.state / f"{tool}.log"
-        return log.read_text().splitlines() if log.exists() else []
+    return render
 
 
 @pytest.fixture(scope="session")
-def new_playbook(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Playbook]:
-    """A playbook with a cluster of its own, which is empty."""
-    return lambda: Playbook(tmp_path_factory.mktemp("playbook"))
-
-
-@pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
-    """`async with serving(simulator, tokens=…)`: the real service on a simulated cluster, and where the fakes find it."""
-    import uvicorn
-
-    from moorage.service import Settings, create_app
-
-    @asynccontextmanager
-    async def running(simulator: Any, *, tokens: str | None = None) -> AsyncIterator[dict[str, str]]:
-        settings: dict[str, Any] = {"api_server": simulator.url}
-        if tokens is not None:
-            settings["token_file"] = tmp_path_factory.mktemp("tokens") / "tokens"
-            settings["token_file"].write_text(tokens)
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(Settings(**settings)), host="127.0.0.1", port=0, log_config=None)
-        )
-        task = asyncio.create_task(server.serve())
-        async with asyncio.timeout(20):
-            while not server.started:
-                await asyncio.sleep(0.02)
-        yield {"FAKE_PORT": str(server.servers[0].sockets[0].getsockname()[1]), "FAKE_API": simulator.url}
-        server.should_exit = True
-        await task
-
-    return running
+def filters(deploy: Path) -> dict[str, Callable[..., Any]]:
+    """The role's own filters, by the names that its tasks call."""
+    path = deploy / "ansible/roles/moorage/filter_plugins/moorage.py"
+    spec = importlib.util.spec_from_file_location("moorage_filters", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.FilterModule().filters()
 
 
 @pytest.fixture(scope="session")
@@ -178,6 +92,7 @@ def fits_the_chart() -> Callable[[dict[str, Any]], Any]:
 
     shapes = {
         "initContainers": list,
+        "annotations": dict,
         "labels": dict,
         "extraVolumes": list,
         "extraVolumeMounts": list,

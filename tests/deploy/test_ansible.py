@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -43,7 +44,7 @@ def tasks_of(root):
 
 def test_only_modules_of_ansible_core_are_used(root):
     keywords = {"name", "tags", "when", "vars", "register", "environment", "block", "rescue", "always", "until", "retries",
-                "delay", "loop", "loop_control", "no_log", "changed_when", "failed_when", "check_mode"}  # fmt: skip
+                "delay", "delegate_to", "diff", "loop", "loop_control", "no_log", "changed_when", "failed_when", "check_mode"}  # fmt: skip
 
     for task in tasks_of(root):
         modules = set(task) - keywords
@@ -65,42 +66,85 @@ def test_every_variable_of_the_role_has_a_default_and_a_description(root):
     assert set(defaults) == set(described)
 
 
-async def test_the_overlay_of_the_role_is_what_kustomize_understands(new_playbook, kubectl):
-    playbook = new_playbook()
-
-    played = await playbook.run(
-        *("--tags", "api", "--check"),
+def test_the_overlay_of_the_role_is_what_kustomize_understands(rendered, deploy, kubectl, tmp_path):
+    shutil.copytree(deploy / "kubernetes", tmp_path / "base")
+    settings = {"harbor_url": "https://harbor.example.org", "images": [{"name": "a", "reference": "a:1"}]}
+    overlay = rendered(
+        "kustomization.yaml.j2",
         moorage_namespace="berths",
-        moorage_image="harbor.example.org/library/moorage",
-        moorage_image_tag="1.2",
+        moorage_image_reference="harbor.example.org/library/moorage@sha256:0123",
         moorage_replicas=3,
         moorage_optional_manifests=["runtime-classes.yaml", "gpu-agent.yaml"],
-        moorage_settings={"harbor_url": "https://harbor.example.org", "label_allow_list": "a,b"},
-        moorage_images=[{"name": "a", "reference": "a:1"}],
+        moorage_service_settings=settings,
+        moorage_token_file="hub:reader:one\n",
     )
+    (tmp_path / "kustomization.yaml").write_text(overlay)
 
-    assert played.rc == 0, played.output
-    assert playbook.objects() == {}
     built = subprocess.run(
-        [kubectl, "kustomize", str(playbook.state / "kustomized")],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=60,
+        [kubectl, "kustomize", str(tmp_path)], check=True, capture_output=True, text=True, timeout=60
     ).stdout
 
     found = {(one["kind"], one["metadata"]["name"].split("-settings")[0]): one for one in yaml.safe_load_all(built)}
     deployment = found["Deployment", "moorage"]["spec"]
-    settings = found["ConfigMap", "moorage"]["data"]
+    made = found["ConfigMap", "moorage"]["data"]
+    agent = found["DaemonSet", "moorage-gpu-agent"]
     assert deployment["replicas"] == 3
-    assert deployment["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage:1.2"
-    assert settings["MOORAGE_HARBOR_URL"] == "https://harbor.example.org"
-    assert json.loads(settings["MOORAGE_IMAGES"]) == [{"name": "a", "reference": "a:1"}]
-    assert settings["MOORAGE_QUOTA_NAMESPACES"] == "jupyterhub"
-    assert settings["MOORAGE_TOKEN_FILE"] == "/etc/moorage/tokens/tokens"
+    assert deployment["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage@sha256:0123"
+    assert (
+        agent["spec"]["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage@sha256:0123"
+    )
+    assert made["MOORAGE_HARBOR_URL"] == "https://harbor.example.org"
+    assert json.loads(made["MOORAGE_IMAGES"]) == [{"name": "a", "reference": "a:1"}]
+    assert made["MOORAGE_TOKEN_FILE"] == "/etc/moorage/tokens/tokens"
     assert {kind for kind, _ in found} >= {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service"}
     assert ("Namespace", "berths") in found
-    assert found["DaemonSet", "moorage-gpu-agent"]["metadata"]["namespace"] == "berths"
+    assert agent["metadata"]["namespace"] == "berths"
     for name in ("moorage", "moorage-runtime-classes"):
         [subject] = found["ClusterRoleBinding", name]["subjects"]
         assert subject["namespace"] == "berths"
+
+
+def test_other_tokens_make_other_pods(rendered):
+    def overlay(tokens):
+        made = rendered("kustomization.yaml.j2", moorage_image_reference="a:1", moorage_token_file=tokens)
+        return str(yaml.safe_load(made)["patches"])
+
+    assert overlay("hub:reader:one\n") == overlay("hub:reader:one\n") != overlay("hub:reader:two\n")
+
+
+OWN = {
+    "initContainers": [{"name": "mine", "image": "busybox"}],
+    "extraEnv": {"PYTHONPATH": "/srv/mine"},
+    "networkPolicy": {"egress": [{"ports": [{"port": 5432}]}]},
+}
+
+
+def values_of(rendered, token="a-token", own=OWN):
+    made = rendered(
+        "jupyterhub-values.yaml.j2",
+        moorage_own=own,
+        moorage_hub_token=token,
+        moorage_image_reference="a:1",
+        moorage_service_url="http://moorage.moorage:8000",
+        moorage_hub_options={"cpu_guarantee_ratio": 0.25},
+    )
+    return yaml.safe_load(made)
+
+
+def test_the_values_of_the_role_fit_the_chart_and_keep_what_is_there(rendered, fits_the_chart):
+    values = values_of(rendered)
+
+    config = fits_the_chart(values)
+
+    assert config.MoorageSpawner.service_url == "http://moorage.moorage:8000"
+    assert config.MoorageSpawner.cpu_guarantee_ratio == 0.25
+    assert [container["name"] for container in values["hub"]["initContainers"]] == ["mine", "moorage"]
+    assert values["hub"]["networkPolicy"]["egress"][0] == OWN["networkPolicy"]["egress"][0]
+    assert values["hub"]["extraEnv"]["PYTHONPATH"] == "/opt/moorage-hub:/srv/mine"
+
+
+def test_another_token_makes_another_pod_of_the_hub_and_is_in_no_value(rendered):
+    old, new = (values_of(rendered, token=token) for token in ("a-token", "b-token"))
+
+    assert old["hub"]["annotations"] != new["hub"]["annotations"]
+    assert "a-token" not in str(old)

@@ -20,6 +20,7 @@ sys.path.insert(0, str(HERE))
 from rig import node  # noqa: E402
 from rig.controlplane import control_plane  # noqa: E402
 
+NOT_HERE = ("--ignore=tests/e2e/node", "--ignore=tests/e2e/role")
 PASSED, FAILED, NOT_RUN = "passed", "FAILED", "NOT RUN"
 
 
@@ -86,7 +87,9 @@ def main() -> int:
     else:
         outcomes = [
             contract(where),
-            pytest("control plane: verdicts, rights, hub", "tests/e2e", "--ignore=tests/e2e/node", "-q", "-s"),
+            pytest("control plane: verdicts, rights, hub", "tests/e2e", *NOT_HERE, "-q", "-s"),
+            # Side by side, each file with a control plane of its own: a play is one process most of the time.
+            pytest("the Ansible role: helm, kubectl", "tests/e2e/role", "-q", "-n", "2", "--dist", "loadfile"),
             real_node(),
         ]
     print("\n" + "\n".join(map(str, outcomes)))

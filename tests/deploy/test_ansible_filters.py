@@ -1,0 +1,131 @@
+"""What the role compares: objects, values and manifests."""
+
+import pytest
+
+LIVE = {
+    "hub": {
+        "config": {"GitHubOAuthenticator": {"client_secret": "s"}},
+        "extraEnv": {"A": "1"},
+        "extraVolumes": [{"name": "mine", "emptyDir": {}}],
+    },
+    "cull": {"every": 300},
+    "singleuser": {"profileList": None},
+}
+
+
+def test_values_that_no_file_has_are_lost_and_told_by_their_path(filters):
+    assert filters["moorage_lost"](LIVE, {}) == [
+        "hub.config.GitHubOAuthenticator.client_secret",
+        "hub.extraEnv.A",
+        "hub.extraVolumes[mine]",
+        "cull.every",
+        "singleuser.profileList",
+    ]
+
+
+def test_values_that_are_given_are_not_lost_also_where_they_differ(filters):
+    given = {**LIVE, "cull": {"every": 600}, "hub": {**LIVE["hub"], "extraVolumes": [{"name": "mine", "hostPath": {}}]}}
+
+    assert filters["moorage_lost"](LIVE, given) == []
+
+
+def test_what_may_go_is_not_missed(filters):
+    may_go = ["hub.config", "hub.extraEnv.A", "hub.extraVolumes", "cull", "singleuser.profileList"]
+
+    assert filters["moorage_lost"](LIVE, {}, may_go) == []
+    assert filters["moorage_lost"](LIVE, {}, ["hub.conf"]) == filters["moorage_lost"](LIVE, {})
+
+
+def test_entries_of_a_list_without_names_are_missed_one_by_one(filters):
+    live = {"hub": {"admins": ["ada", "bob"]}}
+
+    assert filters["moorage_lost"](live, {"hub": {"admins": ["ada"]}}) == ["hub.admins[1]"]
+
+
+@pytest.mark.parametrize("path", ["/opt/moorage-hub", "/opt/moorage-hub:/srv/mine"])
+def test_moorages_part_of_a_releases_values_is_not_the_operators(filters, rendered, path):
+    import yaml
+
+    own = {
+        "hub": {"extraEnv": {"A": "1"}, "initContainers": [{"name": "mine"}], "extraConfig": {}},
+        "cull": {"every": 300},
+    }
+    if path.endswith("mine"):
+        own["hub"]["extraEnv"]["PYTHONPATH"] = "/srv/mine"
+    made = rendered(
+        "jupyterhub-values.yaml.j2",
+        moorage_own=own["hub"],
+        moorage_hub_token="t",
+        moorage_image_reference="a:1",
+        moorage_service_url="u",
+    )
+    ours = yaml.safe_load(made)["hub"]
+    live = {
+        "hub": {**own["hub"], **ours, "extraEnv": {**own["hub"]["extraEnv"], **ours["extraEnv"]}},
+        "cull": {"every": 300},
+    }
+
+    kept = filters["moorage_own"](live)
+
+    assert live["hub"]["extraEnv"]["PYTHONPATH"] == path
+    assert kept == {"hub": {key: value for key, value in own["hub"].items() if value}, "cull": {"every": 300}}
+
+
+def test_a_list_of_variables_is_not_touched(filters):
+    live = {"hub": {"extraEnv": [{"name": "SECRET", "value": "s"}]}}
+
+    assert filters["moorage_own"](live) == live
+
+
+def role(rules, **metadata):
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": {"name": "r", "namespace": "n", "uid": "1", "resourceVersion": "2", **metadata},
+        "rules": rules,
+    }
+
+
+def test_the_way_back_names_only_what_has_changed(filters):
+    former, now = role(["a"], labels={"x": "1"}), role(["b"], annotations={"y": "1"}, labels={"x": "1"})
+
+    [way] = filters["moorage_ways_back"]([former, role(["c"], name="other")], [now, role(["c"], name="other", uid="7")])
+
+    assert (way["resource"], way["namespace"], way["name"]) == ("Role.v1.rbac.authorization.k8s.io", "n", "r")
+    assert way["patch"] == [
+        {"op": "remove", "path": "/metadata/annotations"},
+        {"op": "add", "path": "/rules", "value": ["a"]},
+    ]
+
+
+def test_a_manifests_difference_shows_no_secret(filters):
+    secret = "kind: Secret\nmetadata: {name: s}\ndata: {a: hidden}\n---\n"
+    before = secret + "kind: ConfigMap\nmetadata: {name: c}\ndata: {a: old}\n"
+    after = secret.replace("hidden", "hushed") + "kind: ConfigMap\nmetadata: {name: c}\ndata: {a: new}\n"
+
+    text = filters["moorage_difference"](before, after)
+
+    assert "-  a: old" in text
+    assert "+  a: new" in text
+    assert "h" not in text.replace("ConfigMap", "")
+
+
+@pytest.mark.parametrize(
+    ("choice", "resources", "differs"),
+    [
+        (
+            {"cpu": "500m", "memory": "1Gi"},
+            {"limits": {"cpu": "0.5", "memory": "1024Mi"}, "requests": {"memory": "1Gi"}},
+            False,
+        ),
+        ({"cpu": "2"}, {"limits": {"cpu": "1"}}, True),
+        ({"gpu": 1}, {"limits": {"nvidia.com/gpu": "1"}}, False),
+        ({"gpu": 0}, {"limits": {"nvidia.com/gpu": "1"}}, True),
+    ],
+)
+def test_a_pod_is_compared_with_the_choice_in_the_same_units(filters, choice, resources, differs):
+    pod = {"spec": {"nodeName": "n1", "containers": [{"name": "notebook", "image": "a:1", "resources": resources}]}}
+
+    sides = filters["moorage_compared"](pod, {"node": "n1", **choice})
+
+    assert (sides["chosen"] != sides["got"]) is differs
