@@ -10,14 +10,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rig.charts import repository
 from rig.controlplane import ControlPlane
 from rig.pages import ROOT, commands, section
 from rig.processes import until
 
 # What changes by itself.
 RESTLESS = {"events", "events.events.k8s.io", "leases.coordination.k8s.io"}
-# No kubelet runs the pods, and no registry has the chart.
-NOT_HERE = ("rollout status", "port-forward", "curl ", "helm ", "moorage doctor", "get pod ")
+# Made anew at each change of the hub, and kept by those who made them.
+HISTORY = ("ReplicaSet/jupyterhub/", "Pod/jupyterhub/", "Secret/jupyterhub/sh.helm.release.")
+# No kubelet runs the pods.
+NOT_HERE = ("rollout status", "port-forward", "curl ", "moorage doctor", "get pod ")
 
 
 class Shell:
@@ -31,9 +34,9 @@ class Shell:
         path = os.pathsep.join([str(plane.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         self._environment = {**os.environ, "PATH": path, "KUBECONFIG": str(plane.kubeconfig), "HOME": str(folder)}
 
-    def run(self, *lines: str) -> str:
+    def run(self, *lines: str, everything: bool = False) -> str:
         """Run these lines one after the other, as far as they can be run here; variables stay."""
-        script = "\n".join(line for line in lines if not any(word in line for word in NOT_HERE))
+        script = "\n".join(line for line in lines if everything or not any(word in line for word in NOT_HERE))
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],
             cwd=self.folder, env=self._environment, capture_output=True, text=True, timeout=110, check=False,
@@ -50,18 +53,34 @@ class Shell:
                 "uid", ""
             )
             for one in found["items"]
+            if not f"{one['kind']}/{one['metadata'].get('namespace', '')}/{one['metadata']['name']}".startswith(HISTORY)
         }
 
     def get(self, kind: str, name: str, namespace: str = "moorage") -> dict:
         return json.loads(self.run(f"kubectl --namespace {namespace} get {kind} {name} --output=json"))
 
+    def hub(self) -> dict:
+        """What the hub's pod is made of."""
+        return self.get("deployment", "hub", "jupyterhub")["spec"]["template"]["spec"]
+
 
 @pytest.fixture(scope="module")
-def shell(own: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+def charts(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with repository(programs / "helm", tmp_path_factory.mktemp("charts")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shell(own: ControlPlane, charts: str, tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """In a cluster with a hub of the chart that the pages name, and its operator's values."""
     shell = Shell(own, tmp_path_factory.mktemp("checkout"))
     shell.run(*(f"kubectl create namespace {name}" for name in ("jupyterhub", "monitoring", "gpu-operator")))
     made = [f"{kind}/{name}/{of}" for name in ("jupyterhub", "monitoring", "gpu-operator") for kind, of in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt"))]  # fmt: skip
     until(lambda: set(made) <= shell.objects().keys(), within=30, what="namespaces are ready")
+    install = (
+        "helm install jupyterhub jupyterhub/jupyterhub --namespace jupyterhub --version 4.4.0 --values your-values.yaml"
+    )
+    shell.run(f"helm repo add jupyterhub {charts}", install)
     return shell
 
 
@@ -75,6 +94,7 @@ def before(shell: Shell) -> Iterator[dict[str, str]]:
 def test_the_commands_of_the_pages_install_moorage_and_uninstalling_leaves_what_was_there(
     shell: Shell, before: dict[str, str]
 ) -> None:
+    before_hub = shell.hub()
     install = [*commands(section("docs/install.md", "The service")), *commands(section("docs/install.md", "The hub"))]
     shell.run(*install)
     shell.run(*commands(section("docs/service.md", "Monitoring")))
@@ -83,7 +103,10 @@ def test_the_commands_of_the_pages_install_moorage_and_uninstalling_leaves_what_
     made = shell.objects().keys() - before.keys()
     tokens = shell.get("secret", "moorage-tokens")["data"]["tokens"]
     account = shell.get("serviceaccount", "moorage")
-    values = yaml.safe_load((shell.folder / "hub-values.yaml").read_text())
+    hub = shell.hub()
+    found = json.loads(
+        shell.run(f"{commands(section('docs/install.md', 'The hub'))[-2]} -o json || true", everything=True)
+    )
 
     shell.run(*commands(section("docs/rollback.md", "Uninstall by hand")))
     shell.run("kubectl --namespace monitoring delete secret moorage-scrape")
@@ -96,7 +119,14 @@ def test_the_commands_of_the_pages_install_moorage_and_uninstalling_leaves_what_
     } <= made  # fmt: skip
     assert len(subprocess.run(["base64", "-d"], input=tokens.encode(), capture_output=True, check=True).stdout.splitlines()) == 3  # fmt: skip
     assert account["imagePullSecrets"] == [{"name": "registry"}]
-    assert [one["name"] for one in values["hub"]["extraEnv"]][:2] == ["MINE", "PYTHONPATH"]
+    assert [one["name"] for one in hub["containers"][0]["env"]][1:3] == ["MINE", "PYTHONPATH"]
+    assert [one["name"] for one in hub["initContainers"]] == ["moorage"]
+    doctor = {one["subject"]: one for one in found["findings"]}
+    assert {subject for subject, one in doctor.items() if one["state"] != "ok"} == {
+        "hub", "versions", "service", "storage",  # no pod runs, the image is no hub's, and there is no class
+    }  # fmt: skip
+    assert doctor["token"]["says"] == "Both Secrets have the same token, of “hub” with the role reader+holders."
+    assert shell.hub() == before_hub
     until(lambda: shell.objects() == before, within=30, what="all is as it was before")
 
 
