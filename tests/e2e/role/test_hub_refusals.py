@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rig.charts import NEW, OLD
+from rig.charts import NEW, OLD, TOO_OLD
 from rig.controlplane import ControlPlane
 from rig.kubelet import Kubelet
 
@@ -98,6 +98,8 @@ def day(
     runs["list"] = play("--tags", "hub", **{**hub, "moorage_hub_values_files": [str(folder / "listed.yaml")]})
     runs["live list"] = play("--tags", "hub", moorage_hub_namespace="listed", moorage_hub_release="listed")
     runs["newer chart"] = play("--tags", "hub", **own, moorage_hub_chart_version=NEW)
+    fresh = {"moorage_hub_namespace": "fresh", "moorage_hub_release": "fresh"}
+    runs["old chart"] = play("--tags", "hub", **fresh, moorage_hub_chart_version=TOO_OLD)
     runs["looked"] = play("--tags", "hub", "--check", **own)
     invalid = write(
         "invalid.yaml",
@@ -120,8 +122,7 @@ def day(
     runs["new hub"] = play(
         "--tags",
         "hub",
-        moorage_hub_namespace="fresh",
-        moorage_hub_release="fresh",
+        **fresh,
         moorage_hub_values_files=[write("broken.yaml", {"hub": {"image": "broken"}})],
         moorage_hub_helm_timeout=3,
     )
@@ -138,6 +139,7 @@ def day(
         ),
         ("list", "hub.extraEnv is a list in"),
         ("live list", "hub.extraEnv is a list in the release listed"),
+        ("old chart", "Chart 4.1.0 has a JupyterHub that ignores what people choose"),
         ("newer chart", "runs the chart jupyterhub 4.2.0, and would be moved to jupyterhub 4.4.0"),
     ],
 )
