@@ -24,5 +24,5 @@ export default [
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   { files: ["src/**/*.js"], languageOptions: { globals: globals.browser }, rules },
   { files: ["tests/**/*.js", "*.js"], languageOptions: { globals: globals.node }, rules },
-  { ignores: ["docs/", ".venv/", ".testbed/", ".demo/", "testbed/"] },
+  { ignores: ["docs/", ".venv/", ".venvs/", ".testbed/", ".demo/", "testbed/"] },
 ];
