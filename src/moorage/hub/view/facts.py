@@ -70,7 +70,6 @@ class NodeFacts:
     capacity: Amounts
     allocatable: Amounts
     available: Amounts
-    evictable: Amounts = field(default_factory=Amounts)
     gpus: tuple[Units, ...] = ()
     cards: Cards = field(default_factory=Cards)
     schedulable: bool = True
@@ -81,6 +80,8 @@ class NodeFacts:
     # Its operating system and architecture as Go names them (linux, amd64); None is unknown.
     os: str | None = None
     arch: str | None = None
+    # What pods hold that make room for people's servers.
+    evictable: Amounts = field(default_factory=Amounts)
     # What pages get, made once for all of them: the stream's JSON, and the option of the form's Node field.
     page: bytes = field(default=b"", compare=False, repr=False)
     # The same for who may see who holds its cards; the very same bytes where nobody is known to.
