@@ -125,7 +125,8 @@ def poorer(
     rules = []
     for rule in role["rules"]:
         others = [other for other in rule["resources"] if other != kind]
-        rules.append({**rule, "resources": others})
+        if others:
+            rules.append({**rule, "resources": others})
         if len(others) < len(rule["resources"]):
             rules.append({**rule, "resources": [kind], "verbs": [other for other in rule["verbs"] if other != verb]})
     name = f"poorer-{namespace}"
