@@ -8,17 +8,6 @@ from moorage import Cluster
 from moorage.scheduling.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
 from moorage.simulator import builders
 
-KINDS = (
-    "nodes",
-    "pods",
-    "persistentvolumeclaims",
-    "persistentvolumes",
-    "storageclasses",
-    "csinodes",
-    "namespaces",
-    "poddisruptionbudgets",
-)
-
 
 def pod(name, *, on=None, cpu="1", memory="1Gi", priority=0, started=None, labels=None, **spec):
     made = builders.pod(name, on=on, cpu=cpu, memory=memory)
@@ -40,23 +29,6 @@ def budget(labels, *, allowed=0, disrupted=(), selector=None):
 
 def victims(cluster, ask):
     return {name: list(node.victims) for name, node in cluster.evictions(ask).nodes.items()}
-
-
-def test_every_node_gets_the_victims_that_the_real_scheduler_finds(vectors):
-    for case in vectors("vectors/preempt"):
-        cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
-
-        made = cluster.evictions(case["ask"])
-
-        assert made.not_eligible == case.get("not_eligible"), case["ask"]
-        assert {name: _plain(node) for name, node in made.nodes.items()} == case.get("evictions", {}), case["ask"]
-
-
-def _plain(node):
-    if not node.victims:
-        return {"reasons": list(node.reasons)}
-    violations = {"pdb_violations": node.pdb_violations} if node.pdb_violations else {}
-    return {"victims": list(node.victims), **violations}
 
 
 def test_a_placeholder_makes_room_for_a_persons_server():

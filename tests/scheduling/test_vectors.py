@@ -20,6 +20,7 @@ KINDS = (
     "resourceslices",
     "resourceclaims",
     "deviceclasses",
+    "poddisruptionbudgets",
 )
 
 
@@ -48,6 +49,16 @@ def test_every_node_gets_the_verdict_that_the_real_scheduler_gives(vectors, file
         assert {name: _plain(node) for name, node in verdict.nodes.items()} == case["verdicts"], case["ask"]
 
 
+def test_every_node_gets_the_victims_that_the_real_scheduler_finds(vectors):
+    for case in vectors("vectors/preempt"):
+        cluster = Cluster.from_objects(**{kind: case[kind] for kind in KINDS if kind in case})
+
+        made = cluster.evictions(case["ask"])
+
+        assert made.not_eligible == case.get("not_eligible"), case["ask"]
+        assert {name: _evicted(node) for name, node in made.nodes.items()} == case.get("evictions", {}), case["ask"]
+
+
 @pytest.mark.parametrize("kind", ["nodes", "pods"])
 def test_a_verdict_does_not_depend_on_the_order_in_which_things_are_told(vectors, kind):
     for case in vectors("vectors/fit")[:300]:
@@ -57,6 +68,13 @@ def test_a_verdict_does_not_depend_on_the_order_in_which_things_are_told(vectors
         verdict = Cluster.from_objects(**given).fit(case["ask"])
 
         assert {name: _plain(node) for name, node in verdict.nodes.items()} == case["verdicts"], case["ask"]
+
+
+def _evicted(node: Any) -> dict[str, Any]:
+    if not node.victims:
+        return {"reasons": list(node.reasons)}
+    violations = {"pdb_violations": node.pdb_violations} if node.pdb_violations else {}
+    return {"victims": list(node.victims), **violations}
 
 
 def _plain(verdict: Any) -> dict[str, Any]:

@@ -11,6 +11,17 @@ from moorage.cli.sources.source import Origin
 OUTPUTS = ("table", "json", "yaml")
 
 
+def kubeconfig_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Which cluster is read."""
+    context = click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
+    return click.option(
+        "--kubeconfig",
+        metavar="FILE",
+        envvar="MOORAGE_KUBECONFIG",
+        help="Read the cluster of this kubeconfig. Default: $KUBECONFIG or ~/.kube/config.",
+    )(context(command))
+
+
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options of a source and hands the command an `origin` in their place."""
 
@@ -18,13 +29,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--token", metavar="TOKEN", envvar="MOORAGE_TOKEN", help="Token for that service; better set as MOORAGE_TOKEN."
     )
-    @click.option(
-        "--kubeconfig",
-        metavar="FILE",
-        envvar="MOORAGE_KUBECONFIG",
-        help="Read the cluster of this kubeconfig. Default: $KUBECONFIG or ~/.kube/config.",
-    )
-    @click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
+    @kubeconfig_options
     @click.option(
         "--from",
         "dumps",

@@ -22,7 +22,7 @@ from moorage.scheduling.attaching import attached_elsewhere
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.evictions import Evictions, evicting
 from moorage.scheduling.filters import noderesourcesfit, tainttoleration
-from moorage.scheduling.fit import fitting
+from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.newclaims import of_volumes
 from moorage.scheduling.steps import Steps, at_once, in_parts
@@ -101,10 +101,11 @@ def judging(
     if coming:
         cluster = cluster.with_claims(coming, namespace=admission.namespace)
         yield
-    verdict = yield from fitting(cluster, admission.pod)
+    trial = Trial(cluster, admission.pod)
+    verdict = yield from fitting(cluster, trial)
     made = None
     if not verdict.fits and not admission.refusals:
-        made = yield from evicting(cluster, admission.pod, verdict=verdict)
+        made = yield from evicting(cluster, trial, verdict)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
     warnings = attached_elsewhere(cluster, admission.pod, verdict)

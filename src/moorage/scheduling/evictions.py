@@ -21,7 +21,7 @@ import msgspec
 from moorage.objects import PodDisruptionBudget
 from moorage.scheduling.accounting.ladder import CPU, LATEST, MEMORY, PODS, STORAGE, by_importance
 from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesourcesfit
-from moorage.scheduling.fit import Trial
+from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
 from moorage.scheduling.steps import at_once, in_parts
 
@@ -80,31 +80,27 @@ def evictions(cluster: State, pod: Pod | dict[str, Any]) -> Evictions:
 
     Raises `InvalidObject` where the pod can't be read.
     """
-    return at_once(evicting(cluster, pod))
-
-
-def evicting(cluster: State, pod: Pod | dict[str, Any], *, verdict: Verdict | None = None) -> Steps[Evictions]:
-    """The same in steps. `verdict` is that of this pod on all nodes, where it is known."""
     trial = Trial(cluster, pod)
+    return at_once(evicting(cluster, trial, at_once(fitting(cluster, trial))))
+
+
+def evicting(cluster: State, trial: Trial, verdict: Verdict) -> Steps[Evictions]:
+    """The same in steps, for a pod that is prepared and its verdict on all nodes."""
     if trial.prefilter is not None:
         return Evictions(undecided=trial.undecided)
-    if verdict is not None:
-        refused: Mapping[str, NodeVerdict] = verdict.nodes
-    else:
-        refused = yield from trial.on(cluster.nodes.values())
+    refused = verdict.nodes
     if not_eligible := _not_eligible(trial, cluster, refused):
         return Evictions(not_eligible=not_eligible, undecided=trial.undecided)
     search = _Search(trial, cluster)
     nodes: dict[str, NodeEvictions] = {}
-    for part in in_parts(name for name, verdict in refused.items() if not (verdict.fits or verdict.unresolvable)):
+    for part in in_parts(name for name, node in refused.items() if not (node.fits or node.unresolvable)):
         for name in part:
             nodes[name] = search.on(cluster.nodes[name])
         yield
     undecided = trial.undecided
     if nodes and PodDisruptionBudget in cluster.unknown_kinds:
         undecided += (UNKNOWN_BUDGETS,)
-    fits = any(verdict.fits for verdict in refused.values())
-    return Evictions(nodes=nodes, chosen=() if fits else _chosen(nodes), undecided=undecided)
+    return Evictions(nodes=nodes, chosen=() if verdict.fits else _chosen(nodes), undecided=undecided)
 
 
 def _not_eligible(trial: Trial, cluster: State, verdicts: Mapping[str, NodeVerdict]) -> str | None:

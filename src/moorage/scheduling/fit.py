@@ -122,12 +122,11 @@ def fit(cluster: State, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | Non
 
     Raises `InvalidObject` where the pod can't be read.
     """
-    return at_once(fitting(cluster, pod, nodes=nodes))
+    return at_once(fitting(cluster, Trial(cluster, pod), nodes=nodes))
 
 
-def fitting(cluster: State, pod: Pod | dict[str, Any], *, nodes: Iterable[str] | None = None) -> Steps[Verdict]:
-    """The same in steps."""
-    trial = Trial(cluster, pod)
+def fitting(cluster: State, trial: Trial, *, nodes: Iterable[str] | None = None) -> Steps[Verdict]:
+    """The same in steps, for a pod that is prepared."""
     if trial.prefilter is not None:
         return Verdict(prefilter=trial.prefilter, undecided=trial.undecided)
     yield

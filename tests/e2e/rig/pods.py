@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,7 +73,7 @@ class _Answers(BaseHTTPRequestHandler):
         pass
 
 
-class Process(Pod):
+class Process(Pod, ABC):
     """A pod whose first container is a process here. It restarts when it ends, as pods of a Deployment do."""
 
     def begin(self) -> None:
@@ -89,8 +90,9 @@ class Process(Pod):
     def more(self) -> dict[str, str]:
         return {}
 
+    @abstractmethod
     def command(self) -> list[str | Path]:
-        raise NotImplementedError
+        """What runs in place of the container's own command."""
 
     def mount(self) -> None:
         volumes = {volume["name"]: volume for volume in self.made["spec"].get("volumes", [])}

@@ -11,7 +11,7 @@ from moorage.cli.doctor.findings import Finding, State
 from moorage.cli.doctor.hub import Hub, find_hub
 from moorage.cli.doctor.reading import Reader
 from moorage.cli.doctor.show import as_json, show
-from moorage.cli.options import output_option
+from moorage.cli.options import kubeconfig_options, output_option
 from moorage.cli.show import console, structured
 from moorage.kube.connect import connect
 from moorage.kube.errors import Forbidden
@@ -21,13 +21,7 @@ from moorage.kube.errors import Forbidden
     help="Check a zero-to-jupyterhub hub and its moorage, and say what to do. Only reads, and shows no secret. "
     "Exit status: 0 if all is well, 1 if there is something to look at, 2 if the cluster or the hub could not be found."
 )
-@click.option(
-    "--kubeconfig",
-    metavar="FILE",
-    envvar="MOORAGE_KUBECONFIG",
-    help="Kubeconfig of the cluster. Default: $KUBECONFIG or ~/.kube/config.",
-)
-@click.option("--context", metavar="NAME", envvar="MOORAGE_CONTEXT", help="Context of the kubeconfig.")
+@kubeconfig_options
 @click.option("-n", "--namespace", metavar="NAME", help="Namespace of the hub. Default: all that can be read.")
 @click.option("--release", metavar="NAME", help="Helm release of the hub, if there are several.")
 @output_option
