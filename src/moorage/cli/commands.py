@@ -15,6 +15,7 @@ NAMES = {
     "images": "The images that a notebook can be started from.",
     "doctor": "Check a hub and its moorage, and say what to do.",
     "hub-values": "Put your values of the hub and moorage's together.",
+    "import-profiles": "Turn a list of profiles into moorage's images and presets.",
     "serve": "Run the HTTP service.",
     "simulate": "Run a small simulated cluster.",
     "demo": "Run a hub, the service and a simulated cluster on this machine.",
@@ -95,6 +96,10 @@ def _command(name: str) -> click.Command | None:
             from moorage.cli.hub_values.command import hub_values
 
             return hub_values
+        case "import-profiles":
+            from moorage.cli.profiles.command import import_profiles
+
+            return import_profiles
         case "serve":
             from moorage.cli.serve import serve
 

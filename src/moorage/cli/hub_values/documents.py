@@ -24,17 +24,20 @@ class UnfitValues(MoorageError):
     """A values file that can't be read, or has something where the chart takes something else."""
 
 
-def read(text: str, *, name: str) -> MappingNode:
-    """The mapping in a file; an empty one for an empty file. Aliases are written out, of keys that come twice the last
-    one stays.
-    """
+def compose(text: str, *, name: str) -> Node | None:
+    """What a file holds, each part with its line. Aliases are written out; of a key that comes twice the last stays."""
     try:
         found = yaml.compose(text, Loader=yaml.SafeLoader)
-        copied = _Copy(name).of(found) if found is not None else None
+        return _Copy(name).of(found) if found is not None else None
     except yaml.YAMLError as error:
         raise UnfitValues(f"{name} is not YAML{_place(error)}") from error
     except RecursionError as error:
         raise UnfitValues(f"{name} is nested too deeply") from error
+
+
+def read(text: str, *, name: str) -> MappingNode:
+    """The mapping in a values file; an empty one for an empty file."""
+    copied = compose(text, name=name)
     if copied is None or is_null(copied):
         return MappingNode("tag:yaml.org,2002:map", [])
     if not isinstance(copied, MappingNode):
@@ -111,6 +114,11 @@ def is_null(node: Node) -> bool:
     return isinstance(node, ScalarNode) and node.tag == _NULL
 
 
+def line(node: Node) -> int:
+    """Where a node stands in its file, from 1; 0 where it was made here."""
+    return node.start_mark.line + 1 if node.start_mark is not None else 0
+
+
 def kind(node: Node) -> str:
     match node:
         case SequenceNode():
@@ -132,7 +140,7 @@ def _scalar(node: Node) -> ScalarNode:
     tag, value, style = node.tag, str(node.value), getattr(node, "style", None)
     if (tag in _NUMBERS and ":" in value) or tag == _TIME:
         tag, style = _TEXT, '"'
-    return ScalarNode(tag, value or ("null" if tag == _NULL else ""), style=style)
+    return ScalarNode(tag, value or ("null" if tag == _NULL else ""), start_mark=node.start_mark, style=style)
 
 
 class _Copy:
@@ -147,7 +155,8 @@ class _Copy:
         if self._count > _MOST_NODES:
             raise UnfitValues(f"{self._name} is too large once its aliases are written out")
         if isinstance(node, SequenceNode):
-            return SequenceNode(node.tag, [self.of(one) for one in node.value], flow_style=node.flow_style)
+            rows = [self.of(one) for one in node.value]
+            return SequenceNode(node.tag, rows, start_mark=node.start_mark, flow_style=node.flow_style)
         if not isinstance(node, MappingNode):
             return _scalar(node)
         made: dict[Any, tuple[Node, Node]] = {}
@@ -155,7 +164,7 @@ class _Copy:
             known = made.get(key.value) if isinstance(key, ScalarNode) else None
             made[key.value if isinstance(key, ScalarNode) else id(key)] = (known[0] if known else self.of(key), value)
         copied = [(key, self.of(value)) for key, value in made.values()]
-        return MappingNode(node.tag, copied, flow_style=node.flow_style)
+        return MappingNode(node.tag, copied, start_mark=node.start_mark, flow_style=node.flow_style)
 
     def _merged(self, node: MappingNode) -> Iterator[tuple[Node, Node]]:
         """The pairs of a mapping; those of a merge key first, so that its own win."""
