@@ -98,6 +98,38 @@ async def test_cards_of_two_makers_are_named_by_them(open_page, fake_service, lo
     fake_service.remove("both")
 
 
+async def test_the_kind_of_gpu_never_changes_by_itself(open_page, fake_service, load):
+    fake = load("moorage_test_fake_service")
+    fake_service.put(fake.node_json("sliced", gpus={"nvidia.com/mig-1g.5gb": (7, 7)}))
+    page = await open_page()
+    row = page.locator("#moorage-list").get_by_role("button", name="sliced")
+    await page.get_by_label("GPU").fill("1")
+
+    await row.click()
+    await row.click()
+
+    await expect(page.get_by_label("Node")).to_have_value("")
+    await expect(page.get_by_label("Kind")).to_have_value("nvidia.com/gpu")
+    fake_service.remove("sliced")
+
+
+async def test_a_link_of_another_site_fills_in_the_form_and_starts_nothing(open_page, hub, cluster, load):
+    page = await open_page(path="/hub/home")
+    target = f"{hub.url}/hub/spawn?node=atlas&gpu=1&cpu=11"
+    await page.route(
+        "http://other.example/",
+        lambda route: route.fulfill(body=f'<a href="{target}">look</a>', content_type="text/html"),
+    )
+    await page.goto("http://other.example/")
+
+    await page.get_by_role("link", name="look").click()
+
+    await expect(page.get_by_text("Nothing has been started")).to_be_visible()
+    await expect(page.get_by_label("CPU")).to_have_value("11")
+    await expect(page.get_by_label("Node")).to_have_value("atlas")
+    assert load("moorage_test_pods").pod_of(cluster, page.person) is None
+
+
 async def test_a_chosen_node_that_closes_is_refused_and_never_exchanged(open_page, fake_service, hub, cluster, load):
     fake, pods = load("moorage_test_fake_service"), load("moorage_test_pods")
     page = await open_page()
@@ -108,6 +140,9 @@ async def test_a_chosen_node_that_closes_is_refused_and_never_exchanged(open_pag
     await expect(page.get_by_label("Node").locator("option[value=borg]")).to_contain_text("cordoned")
     await page.get_by_role("button", name="Start", exact=True).click()
 
+    await expect(page.locator(".spawn-error-msg")).to_contain_text("cordoned")
+    await expect(page.get_by_label("Node")).to_have_value("borg")
+    await page.get_by_role("button", name="Start", exact=True).click()
     await expect(page.locator(".spawn-error-msg")).to_contain_text("cordoned")
     assert pods.pod_of(cluster, page.person) is None
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))

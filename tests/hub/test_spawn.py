@@ -160,13 +160,66 @@ async def _page_without(person, text):
     return text not in await person.form()
 
 
-async def test_an_address_with_arguments_that_mean_nothing_starts_nothing(hub, person, cluster, load):
-    async with person.http.get(f"{hub.url}/hub/spawn?_xsrf=1&utm_source=x") as answer:
-        page = await answer.text()
+QUERY = "node=atlas&gpu=1&cpu=11&memory=5Gi&image=minimal"
 
-    assert "spawn_form" in page
+
+@pytest.mark.parametrize(
+    ("query", "filled"),
+    [
+        (QUERY, ['<option selected value="atlas">', 'name="cpu" value="11"', 'name="memory" value="5Gi"']),
+        (QUERY.replace("&", "&opt-").replace("node", "opt-node", 1), ['name="cpu" value="11"']),
+        ("cpu=3&cpu=4", ['name="cpu" value="1"']),
+        ("node=vanished", ["vanished (gone)", "There is no node “vanished”"]),
+        ("_xsrf=1&utm_source=x", ['name="cpu" value="1"']),
+    ],
+    ids=["choice", "prefixed", "twice", "gone", "of no meaning"],
+)
+async def test_a_link_fills_in_the_form_and_starts_nothing(hub, person, cluster, load, query, filled):
+    for server in ("", "/second"):
+        async with person.http.get(f"{hub.url}/hub/spawn/{person.name}{server}?{query}") as answer:
+            page = await answer.text()
+
+        assert answer.status == 200
+        assert "spawn-error-msg" not in page
+        assert [part for part in filled if part not in " ".join(page.split())] == []
+        assert ("Nothing has been started" in page) is (filled[0] != 'name="cpu" value="1"')
+        assert island(page)["server"] == server.removeprefix("/")
+    assert (await hub.api("GET", f"/users/{person.name}"))[1]["servers"].get("", {}).get("pending") is None
     assert load("moorage_test_pods").pod_of(cluster, person.name) is None
     assert await hub.failures() == 0
+
+
+async def test_a_form_of_another_site_starts_nothing(hub, person, cluster, load):
+    data = FORM | {"sent": "yes"}
+    headers = {"Origin": "https://other.example", "Referer": "https://other.example/", "Sec-Fetch-Site": "cross-site"}
+
+    async with person.http.post(f"{hub.url}/hub/spawn", data=data, headers=headers, allow_redirects=False) as answer:
+        assert answer.status == 403
+
+    assert load("moorage_test_pods").pod_of(cluster, person.name) is None
+
+
+async def test_a_node_that_is_cordoned_meanwhile_stays_the_choice(hub, person, cluster, load):
+    for _ in range(2):
+        _, page = await person.submit(**{**FORM, "node": "cordoned"})
+
+        assert '<option selected value="cordoned">cordoned (cordoned)</option>' in page
+        assert '<option value="atlas">' in page
+    assert load("moorage_test_pods").pod_of(cluster, person.name) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        ({"node": "gone<"}, '<option selected value="gone&lt;">gone&lt; (gone)</option>'),
+        ({"image": "gone<"}, '<option value="gone&lt;" selected>gone&lt; (not offered)</option>'),
+        ({"gpu_resource": "x/y<"}, '<option value="x/y&lt;" selected>x/y&lt; (not offered)</option>'),
+    ],
+)
+async def test_what_is_gone_stays_the_choice_and_is_marked(person, change, kept):
+    _, page = await person.submit(**{**FORM, **change})
+
+    assert kept in page
 
 
 async def test_static_files_and_the_stream_come_with_the_spawner_alone(hub, person):

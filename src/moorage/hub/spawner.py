@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from jupyterhub.utils import url_escape_path, url_path_join
@@ -31,9 +32,9 @@ from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
 from moorage.hub.start import ending, manifest, progress
 from moorage.hub.start.pulls import Pulls
-from moorage.hub.start.refusals import refused, take_back
+from moorage.hub.start.refusals import StartsNothing, refused, take_back
 from moorage.hub.start.trial import Trial
-from moorage.hub.state import Refused, hub_state
+from moorage.hub.state import Filled, hub_state
 from moorage.hub.view.facts import HOSTNAME
 
 _FIRST_WORD_SECONDS = 1.0
@@ -57,6 +58,8 @@ class MoorageSpawner(Settings, Configured):
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
         self._pod_made = self._was_refused = False
+        # The form behind the start that is under way.
+        self._posted: Filled | None = None
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
@@ -80,7 +83,7 @@ class MoorageSpawner(Settings, Configured):
         return MoorageSpawner._render_form
 
     async def _render_form(self) -> str:
-        return await form.render(self, refused=self._hub_state.take_refused(self.user.name))
+        return await form.render(self, filled=self._hub_state.take_filled(self.user.name))
 
     @default("options_from_form")
     def _options_from_form_default(self) -> Any:
@@ -91,6 +94,7 @@ class MoorageSpawner(Settings, Configured):
         spawn.
         """
         posted: dict[str, Any] = {}
+        self._posted = None
         try:
             refuse_large({key: value for key, value in formdata.items() if _is_field(key)})
             profile = self.profile_of(formdata)
@@ -101,9 +105,10 @@ class MoorageSpawner(Settings, Configured):
             choice, _ = await self.chosen(formdata)
             saved = profiles.beside(choice.as_options(), profile)
             await self._trial.of(self, saved)
-        except Refusal as refusal:
-            self._hub_state.remember_refused(self.user.name, Refused(server=self.name, options=posted))
-            raise refused(_sentence(refusal)) from None
+        except Exception as error:
+            self._hub_state.fill(self.user.name, Filled(server=self.name, options=posted))
+            raise refused(_sentence(error)) if isinstance(error, Refusal) else error from None
+        self._posted = Filled(server=self.name, options=posted)
         return saved
 
     async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
@@ -117,12 +122,16 @@ class MoorageSpawner(Settings, Configured):
         return choice, offer
 
     def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
-        """Options in the address. JupyterHub 5 starts a server for any argument, even one that is not meant for it;
-        not here.
+        """Options in the address, which anybody can write: they fill in the form. JupyterHub would start a server with
+        what this returns, so it always raises.
         """
-        if not any(_is_field(key) for key in query_data):
-            raise refused("This link does not say what to start. Choose below.")
-        return self.options_from_form(query_data)
+        with suppress(Refusal, web.HTTPError):
+            # The prefix is JupyterHub 6's, which has taken it off by now.
+            query_data = {key.removeprefix("opt-"): value for key, value in query_data.items()}
+            if any(_is_field(key) for key in query_data):
+                told = profiles.beside(options.from_form(query_data), self.profile_of(query_data))
+                self._hub_state.fill(self.user.name, Filled(server=self.name, options=told, by_link=True))
+        raise StartsNothing
 
     # The choice
 
@@ -244,6 +253,9 @@ class MoorageSpawner(Settings, Configured):
     def run_post_stop_hook(self) -> Any:
         # The last of what ends a start, and so the moment before it is counted.
         result = super().run_post_stop_hook()
+        if sys.exc_info()[1] and self._posted and self._posted.is_fresh():
+            # JupyterHub shows the form again for a start that fails as soon as it is posted: the default server's.
+            self._hub_state.fill(self.user.name, self._posted)
         if self._was_refused:
             self._was_refused = False
             take_back(self.handler)

@@ -1,5 +1,5 @@
-"""What one hub keeps for all its spawners and pages: a client and a broadcast for each service, and the last refused
-form of each person.
+"""What one hub keeps for all its spawners and pages: a client and a broadcast for each service, and what fills in the
+forms that are about to be shown.
 """
 
 from __future__ import annotations
@@ -14,17 +14,24 @@ from typing import Any
 from moorage.hub.view.broadcast import Broadcast
 from moorage.hub.view.client import ServiceClient
 
-# A refused form is shown again in the same request; what is older was left behind by a request that broke.
-_KEPT_SECONDS = 10.0
+# A form is shown in the same request that fills it in; what is older was left behind by a request that broke.
+_KEPT_SECONDS = 5.0
 
 
 @dataclass
-class Refused:
-    """A form that was just refused: shown again with its values, for the server it was meant for."""
+class Filled:
+    """What the form shows in place of the last choice, for the server it was meant for: what was just refused, or what
+    stood in a link.
+    """
 
     server: str
     options: dict[str, Any]
+    by_link: bool = False
     at: float = field(default_factory=time.monotonic)
+
+    def is_fresh(self) -> bool:
+        """Whether it belongs to the request that is being answered."""
+        return time.monotonic() - self.at < _KEPT_SECONDS
 
 
 class HubState:
@@ -32,7 +39,7 @@ class HubState:
 
     def __init__(self) -> None:
         self._services: dict[tuple[str, str], tuple[ServiceClient, Broadcast]] = {}
-        self._refused: dict[str, Refused] = {}
+        self._filled: dict[str, Filled] = {}
 
     def service(self, url: str, token: str, *, log: Any) -> tuple[ServiceClient, Broadcast]:
         """The client of this service and the broadcast to pages, started on first use."""
@@ -55,15 +62,14 @@ class HubState:
             await client.close()
         self._services.clear()
 
-    def remember_refused(self, user: str, refused: Refused) -> None:
-        now = time.monotonic()
-        self._refused = {name: kept for name, kept in self._refused.items() if now - kept.at < _KEPT_SECONDS}
-        self._refused[user] = refused
+    def fill(self, user: str, filled: Filled) -> None:
+        self._filled = {name: kept for name, kept in self._filled.items() if kept.is_fresh()}
+        self._filled[user] = filled
 
-    def take_refused(self, user: str) -> Refused | None:
-        """The form that this person was just refused, once."""
-        kept = self._refused.pop(user, None)
-        return kept if kept is not None and time.monotonic() - kept.at < _KEPT_SECONDS else None
+    def take_filled(self, user: str) -> Filled | None:
+        """What fills in the form of this person, once."""
+        kept = self._filled.pop(user, None)
+        return kept if kept is not None and kept.is_fresh() else None
 
 
 _states: weakref.WeakKeyDictionary[AbstractEventLoop, HubState] = weakref.WeakKeyDictionary()

@@ -14,17 +14,17 @@ from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
-from moorage.hub.choice import options, placement, profiles
-from moorage.hub.choice.offer import VERSION, Bounds, Offer
-from moorage.hub.choice.options import Refusal
+from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files
+from moorage.hub.pages.selection import by_link, selected
 from moorage.hub.view.facts import closed_option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from moorage.hub.state import Refused
+    from moorage.hub.choice.offer import Bounds, Offer
+    from moorage.hub.state import Filled
     from moorage.hub.view.client import Status
     from moorage.hub.view.facts import NodeFacts
 
@@ -53,13 +53,15 @@ def _environment() -> Environment:
     )
 
 
-async def render(spawner: Any, *, refused: Refused | None) -> str:
+async def render(spawner: Any, *, filled: Filled | None) -> str:
     """The form's HTML. Never raises for what the service, the cluster, profiles or saved options are like."""
     await spawner.service.settled(_FIRST_WAIT)
-    saved = refused.options if refused else spawner.user_options
+    saved = filled.options if filled else spawner.user_options
     standing, theirs, notes = await _profiles(spawner, saved)
     offer = standing.offer()
-    chosen, more_notes = selected(saved, offer, strict=refused is None)
+    chosen, more_notes = selected(saved, offer, filled=filled is not None)
+    if filled and filled.by_link:
+        more_notes = by_link(filled.options, offer)
     nodes = sorted((offer.nodes or {}).values(), key=lambda node: node.name)
     status = spawner.service.status
     base = spawner.hub.base_url
@@ -80,9 +82,10 @@ async def render(spawner: Any, *, refused: Refused | None) -> str:
             selected=chosen,
             **amount_fields(offer, chosen),
             resources=offer.gpu_resources,
-            images=offer.shown_images(),
+            images=(images := offer.shown_images()),
+            image_values=["" if image.own else image.name for image in images],
             listed=offer.images or (),
-            island=_island(spawner, offer, refused),
+            island=_island(spawner, offer, filled),
         )
     )
 
@@ -134,58 +137,17 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def selected(saved: Any, offer: Offer, *, strict: bool) -> tuple[dict[str, Any], list[str]]:
-    """What each field has selected: the last choice as far as it is still offered, the defaults otherwise, and a note
-    for what is not.
-    """
-    defaults = offer.defaults
-    image = offer.default_image()
-    chosen: dict[str, Any] = {
-        "node": defaults.node or "",
-        "cpu": cpu_text(defaults.cpu),
-        "memory": memory_text(defaults.memory),
-        "gpu": str(defaults.gpu),
-        "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
-        "image": "" if image is None or image.own else image.name,
-    }
-    notes: list[str] = []
-    if not options.is_ours(saved):
-        return chosen, notes
-    loose = offer.without_limits()
-    for name in ("node", "cpu", "memory", "gpu", "gpu_resource", "image"):
-        value = saved.get(name)
-        if value is None:
-            if name == "node" and name in saved:
-                chosen["node"] = ""
-            continue
-        if not strict and isinstance(value, str | int) and name in ("cpu", "memory", "gpu"):
-            chosen[name] = str(value)[:64]
-            continue
-        probe: dict[str, Any] = {
-            "moorage": VERSION,
-            "node": None,
-            "gpu": 1 if name == "gpu_resource" else 0,
-            name: value,
-        }
-        try:
-            choice = options.decide(probe, loose)
-        except Refusal as refusal:
-            if strict and not (name == "gpu_resource" and not saved.get("gpu")):
-                notes.append(f"Your last choice is no longer available: {refusal.message}")
-            continue
-        value = choice.as_options()[name]
-        chosen[name] = "" if value is None else str(value)
-    return chosen, notes
-
-
 def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     """The options of the Node field; each was made when its node changed."""
     by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
     made = {node.name: node.option_by_maker if by_maker else node.option for node in nodes}
     for name, reason in offer.barred.items():
         made[name] = closed_option(name, reason)
-    if selected in made:
-        made[selected] = made[selected].replace("<option ", "<option selected ", 1)
+    if selected and selected not in made:
+        made[selected] = closed_option(selected, "gone")
+    if selected:
+        # An option that is disabled would not be sent: the choice would turn into Automatic.
+        made[selected] = made[selected].replace("<option ", "<option selected ", 1).replace(" disabled>", ">", 1)
     text = "\n".join(made.values())
     return Markup(text)  # noqa: S704 - each option was escaped by `facts`
 
@@ -278,12 +240,12 @@ def _since(moment: datetime | None) -> str:
     return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
 
 
-def _island(spawner: Any, offer: Offer, refused: Refused | None) -> Markup:
+def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
     """What the page's module has to know, as JSON that nothing in it can break out of."""
     data = {
         "base": spawner.hub.base_url,
         "user": spawner.user.name,
-        "server": refused.server if refused else spawner.name,
+        "server": filled.server if filled else spawner.name,
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
         "barred": placement.packed(offer.barred),

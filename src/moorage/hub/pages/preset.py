@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.options import Refusal
-from moorage.hub.pages.form import amount_fields, selected
+from moorage.hub.pages.form import amount_fields
+from moorage.hub.pages.selection import selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
     if profiles.is_shown(form, standing.profile):
         return {}
     offer = standing.offer()
-    chosen, _ = selected(None, offer, strict=True)
+    chosen, _ = selected(None, offer)
     amounts = amount_fields(offer, chosen)
     listed = offer.images or ()
     return {

@@ -15,6 +15,10 @@ except ImportError:  # JupyterHub 5
 COUNTED = _Base is None
 
 
+class StartsNothing(Exception):
+    """A link was followed. Without words, JupyterHub shows the form and no error above it."""
+
+
 def refused(message: str, *, status: int = 400) -> web.HTTPError:
     """The error to raise. JupyterHub 6 counts neither this class nor any status below 500 as a failed spawn."""
     error: Any = _Base(message, reason="refused", status_code=status) if _Base else web.HTTPError(status, message)

@@ -6,8 +6,8 @@ const NAMES = { node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_reso
 
 export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
-  constructor({ at, nodes, changed }) {
-    Object.assign(this, { nodes, changed, help: at("image-help") });
+  constructor({ at, changed }) {
+    Object.assign(this, { changed, help: at("image-help") });
     this.touched = new Set(); // by hand, or by taking a way that would work
     const found = Object.entries(NAMES).map(([name, id]) => [name, at(id)]);
     // Where no GPU is offered there are fewer controls.
@@ -40,7 +40,6 @@ export class Fields {
       this.controls[name].value = value;
       this.touched.add(name);
     }
-    if ("node" in values) this.takeKind();
     this.changed();
   }
 
@@ -71,17 +70,8 @@ export class Fields {
 
   typed(name) {
     this.touched.add(name);
-    if (name === "node") this.takeKind();
     if (name === "image") this.describeImage();
     this.changed();
-  }
-
-  /** A node that has none of the selected kind of GPU but another one: take that. */
-  takeKind() {
-    const select = this.controls.gpu_resource;
-    const gpus = this.nodes.get(this.value("node"))?.gpus ?? [];
-    const kinds = gpus.filter((units) => units.allocatable).map((units) => units.resource);
-    if (select?.tagName === "SELECT" && kinds.length && !kinds.includes(select.value)) select.value = kinds[0];
   }
 
   describeImage() {

@@ -15,7 +15,7 @@ const at = (name) => document.getElementById(`moorage-${name}`);
 const data = JSON.parse(at("data").textContent);
 
 const nodes = new Nodes();
-const fields = new Fields({ at, nodes, changed });
+const fields = new Fields({ at, changed });
 const form = fields.node.form;
 const xsrf = { "X-XSRFToken": new URL(form.action, location.href).searchParams.get("_xsrf") ?? window.jhdata?.xsrf_token ?? "" };
 const hints = new Hints({ at, nodes, fields });

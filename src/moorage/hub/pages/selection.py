@@ -1,0 +1,69 @@
+"""What each field of the form has selected, and what to tell of that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moorage.hub.amounts import cpu_text, memory_text
+from moorage.hub.choice import options
+from moorage.hub.choice.offer import VERSION
+from moorage.hub.choice.options import Refusal
+
+if TYPE_CHECKING:
+    from moorage.hub.choice.offer import Offer
+
+_AMOUNTS = ("cpu", "memory", "gpu")
+_LONGEST = {"cpu": 64, "memory": 64, "gpu": 64, "node": 253, "gpu_resource": 316}
+_FILLED = "This link has filled in the form. Nothing has been started: check the choice, then press Start."
+
+
+def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """The last choice as far as it is still offered, the defaults otherwise, and a note for what is not. A form that
+    somebody `filled` in keeps all that stood in it: what can't be had any more must not turn into something else.
+    """
+    defaults = offer.defaults
+    image = offer.default_image()
+    chosen: dict[str, Any] = {
+        "node": defaults.node or "",
+        "cpu": cpu_text(defaults.cpu),
+        "memory": memory_text(defaults.memory),
+        "gpu": str(defaults.gpu),
+        "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
+        "image": "" if image is None or image.own else image.name,
+    }
+    notes: list[str] = []
+    if not options.is_ours(saved):
+        return chosen, notes
+    loose = offer.without_limits()
+    for name in options.FIELDS:
+        value = saved.get(name)
+        if value is None:
+            if name == "node" and name in saved:
+                chosen["node"] = ""
+            continue
+        if filled and name in _AMOUNTS:
+            chosen[name] = str(value)[: _LONGEST[name]]
+            continue
+        probe: dict[str, Any] = {
+            "moorage": VERSION,
+            "node": None,
+            "gpu": 1 if name == "gpu_resource" else 0,
+            name: value,
+        }
+        try:
+            choice = options.decide(probe, loose)
+        except Refusal as refusal:
+            if filled:
+                chosen[name] = str(value)[: _LONGEST.get(name, 512)]
+            elif not (name == "gpu_resource" and not saved.get("gpu")):
+                notes.append(f"Your last choice is no longer available: {refusal.message}")
+            continue
+        value = choice.as_options()[name]
+        chosen[name] = "" if value is None else str(value)
+    return chosen, notes
+
+
+def by_link(filled: dict[str, Any], offer: Offer) -> list[str]:
+    """What a form says that a link has filled in: that nothing was started, and what of the link can't be had."""
+    _, lost = selected({key: value for key, value in filled.items() if key not in _AMOUNTS}, offer)
+    return [_FILLED, *(note.replace("Your last choice", "What the link says") for note in lost)]
