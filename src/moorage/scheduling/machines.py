@@ -61,7 +61,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     knows, and `why` then says so. `why` also says what keeps a pool from growing. `taken` are requests that are already
     promised to one on its way, DaemonSets included, as amounts of the API. `left` is how many more may come,
     `about_seconds` how long one takes, `since` when it began to come (seconds since 1970). `node_name` is its node
-    where there is one already. `label` is the pool's label, by which a person chooses it.
+    where there is one already. `label` is the pool's label, by which a person chooses it. `zones` are those that it may
+    come in, where that is not said by its labels.
     """
 
     pool: str
@@ -78,6 +79,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     since: float | None = None
     node_name: str | None = None
     label: tuple[str, str] | None = None
+    zones: tuple[str, ...] = ()
 
     @property
     def may_come(self) -> bool:

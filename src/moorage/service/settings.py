@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         description="Additional schedulers that are kube-scheduler with other scores, separated by commas; * matches "
         "any text. Their pods get the same verdicts. Zero to JupyterHub's user-scheduler is known.",
     )
+    machines_file: Path | None = Field(
+        default=None,
+        description="YAML file with the kinds of machines that an autoscaler can add; read again when it changes.",
+    )
     replay_megabytes: int = Field(
         default=16, ge=1, description="Memory for the messages from which streams can be resumed."
     )

@@ -18,12 +18,14 @@ from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
+from moorage.machines.picture import Machines
 from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
 from moorage.service.http.errors import ApiError
 from moorage.service.settings import Settings
 from moorage.service.state.ages import Ages
 from moorage.service.state.form_defaults import FormDefaults
+from moorage.service.state.machines import machines_of
 from moorage.service.state.metrics import Metrics
 from moorage.service.state.rulebook import Rulebook
 from moorage.service.state.sources import catalogue_of
@@ -39,6 +41,7 @@ class Parts:
     live: LiveCluster
     catalogue: Catalogue
     presence: Presence
+    machines: Machines
     rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
@@ -95,6 +98,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
     tokens = Tokens(settings.token_file) if settings.token_file is not None else None
     form_defaults = FormDefaults(settings)
     catalogue = catalogue_of(settings)
+    machines = machines_of(settings, nodes=lambda: live.cluster.nodes)
     client = await connect(
         kubeconfig=settings.kubeconfig,
         context=settings.context,
@@ -134,6 +138,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         live=live,
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
+        machines=machines,
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,
@@ -145,6 +150,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         asyncio.create_task(cards.run(live.touch), name="cards"),
         asyncio.create_task(streams.run(), name="stream"),
         asyncio.create_task(catalogue.run(), name="images"),
+        asyncio.create_task(machines.run(), name="machines"),
     ]
     for task in tasks:
         task.add_done_callback(_tell)
