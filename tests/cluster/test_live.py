@@ -6,6 +6,9 @@ import logging
 
 import pytest
 
+from moorage.kube.resources import FOLLOWED
+from moorage.objects import NodePool
+
 EXAMPLE_CARDS = [
     {
         "index": 0,
@@ -315,6 +318,31 @@ async def test_a_missing_optional_right_degrades_and_names_itself(simulator, sta
         "not allowed to list persistentvolumes cluster-wide: grant list and watch on persistentvolumes"
     ]
     assert [r.event for r in caplog.records if getattr(r, "event", "") == "right_missing"] == ["right_missing"]
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_an_add_on_that_is_not_there_or_not_granted_makes_no_difference(simulator, start, node, caplog, revoked):
+    simulator.add(node("n1"))
+    if revoked:
+        simulator.add({"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpus"}})
+        simulator.faults.revoke_right("nodepools")
+        simulator.faults.revoke_right("nodeclaims")
+
+    with caplog.at_level(logging.INFO, logger="moorage"):
+        watching = await start()
+        await watching.until(lambda w: all(h.listed for h in w.live.status.feeds.values()))
+
+    assert set(watching.live.status.feeds) == {kind.name for kind in FOLLOWED}
+    assert watching.live.status.missing_rights == []
+    assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO] == []
+
+
+async def test_the_pools_of_machines_are_known(simulator, start, node):
+    simulator.add(node("n1"), {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpus"}})
+
+    watching = await start()
+
+    await watching.until(lambda w: [pool.metadata.name for pool in w.live.cluster.all(NodePool)] == ["gpus"])
 
 
 @pytest.mark.parametrize("kind", ["persistentvolumeclaims", "resourceslices", "resourceclaims", "deviceclasses"])

@@ -98,9 +98,9 @@ def test_every_field_of_a_node_is_documented(pages):
 
 
 def test_every_kind_that_is_followed_is_documented(pages):
-    from moorage.kube.resources import FOLLOWED
+    from moorage.kube.resources import ADDONS, FOLLOWED
 
-    assert [kind.name for kind in FOLLOWED if f"`{kind.name}`" not in pages["rights.md"]] == []
+    assert [kind.name for kind in (*FOLLOWED, *ADDONS) if f"`{kind.name}`" not in pages["rights.md"]] == []
 
 
 def test_every_variable_of_the_environment_that_a_page_names_exists(pages, root):

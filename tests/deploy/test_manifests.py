@@ -6,7 +6,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from moorage.kube.resources import FOLLOWED
+from moorage.kube.resources import ADDONS, FOLLOWED
 
 KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
 MANIFESTS = sorted(
@@ -61,6 +61,9 @@ def test_the_optional_rights_are_those_that_their_setting_uses(one):
 
     assert granted([one("optional/runtime-classes.yaml", "ClusterRole")]) == {
         ("node.k8s.io", RuntimeClass.PLURAL): {"list"}
+    }
+    assert granted([one("optional/karpenter.yaml", "ClusterRole")]) == {
+        ("karpenter.sh", kind.name): {"list", "watch"} for kind in ADDONS
     }
     assert granted([one("optional/limits.yaml", "Role")]) == {
         ("", kind.PLURAL): {"list"} for kind in (LimitRange, ResourceQuota)

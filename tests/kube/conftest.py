@@ -75,6 +75,11 @@ class Running:
 
 
 @pytest.fixture
+def record():
+    return Record()
+
+
+@pytest.fixture
 async def client(simulator):
     async with Client(Endpoint(simulator.url)) as client:
         yield client

@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 
 from moorage.kube.errors import error_of
+from moorage.kube.feed import Feed
 from moorage.kube.listing import asked_to_wait
-from moorage.kube.resources import NODES, PODS
+from moorage.kube.resources import ADDONS, NODES, PODS
+from moorage.kube.sink import Health
 
 
 async def test_what_is_there_is_listed_and_what_comes_is_told(simulator, make_feed, pod):
@@ -111,6 +113,33 @@ async def test_a_kind_that_is_served_in_no_version_is_told_as_not_served(simulat
     feed = await make_feed(unserved, listed=False)
 
     await feed.until(lambda f: f.record.health.reason == "this API server does not serve pods")
+
+
+POOLS, _ = ADDONS
+
+
+async def test_an_add_on_that_is_not_there_is_looked_for_calmly_and_never_complained_of(client, record):
+    feed = Feed(POOLS, client=client, sink=record)
+
+    pauses = [await feed.step() for _ in range(3)]
+
+    assert all(20 <= pause <= 30 for pause in pauses)
+    assert record.reports == []
+
+
+async def test_an_add_on_is_followed_once_it_is_installed_and_forgotten_when_its_right_goes(simulator, client, record):
+    feed = Feed(POOLS, client=client, sink=record)
+    await feed.step()
+    simulator.add({"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpus"}})
+    paused = await feed.step()
+    known, listed = set(record.objects), record.health.listed
+
+    simulator.faults.revoke_right("nodepools")
+    feed.list_anew()
+    await feed.step()
+
+    assert (known, listed, paused) == ({"gpus"}, True, 0)
+    assert (record.objects, record.health) == ({}, Health())
 
 
 async def test_quiet_watches_end_by_themselves_and_use_their_connection_again(simulator, make_feed):

@@ -28,7 +28,7 @@ from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.kube.errors import Unreachable
 from moorage.kube.feed import Feed, follow
-from moorage.kube.resources import FOLLOWED, Resource
+from moorage.kube.resources import ADDONS, FOLLOWED, Resource
 from moorage.kube.sink import Health
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
@@ -60,7 +60,7 @@ class LiveCluster:
         label_allow_list: Sequence[str] = DEFAULT_LABELS,
         gpu_resources: Sequence[str] = (),
         coalesce: float = 0.05,
-        resources: Sequence[Resource] = FOLLOWED,
+        resources: Sequence[Resource] = (*FOLLOWED, *ADDONS),
         recount_every: float = _RECOUNT_EVERY,
     ) -> None:
         self._client = client
@@ -202,7 +202,7 @@ class LiveCluster:
         health = self._health[resource.name]
         if health.listed:
             return False
-        return resource.required or (self._snapshot is None and health.reason is None)
+        return resource.required or (self._snapshot is None and health.reason is None and not resource.addon)
 
     async def _recount_for_ever(self) -> None:
         """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""

@@ -26,20 +26,23 @@ class Status:
 def status_of(resources: Iterable[Resource], feeds: Mapping[str, Health], *, started: datetime) -> Status:
     """Stale where a required feed is stale or has not listed yet, or what else is counted was listed and is stale now.
 
-    The other feeds only tell of themselves, and so does one whose right is missing: that is no fault that passes.
+    The other feeds only tell of themselves, and so does one whose right is missing: that is no fault that passes. The
+    feed of an add-on that is not there tells of nothing.
     """
-    needed, more = [], []
+    needed, more, told = [], [], dict(feeds)
     for resource in resources:
         if resource.required:
             needed.append(feeds[resource.name])
+        elif resource.addon and not feeds[resource.name].listed:
+            del told[resource.name]
         elif resource.counted and (health := feeds[resource.name]).listed and not health.missing_right:
             more.append(health)
     failing = [health for health in (*needed, *more) if health.stale]
     waiting = [health for health in needed if not health.listed]
     if not failing and not waiting:
-        return Status(stale=False, since=None, reason=None, feeds=dict(feeds))
+        return Status(stale=False, since=None, reason=None, feeds=told)
     reason = next((health.reason for health in failing if health.reason), "the first list is not complete yet")
     # A missing right says what to do; a lost connection explains itself.
     reason = next((health.missing_right for health in failing if health.missing_right), reason)
     since = min((health.since for health in failing if health.since), default=started)
-    return Status(stale=True, since=started if waiting else since, reason=reason, feeds=dict(feeds))
+    return Status(stale=True, since=started if waiting else since, reason=reason, feeds=told)

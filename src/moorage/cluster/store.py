@@ -36,7 +36,7 @@ class Store:
         followed: Iterable[Resource] = (),
     ) -> None:
         self.cluster = Cluster()
-        self.cluster.unknown_kinds = frozenset(kind.kind for kind in followed if not kind.required)
+        self.cluster.unknown_kinds = frozenset(kind.kind for kind in followed if not (kind.required or kind.addon))
         # Nodes that may read differently since someone last took this set away.
         self.changed: set[str] = set()
         self._lists: dict[str, _List] = {}

@@ -51,6 +51,8 @@ _BOOKMARK_EVERY, _BOOKMARK_WATCH_FOR = 30.0, 3
 _SETTLED = 0.5
 # A right that is missing, or a kind that is not served, may be so for years.
 _LONGEST_PAUSE_AT_ODDS = 30.0
+# An add-on that is not there may be installed at any time, and nobody waits for it.
+_LOOK_AGAIN = (20.0, 30.0)
 # A watch that says nothing is replaced so soon after another one has lost its connection.
 _DOUBTED = 0.5
 # A watch that breaks at the same place so often has something in its way that only a list gets around.
@@ -125,9 +127,13 @@ class Feed:
             again, pause = self._relists.failures > 0, self._relists.next()
             return pause if again else 0.0
         except Forbidden:
+            if self.resource.addon:
+                return await self._without()
             right = self.resource.missing_right
             return self._failed(right, right=right, longest=_LONGEST_PAUSE_AT_ODDS)
         except NotFound:
+            if self.resource.addon:
+                return await self._without()
             if self._unserved < len(self.resource.older):
                 self._unserved += 1
                 self.resource = self.resource.in_next_version()
@@ -155,6 +161,16 @@ class Feed:
             log.exception("following %s failed", self.resource.name, extra={"resource": self.resource.name})
             return self._failed(cut(f"{type(error).__name__}: {error}"))
         return 0.0
+
+    async def _without(self) -> float:
+        """An add-on that is not there, or is nobody's to read: there is none, until a calm look finds one."""
+        self.revision = None
+        if self.health.listed:
+            await self._may_change()
+            self._sink.begin(self.resource)
+            self._sink.end(self.resource)
+        self._standing.absent()
+        return random.uniform(*_LOOK_AGAIN)  # noqa: S311 # spreads load
 
     # --- list ---------------------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ class Resource:
     required: bool = False
     # What a node has is counted from these as well, where there are any: an old picture of them is an old one of nodes.
     counted: bool = False
+    # A kind of an add-on, which most clusters do without: that it is not served, or not granted, is worth no word.
+    addon: bool = False
     # A watch that says nothing for so long is doubted and replaced: it may hang on a connection that is long dead.
     silence: float = _CALM
     # What a page decodes into should stay in the cache until it is digested: measured, pages of 250 pods of 9 KB take
@@ -76,4 +78,9 @@ FOLLOWED = (
     _devices(objects.ResourceClaim),
     _devices(objects.ResourceClaimTemplate, counted=False),
     _devices(objects.DeviceClass),
+)
+# Followed where their API exists and may be read.
+ADDONS = (
+    Resource("nodepools", "/apis/karpenter.sh/v1/nodepools", objects.NodePool, addon=True),
+    Resource("nodeclaims", "/apis/karpenter.sh/v1/nodeclaims", objects.NodeClaim, addon=True),
 )

@@ -72,6 +72,13 @@ class Standing:
         since = self.health.since if self.health.stale else self._now()
         self._report(replace(self.health, stale=True, since=since, reason=reason, missing_right=right))
 
+    def absent(self) -> None:
+        """There is nothing to follow, and nothing wrong about that."""
+        self.end()
+        self._alarm = None
+        self.pace.reset()
+        self._report(Health())
+
     def end(self) -> None:
         """Nobody follows any more."""
         if self._alarm is not None:

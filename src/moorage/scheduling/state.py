@@ -17,6 +17,8 @@ from moorage.objects import (
     DeviceClass,
     Namespace,
     Node,
+    NodeClaim,
+    NodePool,
     Object,
     PersistentVolume,
     PersistentVolumeClaim,
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 SCHEDULERS = (DEFAULT_SCHEDULER, "user-scheduler", "*-user-scheduler")
 Key = tuple[str, str]
 T = TypeVar("T", bound=Object)
-# The kinds beside nodes and pods that verdicts depend on.
+# The kinds beside nodes and pods that verdicts depend on, on machines that are not there yet too.
 KINDS: tuple[type[Object], ...] = (
     PersistentVolumeClaim,
     PersistentVolume,
@@ -61,6 +63,8 @@ KINDS: tuple[type[Object], ...] = (
     DeviceClass,
     PodDisruptionBudget,
     PriorityClass,
+    NodePool,
+    NodeClaim,
 )
 
 

@@ -82,6 +82,8 @@ class ApiServer:
                     return _no_such_path(path, target)
                 return found
             self._backend.authorizer.check(user, known)
+            if known.kind.addon and not self._backend.api.storage.has_shelf(known.kind.key):
+                return _no_such_path(path, known)
             return await handlers.answer(self._backend, request, known, odd={fault.kind for fault in taken})
         except Refusal as refusal:
             return _refuse(refusal)

@@ -29,7 +29,7 @@ VERSION = {
     "compiler": "gc",
     "platform": "linux/amd64",
 }
-_GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group})
+_GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group and not kind.addon})
 _PLACES = ["api/v1", *(f"apis/{group}/{version}" for group, version in _GROUPS)]
 
 

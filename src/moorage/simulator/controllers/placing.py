@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.verdict import Verdict
 
 Json = dict[str, Any]
-_OTHERS = {kind.PLURAL: kind for kind in KINDS}
+_OTHERS = {kind.PLURAL: kind for kind in KINDS if not BY_PLURAL[kind.PLURAL].addon}
 # Everything that a verdict depends on; nodes first, so that a first look finds pods on nodes that are known.
 FOLLOWED = (NODES, PODS, *(BY_PLURAL[plural] for plural in _OTHERS))
 

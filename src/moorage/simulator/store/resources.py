@@ -24,6 +24,8 @@ class Kind:
     subresources: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     stored_as: tuple[str, str] | None = None
+    # Of an add-on: served once an object of it is there, as if its CustomResourceDefinition had come with the first.
+    addon: bool = False
 
     @property
     def api_version(self) -> str:
@@ -53,6 +55,7 @@ class Kind:
 _RBAC = "rbac.authorization.k8s.io"
 _STORAGE = "storage.k8s.io"
 _DRA = "resource.k8s.io"
+_KARPENTER = "karpenter.sh"
 
 KINDS: tuple[Kind, ...] = (
     Kind("configmaps", "ConfigMap", short=("cm",)),
@@ -100,6 +103,8 @@ KINDS: tuple[Kind, ...] = (
     Kind("csistoragecapacities", "CSIStorageCapacity", _STORAGE),
     Kind("storageclasses", "StorageClass", _STORAGE, namespaced=False, short=("sc",)),
     Kind("volumeattachments", "VolumeAttachment", _STORAGE, namespaced=False, has_status=True),
+    Kind("nodeclaims", "NodeClaim", _KARPENTER, namespaced=False, has_status=True, addon=True),
+    Kind("nodepools", "NodePool", _KARPENTER, namespaced=False, has_status=True, addon=True),
 )
 
 BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}

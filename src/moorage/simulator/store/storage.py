@@ -146,6 +146,9 @@ class Storage:
             self._shelves[key] = Shelf(max(FIRST_REVISION, self.compacted))
         return self._shelves[key]
 
+    def has_shelf(self, key: Shelf_key) -> bool:
+        return key in self._shelves
+
     def shelves(self) -> Iterator[tuple[Shelf_key, Shelf]]:
         yield from list(self._shelves.items())
 
