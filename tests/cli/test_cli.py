@@ -6,6 +6,7 @@ import sys
 
 import yaml
 
+from moorage import clock
 from moorage.service.run import serving
 from moorage.service.settings import Settings
 
@@ -611,3 +612,16 @@ async def test_a_refused_amount_is_quoted(moorage, dump, pod, tmp_path) -> None:
 
         assert ended.status == 2
         assert f"“{amount}”" in ended.err or f"'{amount}'" in ended.err, ended.err
+
+
+async def test_a_node_whose_driver_starts_is_no_node_without_gpu(moorage, node) -> None:
+    starting = node("n1", labels={"nvidia.com/gpu.present": "true"})
+    starting["status"]["conditions"][0]["lastTransitionTime"] = f"{clock.moment():%Y-%m-%dT%H:%M:%SZ}"
+    dump = json.dumps({"kind": "List", "items": [starting]})
+
+    nodes = await moorage("nodes", "--from", "-", stdin=dump)
+    fit = await moorage("fit", "--gpu", "1", "--from", "-", stdin=dump)
+
+    assert "0/?" in nodes.out
+    assert "GPU driver is starting" in " ".join(nodes.out.split())
+    assert "GPU driver is starting (1 asked)" in " ".join(fit.out.split())

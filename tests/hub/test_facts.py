@@ -110,3 +110,31 @@ def test_a_nodes_only_cards_are_named_by_their_maker_where_others_are_offered():
 
     assert "(1 GPU free)" in node.option
     assert "(1 NVIDIA GPU free)" in node.option_by_maker
+
+
+STARTING = {"reason": "devices", "text": "GPU driver is starting", "since": None, "overdue": False}
+AMOUNTS = {"cpu_millicores": 4000, "memory_bytes": 2**34}
+
+
+def prepared(**state):
+    return read_node(
+        {"name": "n", "hostname_label": "n", "available": AMOUNTS, "allocatable": AMOUNTS, "preparing": state}
+    )
+
+
+def test_a_node_whose_driver_starts_says_so_in_the_list_and_stays_open():
+    node = prepared(**STARTING)
+
+    assert (node.closed, node.preparing) == (None, "GPU driver is starting")
+    assert "n (4 CPU, 16 GiB free; GPU driver is starting)" in node.option
+    assert b'"preparing":"GPU driver is starting"' in node.page
+
+
+def test_a_node_that_is_about_to_be_removed_is_closed():
+    assert prepared(**{**STARTING, "reason": "leaving", "text": "about to be removed"}).closed == "about to be removed"
+
+
+def test_nonsense_about_what_a_node_is_up_to_is_nothing():
+    for state in ("soon", {"reason": "leaving"}, {"text": 7}, {"text": "x" * 500}, []):
+        node = read_node({"name": "n", "hostname_label": "n", "preparing": state})
+        assert (node.closed, node.preparing) == (None, None)

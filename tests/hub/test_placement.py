@@ -151,3 +151,9 @@ async def test_such_a_node_is_refused_with_the_reason_and_the_others_can_be_had(
     assert taken in (201, 202)
     pod = await load("moorage_test_rig").until(lambda: load("moorage_test_pods").pod_of(cluster, "tries"))
     assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "user-2"}
+
+
+def test_a_taint_that_goes_away_by_itself_closes_no_node():
+    passing = {**taint("karpenter.sh/unregistered", effect="NoExecute"), "passes": True}
+
+    assert barred(Placement({}), cluster(node("new", taints=[passing]))) == {}

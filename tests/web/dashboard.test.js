@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { told } from "../../src/moorage/dashboard/answer.js";
 import { networkWords } from "../../src/moorage/dashboard/network.js";
-import { aboutWords, groupsOf, kindsOf } from "../../src/moorage/dashboard/row.js";
+import { aboutWords, groupsOf, kindsOf, preparingWords } from "../../src/moorage/dashboard/row.js";
 import { statusOf } from "../../src/moorage/dashboard/status.js";
 import { totalsOf } from "../../src/moorage/dashboard/totals.js";
 
@@ -99,4 +99,13 @@ test("a pool of the network is told once, however many nodes reach it", () => {
 
   assert.deepEqual(networkWords(nodes), ["Network pool fabric (gpu.example.com): 2 × L40S, 1 × T4, 2 of 3 free, reached by 2 nodes"]);
   assert.match(networkWords([{ gpu_claims: [{ ...pool, available: null }] }])[0], /how many are free is unknown, reached by 1 node$/);
+});
+
+test("a node that is being prepared says since when, and an overdue one has said so itself", () => {
+  const moment = new Date(2026, 10, 28, 5, 10);
+  const since = moment.toISOString();
+
+  assert.equal(preparingWords({ text: "GPU driver is starting", since, overdue: false }), "GPU driver is starting since 05:10");
+  assert.equal(preparingWords({ text: "GPU driver is starting", since: null, overdue: false }), "GPU driver is starting");
+  assert.equal(preparingWords({ text: "being added since 05:10 UTC", since, overdue: true }), "being added since 05:10 UTC");
 });

@@ -113,6 +113,15 @@ test("a row says first what closes a node, then the verdict, then its taints", (
   assert.equal(stateWords(tainted, undefined), "reserved (gpu=only)");
 });
 
+test("a node that is being prepared says so, and its taints are no news", () => {
+  const starting = node("a", { preparing: "GPU driver is starting", taints: ["gpu=only"] });
+
+  assert.equal(stateWords(starting, undefined), "GPU driver is starting");
+  assert.equal(stateWords(starting, { fits: true }), "fits; GPU driver is starting");
+  assert.equal(stateWords(starting, { fits: false, reasons: [{ text: "Full." }] }), "Full.");
+  assert.equal(optionWords(starting), "a (1.5 CPU, 6 GiB free; GPU driver is starting)");
+});
+
 test("bars tell what is unknown and leave out what a node does not have", () => {
   const bars = barsOf(node("a", { cpu: { available: null, allocatable: 4000 }, gpus: [gpus(1, 4), gpus(0, 0, 0)] }));
 

@@ -181,7 +181,13 @@ def _state(node: dict[str, Any]) -> str:
         words.append("NotReady")
     if node.get("cordoned"):
         words.append("cordoned")
-    taints = [t for t in node.get("taints") or [] if not str(t.get("key", "")).startswith("node.kubernetes.io/")]
+    if node.get("preparing"):
+        words.append(str(node["preparing"]["text"]))
+    taints = [
+        t
+        for t in node.get("taints") or []
+        if not (t.get("passes") or str(t.get("key", "")).startswith("node.kubernetes.io/"))
+    ]
     if taints:
         words.append("tainted")
     if node.get("unreadable_pods"):

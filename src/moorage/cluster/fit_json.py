@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from moorage import clock
 from moorage.cluster.held import Held, HolderPolicy, held_by
 from moorage.cluster.made import Evict, answer, evicts, words
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
@@ -25,6 +26,7 @@ from moorage.scheduling.filters import noderesourcesfit, tainttoleration
 from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.newclaims import of_volumes
+from moorage.scheduling.preparing import Preparing, lacks, preparing
 from moorage.scheduling.steps import Steps, at_once, in_parts
 from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
 from moorage.scheduling.words import sentence
@@ -59,6 +61,7 @@ class Judged:
     warnings: tuple[str, ...] = ()
     made: Evictions | None = None
     policy: HolderPolicy = "hidden"
+    preparing: Mapping[str, Preparing] = field(default_factory=dict)
 
 
 def judge(
@@ -114,11 +117,25 @@ def judging(
     yield
     taints = _untolerated(cluster, admission.pod, verdict)
     yield
+    prepared = _prepared(cluster, verdict)
+    yield
     short = {short.resource for node in verdict.nodes.values() for short in node.details}
     by_maker = has_several_makers(cluster, short)
     afterwards = (later,) if later else ()
     return Judged(
-        verdict, admission, advice, held, revision, afterwards, taints, unable, by_maker, warnings, made, policy
+        verdict,
+        admission,
+        advice,
+        held,
+        revision,
+        afterwards,
+        taints,
+        unable,
+        by_maker,
+        warnings,
+        made,
+        policy,
+        prepared,
     )
 
 
@@ -137,6 +154,18 @@ def _untolerated(cluster: Cluster, pod: dict[str, Any], verdict: Verdict) -> dic
     return found
 
 
+def _prepared(cluster: Cluster, verdict: Verdict) -> dict[str, Preparing]:
+    """The nodes that lack nothing but the cards that are to come there."""
+    found = {}
+    now = clock.now()
+    for name, node in verdict.nodes.items():
+        if any(short.allocatable <= 0 for short in node.details):
+            state = preparing(cluster, cluster.nodes[name], now=now)
+            if state is not None and lacks(state, node.details):
+                found[name] = state
+    return found
+
+
 def encoded(judged: Judged) -> bytes:
     """The answer's JSON."""
     return at_once(encoding(judged))
@@ -147,13 +176,13 @@ def encoding(judged: Judged) -> Steps[bytes]:
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
     evict = evicts(judged.made, policy=judged.policy) if judged.made is not None else {}
     yield
-    known: dict[tuple[NodeVerdict, Taint | None, str | None, Evict | None], bytes] = {}
+    known: dict[tuple[NodeVerdict, Taint | None, str | None, Evict | None, Preparing | None], bytes] = {}
     nodes = []
     for part in in_parts(verdict.nodes.items()):
         for name, node in part:
             taint = judged.taints.get(name)
             unable = judged.unable.get(name)
-            key = node, taint, unable, evict.get(name)
+            key = node, taint, unable, evict.get(name), judged.preparing.get(name)
             data = known.get(key)
             if data is None:
                 data = known[key] = _encode(_node(*key, by_maker=judged.by_maker))
@@ -207,12 +236,18 @@ def _held(held: Held, *, by_maker: bool) -> dict[str, Any]:
 
 
 def _node(
-    verdict: NodeVerdict, taint: Taint | None, unable: str | None, evict: Evict | None, *, by_maker: bool
+    verdict: NodeVerdict,
+    taint: Taint | None,
+    unable: str | None,
+    evict: Evict | None,
+    state: Preparing | None,
+    *,
+    by_maker: bool,
 ) -> dict[str, Any]:
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
-        "reasons": _reasons(verdict, taint=taint, by_maker=by_maker),
+        "reasons": _reasons(verdict, taint=taint, state=state, by_maker=by_maker),
         "unresolvable": verdict.unresolvable,
         "evict": evict,
         "image_problem": {"code": IMAGE_PLATFORM, "message": unable, "text": unable, "short_by": None}
@@ -221,7 +256,9 @@ def _node(
     }
 
 
-def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None, by_maker: bool = False) -> list[dict[str, Any]]:
+def _reasons(
+    verdict: NodeVerdict, *, taint: Taint | None = None, state: Preparing | None = None, by_maker: bool = False
+) -> list[dict[str, Any]]:
     """Each of upstream's reasons; a shortage stands beside the reason that names its resource, or is the only one."""
     found = []
     shortages = {short.resource: short for short in verdict.details}
@@ -234,7 +271,9 @@ def _reasons(verdict: NodeVerdict, *, taint: Taint | None = None, by_maker: bool
             {
                 "code": verdict.plugin,
                 "message": message,
-                "text": sentence(verdict.plugin, message, shortage=short, taint=taint, by_maker=by_maker),
+                "text": sentence(
+                    verdict.plugin, message, shortage=short, taint=taint, preparing=state, by_maker=by_maker
+                ),
                 "short_by": _short_by(short) if short is not None else None,
             }
         )

@@ -38,6 +38,7 @@ __all__ = ["Change", "LiveCluster", "Status"]
 log = logging.getLogger(__name__)
 
 _RECOUNT_EVERY = 60.0
+_LOOK_AGAIN_EVERY = 10.0
 # Garbage is told of again after so many seconds without any.
 _GARBLED_ANEW = 60.0
 
@@ -165,6 +166,7 @@ class LiveCluster:
                 group.create_task(follow(feed), name=f"feed {feed.resource.name}")
             group.create_task(self._flush_for_ever(), name="snapshots")
             group.create_task(self._recount_for_ever(), name="recount")
+            group.create_task(self._look_again_for_ever(), name="overdue")
             group.create_task(self._ask_version_for_ever(), name="server version")
 
     async def _flush_for_ever(self) -> None:
@@ -217,6 +219,13 @@ class LiveCluster:
             if found and not self._drift:
                 log.error("the ledger has drifted", extra={"event": "ledger_drift", "nodes": found})
             self._drift = found
+
+    async def _look_again_for_ever(self) -> None:
+        """What a node that is being prepared says changes with time alone."""
+        while True:
+            await asyncio.sleep(_LOOK_AGAIN_EVERY)
+            if names := self._json.due(clock.now()):
+                self.touch(names)
 
     async def _ask_version_for_ever(self) -> None:
         """Some rules differ between releases: ask again after each time that the server was away."""

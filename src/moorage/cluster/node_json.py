@@ -3,17 +3,20 @@
 import logging
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from fnmatch import translate
 from typing import Any
 
 import msgspec
 
+from moorage import clock
 from moorage.cluster.amounts import Amounts, GpuNames, shown
 from moorage.cluster.ledger import Sums, is_ready, sums
 from moorage.objects import Node
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.devicenames import counts_by_name
+from moorage.scheduling.preparing import PATIENCE, Preparing, kind_of, preparing
 
 # Labels that help to choose a node and give nothing away; an administrator adds others.
 DEFAULT_LABELS = (
@@ -53,6 +56,11 @@ class NodeJson:
         self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
         self._allow: dict[str, bool] = {}
         self._failing: set[str] = set()
+        self._patience: dict[str, float] = {}
+
+    def due(self, now: float) -> list[str]:
+        """Nodes that have been prepared for so long that they read differently now."""
+        return [name for name, ends in self._patience.items() if ends < now]
 
     def of(self, name: str) -> bytes | None:
         """The node's JSON; None where there is no such node, even if pods still name it."""
@@ -62,6 +70,7 @@ class NodeJson:
         """The node's JSON, and the one for who may see who holds its cards where that is another."""
         info = self._cluster.nodes.get(name)
         if info is None or info.node is None:
+            self._patience.pop(name, None)
             return None, None
         described = self.describe(info)
         cards = self._named_cards(info)
@@ -70,11 +79,15 @@ class NodeJson:
     def describe(self, info: NodeInfo) -> dict[str, Any]:
         """The same before it is encoded."""
         books = sums(info, devices=counts_by_name(self._cluster, info), user_priority=self._cluster.user_priority)
+        state = preparing(self._cluster, info, now=clock.now())
+        self._wait_for(info.name, state)
+        is_untold = state is not None and state.reason == "devices"
         names = _names(books)
         labels = info.labels
 
-        def block(amounts: Amounts, *, up: bool = False) -> dict[str, Any]:
-            return shown(amounts, names=names, gpus=self._gpus, up=up)
+        def block(amounts: Amounts, *, up: bool = False, untold: bool = False) -> dict[str, Any]:
+            found = shown(amounts, names=names, gpus=self._gpus, up=up)
+            return {**found, "gpu": None} if untold else found
 
         units = [self._units(name, books) for name in names if name in self._gpus]
         ready = is_ready(info)
@@ -82,14 +95,15 @@ class NodeJson:
         return {
             "name": info.name,
             "hostname_label": labels.get("kubernetes.io/hostname"),
-            "capacity": block(books.capacity),
-            "allocatable": block(books.allocatable),
+            "capacity": block(books.capacity, untold=is_untold),
+            "allocatable": block(books.allocatable, untold=is_untold),
             "allocated": block(books.allocated, up=True),
             "available": block(books.available),
             "evictable": block(books.evictable),
-            "free": block(books.free),
+            "free": block(books.free, untold=is_untold),
             "nominated": block(books.nominated, up=True),
-            "gpu_details": self._cards(info, units),
+            "preparing": _state(state) if state is not None else None,
+            "gpu_details": _starting(self._cards(info, units), state),
             "gpu_units": units,
             "schedulable": ready and not info.unschedulable,
             "ready": ready,
@@ -98,7 +112,10 @@ class NodeJson:
                 {"type": c.type, "status": c.status, "reason": c.reason}
                 for c in ((status.conditions or ()) if status is not None else ())
             ],
-            "taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in info.taints],
+            "taints": [
+                {"key": t.key, "value": t.value, "effect": t.effect, "passes": kind_of(t) is not None}
+                for t in info.taints
+            ],
             "labels": {key: value for key, value in sorted(labels.items()) if self._is_allowed(key)},
             "zone": next((labels[key] for key in _ZONES if key in labels), None),
             "arch": labels.get("kubernetes.io/arch"),
@@ -108,6 +125,11 @@ class NodeJson:
             "unreadable": self._complaint(info.name),
             **self._more_of_cards(info),
         }
+
+    def _wait_for(self, name: str, state: Preparing | None) -> None:
+        self._patience.pop(name, None)
+        if state is not None and state.is_over_soon and state.since is not None:
+            self._patience[name] = state.since + PATIENCE
 
     def _cards(self, info: NodeInfo, units: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What the source of cards says; where there is none, or it fails, as many unknown cards as there are units."""
@@ -165,6 +187,23 @@ class NodeJson:
         if known is None:
             known = self._allow[label] = self._allowed.fullmatch(label) is not None
         return known
+
+
+def _state(state: Preparing) -> dict[str, Any]:
+    since = datetime.fromtimestamp(state.since, UTC) if state.since is not None else None
+    return {
+        "reason": state.reason,
+        "text": state.text,
+        "since": f"{since:%Y-%m-%dT%H:%M:%SZ}" if since is not None else None,
+        "overdue": state.overdue,
+    }
+
+
+def _starting(cards: list[dict[str, Any]], state: Preparing | None) -> list[dict[str, Any]]:
+    """Cards that labels promise are not broken while their driver starts."""
+    if state is None or state.reason != "devices" or state.overdue:
+        return cards
+    return [{**card, "state_text": state.text, "notes": []} for card in cards]
 
 
 def _kept(described: dict[str, Any]) -> bytes:

@@ -20,11 +20,12 @@ function tags(node) {
   const add = (text, cls = "") => box.append(element("span", { cls: `tag ${cls}`, text }));
   if (node.ready === false) add("NotReady", "bad");
   if (node.cordoned) add("cordoned", "warn");
+  if (node.preparing) add(preparingWords(node.preparing), "warn");
   for (const condition of node.conditions ?? []) {
     if (condition.type !== "Ready" && condition.status === "True") add(condition.type, "warn");
   }
   for (const taint of node.taints ?? []) {
-    if (taint.key?.startsWith("node.kubernetes.io/")) continue; // the conditions above say the same
+    if (taint.passes || taint.key?.startsWith("node.kubernetes.io/")) continue; // what stands above says the same
     add(`${taint.key}${taint.value ? `=${taint.value}` : ""}:${taint.effect}`, "warn");
   }
   if (node.unreadable_pods) add(plural(node.unreadable_pods, "unreadable pod"), "bad");
@@ -33,13 +34,21 @@ function tags(node) {
   return box;
 }
 
+/** What is going on at a node that is not yet what it will be: "GPU driver is starting since 05:10". */
+export function preparingWords({ text, since, overdue }) {
+  if (!since || overdue) return text; // an overdue one says itself since when
+  const moment = new Date(since);
+  return Number.isNaN(moment.getTime()) ? text : `${text} since ${moment.toTimeString().slice(0, 5)}`;
+}
+
 function amount(label, node, field, show, unit) {
   const available = node.available[field];
   const whole = node.allocatable[field];
   const cell = element("td", { "data-of": label });
   if (available === null || whole === null) {
-    const why = field === "gpu" && node.gpu_units?.find((units) => units.unknown)?.unknown;
-    cell.append(element("span", { cls: "quiet", text: "unknown", ...(why && { title: why }) }));
+    const why = field === "gpu" && (node.preparing?.text ?? node.gpu_units?.find((units) => units.unknown)?.unknown);
+    const words = field === "gpu" && node.preparing?.reason === "devices" ? "none yet" : "unknown";
+    cell.append(element("span", { cls: "quiet", text: words, ...(why && { title: why }) }));
     return cell;
   }
   if (field === "gpu" && !whole && !node.capacity.gpu) {

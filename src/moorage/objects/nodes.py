@@ -12,6 +12,12 @@ class Condition(Part):
     status: str = ""
     reason: str | None = None
     message: str | None = None
+    # Of Ready alone: it differs from node to node, and nobody asks it of the others.
+    last_transition_time: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.type != "Ready":
+            self.last_transition_time = None
 
 
 class Taint(Value, frozen=True):

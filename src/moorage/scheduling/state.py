@@ -40,8 +40,10 @@ from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Callable, Iterable, MutableMapping
     from datetime import datetime
+
+    from moorage.scheduling.promise import Promise
 
 # Zero to JupyterHub's user-scheduler is kube-scheduler with other scores, in the release's name.
 SCHEDULERS = (DEFAULT_SCHEDULER, "user-scheduler", "*-user-scheduler")
@@ -82,6 +84,8 @@ class State:
         self.former_kinds: dict[type[Object], datetime] = {}
         # Names, or patterns of names, of schedulers whose filters are kube-scheduler's own.
         self.schedulers: tuple[str, ...] = SCHEDULERS
+        # What a node's labels promise of cards; who knows labels sets it.
+        self.promised: Callable[[NodeInfo], Promise | None] = lambda _: None
         # The priority of people's servers: what is below makes room for them.
         self.user_priority = 0
         # Nearly every claim has one user, so a set is made only for the second one.

@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 
 from moorage.scheduling import filters, newclaims
 from moorage.scheduling.amount_words import IN_BYTES, amount_words, resource_words, size, sizes
+from moorage.scheduling.preparing import kind_of, lacks
 
 if TYPE_CHECKING:
     from moorage.objects import Taint
+    from moorage.scheduling.preparing import Preparing, Reason
     from moorage.scheduling.verdict import Shortage
 
 _TAINTED = "Has the taint {taint}, which the pod does not tolerate."
+_PASSING: dict[Reason, str] = {
+    "being_added": "Being added: takes pods once it is ready.",
+    "starting": "Still starting: takes pods once its taint {taint} is gone.",
+    "leaving": "About to be removed: takes no new pods.",
+}
 _NO_CLAIM = "The storage claim {claim} does not exist. Create it or use another one."
 _NO_CLASS = "The storage claim has no storage class, and the cluster has no default. Set one on the claim."
 
@@ -343,15 +350,20 @@ def sentence(
     *,
     shortage: Shortage | None = None,
     taint: Taint | None = None,
+    preparing: Preparing | None = None,
     by_maker: bool = False,
 ) -> str:
-    """What a reason means, in plain words; by how much, where `shortage` tells it, and by which `taint`. `by_maker`:
-    whole cards are told apart by who makes them.
+    """What a reason means, in plain words; by how much, where `shortage` tells it, by which `taint`, and what is going
+    on at the node. `by_maker`: whole cards are told apart by who makes them.
     """
     if shortage is not None:
+        if preparing is not None and lacks(preparing, [shortage]):
+            return f"{preparing.text} ({size(shortage.resource, shortage.asked, up=True)} asked)"
         return _short(shortage, by_maker=by_maker)
     if taint is not None and (plugin, reason) == (filters.tainttoleration.NAME, filters.tainttoleration.REASON):
-        return _TAINTED.format(taint=filters.tainttoleration.taint_text(taint))
+        kind = kind_of(taint)
+        words = _PASSING[kind] if kind is not None else _TAINTED
+        return words.format(taint=filters.tainttoleration.taint_text(taint))
     for known in (plugin or "", ""):
         if (known, reason) in _EXACT:
             return _EXACT[known, reason]

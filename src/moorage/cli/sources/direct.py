@@ -12,6 +12,7 @@ from moorage.cli.sources.local import fit_locally, images_by_node, images_locall
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards
+from moorage.gpus.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.kube.connect import connect
 
@@ -25,6 +26,7 @@ async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterato
     client = await connect(kubeconfig=kubeconfig, context=context)
     cards = Cards([Dra(lambda: live.cluster.devices)], holders="pod")
     live = LiveCluster(client, gpu_details=cards.details, gpu_more=cards.more)
+    live.cluster.promised = Promises()
     task = asyncio.create_task(live.run())
     try:
         await _until_ready(live)

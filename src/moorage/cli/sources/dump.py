@@ -13,6 +13,7 @@ from moorage.cluster.node_json import NodeJson
 from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
+from moorage.gpus.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.objects import (
     CSIDriver,
@@ -59,6 +60,7 @@ class Dump:
         nodes, pods = found.pop("nodes"), found.pop("pods", [])
         self.rules, broken = _rules({kind: found.pop(kind.PLURAL, []) for kind in RULES})
         self.cluster = Cluster.from_objects(nodes=nodes, pods=pods, server_version=_version(nodes), **found)
+        self.cluster.promised = Promises()
         self.cluster.unknown_kinds = frozenset(
             kind for group in NOT_ASKED for kind in group if not any(other.PLURAL in found for other in group)
         )

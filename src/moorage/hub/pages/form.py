@@ -201,7 +201,10 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
     return {
         "name": node.name,
         "closed": bool(node.closed or node.name in offer.barred),
-        "state": node.closed or offer.barred.get(node.name) or (f"reserved ({taints})" if taints else ""),
+        "state": node.closed
+        or offer.barred.get(node.name)
+        or node.preparing
+        or (f"reserved ({taints})" if taints else ""),
         "bars": bars,
         "cards": node.cards.words(),
     }

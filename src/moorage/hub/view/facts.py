@@ -74,6 +74,9 @@ class NodeFacts:
     cards: Cards = field(default_factory=Cards)
     schedulable: bool = True
     closed: str | None = None
+    # What is going on there, where more is to come: "GPU driver is starting".
+    preparing: str | None = None
+    # Those that do not go away by themselves.
     keeps_off: tuple[Taint, ...] = ()
     # Those that the service shows.
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -134,6 +137,7 @@ def read_node(value: Any) -> NodeFacts | None:
         holders=cards.holders,
         schedulable=closed is None,
         closed=closed,
+        preparing=_preparing(value.get("preparing"))[1],
         keeps_off=_taints(value.get("taints")),
         labels=_labels(labels),
         os=text(value.get("os"), 63),
@@ -152,7 +156,7 @@ def _kept(amount: int | None) -> dict[str, int]:
 
 
 def _page(node: NodeFacts, *, names: bool) -> bytes:
-    page = {
+    page: dict[str, Any] = {
         "name": node.name,
         "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu, **_kept(node.evictable.cpu)},
         "memory": {
@@ -168,6 +172,8 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
         "os": node.os,
         "arch": node.arch,
     }
+    if node.preparing:
+        page["preparing"] = node.preparing
     return json.dumps(page, ensure_ascii=True, separators=(",", ":")).encode()
 
 
@@ -198,11 +204,15 @@ def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
         for units in node.gpus
         if units.allocatable and units.available is not None
     )
-    return f"{node.name} ({', '.join(parts)} free)" if parts else f"{node.name} (free: unknown)"
+    free = f"{', '.join(parts)} free" if parts else "free: unknown"
+    return f"{node.name} ({free}; {node.preparing})" if node.preparing else f"{node.name} ({free})"
 
 
 def _closed(value: dict[str, Any]) -> str | None:
     """Why the node takes no new pods now, or None."""
+    reason, words = _preparing(value.get("preparing"))
+    if reason == "leaving":
+        return words
     if value.get("cordoned") is True:
         return "cordoned"
     if value.get("ready") is False:
@@ -212,11 +222,22 @@ def _closed(value: dict[str, Any]) -> str | None:
     return None
 
 
+def _preparing(value: Any) -> tuple[str | None, str | None]:
+    """The service's word for what is going on at a node, and the words for people."""
+    if not isinstance(value, dict):
+        return None, None
+    words = text(value.get("text"), 200)
+    return text(value.get("reason"), 40) if words else None, words
+
+
 def _taints(value: Any) -> tuple[Taint, ...]:
     return tuple(
         Taint(key, text(taint.get("value")) or "", taint["effect"])
         for taint in (value[:20] if isinstance(value, list) else ())
-        if isinstance(taint, dict) and taint.get("effect") in _TAINT_EFFECTS and (key := text(taint.get("key")))
+        if isinstance(taint, dict)
+        and taint.get("effect") in _TAINT_EFFECTS
+        and taint.get("passes") is not True
+        and (key := text(taint.get("key")))
     )
 
 

@@ -51,7 +51,10 @@ def _share_status(status: NodeStatus) -> NodeStatus:
     if len(_shared_parts) >= _SHARED_PARTS:
         _shared_parts.clear()
     share = _shared_parts.setdefault
-    conditions = [share((c.type, c.status, c.reason, c.message), c) for c in status.conditions or ()]
+    conditions = [
+        c if c.last_transition_time else share((c.type, c.status, c.reason, c.message), c)
+        for c in status.conditions or ()
+    ]
     capacity, allocatable = [
         share(tuple(amounts.items()), amounts) if amounts else amounts
         for amounts in (status.capacity, status.allocatable)

@@ -21,7 +21,8 @@ class Amounts(BaseModel):
     cpu: float = Field(description="Cores, exact to the milli-core.")
     memory: str = Field(description="Ki, Mi or Gi; rounded down for what is free and up for what is taken.")
     gpu: int | None = Field(
-        description="Whole units of all known GPU resources; null where only the scheduler can tell (see `gpu_units`)."
+        description="Whole units of all known GPU resources; null where only the scheduler can tell (see `gpu_units`), "
+        "and while no device plugin has reported the cards that a node's labels promise (see `preparing`)."
     )
     cpu_millicores: int
     memory_bytes: int
@@ -42,6 +43,13 @@ class Card(BaseModel):
     available: bool
 
 
+class Preparing(BaseModel):
+    reason: Literal["being_added", "starting", "devices", "leaving"]
+    text: str = Field(description="The same in words.")
+    since: str | None = Field(description="As far as the cluster tells.")
+    overdue: bool = Field(description="Whether this should be over by now.")
+
+
 class Node(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -55,6 +63,11 @@ class Node(BaseModel):
     )
     free: Amounts = Field(
         description="Allocatable minus allocated, whatever the node's state; below 0 when overcommitted."
+    )
+    preparing: Preparing | None = Field(
+        description="Why the node is not yet what it will be, or not for long: it is being added, it has a startup "
+        "taint, it lacks the devices that its labels promise (then `gpu` of what it has is null), or it is about to be "
+        "removed."
     )
     gpu_details: list[Card]
     schedulable: bool

@@ -13,6 +13,7 @@ from moorage.cluster.live import LiveCluster
 from moorage.cluster.node_json import DEFAULT_LABELS
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
+from moorage.gpus.promises import Promises
 from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
@@ -124,6 +125,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
         coalesce=settings.coalesce_seconds,
     )
+    live.cluster.promised = Promises()
     live.cluster.user_priority = settings.user_priority
     live.cluster.schedulers = (*SCHEDULERS, *settings.schedulers)
     streams = Streams(

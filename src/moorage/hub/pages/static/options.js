@@ -15,7 +15,8 @@ export function optionWords(node, { offered = [], image = null } = {}) {
   if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
   if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
   for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource, { among })}`);
-  return `${node.name} (${parts.length ? `${parts.join(", ")} free` : "free: unknown"})`;
+  const free = parts.length ? `${parts.join(", ")} free` : "free: unknown";
+  return `${node.name} (${node.preparing ? `${free}; ${node.preparing}` : free})`;
 }
 
 /** Bring them up to date; the selection stays. */

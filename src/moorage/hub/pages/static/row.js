@@ -59,8 +59,9 @@ export function stateWords(node, verdict, image = null) {
   const unable = misfit(image, node);
   if (node.closed || node.barred) return node.closed || node.barred;
   if (unable) return unable;
-  if (verdict?.fits) return "fits";
+  if (verdict?.fits) return node.preparing ? `fits; ${node.preparing}` : "fits";
   if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
+  if (node.preparing) return node.preparing;
   return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
 }
 

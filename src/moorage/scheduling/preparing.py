@@ -1,0 +1,149 @@
+"""Nodes that are not yet what they will be, or not for long: being added, starting, about to be removed.
+
+In flow a node, what its labels promise of cards, and the time; out flows why its numbers are not the whole truth. No
+verdict depends on it: the filters go by taints and amounts alone. What is said of a promise ends: a node that offers no
+card long after it became ready may be labelled by mistake, or its device plugin may be broken.
+
+Sources: kubernetes v1.36 staging/src/k8s.io/cloud-provider/api/well_known_taints.go; cluster-autoscaler 1.36
+utils/taints/taints.go; karpenter v1.8 pkg/apis/v1/taints.go; cluster-api v1.11 api/core/v1beta2/common_types.go
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from moorage.objects import Condition, Taint
+    from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.promise import Promise
+    from moorage.scheduling.state import State
+    from moorage.scheduling.verdict import Shortage
+
+Reason = Literal["being_added", "starting", "devices", "leaving"]
+
+# Cluster Autoscaler gives a machine 15 minutes to become a node (--max-node-provision-time); drivers are built in less.
+PATIENCE = 15 * 60.0
+
+_LEAVING = (
+    "ToBeDeletedByClusterAutoscaler",
+    "karpenter.sh/disrupted",
+    "cloud.google.com/impending-node-termination",
+    "aws-node-termination-handler/",
+)
+_ADDED = (
+    "karpenter.sh/unregistered",
+    "node.cloudprovider.kubernetes.io/uninitialized",
+    "node.cluster.x-k8s.io/uninitialized",
+)
+_STARTUP = ("startup-taint.cluster-autoscaler.kubernetes.io/", "ignore-taint.cluster-autoscaler.kubernetes.io/")
+# As the drivers of networks and disks call theirs: node.cilium.io/agent-not-ready, ebs.csi.aws.com/agent-not-ready.
+_AGENT = "/agent-not-ready"
+
+_TEXTS: dict[Reason, str] = {
+    "being_added": "being added",
+    "starting": "still starting",
+    "devices": "GPU driver is starting",
+    "leaving": "about to be removed",
+}
+
+
+class Preparing(msgspec.Struct, frozen=True):
+    """Why a node is not what it seems. `since` is in seconds since 1970 by the cluster's clocks; `overdue`: it should
+    be over by now.
+    """
+
+    reason: Reason
+    text: str
+    since: float | None = None
+    overdue: bool = False
+    promise: Promise | None = None
+
+    @property
+    def is_over_soon(self) -> bool:
+        """Whether more may be had here in a moment than now."""
+        return self.reason != "leaving" and not self.overdue
+
+
+def preparing(cluster: State, node: NodeInfo, *, now: float) -> Preparing | None:
+    """What is going on at this node, or None. `now` is in seconds since 1970."""
+    if node.node is None:
+        return None
+    metadata = node.node.metadata
+    created, condition = _seconds(metadata.creation_timestamp), _ready(node)
+    ready = _seconds(condition.last_transition_time) if condition is not None else None
+    kinds = {kind: taint for taint in reversed(node.blocking_taints) if (kind := kind_of(taint)) is not None}
+    if "leaving" in kinds or metadata.deletion_timestamp:
+        taint = kinds.get("leaving")
+        return Preparing("leaving", _TEXTS["leaving"], _written(taint) or _seconds(metadata.deletion_timestamp))
+    if "being_added" in kinds:
+        return _going_on("being_added", created, now=now, taint=kinds["being_added"])
+    if "starting" in kinds:
+        return _going_on("starting", ready or created, now=now, taint=kinds["starting"])
+    promise = cluster.promised(node)
+    if promise is not None and condition is not None and not _offers(cluster, node, promise):
+        since = ready or created
+        overdue = since is None or now - since > PATIENCE
+        text = _TEXTS["devices"]
+        if overdue:
+            text = f"labelled as having a GPU, but no device plugin has reported one{_when(since)}"
+        return Preparing("devices", text, since, overdue, promise)
+    return None
+
+
+def kind_of(taint: Taint) -> Reason | None:
+    """What a taint that goes away by itself says of its node; None for any other."""
+    key = taint.key
+    if key.startswith(_LEAVING):
+        return "leaving"
+    if key in _ADDED:
+        return "being_added"
+    return "starting" if key.startswith(_STARTUP) or key.endswith(_AGENT) else None
+
+
+def lacks(preparing: Preparing, shortages: Iterable[Shortage]) -> bool:
+    """Whether it is the promised cards that a pod lacks here."""
+    promise = preparing.promise
+    return promise is not None and any(short.allocatable <= 0 and promise.covers(short.resource) for short in shortages)
+
+
+def _going_on(reason: Reason, since: float | None, *, now: float, taint: Taint) -> Preparing:
+    overdue = since is not None and now - since > PATIENCE
+    text = f"{_TEXTS[reason]}{_when(since)}: the taint {taint.key} is still there" if overdue else _TEXTS[reason]
+    return Preparing(reason, text, since, overdue)
+
+
+def _offers(cluster: State, node: NodeInfo, promise: Promise) -> bool:
+    # Sick cards leave allocatable and stay in capacity: those were reported.
+    amounts = {**node.allocatable.scalars, **node.capacity.scalars}
+    if any(amount > 0 and (promise.covers(name) or "gpu" in name) for name, amount in amounts.items()):
+        return True
+    slices = cluster.devices.by_node.get(node.name, {}).values()
+    return any(item.spec.devices and "gpu" in item.spec.driver for item in slices)
+
+
+def _ready(node: NodeInfo) -> Condition | None:
+    status = node.node.status if node.node is not None else None
+    conditions = (status.conditions or ()) if status is not None else ()
+    return next((c for c in conditions if c.type == "Ready" and c.status == "True"), None)
+
+
+def _written(taint: Taint | None) -> float | None:
+    """Cluster Autoscaler writes the moment into its taint, in seconds."""
+    value = (taint.value or "") if taint is not None else ""
+    return float(value) if value.isascii() and value.isdigit() and 9 <= len(value) <= 11 else None
+
+
+def _when(since: float | None) -> str:
+    return f" since {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
+
+
+def _seconds(moment: str | None) -> float | None:
+    try:
+        return datetime.fromisoformat(moment).timestamp() if moment else None
+    except (ValueError, OverflowError):
+        return None
