@@ -24,6 +24,7 @@ class CountedMeta(Part):
     labels: Raw = EMPTY
     annotations: PodAnnotations | None = None
     deletion_timestamp: str | None = None
+    owner_references: Raw = EMPTY
 
 
 class CountedAffinity(Part):
@@ -36,6 +37,8 @@ class CountedSpec(Part):
     overhead: Raw = EMPTY
     resources: Raw = EMPTY
     node_name: str | None = None
+    node_selector: Raw = EMPTY
+    tolerations: Raw = EMPTY
     affinity: CountedAffinity | None = None
     scheduler_name: str | None = None
     priority: int | None = None

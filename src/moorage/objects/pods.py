@@ -35,6 +35,7 @@ class PodMeta(Part):
     labels: Raw = EMPTY
     annotations: PodAnnotations | None = None
     deletion_timestamp: str | None = None
+    owner_references: Raw = EMPTY
 
 
 class Resources(Part):

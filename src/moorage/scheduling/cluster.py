@@ -80,6 +80,7 @@ class Cluster(State):
             return self
         other = copy(self)
         other.pods, other.anti_affine = dict(self.pods), dict(self.anti_affine)
+        other.daemons = self.daemons.copy()
         other.nodes, other.claim_users = dict(self.nodes), dict(self.claim_users)
         for claim in pod.extra.claims:
             users = self.claim_users[pod.namespace, claim]

@@ -6,18 +6,24 @@ nodes are asked with. A machine is tried as it would be once it is ready: withou
 
 from __future__ import annotations
 
+from copy import copy
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
-from moorage.scheduling.accounting.totals import Totals, read_totals
+from moorage.scheduling.accounting.totals import read_totals
+from moorage.scheduling.filters import nodedeclaredfeatures
+from moorage.scheduling.filters.tainttoleration import untolerated
+from moorage.scheduling.fit import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from moorage.objects import Amounts, Node, Taint
-    from moorage.scheduling.fit import Trial
+    from moorage.scheduling.accounting.podinfo import PodInfo
+    from moorage.scheduling.state import State as Cluster
     from moorage.scheduling.steps import Steps
     from moorage.scheduling.verdict import NodeVerdict
 
@@ -52,6 +58,10 @@ _STARTUP = (
     "ignore-taint.cluster-autoscaler.kubernetes.io/",
 )
 HOSTNAME = "kubernetes.io/hostname"
+_ZONE = "topology.kubernetes.io/zone"
+_NAME = "a machine to come"
+# Nodes of a pool that are looked at for what runs on all of them.
+_ENOUGH = 3
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,35 +106,82 @@ def lasting_taints(taints: Iterable[Taint], *, startup: Container[tuple[str, str
     )
 
 
-def on_machines(trial: Trial, machines: Sequence[Machine]) -> Steps[list[NodeVerdict | None]]:
-    """The verdict on each machine, in order; None where nobody knows what it looks like.
+def on_machines(cluster: Cluster, trial: Trial, machines: Sequence[Machine]) -> Steps[list[NodeVerdict | None]]:
+    """The verdict on each machine, in order; None where that is not known.
 
     Raises `Unreadable` where an amount of a machine is garbage: whoever makes machines has tried `as_node`.
     """
-    infos = {place: as_node(machine, place) for place, machine in enumerate(machines) if machine.node is not None}
-    verdicts = yield from trial.on(infos.values())
-    return [verdicts[infos[place].name] if place in infos else None for place in range(len(machines))]
+    if trial.ask.pod.spec.resource_claims:
+        # Which devices a machine brings is told once it is there.
+        return [None] * len(machines)
+    if trial.prefilter is not None:
+        return [trial.prefilter] * len(machines)
+    daemons = _Daemons(cluster, machines)
+    yield
+    verdicts: list[NodeVerdict | None] = []
+    for machine in machines:
+        tries = []
+        for zone in machine.zones or (None,):
+            info = as_node(machine, zone=zone)
+            if machine.taken is None:
+                for pod in daemons.of(machine, info):
+                    info.add(pod)
+            tries.append((yield from _alone(cluster, trial, info)))
+        known = machine.node is not None
+        verdicts.append(next((verdict for verdict in tries if verdict.fits), tries[0]) if known else None)
+    return verdicts
 
 
-def as_node(machine: Machine, place: int = 0) -> NodeInfo:
-    """The machine as the plugins see it, under a name and a hostname that no pod can ask for.
+def as_node(machine: Machine, *, zone: str | None = None) -> NodeInfo:
+    """The machine as the plugins see it; no pod can ask by name or hostname for one that nobody has launched.
 
     Raises `Unreadable` where an amount is garbage.
     """
-    info = NodeInfo(f"a machine to come {place}")
+    info = NodeInfo(_NAME)
     if machine.node is not None:
         info.set_node(machine.node)
-        info.labels = {HOSTNAME: info.name, **info.labels}
+        host = info.labels.get(HOSTNAME) if machine.state == "on_its_way" else None
+        info.labels = {**info.labels, HOSTNAME: host or info.name, **({_ZONE: zone} if zone is not None else {})}
         if machine.taken:
-            taken = read_totals(machine.taken, node=machine.node, at="taken")
-            info.requested = _copy(taken)
+            info.requested = read_totals(machine.taken, node=machine.node, at="taken").copy()
     return info
 
 
-def _copy(totals: Totals) -> Totals:
-    """Totals that were read are shared."""
-    copy = Totals()
-    copy.cpu_milli, copy.memory = totals.cpu_milli, totals.memory
-    copy.ephemeral_storage, copy.pods = totals.ephemeral_storage, totals.pods
-    copy.scalars = dict(totals.scalars)
-    return copy
+def _alone(cluster: Cluster, trial: Trial, info: NodeInfo) -> Steps[NodeVerdict]:
+    """The verdict on this one machine, as if no other came. A new node is a new domain of what is spread over nodes."""
+    if any(each.when_unsatisfiable == "DoNotSchedule" for each in trial.ask.pod.spec.topology_spread_constraints or ()):
+        beside = copy(cluster)
+        beside.nodes = {**cluster.nodes, info.name: info}
+        trial = Trial(beside, trial.ask.pod)
+    # Which features its kubelet will declare is not known.
+    verdicts = yield from trial.on([info], without=(nodedeclaredfeatures.NAME,))
+    return verdicts[info.name]
+
+
+class _Daemons:
+    """The DaemonSets of a cluster, and which of them would run on a machine.
+
+    A set's own affinity is not told by its pods, so nodes of the same pool are asked first: what runs on them.
+    """
+
+    def __init__(self, cluster: Cluster, machines: Iterable[Machine]) -> None:
+        self._all = list(cluster.daemons)
+        labels = {machine.label for machine in machines if machine.label is not None} if self._all else set()
+        self._seen = {label: found for label in labels if (found := _seen(cluster, *label))}
+
+    def of(self, machine: Machine, info: NodeInfo) -> Iterator[PodInfo]:
+        """A pod of each set that would run there."""
+        seen = self._seen.get(machine.label) if machine.label is not None else None
+        for daemon, pod in self._all:
+            if seen is not None and daemon.owner not in seen:
+                continue
+            chosen = all(info.labels.get(key) == (value or "") for key, value in daemon.node_selector.items())
+            if chosen and untolerated(info.blocking_taints, daemon.tolerations) is None:
+                yield pod
+
+
+def _seen(cluster: Cluster, key: str, value: str) -> set[str]:
+    """The DaemonSets that have pods on nodes with this label; a few of the nodes are enough."""
+    nodes = (info for info in cluster.nodes.values() if info.labels.get(key) == value)
+    pods = (pod for info in islice(nodes, _ENOUGH) for pod in info.pods.values())
+    return {pod.daemon.owner for pod in pods if pod.daemon is not None}

@@ -34,6 +34,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.daemonsets import Daemons
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER, NO_EXTRA, TERMINAL, PodInfo, digest
 from moorage.scheduling.devices.inventory import Inventory
@@ -91,6 +92,7 @@ class State:
         # Nearly every claim has one user, so a set is made only for the second one.
         self.claim_users: dict[Key, str | set[str]] = {}
         self.anti_affine: dict[str, PodInfo] = {}
+        self.daemons = Daemons()
         self.devices = Inventory()
         self._strangers: dict[str, NodeInfo] = {}
         # Claims that are not bound and never will be, as far as that is known, and why.
@@ -185,6 +187,8 @@ class State:
             return
         name = pod.node_name
         self.pods[pod.uid] = pod
+        if pod.daemon is not None:
+            self.daemons.add(pod.daemon, pod)
         if name is not None:
             (self.nodes.get(name) or self._place(name)).add(pod)
             if pod.extra is not NO_EXTRA:
@@ -199,6 +203,8 @@ class State:
         pod = self.pods.pop(uid, None)
         if pod is None:
             return
+        if pod.daemon is not None:
+            self.daemons.remove(pod.daemon)
         name = pod.node_name
         if name is not None:
             info = self.nodes.get(name) or self._strangers[name]
@@ -359,4 +365,9 @@ def _discard(index: dict[str, dict[str, Any]], key: str, name: str) -> None:
 
 
 def _stands_alike(former: PodInfo, pod: PodInfo) -> bool:
-    return former.node_name == pod.node_name and former.extra == pod.extra and pod.phase not in TERMINAL
+    return _index_of(former) == _index_of(pod) and pod.phase not in TERMINAL
+
+
+def _index_of(pod: PodInfo) -> tuple[Any, ...]:
+    """What places a pod in the indexes."""
+    return pod.node_name, pod.extra, pod.daemon

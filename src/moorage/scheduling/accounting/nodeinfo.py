@@ -182,10 +182,7 @@ class NodeInfo:
         for slot in NodeInfo.__slots__:
             setattr(copy, slot, getattr(self, slot))
         copy.pods, copy.special = dict(self.pods), dict(self.special)
-        copy.requested = Totals()
-        for slot in ("cpu_milli", "memory", "ephemeral_storage", "pods"):
-            setattr(copy.requested, slot, getattr(self.requested, slot))
-        copy.requested.scalars = dict(self.requested.scalars)
+        copy.requested = self.requested.copy()
         for pod in extra:
             copy.add(pod)
         return copy

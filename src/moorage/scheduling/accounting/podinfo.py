@@ -28,6 +28,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version, condition
+from moorage.scheduling.accounting.daemons import Daemon, daemon_of
 from moorage.scheduling.accounting.requests import Requests, pod_requests
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
     started: int | None
     grace_seconds: int
     extra: PodExtra
+    daemon: Daemon | None = None
 
     @property
     def labels(self) -> Labels:
@@ -128,6 +130,7 @@ def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = 
         _microseconds(status.start_time) if status is not None and status.start_time else None,
         _GRACE if spec.termination_grace_period_seconds is None else spec.termination_grace_period_seconds,
         _extra(pod),
+        daemon_of(pod),
     )
 
 

@@ -29,6 +29,14 @@ class Totals:
         self.pods = 0
         self.scalars: dict[str, int] = {}
 
+    def copy(self) -> Totals:
+        """The same beside this one."""
+        copy = Totals()
+        copy.cpu_milli, copy.memory = self.cpu_milli, self.memory
+        copy.ephemeral_storage, copy.pods = self.ephemeral_storage, self.pods
+        copy.scalars = dict(self.scalars)
+        return copy
+
     def add(self, requests: Requests) -> None:
         """Count one pod's requests."""
         self.cpu_milli += requests.cpu_milli
