@@ -31,7 +31,7 @@ c.JupyterHub.load_roles = [
     {
         "name": "tests",
         "services": ["tests"],
-        "scopes": ["admin:users", "admin:servers", "tokens", "access:servers", "read:metrics"],
+        "scopes": ["admin:users", "admin:groups", "admin:servers", "tokens", "access:servers", "read:metrics"],
     },
 ]
 # Long enough for a refusal to be the answer on a busy machine.

@@ -2,7 +2,7 @@
 profile of KubeSpawner that was picked.
 
 The hub applies these only as a server starts. A form and a verdict come before that, so they look at a spawner of
-their own, which is thrown away.
+their own, which is thrown away: the one of the person may be running with what was chosen last.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Self
 from kubespawner import KubeSpawner
 from tornado import web
 
+from moorage.hub import policy
 from moorage.hub.choice import profiles
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.options import Refusal, is_ours
@@ -42,7 +43,12 @@ class Configured(KubeSpawner):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        # What settings were before the choice, and before the person's groups.
         self._before: dict[str, Any] = {}
+        self._before_groups: dict[str, Any] = {}
+        # By setting, the group that has set it; and why what the groups set can't be told, where that is so.
+        self.whose: dict[str, str] = {}
+        self.unreadable: policy.Unreadable | None = None
         # The settings that the profile sets, and the profile with its options; the first None while none is applied.
         self._setting: set[str] | None = None
         self.preset: frozenset[str] = frozenset()
@@ -59,17 +65,42 @@ class Configured(KubeSpawner):
             setattr(self, name, value)
         self._before = {}
 
+    def _put_back_groups(self) -> None:
+        """As before the person's groups changed anything."""
+        self.put_back()
+        for name, value in self._before_groups.items():
+            setattr(self, name, value)
+        self._before_groups, self.whose, self.unreadable = {}, {}, None
+
+    def clear_state(self) -> None:
+        # A start begins with it. A spawner is used again for the next one, and its person may have left a group.
+        self._put_back_groups()
+        super().clear_state()
+
     def note_before(self, names: Any) -> None:
         """Remember these settings for `put_back`, and let nobody change the administrator's own dictionaries."""
+        self._note(names, self._before)
+
+    def _note(self, names: Any, before: dict[str, Any]) -> None:
         for name in names:
             value = getattr(self, name)
-            self._before.setdefault(name, value)
+            before.setdefault(name, value)
             if isinstance(value, dict | list):
                 setattr(self, name, copy.deepcopy(value))
 
     async def apply_group_overrides(self) -> None:
-        self.put_back()
-        await super().apply_group_overrides()
+        """JupyterHub's `group_overrides` and the groups' own properties. Where they fail, nothing is offered, which the
+        choice then says: an error here would count as the hub's.
+        """
+        self._put_back_groups()
+        try:
+            for group, changes in await policy.overrides(self):
+                self._note((name for name in changes if self.has_trait(name)), self._before_groups)
+                self._apply_overrides(dict(changes))
+                self.whose.update(dict.fromkeys(changes, group))
+        except Exception as error:
+            self._put_back_groups()
+            self.unreadable = policy.unreadable(error, "group_overrides")
         self.note_configured()
 
     def bounding_selector(self) -> dict[str, Any]:
@@ -138,25 +169,26 @@ class Configured(KubeSpawner):
         if self._setting is not None:
             self._setting.update(spawner_override)
             self.note_before(name for name in spawner_override if self.has_trait(name))
-        super()._apply_overrides(spawner_override)
+        # A callable is asked with each offer, and may be async.
+        ours = {name for name in self.traits(offered=True) if callable(spawner_override.get(name))}
+        for name in ours:
+            setattr(self, name, spawner_override[name])
+        super()._apply_overrides({name: value for name, value in spawner_override.items() if name not in ours})
 
     def _render_options_form(self, profile_list: Any) -> str:
         known = self._get_initialized_profile_list(profile_list)
         return str(super()._render_options_form(profiles.preselected(known, self.user_options)))
 
     async def standing(self, chosen: dict[str, Any] | None = None) -> Self:
-        """A spawner as a start with this profile would find it before the choice; None is without any. Where
-        group_overrides fail, the start will fail of it too: until then it stands as it is for everybody. Raises
+        """A spawner as a start with this profile would find it before the choice; None is without any. Raises
         `Refusal`.
         """
-        if not self.group_overrides and not self.profile_list:
+        groups = self.group_overrides or self._before_groups or self.unreadable or policy.has_properties(self.user)
+        if not groups and not self.profile_list:
             return self
         other = self.stand_in()
         await asyncio.sleep(0)
-        try:
-            await other.apply_group_overrides()
-        except Exception:
-            self.log.exception("group_overrides can't be applied for %s", self._log_name)
+        await other.apply_group_overrides()
         if chosen is not None:
             await other.take_profile({"moorage": VERSION, "profiles": chosen})
         other.user_options = chosen or {}

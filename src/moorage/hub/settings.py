@@ -22,8 +22,8 @@ from traitlets import (
     validate,
 )
 
-from moorage.errors import InvalidQuantity
-from moorage.hub import amounts
+from moorage.hub import policy
+from moorage.hub.policy import Number, offered
 
 
 class Settings(HasTraits):
@@ -36,62 +36,46 @@ class Settings(HasTraits):
     service_token = Unicode(
         config=True, help="Bearer token for the service, if it asks for one. Default: $MOORAGE_SERVICE_TOKEN."
     )
-    cpu_guarantee_ratio = Float(
-        0.5,
-        min=0,
-        max=1,
-        config=True,
-        help="Share of the chosen CPU that is requested; all of it is the limit.",
+    cpu_guarantee_ratio: Any = offered(
+        Float(0.5, min=0, max=1), "Share of the chosen CPU that is requested; all of it is the limit."
     )
-    default_node = Unicode("", config=True, help="Node selected in the form by default; empty means Automatic.")
-    default_cpu = Unicode("", config=True, help="Default CPU in the form, such as 2 or 500m.")
-    default_memory = Unicode("", config=True, help="Default memory in the form, such as 4Gi.")
-    default_gpu = Integer(-1, config=True, help="Default GPUs in the form; -1 takes what the service says, or 0.")
-    default_image = Unicode("", config=True, help="Name or reference of the image selected in the form by default.")
-    cpu_min = Unicode("100m", config=True, help="Minimum CPU that can be chosen.")
-    cpu_max = Unicode(
-        "",
-        config=True,
-        help="Maximum CPU that can be chosen; empty: KubeSpawner's cpu_limit, or as much as the largest node has.",
+    default_node: Any = offered(Unicode(""), "Node selected in the form by default; empty means Automatic.")
+    default_cpu: Any = offered(Number(""), "Default CPU in the form, such as 2 or 500m.")
+    default_memory: Any = offered(Unicode(""), "Default memory in the form, such as 4Gi.")
+    default_gpu: Any = offered(Integer(-1, min=-1), "Default GPUs in the form; -1 takes what the service says, or 0.")
+    default_image: Any = offered(Unicode(""), "Name or reference of the image selected in the form by default.")
+    cpu_min: Any = offered(Number("100m"), "Minimum CPU that can be chosen.")
+    cpu_max: Any = offered(
+        Number(""),
+        "Maximum CPU that can be chosen; empty: KubeSpawner's cpu_limit, or as much as the largest node has.",
     )
-    cpu_step = Unicode("", config=True, help="CPU can be chosen only in multiples of this; empty: any amount.")
-    cpu_choices: Any = List(config=True, help="CPU can be chosen only from these amounts, such as ['1', '2', '4'].")
-    memory_min = Unicode("128Mi", config=True, help="Minimum memory that can be chosen.")
-    memory_max = Unicode(
-        "",
-        config=True,
-        help="Maximum memory that can be chosen; empty: KubeSpawner's mem_limit, or as much as the largest node has.",
+    cpu_step: Any = offered(Number(""), "CPU can be chosen only in multiples of this; empty: any amount.")
+    cpu_choices: Any = offered(List(), "CPU can be chosen only from these amounts, such as ['1', '2', '4'].")
+    memory_min: Any = offered(Unicode("128Mi"), "Minimum memory that can be chosen.")
+    memory_max: Any = offered(
+        Unicode(""),
+        "Maximum memory that can be chosen; empty: KubeSpawner's mem_limit, or as much as the largest node has.",
     )
-    memory_step = Unicode("", config=True, help="Memory can be chosen only in multiples of this; empty: any amount.")
-    memory_choices: Any = List(
-        config=True, help="Memory can be chosen only from these amounts, such as ['2Gi', '8Gi']."
-    )
-    gpu_max = Integer(
-        -1,
-        config=True,
-        help="Maximum GPUs that can be chosen; -1: as many as extra_resource_limits says, or as the largest node has; "
+    memory_step: Any = offered(Unicode(""), "Memory can be chosen only in multiples of this; empty: any amount.")
+    memory_choices: Any = offered(List(), "Memory can be chosen only from these amounts, such as ['2Gi', '8Gi'].")
+    gpu_max: Any = offered(
+        Integer(-1, min=-1),
+        "Maximum GPUs that can be chosen; -1: as many as extra_resource_limits says, or as the largest node has; "
         "0: none are offered.",
     )
-    gpu_resources = List(
-        Unicode(),
-        config=True,
-        help="GPU resources on offer; empty: those in extra_resource_limits, or those that the nodes have.",
+    gpu_resources: Any = offered(
+        List(Unicode()), "GPU resources on offer; empty: those in extra_resource_limits, or those that the nodes have."
     )
-    images = List(
-        Dict(),
-        config=True,
-        help="Images instead of the service's: name, reference, display_name, description, default, os, arch.",
+    images: Any = offered(
+        List(Dict()), "Images instead of the service's: name, reference, display_name, description, default, os, arch."
     )
-    lift_configured_limits = Bool(
-        False,
-        config=True,
-        help="Let people choose more than KubeSpawner's cpu_limit, mem_limit and extra_resource_limits say. These are "
+    lift_configured_limits: Any = offered(
+        Bool(False),
+        "Let people choose more than KubeSpawner's cpu_limit, mem_limit and extra_resource_limits say. These are "
         "the default and, unless cpu_max, memory_max or gpu_max is set, the maximum.",
     )
-    refuse_too_large = Bool(
-        True,
-        config=True,
-        help="Refuse what no node could give even when empty. Turn off where nodes are added on demand.",
+    refuse_too_large: Any = offered(
+        Bool(True), "Refuse what no node could give even when empty. Turn off where nodes are added on demand."
     )
     show_holders = Union(
         [Enum(["admins", "own", "all"]), Callable()],
@@ -130,15 +114,9 @@ class Settings(HasTraits):
     )
     def _check_bound(self, proposal: Any) -> Any:
         """A bound with a typing error must not become no bound."""
-        name, value = proposal.trait.name, proposal.value
-        read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
-        try:
-            for amount in value if isinstance(value, list) else [value]:
-                if amount != "":
-                    read(amount)
-        except InvalidQuantity as error:
-            raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
-        return value
+        if not callable(proposal.value):
+            policy.check(proposal.trait.name, proposal.value)
+        return proposal.value
 
     @validate("show_holders")
     def _check_show_holders(self, proposal: Any) -> Any:

@@ -20,6 +20,7 @@ from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
+from moorage.hub import policy
 from moorage.hub.choice import options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
@@ -38,6 +39,10 @@ from moorage.hub.state import Filled, hub_state
 from moorage.hub.view.facts import HOSTNAME
 
 _FIRST_WORD_SECONDS = 1.0
+_NOTHING = (
+    "What you may have can't be determined right now, so no server can be started. "
+    "Try again in a minute, or contact the hub's administrator."
+)
 
 
 class MoorageSpawner(Settings, Configured):
@@ -55,6 +60,7 @@ class MoorageSpawner(Settings, Configured):
         super().__init__(*args, **kwargs)
         install(MoorageSpawner)
         self._choice: Choice | None = None
+        self._offer = Offer()
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
         self._pod_made = self._was_refused = False
@@ -63,11 +69,20 @@ class MoorageSpawner(Settings, Configured):
         self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
-    def offer(self) -> Offer:
-        """What may be chosen now."""
+    async def offer(self) -> Offer:
+        """What this spawner's person may choose now. Every path asks here."""
+        allowed, problem = None, self.unreadable
+        if problem is None:
+            try:
+                allowed = await policy.allowed(self)
+            except Exception as error:
+                problem = policy.unreadable(error, "an option")
+        self._hub_state.note_problem(self.user.name, problem, log=self.log)
+        if allowed is None:
+            return Offer(closed=_NOTHING)
         service = self.service
         return offer_of(
-            self,
+            allowed,
             nodes=service.nodes,
             images=service.images,
             said=service.defaults,
@@ -115,7 +130,7 @@ class MoorageSpawner(Settings, Configured):
         """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
         standing = await self.standing(self.profile_of(formdata))
         left = profiles.untouched(formdata, standing.profile)
-        offer = standing.offer()
+        offer = await standing.offer()
         choice = options.decide(
             options.from_form({key: value for key, value in formdata.items() if key not in left}), offer
         )
@@ -169,13 +184,15 @@ class MoorageSpawner(Settings, Configured):
             # The first start after the hub's own start may come before the service has said a word.
             await self.service.settled(_FIRST_WORD_SECONDS)
         await self.take_profile(user_options)
-        self.choose(user_options)
+        await self.choose(user_options)
         if options.is_ours(user_options):
             await self._trial.of(self, user_options)
 
-    def choose(self, user_options: Any) -> None:
+    async def choose(self, user_options: Any) -> None:
         """Set the traits that these options stand for. Raises `Refusal`."""
-        offer = self.offer()
+        offer = self._offer = await self.offer()
+        if offer.closed is not None:
+            raise Refusal(offer.closed)
         if options.is_ours(user_options):
             self._choice = options.decide(user_options, offer)
         elif user_options and not isinstance(user_options, Mapping):
@@ -195,7 +212,8 @@ class MoorageSpawner(Settings, Configured):
         self.cpu_limit = choice.cpu_milli / 1000
         self.cpu_guarantee = choice.cpu_request_milli / 1000
         self.mem_limit = self.mem_guarantee = choice.memory_bytes
-        if self.gpu_max:
+        # Where there is no choice for anybody, the hub gives what it is configured to give.
+        if offer.gpu_most != 0 or "gpu_max" in self.whose or callable(self.gpu_max):
             ours = gpu_names(self.configured, offer.gpu_resources)
             asked = {choice.gpu_resource: str(choice.gpu)} if choice.gpu else {}
             for trait in ("extra_resource_limits", "extra_resource_guarantees"):
@@ -221,7 +239,7 @@ class MoorageSpawner(Settings, Configured):
         except Refusal as refusal:
             raise self._refused(_sentence(refusal)) from None
         if self._choice is not None and self.profile_list:
-            self._apply(self._choice, self.offer())
+            self._apply(self._choice, self._offer)
 
     # The pod
 

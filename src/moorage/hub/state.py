@@ -40,6 +40,7 @@ class HubState:
     def __init__(self) -> None:
         self._services: dict[tuple[str, str], tuple[ServiceClient, Broadcast]] = {}
         self._filled: dict[str, Filled] = {}
+        self._problems: set[str] = set()
 
     def service(self, url: str, token: str, *, log: Any) -> tuple[ServiceClient, Broadcast]:
         """The client of this service and the broadcast to pages, started on first use."""
@@ -61,6 +62,14 @@ class HubState:
             await broadcast.close()
             await client.close()
         self._services.clear()
+
+    def note_problem(self, user: str, problem: Exception | None, *, log: Any) -> None:
+        """Log why nothing can be offered to this person, once until it can again."""
+        if problem is None:
+            self._problems.discard(user)
+        elif user not in self._problems:
+            self._problems.add(user)
+            log.error("Nothing is offered to %s: %s", user, problem, exc_info=problem.__cause__)
 
     def fill(self, user: str, filled: Filled) -> None:
         self._filled = {name: kept for name, kept in self._filled.items() if kept.is_fresh()}

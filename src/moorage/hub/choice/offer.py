@@ -66,6 +66,8 @@ class Defaults:
 class Offer:
     """What may be chosen now. `nodes` is None while the cluster has never been seen; `images` likewise."""
 
+    # Why nothing at all may be, in a sentence for the person.
+    closed: str | None = None
     nodes: Mapping[str, NodeFacts] | None = None
     # What the hub's servers say of nodes, where that is known. By that they can never use the barred ones, each with
     # words that follow "the node is".

@@ -22,7 +22,7 @@ _GRAIN = {"cpu": 100, "memory": 128 << 20}
 
 
 def offer_of(
-    spawner: Any,
+    allowed: Any,
     *,
     nodes: Mapping[str, NodeFacts] | None,
     images: tuple[ImageFacts, ...] | None,
@@ -31,17 +31,18 @@ def offer_of(
     preset: Collection[str] = (),
     placement: Placement | None = None,
 ) -> Offer:
-    """`said` is the service's defaults, `configured` KubeSpawner's settings before anything was chosen: default and
-    ceiling, unless an option of ours says how much may be chosen. Those in `preset` are of the profile that was picked:
-    they come before every other default, and are offered whatever the options say.
+    """`allowed` has the options as they are for one person. `said` is the service's defaults, `configured` the settings
+    of KubeSpawner before anything was chosen: default and ceiling, unless an option of ours says how much may be had.
+    Those in `preset` are of the profile that was picked: they come before every other default, and are offered whatever
+    the options say.
     """
     closed = barred(placement, nodes)
     usable = {name: node for name, node in nodes.items() if name not in closed} if nodes and closed else nodes
-    gpus = _configured_gpus(spawner, nodes, configured=configured)
+    gpus = _configured_gpus(allowed, nodes, configured=configured)
     by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
-    most = spawner.gpu_max if spawner.gpu_max >= 0 else None
-    if spawner.images:
-        images = read_images(spawner.images)
+    most = allowed.gpu_max if allowed.gpu_max >= 0 else None
+    if allowed.images or allowed.images == ():
+        images = read_images([*allowed.images])
     offer = Offer(
         nodes=nodes,
         placement=placement,
@@ -49,19 +50,19 @@ def offer_of(
         images=images,
         own_image=_own_image(configured.get("image")),
         cpu=_bounds(
-            spawner, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit"), by_profile="cpu_limit" in preset
+            allowed, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit"), by_profile="cpu_limit" in preset
         ),
         memory=_bounds(
-            spawner, "memory", amounts.read_memory, limit=configured.get("mem_limit"), by_profile="mem_limit" in preset
+            allowed, "memory", amounts.read_memory, limit=configured.get("mem_limit"), by_profile="mem_limit" in preset
         ),
         gpu_most=max(most, *gpus.values()) if most and by_profile else most,
-        gpu_resources=_gpu_resources(spawner, usable, gpus, by_profile=by_profile) if spawner.gpu_max else (),
-        gpu_limits={} if spawner.lift_configured_limits or spawner.gpu_max >= 0 else gpus,
-        cpu_guarantee_ratio=Fraction(str(spawner.cpu_guarantee_ratio)),
-        refuse_too_large=spawner.refuse_too_large,
+        gpu_resources=_gpu_resources(allowed, usable, gpus, by_profile=by_profile) if allowed.gpu_max else (),
+        gpu_limits={} if allowed.lift_configured_limits or allowed.gpu_max >= 0 else gpus,
+        cpu_guarantee_ratio=Fraction(str(allowed.cpu_guarantee_ratio)),
+        refuse_too_large=allowed.refuse_too_large,
     )
     return replace(
-        offer, defaults=_defaults(spawner, offer, said=said, configured=configured, gpus=gpus, preset=preset)
+        offer, defaults=_defaults(allowed, offer, said=said, configured=configured, gpus=gpus, preset=preset)
     )
 
 
@@ -80,10 +81,10 @@ def _seen(nodes: Mapping[str, NodeFacts] | None) -> list[str]:
 
 
 def _configured_gpus(
-    spawner: Any, nodes: Mapping[str, NodeFacts] | None, *, configured: Mapping[str, Any]
+    allowed: Any, nodes: Mapping[str, NodeFacts] | None, *, configured: Mapping[str, Any]
 ) -> dict[str, int]:
     """How many of each GPU resource KubeSpawner is configured to give; an amount that can't be read is left out."""
-    known = {*_seen(nodes), *spawner.gpu_resources}
+    known = {*_seen(nodes), *allowed.gpu_resources}
     found: dict[str, int] = {}
     for trait in ("extra_resource_guarantees", "extra_resource_limits"):
         for name, value in (configured.get(trait) or {}).items():
@@ -94,25 +95,27 @@ def _configured_gpus(
 
 
 def _gpu_resources(
-    spawner: Any, nodes: Mapping[str, NodeFacts] | None, gpus: Mapping[str, int], *, by_profile: bool
+    allowed: Any, nodes: Mapping[str, NodeFacts] | None, gpus: Mapping[str, int], *, by_profile: bool
 ) -> tuple[str, ...]:
     given = [name for name, count in gpus.items() if count]
-    if spawner.gpu_resources:
-        return tuple(dict.fromkeys([*(given if by_profile else ()), *spawner.gpu_resources]))
-    if gpus and not spawner.lift_configured_limits:
+    if allowed.gpu_resources == ():
+        return ()
+    if allowed.gpu_resources:
+        return tuple(dict.fromkeys([*(given if by_profile else ()), *allowed.gpu_resources]))
+    if gpus and not allowed.lift_configured_limits:
         return tuple(given)
     return tuple(dict.fromkeys([*given, *_seen(nodes)])) or ((NVIDIA,) if nodes is None else ())
 
 
-def _bounds(spawner: Any, what: str, read: Callable[[object], int], *, limit: Any, by_profile: bool) -> Bounds:
+def _bounds(allowed: Any, what: str, read: Callable[[object], int], *, limit: Any, by_profile: bool) -> Bounds:
     def amount(name: str) -> int | None:
-        text = getattr(spawner, f"{what}_{name}")
+        text = getattr(allowed, f"{what}_{name}")
         return read(text) if text else None
 
-    choices = tuple(read(value) for value in getattr(spawner, f"{what}_choices"))
+    choices = tuple(read(value) for value in getattr(allowed, f"{what}_choices"))
     bounds = Bounds(least=amount("min") or 1, most=amount("max"), step=amount("step"), choices=choices)
     given = _read(limit, read)
-    lifted = bool(choices) or bounds.most is not None or spawner.lift_configured_limits
+    lifted = bool(choices) or bounds.most is not None or allowed.lift_configured_limits
     if given is None or (lifted and not by_profile):
         return bounds
     most = given if not lifted else bounds.most if bounds.most is None else max(bounds.most, given)
@@ -131,7 +134,7 @@ def _read(value: Any, read: Callable[[object], int]) -> int | None:
 
 
 def _defaults(
-    spawner: Any,
+    allowed: Any,
     offer: Offer,
     *,
     said: Mapping[str, Any],
@@ -144,7 +147,7 @@ def _defaults(
     """
 
     def first(name: str, limit: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
-        usual = (getattr(spawner, f"default_{name}"), said.get(f"default_{name}"), configured.get(limit))
+        usual = (getattr(allowed, f"default_{name}"), said.get(f"default_{name}"), configured.get(limit))
         values = [_read(value, read) for value in usual]
         largest = offer.largest(name) if offer.refuse_too_large and values[-1] else None
         if values[-1] and largest and values[-1] > largest:
@@ -159,31 +162,31 @@ def _defaults(
     ratio, requested = offer.cpu_guarantee_ratio, _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
     cpu = max(_CPU, -(-requested * ratio.denominator // ratio.numerator) if ratio else requested)
     memory = max(_MEMORY, _read(configured.get("mem_guarantee"), amounts.read_memory) or 0)
-    image = configured.get("image") if "image" in preset else spawner.default_image or said.get("default_image")
+    image = configured.get("image") if "image" in preset else allowed.default_image or said.get("default_image")
     return Defaults(
-        node=_default_node(spawner, offer, said=said, configured=configured, preset=preset),
+        node=_default_node(allowed, offer, said=said, configured=configured, preset=preset),
         cpu=first("cpu", "cpu_limit", offer.cpu, cpu, amounts.read_cpu),
         memory=first("memory", "mem_limit", offer.memory, memory, amounts.read_memory),
-        gpu=_default_gpu(spawner, offer, said=said, gpus=gpus, preset=preset),
+        gpu=_default_gpu(allowed, offer, said=said, gpus=gpus, preset=preset),
         image=image if isinstance(image, str) and image else None,
     )
 
 
 def _default_node(
-    spawner: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any], preset: Collection[str]
+    allowed: Any, offer: Offer, *, said: Mapping[str, Any], configured: Mapping[str, Any], preset: Collection[str]
 ) -> str | None:
     nodes = offer.nodes or {}
     if HOSTNAME in preset:
         hostname = configured["node_selector"][HOSTNAME]
         return next((node.name for node in nodes.values() if node.hostname == hostname), None)
-    node = spawner.default_node or said.get("default_node")
+    node = allowed.default_node or said.get("default_node")
     known = nodes.get(node) if isinstance(node, str) else None
     usable = known is not None and known.hostname and not known.closed and known.name not in offer.barred
     return known.name if known is not None and usable else None
 
 
 def _default_gpu(
-    spawner: Any, offer: Offer, *, said: Mapping[str, Any], gpus: Mapping[str, int], preset: Collection[str]
+    allowed: Any, offer: Offer, *, said: Mapping[str, Any], gpus: Mapping[str, int], preset: Collection[str]
 ) -> int:
     if not offer.gpu_resources:
         return 0
@@ -192,7 +195,7 @@ def _default_gpu(
     if first in gpus and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset):
         return given
     # 0 is what the service says where nobody has set it.
-    values = (spawner.default_gpu if spawner.default_gpu >= 0 else said.get("default_gpu") or None, given)
+    values = (allowed.default_gpu if allowed.default_gpu >= 0 else said.get("default_gpu") or None, given)
     gpu = next(value for value in values if isinstance(value, int) and not isinstance(value, bool) and value >= 0)
     most = offer.most_gpus(first)
     return gpu if most is None else min(gpu, most)

@@ -61,6 +61,8 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
             f"These options have version {quoted(options.get('moorage'))}, but this hub reads version {VERSION}.",
             hint="open the spawn page and choose again",
         )
+    if offer.closed is not None:
+        raise Refusal(offer.closed)
     cpu = _amount(
         "CPU", options.get("cpu"), default=offer.defaults.cpu, bounds=offer.cpu, read=amounts.read_cpu, words=cpu_words
     )

@@ -58,7 +58,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
     await spawner.service.settled(_FIRST_WAIT)
     saved = filled.options if filled else spawner.user_options
     standing, theirs, notes = await _profiles(spawner, saved)
-    offer = standing.offer()
+    offer = await standing.offer()
     chosen, more_notes = selected(saved, offer, filled=filled is not None)
     if filled and filled.by_link:
         more_notes = by_link(filled.options, offer)
@@ -74,6 +74,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             static=url_path_join(base, "moorage", "static", files.version(), files.STATIC),
             status=status_words(status),
             live=status.live,
+            closed=offer.closed,
             notes=[*notes, *more_notes],
             options=_options(nodes, chosen["node"], offer),
             rows=[row(node, offer) for node in nodes[:_MOST_ROWS]],

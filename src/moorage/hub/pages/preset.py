@@ -24,7 +24,7 @@ async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
         return {"refusal": refusal.message}
     if profiles.is_shown(form, standing.profile):
         return {}
-    offer = standing.offer()
+    offer = await standing.offer()
     chosen, _ = selected(None, offer)
     amounts = amount_fields(offer, chosen)
     listed = offer.images or ()

@@ -43,7 +43,7 @@ async def made_for(spawner: Any, user_options: Any) -> Made:
     await asyncio.sleep(0)
     await scratch.apply_group_overrides()
     await scratch.take_profile(user_options)
-    scratch.choose(user_options)
+    await scratch.choose(user_options)
     await scratch.load_user_options()
     await asyncio.sleep(0)
     claim = await _claim(scratch)
