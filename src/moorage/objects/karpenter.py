@@ -14,7 +14,14 @@ class TemplateMeta(Part):
     labels: dict[str, str | None] | None = None
 
 
+class NodeClassReference(Part):
+    group: str = ""
+    kind: str = ""
+    name: str = ""
+
+
 class TemplateSpec(Part):
+    node_class_ref: NodeClassReference | None = None
     requirements: list[Requirement] | None = None
     taints: tuple[Taint, ...] | None = None
     startup_taints: tuple[Taint, ...] | None = None

@@ -99,7 +99,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
     tokens = Tokens(settings.token_file) if settings.token_file is not None else None
     form_defaults = FormDefaults(settings)
     catalogue = catalogue_of(settings)
-    machines = machines_of(settings, nodes=lambda: live.cluster.nodes)
+    machines = machines_of(settings, cluster=lambda: live.cluster)
     client = await connect(
         kubeconfig=settings.kubeconfig,
         context=settings.context,

@@ -1,0 +1,240 @@
+"""What one of Karpenter's pools may still add: which kinds of machine it takes, what they look like there, how many.
+
+A pool takes a kind whose labels its requirements admit; of what they leave open (zones, spot or not) Karpenter chooses
+when a pod comes. Limits are held against the whole capacity of a machine, before it is added.
+
+Source: karpenter v1.14 pkg/controllers/provisioning/scheduling (scheduler.go, nodeclaimtemplate.go),
+pkg/controllers/provisioning/provisioner.go (NewScheduler), pkg/apis/v1/nodepool.go
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from moorage.errors import InvalidQuantity
+from moorage.machines.facts import INSTANCE_TYPES, POOL_LABELS, ZONES, gpu_of
+from moorage.machines.labelsets import LabelSet, label_sets, new_name
+from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Unreadable
+from moorage.quantity import NANO, ceil_div, parse_nanos
+from moorage.scheduling.amount_words import amount_words, sizes
+from moorage.scheduling.machines import HOSTNAME, Machine, State, lasting_taints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from moorage.objects import Amounts, Condition, NodePool
+
+POOL = "karpenter.sh/nodepool"
+CAPACITY_TYPE = "karpenter.sh/capacity-type"
+ZONE = ZONES[0]
+# How a limit on the number of machines is written.
+MACHINES = "nodes"
+OWN = "karpenter.sh/"
+# Whose labels tell of a kind of machine, beside Kubernetes' own and those of Karpenter's providers.
+_DOMAINS = ("eks.amazonaws.com", "cloud.google.com", "nvidia.com", "amd.com")
+# What Karpenter chooses for each machine: no kind of machine has it for good.
+CHOSEN = (ZONE, CAPACITY_TYPE)
+# Karpenter's own marks on a node that is there, which DaemonSets may ask for.
+_MARKS = {"karpenter.sh/registered": "true", "karpenter.sh/initialized": "true"}
+
+
+class Shape(Struct, frozen=True):
+    """What machines of one kind looked like in the pool where one was seen, or as somebody wrote it down.
+
+    `choices` are the values of `CHOSEN` that machines of the kind had.
+    """
+
+    kind: str | None
+    pool: str
+    labels: Mapping[str, str]
+    allocatable: Amounts
+    capacity: Amounts
+    choices: Mapping[str, frozenset[str]] = {}
+
+
+class Pool:
+    """One NodePool, and what it uses of its limits."""
+
+    def __init__(self, pool: NodePool, *, used: Mapping[str, int]) -> None:
+        spec = pool.spec
+        template = spec.template if spec is not None else None
+        self.name = pool.metadata.name
+        self.weight = (spec.weight or 0) if spec is not None else 0
+        self.is_going = bool(pool.metadata.deletion_timestamp)
+        self._spec = template.spec if template is not None else None
+        metadata = template.metadata if template is not None else None
+        self._labels = {key: value or "" for key, value in ((metadata.labels if metadata else None) or {}).items()}
+        self.sets = label_sets(self._spec.requirements if self._spec is not None else (), self._labels)
+        self._limits = nanos_of(spec.limits if spec is not None else None)
+        self._used = used
+        self._is_fixed = spec is not None and spec.replicas is not None
+        self._ready = condition(pool.status.conditions if pool.status is not None else None, "Ready")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that the pool names; none where it takes whatever there is."""
+        asked = self.sets.get(INSTANCE_TYPES[0])
+        return (asked.values or ()) if asked is not None else ()
+
+    def unseen(self, kind: str | None) -> Machine:
+        """A machine that nobody has seen yet."""
+        state, why = self._standing()
+        if why is None and kind is not None:
+            why = f"Nobody has seen a machine of kind {kind} yet, so what it would look like is not known."
+        return Machine(pool=self.name, source="karpenter", state=state, kind=kind, why=why, label=(POOL, self.name))
+
+    def excluded(self, shape: Shape) -> Machine:
+        """A kind that was in this pool, or was said to be, and that the pool does not take."""
+        machine = self.unseen(shape.kind)
+        why = f"Pool {self.name} takes no machine like this one, by its requirements."
+        return replace(machine, state="at_maximum", left=0, why=why)
+
+    def machine(self, shape: Shape) -> Machine | None:
+        """The next machine of this kind; None where the pool does not take it, or an amount of it is garbage."""
+        if not self._takes(shape):
+            return None
+        node, zones = self._node(shape)
+        try:
+            gpu_model, gpu_count = gpu_of(node)
+            left = self._left(shape)
+        except (Unreadable, InvalidQuantity):
+            return None
+        state, why = self._standing()
+        if why is None and left == 0:
+            state, why = "at_maximum", self._used_up(shape)
+        return Machine(
+            pool=self.name,
+            source="karpenter",
+            state=state,
+            kind=shape.kind,
+            node=node,
+            why=why,
+            gpu_model=gpu_model,
+            gpu_count=gpu_count,
+            left=left if why is None else 0,
+            label=(POOL, self.name),
+            zones=zones,
+        )
+
+    # --- what it takes ------------------------------------------------------------------------------------------
+
+    def _takes(self, shape: Shape) -> bool:
+        labels = {new_name(key): value for key, value in shape.labels.items()}
+        if shape.kind is not None:
+            labels.setdefault(INSTANCE_TYPES[0], shape.kind)
+        return all(
+            asked.has(labels[key])
+            for key, asked in self.sets.items()
+            if key in labels and key not in self._labels and key not in CHOSEN and is_by_kind(key)
+        )
+
+    def _node(self, shape: Shape) -> tuple[Node, tuple[str, ...]]:
+        """What it would look like here, and the zones that it may come in where they are several."""
+        labels = {key: value for key, value in shape.labels.items() if shape.pool == self.name or is_by_kind(key)}
+        labels = {key: value for key, value in labels.items() if key not in CHOSEN}
+        labels |= self._labels | _MARKS | {POOL: self.name} | self._class_label()
+        for key, asked in self.sets.items():
+            values = asked.values
+            if values and key not in CHOSEN and key not in labels:
+                labels[key] = values[0]
+        zones: tuple[str, ...] = ()
+        for key in CHOSEN:
+            values = self._choices(key, shape)
+            if key == ZONE and len(values) > 1:
+                zones = values
+            elif values:
+                labels[key] = values[0]
+        spec = self._spec
+        taints = lasting_taints(
+            (spec.taints if spec is not None else None) or (),
+            startup={(taint.key, taint.effect) for taint in (spec.startup_taints if spec is not None else None) or ()},
+        )
+        node = Node(
+            metadata=ObjectMeta(name="", labels=dict(labels)),
+            spec=NodeSpec(taints=taints),
+            status=NodeStatus(capacity=dict(shape.capacity), allocatable=dict(shape.allocatable)),
+        )
+        return node, zones
+
+    def _choices(self, key: str, shape: Shape) -> tuple[str, ...]:
+        asked = self.sets.get(key, LabelSet())
+        if asked.values is not None:
+            return asked.values
+        return tuple(sorted(value for value in shape.choices.get(key, ()) if asked.has(value)))
+
+    def _class_label(self) -> dict[str, str]:
+        named = self._spec.node_class_ref if self._spec is not None else None
+        return {f"{named.group}/{named.kind.lower()}": named.name} if named is not None and named.group else {}
+
+    # --- how many -----------------------------------------------------------------------------------------------
+
+    def _standing(self) -> tuple[State, str | None]:
+        if self._is_fixed:
+            return "at_maximum", f"Pool {self.name} keeps a fixed number of machines."
+        if self._ready is None or self._ready.status != "True":
+            told = (self._ready.message or self._ready.reason) if self._ready is not None else None
+            return "backing_off", f"Karpenter adds nothing to pool {self.name}: {_phrase(told) or 'it is not ready'}."
+        if MACHINES in self._limits and self._remaining(MACHINES) < NANO:
+            most = amount(MACHINES, self._limits[MACHINES])
+            return "at_maximum", f"Pool {self.name} is at its limit of {most} machine{'s' * (most != 1)}."
+        return "can_be_added", None
+
+    def _remaining(self, resource: str) -> int:
+        return self._limits[resource] - self._used.get(resource, 0)
+
+    def _left(self, shape: Shape) -> int | None:
+        """How many of this kind the limits have room for; None without limits that such a machine counts against."""
+        has = nanos_of(shape.capacity) | {MACHINES: NANO}
+        if any(has.get(resource, 0) > self._remaining(resource) for resource in self._limits):
+            return 0
+        return min(
+            (self._remaining(resource) // has[resource] for resource in self._limits if has.get(resource)), default=None
+        )
+
+    def _used_up(self, shape: Shape) -> str:
+        """Which limit stands in the way."""
+        has = nanos_of(shape.capacity) | {MACHINES: NANO}
+        for resource, limit in self._limits.items():
+            if has.get(resource, 0) > self._remaining(resource):
+                used, each = (amount(resource, value) for value in (self._used.get(resource, 0), has.get(resource, 0)))
+                in_use, one = sizes(resource, (used, True), (each, True))
+                return (
+                    f"Pool {self.name} may have {amount_words(resource, amount(resource, limit))} in all and has "
+                    f"{in_use}: no room for a machine with {one}."
+                )
+        return f"Pool {self.name} is at its limits."
+
+
+def is_by_kind(key: str) -> bool:
+    """Whether a label tells of a kind of machine, whatever pool it is in."""
+    domain = key.partition("/")[0] if "/" in key else ""
+    known = domain.endswith(("kubernetes.io", "k8s.io")) or domain in _DOMAINS or domain.startswith("karpenter.")
+    return known and not key.startswith(OWN) and key not in POOL_LABELS and key != HOSTNAME
+
+
+def by_weight(pools: Iterable[Pool]) -> list[Pool]:
+    """In the order in which Karpenter tries them: the heaviest first, then the last by name."""
+    return sorted(sorted(pools, key=lambda pool: pool.name, reverse=True), key=lambda pool: -pool.weight)
+
+
+def nanos_of(amounts: Amounts | None) -> dict[str, int]:
+    """Amounts in nano-units. Raises `InvalidQuantity` on garbage."""
+    return {name: parse_nanos(text) for name, text in (amounts or {}).items()}
+
+
+def amount(resource: str, nanos: int) -> int:
+    """In the units of sentences: thousandths of a CPU, whole units of everything else."""
+    return ceil_div(nanos, 10**6 if resource == "cpu" else NANO)
+
+
+def condition(conditions: Iterable[Condition] | None, kind: str) -> Condition | None:
+    return next((found for found in conditions or () if found.type == kind), None)
+
+
+def _phrase(told: str | None) -> str:
+    """Part of a sentence, from what Karpenter wrote."""
+    text = (told or "").strip().rstrip(".")
+    return text[:200]
