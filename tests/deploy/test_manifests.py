@@ -65,6 +65,9 @@ def test_the_optional_rights_are_those_that_their_setting_uses(one):
     assert granted([one("optional/karpenter.yaml", "ClusterRole")]) == {
         ("karpenter.sh", kind.name): {"list", "watch"} for kind in ADDONS
     }
+    autoscaler = one("optional/cluster-autoscaler.yaml", "Role")
+    assert granted([autoscaler]) == {("", "configmaps"): {"list", "watch"}}
+    assert [rule["resourceNames"] for rule in autoscaler["rules"]] == [["cluster-autoscaler-status"]]
     assert granted([one("optional/limits.yaml", "Role")]) == {
         ("", kind.PLURAL): {"list"} for kind in (LimitRange, ResourceQuota)
     }

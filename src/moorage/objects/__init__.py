@@ -9,6 +9,7 @@ Source of the field names: kubernetes v1.36 staging/src/k8s.io/api (core/v1, sto
 """
 
 from moorage.objects.base import EMPTY, Amount, Amounts, Object, ObjectMeta, OwnerReference, Part, Value
+from moorage.objects.configmaps import ConfigMap
 from moorage.objects.counted import CountedAffinity, CountedMeta, CountedPod, CountedSpec, CountedStatus
 from moorage.objects.decoding import UNREADABLE, Identity, ListMeta, Page, Unreadable, decode, decode_list, identify
 from moorage.objects.devices import (
@@ -157,6 +158,7 @@ __all__ = [
     "ClaimSpec",
     "ClaimStatus",
     "Condition",
+    "ConfigMap",
     "Container",
     "ContainerImage",
     "ContainerPort",

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         default=None,
         description="YAML file with the kinds of machines that an autoscaler can add; read again when it changes.",
     )
+    cluster_autoscaler_namespace: str = Field(
+        default="kube-system",
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="Namespace of Cluster Autoscaler's status; needs optional/cluster-autoscaler.yaml.",
+    )
     replay_megabytes: int = Field(
         default=16, ge=1, description="Memory for the messages from which streams can be resumed."
     )

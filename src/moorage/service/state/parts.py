@@ -19,6 +19,7 @@ from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
+from moorage.machines.autoscaler import ClusterAutoscaler
 from moorage.machines.picture import Machines
 from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
@@ -107,6 +108,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         token_file=settings.api_token_file,
         certificate_authority=settings.api_ca_file,
     )
+    machines.add(ClusterAutoscaler(client, namespace=settings.cluster_autoscaler_namespace))
     cards = Cards(
         [
             Dra(lambda: live.cluster.devices),

@@ -1,0 +1,165 @@
+"""Machines that Cluster Autoscaler may add: its status ConfigMap, followed where it is there and may be read."""
+
+import logging
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from moorage import clock
+from moorage.kube.client import Client
+from moorage.kube.feed import Feed, follow
+from moorage.kube.pages import Page
+from moorage.kube.resources import Resource
+from moorage.kube.sink import Health
+from moorage.machines.groups import Group, Status, pool_of, read, without_probes, written_at
+from moorage.objects import ConfigMap, Unreadable
+from moorage.scheduling.machines import Machine
+
+log = logging.getLogger(__name__)
+
+NAME = "cluster-autoscaler-status"
+# It looks every 10 s, and a slow cloud makes that minutes.
+_SILENT_AFTER = 600.0
+_MOST_COMING = 20
+_NOTHING = Status()
+
+
+class ClusterAutoscaler:
+    """The groups of one status; without the ConfigMap, or without the right to read it, there are none. `pools` are the
+    pools that nodes are known to be labelled with.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        namespace: str,
+        pools: Callable[[], Container[str]] = lambda: (),
+        changed: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = clock.now,
+    ) -> None:
+        self._pools = pools
+        self._changed = changed
+        self._now = now
+        self._told = ""
+        self._written: float | None = None
+        self._status = _NOTHING
+        resource = Resource(
+            "configmaps",
+            f"/api/v1/namespaces/{namespace}/configmaps",
+            ConfigMap,
+            selector=f"metadata.name={NAME}",
+            addon=True,
+        )
+        self._feed = Feed(resource, client=client, sink=_Sink(self._take))
+
+    async def run(self) -> None:
+        """Follow the ConfigMap, for ever."""
+        await follow(self._feed)
+
+    def machines(self) -> tuple[Machine, ...]:
+        """One entry for each pool, and one for each machine that the autoscaler waits for."""
+        status = self._status
+        silent = self._written is not None and self._now() - self._written > _SILENT_AFTER
+        trouble = "Cluster Autoscaler has not told anything for minutes." if silent else status.trouble
+        if not status.groups:
+            return ()
+        pools = self._pools()
+        by_pool: dict[str, list[Group]] = {}
+        for group in status.groups:
+            by_pool.setdefault(pool_of(group.name, pools), []).append(group)
+        return tuple(machine for pool, groups in by_pool.items() for machine in machines_of(pool, groups, trouble))
+
+    def _take(self, text: str) -> None:
+        self._written = written_at(text)
+        if (told := without_probes(text)) == self._told:
+            return
+        self._told = told
+        before, self._status = self._status, read(text) if text else _NOTHING
+        if self._status.trouble != before.trouble and self._status.trouble is not None:
+            log.warning("%s", self._status.trouble, extra={"event": "autoscaler_status"})
+        if self._status != before:
+            self._changed()
+
+
+def machines_of(pool: str, groups: Sequence[Group], trouble: str | None = None) -> list[Machine]:
+    """What the groups of one pool, often one a zone, say together: whether it can grow, and what is on its way."""
+    coming = [machine for group in groups for machine in _coming(pool, group)] if trouble is None else []
+    each = [_one(pool, group) for group in groups]
+    best = next((one for one in each if one.state == "can_be_added"), each[0])
+    lefts = [one.left for one in each if one.state == "can_be_added"]
+    if trouble is not None and best.state != "at_maximum":
+        best = replace(best, state="unknown", why=trouble, left=None, since=None)
+    elif lefts:
+        best = replace(best, left=None if None in lefts else sum(filter(None, lefts)))
+    return [best, *coming]
+
+
+def _one(pool: str, group: Group) -> Machine:
+    machine = Machine(pool=pool, source="cluster-autoscaler", state="can_be_added")
+    if group.most is None or group.target is None:
+        return replace(machine, state="unknown", why=f"Cluster Autoscaler does not tell how large pool {pool} may be.")
+    left = max(group.most - group.target, 0)
+    if not left:
+        return replace(
+            machine,
+            state="at_maximum",
+            left=0,
+            why=f"Pool {pool} is at its maximum of {group.most} machine{'s' * (group.most != 1)}.",
+        )
+    if group.backing_off:
+        said = f" ({group.why})" if group.why else ""
+        return replace(
+            machine,
+            state="backing_off",
+            since=group.since,
+            why=f"The cloud gave no machine for pool {pool}{said}. Cluster Autoscaler tries again later.",
+        )
+    if group.healthy is False:
+        return replace(
+            machine, state="unknown", why=f"Cluster Autoscaler calls pool {pool} unhealthy and adds no machine to it."
+        )
+    return replace(machine, left=left)
+
+
+def _coming(pool: str, group: Group) -> list[Machine]:
+    """Those that were asked for and are no nodes yet."""
+    if not group.growing or group.target is None or group.registered is None:
+        return []
+    machine = Machine(pool=pool, source="cluster-autoscaler", state="on_its_way", since=group.since)
+    return [machine] * min(max(group.target - group.registered, 0), _MOST_COMING)
+
+
+class _Sink:
+    """Takes the one ConfigMap's text, and no text once it is gone."""
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._listed = ""
+
+    def begin(self, _resource: Resource) -> None:
+        self._listed = ""
+
+    def page(self, _resource: Resource, page: Page) -> None:
+        for item in page.objects:
+            self._listed = _text(item)
+
+    def end(self, _resource: Resource) -> None:
+        self._take(self._listed)
+
+    def put(self, _resource: Resource, item: Any) -> None:
+        self._take(_text(item))
+
+    def put_unreadable(self, _resource: Resource, item: Unreadable) -> None:
+        log.warning("Cluster Autoscaler's status: %s", item, extra={"event": "autoscaler_status"})
+
+    def drop(self, _resource: Resource, _item: Any) -> None:
+        self._take("")
+
+    def report(self, _resource: Resource, _health: Health) -> None:
+        """Who can't be followed is asked again; what it said last grows old by its own moment."""
+
+
+def _text(item: ConfigMap) -> str:
+    return (item.data or {}).get("status") or ""
