@@ -1,12 +1,15 @@
 """Starts that end without a server: early where waiting can't help, and never without a word."""
 
 import asyncio
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
 from moorage.hub.start.ending import Hopeless, explain, last_words, unless
 from moorage.hub.start.pulls import Pulls, for_good
+from moorage.hub.view.broken import BrokenImages
 from moorage.simulator import Simulator, builders
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -224,6 +227,39 @@ async def test_an_image_that_does_not_exist_ends_the_start_after_two_tries(hub, 
     assert words in progress
     assert '<a href="/hub/spawn/early">Choose again</a>' in page
     assert await hub.failures() == 0
+
+
+@IN_THE_HUBS_LOOP
+async def test_an_image_that_a_start_has_failed_of_is_marked_on_the_form_and_in_the_verdict(hub, load):
+    await ended(hub, load, "marked", cpu="1", image="torch")
+
+    person = await hub.log_in("marked")
+    page = await person.form()
+    headers = {"X-XSRFToken": await person.token()}
+    async with person.http.post(f"{hub.url}/hub/moorage/fit", json={"image": "torch"}, headers=headers) as answer:
+        verdict = await answer.json()
+    await person.close()
+
+    option = re.search(r'<option value="torch" selected [^>]*data-broken[^>]*>([^<]*)</option>', page)
+    assert option
+    assert option[1].endswith("(could not be pulled)")
+    words = "The image registry.example/jupyter/torch:latest does not exist."
+    assert re.search(rf"This image could not be pulled at \d\d:\d\d UTC. {words}", verdict["broken"])
+    assert verdict["would_work"] == [{"text": "Minimal", "use": {"image": "minimal"}}]
+
+
+def test_an_image_is_broken_until_it_starts_or_a_day_has_passed():
+    now = [datetime(2026, 11, 28, 5, 7, tzinfo=UTC)]
+    broken = BrokenImages(now=lambda: now[0])
+    broken.note("r/a:1", "It does not exist.")
+    broken.note("r/b:1", "It does not exist.")
+
+    broken.forget("r/b:1")
+    said = [broken.words(reference) for reference in ("r/a:1", "r/b:1", "r/c:1")]
+    now[0] += timedelta(hours=25)
+
+    assert said == ["This image could not be pulled at 05:07 UTC. It does not exist.", None, None]
+    assert broken.words("r/a:1") is None
 
 
 @IN_THE_HUBS_LOOP

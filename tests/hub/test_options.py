@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
-from moorage.hub.choice.options import Refusal, decide, from_form
+from moorage.hub.choice.options import decide, from_form
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, Units
 
 GI = 1 << 30

@@ -3,8 +3,9 @@
 import pytest
 
 from moorage.hub.choice.offer import Offer
-from moorage.hub.choice.options import Refusal, decide
+from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfit
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.ways import ways
 from moorage.hub.pages.verdict import in_brief
 from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, read_images, read_node

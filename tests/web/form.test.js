@@ -212,3 +212,18 @@ test("a node that the hub's servers can never use is closed with the hub's reaso
   assert.equal(stateWords(core, { fits: false, reasons: [{ text: "It has a taint." }] }), "reserved (dedicated=core)");
   assert.equal(mostFree([core, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
 });
+
+test("a refusal names the field to change and what would work", () => {
+  const ways = [{ text: "16 CPU", use: { cpu: "16" } }];
+
+  const { kind, field, ways: offered } = told({ refusal: "Too much.", field: "cpu", would_work: ways }, "");
+
+  assert.deepEqual([kind, field, offered], ["no", "cpu", ways]);
+});
+
+test("an image that a start has failed of is not called good", () => {
+  const { kind, field, text } = told(answer({ fitting: ["a"], broken: "This image could not be pulled." }), "");
+
+  assert.deepEqual([kind, field], ["unknown", "image"]);
+  assert.match(text, /^This image could not be pulled\. Fits on /);
+});

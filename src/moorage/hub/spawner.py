@@ -24,19 +24,19 @@ from moorage.hub import policy
 from moorage.hub.choice import options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
-from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.placement import placement_of
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.configured import CHOSEN, Configured
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
 from moorage.hub.start import ending, manifest, progress
-from moorage.hub.start.pulls import Pulls
+from moorage.hub.start.pulls import Pulls, waiting
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled, hub_state
-from moorage.hub.view.facts import HOSTNAME
+from moorage.hub.view.facts import HOSTNAME, ImageFacts
 
 _FIRST_WORD_SECONDS = 1.0
 _NOTHING = (
@@ -121,10 +121,14 @@ class MoorageSpawner(Settings, Configured):
             saved = profiles.beside(choice.as_options(), profile)
             await self._trial.of(self, saved)
         except Exception as error:
-            self._hub_state.fill(self.user.name, Filled(server=self.name, options=posted))
+            self._hub_state.fill(self.user.name, Filled(self.name, posted, wrong=getattr(error, "field", None)))
             raise refused(_sentence(error)) if isinstance(error, Refusal) else error from None
-        self._posted = Filled(server=self.name, options=posted)
+        self._posted = Filled(self.name, posted)
         return saved
+
+    def broken(self, image: ImageFacts) -> str | None:
+        """When a start failed of this image, and why, or None."""
+        return self._hub_state.broken_images.words(image.reference)
 
     async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
         """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
@@ -145,7 +149,7 @@ class MoorageSpawner(Settings, Configured):
             query_data = {key.removeprefix("opt-"): value for key, value in query_data.items()}
             if any(_is_field(key) for key in query_data):
                 told = profiles.beside(options.from_form(query_data), self.profile_of(query_data))
-                self._hub_state.fill(self.user.name, Filled(server=self.name, options=told, by_link=True))
+                self._hub_state.fill(self.user.name, Filled(self.name, told, by_link=True))
         raise StartsNothing
 
     # The choice
@@ -281,14 +285,19 @@ class MoorageSpawner(Settings, Configured):
 
     async def _start(self) -> Any:
         self._pod_made = False
-        if not self.end_hopeless_pulls:
-            return await super()._start()
+        started = await (self._start_unless_hopeless() if self.end_hopeless_pulls else super()._start())
+        self._hub_state.broken_images.forget(self.image)
+        return started
+
+    async def _start_unless_hopeless(self) -> Any:
         pulls = Pulls()
         try:
             return await ending.unless(
                 super()._start(), lambda: pulls.hopeless(self._stored_pod(), lambda: self.events)
             )
         except ending.Hopeless as hopeless:
+            if self.image in hopeless.words:
+                self._hub_state.broken_images.note(self.image, hopeless.words)
             words = f"{hopeless.words} Choose another image, or contact the hub's administrator."
             error = self._refused(words)
             ending.tell(error, words, hopeless.detail, form=self._form_url())
@@ -301,7 +310,11 @@ class MoorageSpawner(Settings, Configured):
         ending.explain(sys.exc_info()[1], self._last_words, form=self._form_url())
 
     def _last_words(self) -> tuple[str, str]:
-        return ending.last_words(self._stored_pod(), self.events)
+        words, detail = ending.last_words(self._stored_pod(), self.events)
+        waits = waiting(self._stored_pod())
+        if waits is not None and waits[2] == self.image:
+            self._hub_state.broken_images.note(self.image, words)
+        return words, detail
 
     def _form_url(self) -> str:
         return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))

@@ -1,5 +1,5 @@
-"""What one hub keeps for all its spawners and pages: a client and a broadcast for each service, and what fills in the
-forms that are about to be shown.
+"""What one hub keeps for all its spawners and pages: a client and a broadcast for each service, what fills in the forms
+that are about to be shown, and which images could not be pulled.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moorage.hub.view.broadcast import Broadcast
+from moorage.hub.view.broken import BrokenImages
 from moorage.hub.view.client import ServiceClient
 
 # A form is shown in the same request that fills it in; what is older was left behind by a request that broke.
@@ -26,6 +27,8 @@ class Filled:
 
     server: str
     options: dict[str, Any]
+    # The name of the field that was refused.
+    wrong: str | None = None
     by_link: bool = False
     at: float = field(default_factory=time.monotonic)
 
@@ -41,6 +44,7 @@ class HubState:
         self._services: dict[tuple[str, str], tuple[ServiceClient, Broadcast]] = {}
         self._filled: dict[str, Filled] = {}
         self._problems: set[str] = set()
+        self.broken_images = BrokenImages()
 
     def service(self, url: str, token: str, *, log: Any) -> tuple[ServiceClient, Broadcast]:
         """The client of this service and the broadcast to pages, started on first use."""

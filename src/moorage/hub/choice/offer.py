@@ -50,6 +50,13 @@ class Bounds:
         down = amount - amount % self.step
         return down if down >= self.least else down + self.step
 
+    def down(self, amount: int, *, grain: int) -> int:
+        """The largest offered amount that is no more than this one, in steps that people choose, or 0."""
+        if self.choices:
+            return max((choice for choice in self.choices if choice <= amount), default=0)
+        step = self.step or (grain if amount >= grain else 1)
+        return max(0, amount - amount % step)
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:

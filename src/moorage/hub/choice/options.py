@@ -8,25 +8,25 @@ saved options, so that none of them can differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from moorage.errors import InvalidQuantity, MoorageError, quoted
+from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit
+from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")
+# So many kinds or images are named where one has to be chosen.
+_NAMED = 3
 # Below this a bare number in the form's memory field can only mean GiB.
 _BARE_GIB = 4096
-
-
-class Refusal(MoorageError):
-    """A choice that can't be had; the message is for the person who made it."""
 
 
 def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,40 +83,50 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
     choice = Choice(cpu, memory, gpu, resource, node, image, request)
     if node is not None and node.name in offer.barred:
-        raise Refusal(f"{node.name} is {offer.barred[node.name]}. Choose another node or Automatic.")
+        raise Refusal(
+            f"{node.name} is {offer.barred[node.name]}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
+        )
     # Where no node is for these servers, those that are will come when they are needed.
     if offer.refuse_too_large and (nodes := offer.usable()):
-        _refuse_too_large(choice, nodes, offered=offer.gpu_resources)
+        refuse_too_large(choice, nodes, offer=offer)
     if node is not None and (reason := misfit(image, node)):
-        raise Refusal(f"{node.name} is closed for this image. {reason} Choose another node or image.")
+        raise Refusal(
+            f"{node.name} is closed for this image. {reason} Choose another node or image.",
+            field="node",
+            ways=AUTOMATIC,
+        )
     if node is not None and node.closed:
-        raise Refusal(f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.")
+        raise Refusal(
+            f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.",
+            field="node",
+            ways=AUTOMATIC,
+        )
     return choice
 
 
 def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any) -> int:
     if value is None or value == "":
         return default
+    name = what.lower()
     try:
         amount: int = read(value)
     except InvalidQuantity as error:
-        raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.") from None
-    if amount == bounds.given:
+        raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.", field=name) from None
+    if bounds.offers(amount):
         return amount
-    if bounds.choices and amount not in bounds.choices:
-        offered = ", ".join(words(choice) for choice in bounds.choices)
-        raise Refusal(f"{words(amount)} {what} is not offered. Choose one of: {offered}.")
+    text = amounts.cpu_text if name == "cpu" else amounts.memory_text
+    near = min(bounds.choices, key=lambda choice: abs(choice - amount), default=bounds.nearest(amount))
+    ways = [(f"{words(near)} CPU" if name == "cpu" else words(near), {name: text(near)})] if near > 0 else []
     if bounds.choices:
-        return amount
-    if amount < bounds.least:
-        raise Refusal(f"{words(amount)} {what} is too little. The minimum is {words(bounds.least)}.")
-    if bounds.most is not None and amount > bounds.most:
-        raise Refusal(
-            f"{words(amount)} {what} is too much. {_maximum(words(bounds.most), by_hub=bounds.most == bounds.given)}"
-        )
-    if bounds.step and amount % bounds.step:
-        raise Refusal(f"{words(amount)} {what} is not offered. Choose a multiple of {words(bounds.step)}.")
-    return amount
+        offered = ", ".join(words(choice) for choice in bounds.choices)
+        why = f"is not offered. Choose one of: {offered}."
+    elif amount < bounds.least:
+        why = f"is too little. The minimum is {words(bounds.least)}."
+    elif bounds.most is not None and amount > bounds.most:
+        why = f"is too much. {_maximum(words(bounds.most), by_hub=bounds.most == bounds.given)}"
+    else:
+        why = f"is not offered. Choose a multiple of {words(bounds.step)}."
+    raise Refusal(f"{words(amount)} {what} {why}", field=name, ways=ways)
 
 
 def _gpu_count(value: Any, offer: Offer) -> int:
@@ -125,9 +135,9 @@ def _gpu_count(value: Any, offer: Offer) -> int:
     try:
         count = amounts.read_count(value)
     except InvalidQuantity as error:
-        raise Refusal(f"GPU: {error.message}.") from None
-    if offer.gpu_most is not None and count > offer.gpu_most:
-        raise Refusal(f"{count} GPU is too many. {_maximum(str(offer.gpu_most))}")
+        raise Refusal(f"GPU: {error.message}.", field="gpu") from None
+    if (most := offer.gpu_most) is not None and count > most:
+        raise Refusal(f"{count} GPU is too many. {_maximum(str(most))}", field="gpu", ways=gpus(most))
     return count
 
 
@@ -135,7 +145,7 @@ def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
     most = offer.gpu_limits.get(resource)
     if most is not None and count > most:
         kind = short_resource(resource, among=offer.gpu_resources)
-        raise Refusal(f"{count} {kind} is too many. {_maximum(str(most), by_hub=True)}")
+        raise Refusal(f"{count} {kind} is too many. {_maximum(str(most), by_hub=True)}", field="gpu", ways=gpus(most))
 
 
 def _maximum(amount: str, *, by_hub: bool = False) -> str:
@@ -149,11 +159,15 @@ def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
         return None
     if not value:
         if not offer.gpu_resources:
-            raise Refusal("This hub offers no GPUs. Choose 0.")
+            raise Refusal("This hub offers no GPUs. Choose 0.", field="gpu", ways=gpus(0))
         return offer.gpu_resources[0]
     if value not in offer.gpu_resources:
         offered = ", ".join(offer.gpu_resources) or "none"
-        raise Refusal(f"{quoted(value)} is not offered. Choose one of: {offered}.")
+        raise Refusal(
+            f"{quoted(value)} is not offered. Choose one of: {offered}.",
+            field="gpu_resource",
+            ways=[(name, {"gpu_resource": name}) for name in offer.gpu_resources[:_NAMED]] or gpus(0),
+        )
     return str(value)
 
 
@@ -166,12 +180,16 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
     found = offer.image(wanted)
     if found is not None:
         return found
+    usual = offer.default_image()
+    ways = [(usual.display_name, {"image": "" if usual.own else usual.name})] if usual else []
     if offer.images is None:
         raise Refusal(
             f"Image {quoted(wanted)} can't be checked: the image list is unavailable right now. "
-            "Choose the default image, or try again in a minute."
+            "Choose the default image, or try again in a minute.",
+            field="image",
+            ways=ways,
         )
-    raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.")
+    raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.", field="image", ways=ways)
 
 
 def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
@@ -183,48 +201,19 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
     if offer.nodes is None:
         raise Refusal(
             f"Node {quoted(wanted)} can't be checked: the node list is unavailable right now. "
-            "Choose Automatic, or try again in a minute."
+            "Choose Automatic, or try again in a minute.",
+            field="node",
+            ways=AUTOMATIC,
         )
     found = offer.nodes.get(wanted)
     if found is None:
-        raise Refusal(f"There is no node {quoted(wanted)}. Choose another node or Automatic.")
-    if found.hostname is None:
-        raise Refusal(f"{found.name} can't be chosen: it has no hostname label. Choose another node or Automatic.")
-    return found
-
-
-def _refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offered: Sequence[str]) -> None:
-    """Refuse what no node, or not the chosen one, could give even if it were empty. Unknown sizes never refuse."""
-    candidates = [choice.node] if choice.node else [node for node in nodes if not misfit(choice.image, node)]
-    if not candidates:
-        raise Refusal(f"No node can run this image. {misfit(choice.image, nodes[0])}")
-    holder = f"{choice.node.name} has" if choice.node else "the largest node has"
-    asks: list[tuple[str, int, list[int | None], Any]] = [
-        (f"{cpu_words(choice.cpu_milli)} CPU", choice.cpu_milli, [node.capacity.cpu for node in candidates], cpu_words),
-        (
-            f"{memory_words(choice.memory_bytes, up=True)} memory",
-            choice.memory_bytes,
-            [node.allocatable.memory for node in candidates],
-            memory_words,
-        ),
-    ]
-    if choice.gpu and choice.gpu_resource:
-        units = [node.units(choice.gpu_resource) for node in candidates]
-        asks.append(
-            (
-                f"{choice.gpu} {short_resource(choice.gpu_resource, among=offered)}",
-                choice.gpu,
-                [u.capacity if u else 0 for u in units],
-                str,
-            )
+        raise Refusal(
+            f"There is no node {quoted(wanted)}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
         )
-    able = set(range(len(candidates)))
-    for what, amount, sizes, words in asks:
-        known = [size for size in sizes if size is not None]
-        if len(known) == len(sizes) and amount > max(known):
-            size = words(max(known)) if max(known) else "none"
-            raise Refusal(f"{what} is too much: {holder} {size}. Choose less, or another node.")
-        able -= {position for position, size in enumerate(sizes) if size is not None and amount > size}
-    if not able:
-        together = ", ".join(what for what, *_ in asks)
-        raise Refusal(f"No node is large enough for {together} together, even when empty. Choose less of one of them.")
+    if found.hostname is None:
+        raise Refusal(
+            f"{found.name} can't be chosen: it has no hostname label. Choose another node or Automatic.",
+            field="node",
+            ways=AUTOMATIC,
+        )
+    return found

@@ -10,13 +10,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
-from moorage.hub.choice.options import Refusal, decide
+from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfits
+from moorage.hub.choice.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from moorage.hub.choice.offer import Bounds, Choice, Offer
+    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.view.facts import ImageFacts
 
 _NAMED = 3
 _CPU_GRAIN, _MEMORY_GRAIN = 100, 128 << 20
@@ -40,6 +43,19 @@ def ways(
         if less is not None:
             found.append(less)
     return found
+
+
+def in_words(found: Ways) -> list[dict[str, Any]]:
+    """Ways of a refusal as a page gets them."""
+    return [{"text": text, "use": dict(use)} for text, use in found]
+
+
+def other_images(choice: Choice, offer: Offer, broken: Callable[[ImageFacts], str | None]) -> Ways:
+    """The usual image, where another one is chosen and nothing is known against this one."""
+    usual = offer.default_image()
+    if usual is None or usual == choice.image or broken(usual):
+        return ()
+    return ((usual.display_name, {"image": "" if usual.own else usual.name}),)
 
 
 def _fitting(verdict: Mapping[str, Any] | None) -> list[str]:
@@ -96,10 +112,10 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         request = choice.cpu_request_milli - short["cpu"]
         if request <= 0 or not ratio:
             return None
-        smaller = replace(smaller, cpu_milli=_down(int(request / ratio), offer.cpu, _CPU_GRAIN))
+        smaller = replace(smaller, cpu_milli=offer.cpu.down(int(request / ratio), grain=_CPU_GRAIN))
     if "memory" in short:
         smaller = replace(
-            smaller, memory_bytes=_down(choice.memory_bytes - short["memory"], offer.memory, _MEMORY_GRAIN)
+            smaller, memory_bytes=offer.memory.down(choice.memory_bytes - short["memory"], grain=_MEMORY_GRAIN)
         )
     if choice.gpu_resource in short:
         smaller = replace(smaller, gpu=choice.gpu - short[choice.gpu_resource])
@@ -136,11 +152,3 @@ def _short_by(refusal: Mapping[str, Any]) -> dict[str, int]:
             return {}
         found[resource] = amount
     return found
-
-
-def _down(amount: int, bounds: Bounds, grain: int) -> int:
-    """The largest offered amount that is no more than this one, or 0."""
-    if bounds.choices:
-        return max((choice for choice in bounds.choices if choice <= amount), default=0)
-    step = bounds.step or (grain if amount >= grain else 1)
-    return max(0, amount - amount % step)

@@ -85,6 +85,8 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             resources=offer.gpu_resources,
             images=(images := offer.shown_images()),
             image_values=["" if image.own else image.name for image in images],
+            broken={image.name: words for image in images if (words := spawner.broken(image))},
+            invalid=filled.wrong if filled else None,
             listed=offer.images or (),
             island=_island(spawner, offer, filled),
         )

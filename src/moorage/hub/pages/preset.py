@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice import placement, profiles
-from moorage.hub.choice.options import Refusal
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages.form import amount_fields
 from moorage.hub.pages.selection import selected
 

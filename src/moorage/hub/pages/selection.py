@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.amounts import cpu_text, memory_text
 from moorage.hub.choice import options
 from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.options import Refusal
+from moorage.hub.choice.refusal import Refusal
 
 if TYPE_CHECKING:
     from moorage.hub.choice.offer import Offer

@@ -14,8 +14,8 @@ from tornado import web
 
 from moorage.hub.amounts import short_resource
 from moorage.hub.choice import placement, profiles, ways
-from moorage.hub.choice.options import Refusal
 from moorage.hub.choice.platforms import misfits
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for
@@ -37,7 +37,9 @@ _turns: dict[asyncio.AbstractEventLoop, Turns] = {}
 
 
 async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
-    """`{"refusal": sentence}`, `{"unknown": sentence}`, or the verdict with its reasons by node and what would work."""
+    """`{"refusal": sentence}` with the `field` to change and what would work, `{"unknown": sentence}`, or the verdict
+    with its reasons by node and what would work, where `broken` is a sentence on an image that a start failed of.
+    """
     form = profiles.as_form(body)
     try:
         choice, offer = await spawner.chosen(form)
@@ -47,13 +49,16 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         brief["barred"] = placement.packed(offer.barred)
+        brief["broken"] = spawner.broken(choice.image) if choice.image else None
+        if brief["broken"]:
+            brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))
         if not brief["fits"]:
             anywhere = await _ask(spawner, replace(choice, node=None), profile) if choice.node is not None else None
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
-            brief["would_work"] = ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
+            brief["would_work"] += ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         return brief
     except Refusal as refusal:
-        return {"refusal": refusal.message}
+        return {"refusal": refusal.message, "field": refusal.field, "would_work": ways.in_words(refusal.ways)}
     except web.HTTPError as error:
         return {"refusal": getattr(error, "jupyterhub_message", "This choice was refused.")}
     except Exception:  # a hook of the administrator's that can't run ahead of time

@@ -13,7 +13,7 @@ from typing import Any
 import kubespawner
 from tornado import web
 
-from moorage.hub.choice.options import Refusal
+from moorage.hub.choice.refusal import Refusal
 from moorage.hub.start import manifest
 
 # The same options are not tried twice within this time: the form did so just before the start does.

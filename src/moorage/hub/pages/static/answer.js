@@ -8,27 +8,29 @@ const MOST_HOLDERS = 2;
 /**
  * What to tell of an answer (null: there is none to be had) where `chosen` is the node that was asked for, or empty:
  * `kind` (ok, no, unknown), `text`, the verdicts `judged` by node, sentences on who `held` what is lacking, the `ways`
- * that would work, and Kubernetes' own words as `upstream`.
+ * that would work, Kubernetes' own words as `upstream`, and the `field` to change where it is one.
  */
 export function told(answer, chosen) {
-  const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "" };
+  const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "", field: null };
   if (answer === null) return { ...nothing, text: "Can't tell right now whether this fits." };
-  if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal };
+  if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
   const judged = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
+  const words = wordsOf(answer, { judged, chosen, reasons });
   return {
     kind: kindOf(answer),
-    text: wordsOf(answer, { judged, chosen, reasons }).join(" "),
+    text: (answer.broken ? [answer.broken, ...words] : words).join(" "),
     judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
     held: heldWords(answer.held, chosen),
     ways: answer.after_eviction?.at_once ? [] : answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
+    field: answer.broken ? "image" : null,
   };
 }
 
-function kindOf({ fits, after_eviction: room }) {
-  if (fits || room?.at_once) return "ok";
+function kindOf({ fits, after_eviction: room, broken }) {
+  if (fits || room?.at_once) return broken ? "unknown" : "ok";
   return room ? "unknown" : "no";
 }
 

@@ -6,9 +6,9 @@ import { told } from "./answer.js";
 const MARKS = { ok: "✓", no: "✗", unknown: "?" };
 
 export class VerdictBox {
-  /** `use(values)` is called when somebody takes one of the ways. */
-  constructor(place, use) {
-    Object.assign(this, { place, use, shown: "" });
+  /** `use(values)` is called when somebody takes one of the ways, `mark(field)` with the field that is to be changed, or null. */
+  constructor(place, { use, mark }) {
+    Object.assign(this, { place, use, mark, shown: "" });
   }
 
   /** Show the answer, and return what it says of each node. What stands there already is left alone, and not announced again. */
@@ -19,6 +19,7 @@ export class VerdictBox {
       this.shown = fresh;
       this.place.className = `moorage-verdict moorage-${words.kind}`;
       this.place.replaceChildren(...this.parts(words));
+      this.mark(words.field);
     }
     return judged;
   }

@@ -34,12 +34,21 @@ export class Fields {
     return Object.fromEntries(Object.entries(this.controls).map(([name, control]) => [name, control.value]));
   }
 
+  /** Tell that this field has to be changed, and no other one. */
+  mark(name) {
+    for (const [each, control] of Object.entries(this.controls)) {
+      if (each === name) control.setAttribute("aria-invalid", "true");
+      else control.removeAttribute("aria-invalid");
+    }
+  }
+
   use(values) {
     for (const [name, value] of Object.entries(values)) {
       if (!this.controls[name]) continue;
       this.controls[name].value = value;
       this.touched.add(name);
     }
+    this.describeImage();
     this.changed();
   }
 

@@ -29,7 +29,7 @@ const list = new NodeList({
   choose: (name) => fields.use({ node: name === fields.value("node") ? "" : name }),
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
-const box = new VerdictBox(at("verdict"), (values) => fields.use(values));
+const box = new VerdictBox(at("verdict"), { use: (values) => fields.use(values), mark: (name) => fields.mark(name) });
 const asked = () => ({ user: data.user, server: data.server, ...fields.values(), profile: pickedIn(new FormData(form)), shown: at("shown")?.value });
 const verdict = new Verdict({
   url: `${data.base}moorage/fit`,

@@ -1,0 +1,91 @@
+"""What no node could give even if it were empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
+from moorage.hub.choice.platforms import misfit
+from moorage.hub.choice.refusal import AUTOMATIC, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from moorage.hub.choice.offer import Bounds, Choice, Offer
+    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.view.facts import NodeFacts
+
+_GRAIN = {"cpu": 100, "memory": 128 << 20}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One amount of a choice, and how much of it each node has."""
+
+    field: str
+    what: str
+    amount: int
+    sizes: list[int | None]
+    words: Callable[[int], str]
+
+    def most(self) -> int | None:
+        """The most that a node has; None where that is unknown of any."""
+        known = [size for size in self.sizes if size is not None]
+        return max(known) if len(known) == len(self.sizes) else None
+
+
+def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer) -> None:
+    """Refuse what no node, or not the chosen one, could give. Unknown sizes never refuse. Raises `Refusal`."""
+    candidates = [choice.node] if choice.node else [node for node in nodes if not misfit(choice.image, node)]
+    if not candidates:
+        raise Refusal(f"No node can run this image. {misfit(choice.image, nodes[0])}", field="image")
+    holder = f"{choice.node.name} has" if choice.node else "the largest node has"
+    asks = _asks(choice, candidates, offer)
+    able = set(range(len(candidates)))
+    for ask in asks:
+        most = ask.most()
+        if most is not None and ask.amount > most:
+            others = _asks(choice, nodes, offer) if choice.node else []
+            elsewhere = any(other.field == ask.field and (other.most() or 0) >= ask.amount for other in others)
+            size = ask.words(most) if most else "none"
+            raise Refusal(
+                f"{ask.what} is too much: {holder} {size}. Choose less, or another node.",
+                field=ask.field,
+                ways=[*_less(ask, most, offer), *(AUTOMATIC if elsewhere else ())],
+            )
+        able -= {position for position, size in enumerate(ask.sizes) if size is not None and ask.amount > size}
+    if not able:
+        together = ", ".join(ask.what for ask in asks)
+        raise Refusal(f"No node is large enough for {together} together, even when empty. Choose less of one of them.")
+
+
+def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]:
+    cpu, memory = choice.cpu_milli, choice.memory_bytes
+    asks = [
+        Ask("cpu", f"{cpu_words(cpu)} CPU", cpu, [node.capacity.cpu for node in nodes], cpu_words),
+        Ask(
+            "memory",
+            f"{memory_words(memory, up=True)} memory",
+            memory,
+            [node.allocatable.memory for node in nodes],
+            memory_words,
+        ),
+    ]
+    if choice.gpu and choice.gpu_resource:
+        units = [node.units(choice.gpu_resource) for node in nodes]
+        kind = short_resource(choice.gpu_resource, among=offer.gpu_resources)
+        sizes: list[int | None] = [each.capacity if each else 0 for each in units]
+        asks.append(Ask("gpu", f"{choice.gpu} {kind}", choice.gpu, sizes, str))
+    return asks
+
+
+def _less(ask: Ask, most: int, offer: Offer) -> Ways:
+    if ask.field == "gpu":
+        return ((f"{most or 'no'} GPU", {"gpu": str(most)}),)
+    bounds: Bounds = getattr(offer, ask.field)
+    amount = bounds.down(most, grain=_GRAIN[ask.field])
+    if not bounds.offers(amount):
+        return ()
+    text = cpu_text(amount) if ask.field == "cpu" else memory_text(amount)
+    return ((f"{cpu_words(amount)} CPU" if ask.field == "cpu" else memory_words(amount), {ask.field: text}),)

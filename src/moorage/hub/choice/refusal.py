@@ -1,0 +1,25 @@
+"""A choice that can't be had, in words, and what to put into the form instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from moorage.errors import MoorageError
+
+# What to put into the form, with its words.
+Ways = Sequence[tuple[str, Mapping[str, str]]]
+AUTOMATIC: Ways = (("Automatic", {"node": ""}),)
+
+
+def gpus(count: int) -> Ways:
+    return ((f"{count or 'no'} GPU", {"gpu": str(count)}),)
+
+
+class Refusal(MoorageError):
+    """A choice that can't be had; the message is for the person who made it. `field` is the one of the form to change,
+    where it is one, and `ways` what to put into the form instead, each with its words.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, ways: Ways = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.field, self.ways = field, ways
