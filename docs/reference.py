@@ -1,11 +1,13 @@
-"""The parts of these pages that the code itself knows: settings, options of the spawner, commands, rights.
+"""The parts of these pages that the code itself knows: settings, options of the spawner, commands, rights, values.
 
     python docs/reference.py          write them into the pages
     python docs/reference.py --check  only say whether a page is out of date (exit status 1)
 
-A part stands between `<!-- reference: NAME -->` and `<!-- end of NAME -->`; the rest of a page is written by hand.
+A part stands between `<!-- reference: NAME -->` and `<!-- end of NAME -->`; the rest of a page is written by hand. With
+them goes the schema of the chart's values, which knows the service's settings, too.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "tools"))
+
+import chartvalues  # noqa: E402
+
 _PART = re.compile(r"(<!-- reference: ([a-z-]+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 
 
@@ -89,20 +95,33 @@ def rights() -> str:
     return _table(("kind", "group", "verbs", "works without it, with less detail"), rows())
 
 
+def chart() -> str:
+    """Every value of the Helm chart."""
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for value in chartvalues.values():
+            if not value.group:
+                yield f"`{value.path}`", f"`{json.dumps(value.default)}`", value.description
+
+    return _table(("value", "default", "what it is"), rows())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
     "spawner": spawner,
     "commands": commands,
     "rights": rights,
+    "chart": chart,
 }
 
 
 def pages() -> Iterator[tuple[Path, str, str]]:
-    """Each page with generated parts: its path, its text now, and its text as it should be."""
+    """Each page with generated parts, and the schema: its path, its text now, and its text as it should be."""
     for page in sorted(DOCS.glob("*.md")):
         now = page.read_text()
         if _PART.search(now):
             yield page, now, _PART.sub(lambda part: f"{part[1]}\n{PARTS[part[2]]()}\n{part[3]}", now)
+    yield chartvalues.SCHEMA, chartvalues.SCHEMA.read_text(), chartvalues.text()
 
 
 def run(*, check: bool) -> int:

@@ -9,8 +9,18 @@ from rig.pages import ROOT, commands
 
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("*.yaml"))]
 # Of helm v3.22: `helm VERB --help`.
-SHARED = {"--namespace", "--version", "--values", "--wait", "--timeout", "--output", "--set", "--dry-run"}
-OF_A_RELEASE = {"upgrade", "install", "rollback", "history", "get", "list", "uninstall"}
+SHARED = {
+    "--namespace",
+    "--version",
+    "--values",
+    "--wait",
+    "--timeout",
+    "--output",
+    "--set",
+    "--dry-run",
+    "--create-namespace",
+}
+OF_A_RELEASE = {"upgrade", "install", "rollback", "history", "get", "list", "uninstall", "test"}
 WITHOUT_A_RELEASE = {"template", "pull", "show", "repo", "VERB"}
 
 
