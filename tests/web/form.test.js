@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { told } from "../../src/moorage/hub/pages/static/answer.js";
 import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
-import { moreWords, reasonOf } from "../../src/moorage/hub/pages/static/list.js";
+import { marked, moreWords } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
 import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
 import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
@@ -205,9 +205,9 @@ test("what a profile could not fill in since somebody had changed it is named", 
 
 test("a node that the hub's servers can never use is closed with the hub's reason", () => {
   const barred = { reasons: ["reserved (dedicated=core)"], nodes: { core: 0 } };
-  const core = node("core", { barred: reasonOf({ name: "core" }, barred), taints: ["dedicated=core"] });
+  const core = marked(node("core", { taints: ["dedicated=core"] }), barred);
 
-  assert.equal(reasonOf({ name: "toString" }, barred), null);
+  assert.equal(marked({ name: "toString" }, barred).barred, null);
   assert.equal(optionWords(core), "core (reserved (dedicated=core))");
   assert.equal(stateWords(core, { fits: false, reasons: [{ text: "It has a taint." }] }), "reserved (dedicated=core)");
   assert.equal(mostFree([core, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
@@ -226,4 +226,11 @@ test("an image that a start has failed of is not called good", () => {
 
   assert.deepEqual([kind, field], ["unknown", "image"]);
   assert.match(text, /^This image could not be pulled\. Fits on /);
+});
+
+test("a node that is not offered to a person is hidden, and its numbers are nobody's", () => {
+  const theirs = marked(node("theirs", { cpu: { available: 64000, allocatable: 64000 } }), { reasons: [], nodes: { theirs: -1 } });
+
+  assert.ok(theirs.hidden);
+  assert.equal(mostFree([theirs, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
 });

@@ -16,7 +16,7 @@ from typing import Any
 from traitlets import Bool, Callable, Float, Integer, TraitError, Unicode, Union
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
-from moorage.hub import amounts
+from moorage.hub import amounts, selector
 
 # A plain callable runs on the hub's own loop, as KubeSpawner's do, and can't be ended.
 SECONDS = 2.0
@@ -53,27 +53,36 @@ def offered(trait: Any, help: str) -> Any:
     return Union([trait, Callable()], help=help, **more).tag(config=True, offered=True)
 
 
+# The options of which `check` knows more than their type.
+CHECKED = ("nodes", *(f"{what}_{end}" for what in ("cpu", "memory") for end in ("min", "max", "step", "choices")))
+
+
 def check(name: str, value: Any) -> None:
     """An option with a typing error must not become no limit. Raises `TraitError`."""
-    what, _, end = name.partition("_")
+    if name not in CHECKED:
+        return
     try:
-        if what in ("cpu", "memory") and end in ("min", "max", "step", "choices"):
-            read = amounts.read_cpu if what == "cpu" else amounts.read_memory
+        if name == "nodes":
+            selector.read(value)
+        else:
+            read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
             for amount in value if isinstance(value, list) else [value]:
                 if amount != "":
                     read(amount)
-    except InvalidQuantity as error:
+    except (InvalidQuantity, selector.InvalidSelector) as error:
         raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
 
 
 async def allowed(spawner: Any) -> SimpleNamespace:
-    """The options as they are for this spawner's person, callables answered. Raises `Unreadable`."""
+    """The options as they are for this spawner's person, callables answered, and `whose`: the group that has set an
+    option. Raises `Unreadable`.
+    """
     values = {name: getattr(spawner, name) for name in spawner.traits(offered=True)}
     asked = [name for name, value in values.items() if callable(value)]
     answers = await asyncio.gather(*(_answer(spawner, name) for name in asked))
     # Of a function that looks for what somebody may have, an empty list is nothing, and not the usual list.
     answers = [() if answer == [] and name in _LISTS else answer for name, answer in zip(asked, answers, strict=True)]
-    return SimpleNamespace(**{**values, **dict(zip(asked, answers, strict=True))})
+    return SimpleNamespace(**{**values, **dict(zip(asked, answers, strict=True))}, whose=spawner.whose)
 
 
 async def _answer(spawner: Any, name: str) -> Any:

@@ -69,6 +69,11 @@ class Settings(HasTraits):
     images: Any = offered(
         List(Dict()), "Images instead of the service's: name, reference, display_name, description, default, os, arch."
     )
+    nodes: Any = offered(
+        Unicode(""),
+        "Nodes that can be had, as a label selector such as pool=gpu,zone in (a,b), which binds Automatic too; empty: "
+        "all.",
+    )
     lift_configured_limits: Any = offered(
         Bool(False),
         "Let people choose more than KubeSpawner's cpu_limit, mem_limit and extra_resource_limits say. These are "
@@ -109,9 +114,7 @@ class Settings(HasTraits):
     def _service_token_default(self) -> str:
         return os.environ.get("MOORAGE_SERVICE_TOKEN", "")
 
-    @validate(
-        "cpu_min", "cpu_max", "cpu_step", "cpu_choices", "memory_min", "memory_max", "memory_step", "memory_choices"
-    )
+    @validate(*policy.CHECKED)
     def _check_bound(self, proposal: Any) -> Any:
         """A bound with a typing error must not become no bound."""
         if not callable(proposal.value):

@@ -31,7 +31,7 @@ from moorage.hub.configured import CHOSEN, Configured
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
-from moorage.hub.start import ending, manifest, progress
+from moorage.hub.start import affinity, ending, manifest, progress
 from moorage.hub.start.pulls import Pulls, waiting
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
 from moorage.hub.start.trial import Trial
@@ -248,7 +248,8 @@ class MoorageSpawner(Settings, Configured):
     # The pod
 
     async def get_pod_manifest(self) -> Any:
-        return manifest.canonical(await super().get_pod_manifest())
+        pod = manifest.canonical(await super().get_pod_manifest())
+        return affinity.bind(pod, self._offer.where)
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:

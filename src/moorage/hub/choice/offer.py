@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moorage.hub.choice.placement import Placement
+    from moorage.hub.selector import Requirement
 
 VERSION = 1
 
@@ -80,6 +81,11 @@ class Offer:
     # words that follow "the node is".
     placement: Placement | None = None
     barred: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # What labels of nodes must meet for this person, and the barred nodes that are known not to.
+    where: tuple[Requirement, ...] = ()
+    hidden: frozenset[str] = frozenset()
+    # The person's group that has set an option, by the option's name.
+    whose: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     images: tuple[ImageFacts, ...] | None = None
     # KubeSpawner's configured image: the list where there is none.
     own_image: ImageFacts | None = None
@@ -98,6 +104,11 @@ class Offer:
     def without_limits(self) -> Offer:
         """For the administrator's defaults, which nobody chose: they are never too large."""
         return replace(self, refuse_too_large=False)
+
+    def offered(self) -> list[NodeFacts]:
+        """The nodes that this person gets to see."""
+        nodes = self.nodes or {}
+        return [node for name, node in nodes.items() if name not in self.hidden]
 
     def usable(self) -> list[NodeFacts]:
         """The nodes that the hub's servers may use, as far as that is known."""

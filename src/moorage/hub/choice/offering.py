@@ -8,9 +8,9 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
-from moorage.hub import amounts
+from moorage.hub import amounts, selector
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
-from moorage.hub.choice.placement import Placement, barred
+from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.view.facts import HOSTNAME, ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
@@ -36,7 +36,13 @@ def offer_of(
     Those in `preset` are of the profile that was picked: they come before every other default, and are offered whatever
     the options say.
     """
-    closed = barred(placement, nodes)
+    closed, where = barred(placement, nodes), selector.read(allowed.nodes)
+    if hidden := outside(where, nodes):
+        group = allowed.whose.get("nodes")
+        closed = {
+            **closed,
+            **dict.fromkeys(hidden, f"not offered to your group {group}" if group else "not offered to you"),
+        }
     usable = {name: node for name, node in nodes.items() if name not in closed} if nodes and closed else nodes
     gpus = _configured_gpus(allowed, nodes, configured=configured)
     by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
@@ -47,6 +53,9 @@ def offer_of(
         nodes=nodes,
         placement=placement,
         barred=closed,
+        where=where,
+        hidden=hidden,
+        whose=allowed.whose,
         images=images,
         own_image=_own_image(configured.get("image")),
         cpu=_bounds(

@@ -7,13 +7,15 @@ Sources: kubernetes v1.36 component-helpers/scheduling/corev1/nodeaffinity, api/
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import is_gpu
+from moorage.hub.selector import unmet
 
 if TYPE_CHECKING:
+    from moorage.hub.selector import Requirement
     from moorage.hub.view.facts import NodeFacts, Taint
 
 # Taints of a node's condition pass by themselves.
@@ -69,10 +71,28 @@ def barred(placement: Placement | None, nodes: Mapping[str, NodeFacts] | None) -
     return found
 
 
-def packed(reasons: Mapping[str, str]) -> dict[str, Any]:
-    """The same for a page, each reason once."""
+def outside(where: Sequence[Requirement], nodes: Mapping[str, NodeFacts] | None) -> frozenset[str]:
+    """The nodes whose labels are known not to meet what a person's must."""
+    shown = tuple(
+        dict.fromkeys(each.key for each in where if any(each.key in node.labels for node in (nodes or {}).values()))
+    )
+    known: dict[tuple[str | None, ...], bool] = {}
+    found = set()
+    for name, node in nodes.items() if nodes and shown else ():
+        kind = tuple(map(node.labels.get, shown))
+        if kind not in known:
+            known[kind] = unmet(where, node.labels, shown=shown)
+        if known[kind]:
+            found.add(name)
+    return frozenset(found)
+
+
+def packed(barred: Mapping[str, str], *, hidden: Collection[str] = ()) -> dict[str, Any]:
+    """The same for a page, each reason once. Those of them that are not shown at all have the place -1."""
+    reasons = {name: reason for name, reason in barred.items() if name not in hidden}
     places = {reason: place for place, reason in enumerate(dict.fromkeys(reasons.values()))}
-    return {"reasons": list(places), "nodes": {name: places[reason] for name, reason in reasons.items()}}
+    shown = {name: places[reason] for name, reason in reasons.items()}
+    return {"reasons": list(places), "nodes": {**dict.fromkeys(sorted(hidden), -1), **shown}}
 
 
 def _unwanted(node: NodeFacts, placement: Placement, shown: Collection[str]) -> str | None:

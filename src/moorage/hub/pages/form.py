@@ -62,7 +62,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
     chosen, more_notes = selected(saved, offer, filled=filled is not None)
     if filled and filled.by_link:
         more_notes = by_link(filled.options, offer)
-    nodes = sorted((offer.nodes or {}).values(), key=lambda node: node.name)
+    nodes = sorted(offer.offered(), key=lambda node: node.name)
     status = spawner.service.status
     base = spawner.hub.base_url
     return (
@@ -145,6 +145,8 @@ def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
     made = {node.name: node.option_by_maker if by_maker else node.option for node in nodes}
     for name, reason in offer.barred.items():
+        if name in offer.hidden:
+            continue
         made[name] = closed_option(name, reason)
     if selected and selected not in made:
         made[selected] = closed_option(selected, "gone")
@@ -254,7 +256,7 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "server": filled.server if filled else spawner.name,
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
-        "barred": placement.packed(offer.barred),
+        "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }
     text = json.dumps(data, ensure_ascii=True)
     for letter in "<>&":

@@ -39,6 +39,6 @@ async def on(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
             for image in offer.shown_images()
             if image not in listed
         ],
-        "barred": placement.packed(offer.barred),
+        "barred": placement.packed(offer.barred, hidden=offer.hidden),
         "shown": profiles.shown(chosen, standing.profile),
     }

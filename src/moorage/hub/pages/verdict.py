@@ -48,7 +48,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
-        brief["barred"] = placement.packed(offer.barred)
+        brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
         if brief["broken"]:
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))

@@ -5,7 +5,7 @@ import { follow } from "../../../web/stream.js";
 import { VerdictBox } from "./box.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
-import { NodeList, reasonOf } from "./list.js";
+import { marked, NodeList } from "./list.js";
 import { showOptions } from "./options.js";
 import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
@@ -63,26 +63,29 @@ function showNodes() {
 function bar(fresh) {
   if (!fresh) return;
   barred = fresh;
-  const other = nodes.sorted().filter((node) => node.barred !== reasonOf(node, barred));
+  const other = nodes
+    .sorted()
+    .map((node) => [node, marked(node, barred)])
+    .filter(([node, now]) => node.barred !== now.barred || node.hidden !== now.hidden)
+    .map(([, now]) => now);
   if (!other.length) return;
-  list.change(other.map(marked), []);
+  list.change(other, []);
+  list.arrange();
   showNodes();
 }
 
-function marked(node) {
-  return { ...node, barred: reasonOf(node, barred) };
-}
+const mark = (node) => marked(node, barred);
 
 const heard = {
   snapshot({ nodes: all, status: state }) {
     if (all) {
-      list.replace(all.map(marked));
+      list.replace(all.map(mark));
       showNodes();
     }
     status.show(state);
   },
   nodes({ changed: fresh, removed }) {
-    list.change(fresh.map(marked), removed);
+    list.change(fresh.map(mark), removed);
     showNodes();
   },
   cards: (words) => list.tell(words),

@@ -42,7 +42,7 @@ export class NodeList {
 
   /** Which rows are there, and in which order. */
   arrange() {
-    const found = this.nodes.found(this.search.value, texts);
+    const found = this.nodes.found(this.search.value, texts).filter((node) => !node.hidden);
     const shown = found.filter((node, place) => place < MOST_ROWS || node.name === this.chosen);
     this.search.hidden = this.nodes.size < SEARCH_FROM;
     const kept = new Map();
@@ -93,9 +93,10 @@ export class NodeList {
   }
 }
 
-/** Why this node can never be used, as the hub says of some nodes, or null. */
-export function reasonOf(node, { nodes, reasons }) {
-  return Object.hasOwn(nodes, node.name) ? reasons[nodes[node.name]] : null;
+/** A node with why it can never be used, as the hub says of some (`barred`, or null), and whether it is not shown at all (`hidden`). */
+export function marked(node, { nodes, reasons }) {
+  const place = Object.hasOwn(nodes, node.name) ? nodes[node.name] : null;
+  return { ...node, barred: place === null ? null : (reasons[place] ?? "not offered to you"), hidden: place === -1 };
 }
 
 function texts(node) {

@@ -23,14 +23,16 @@ export function optionWords(node, { offered = [], image = null } = {}) {
 export function showOptions(select, nodes, { offered, image }) {
   const chosen = select.value;
   const known = new Map([...select.options].map((option) => [option.value, option]));
-  for (const node of nodes.sorted()) {
+  const shown = nodes.sorted().filter((node) => !node.hidden || node.name === chosen);
+  for (const node of shown) {
     const option = known.get(node.name) ?? added(select, node.name);
     say(option, optionWords(node, { offered, image }));
     // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
     option.disabled = node.name !== chosen && (Boolean(node.closed || node.barred) || node.pickable === false || misfit(image, node) !== null);
   }
+  const names = new Set(shown.map((node) => node.name));
   for (const [name, option] of known) {
-    if (!name || nodes.has(name)) continue;
+    if (!name || names.has(name)) continue;
     if (name === chosen) say(option, `${name} (gone)`);
     else option.remove();
   }
