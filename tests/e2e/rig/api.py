@@ -41,6 +41,10 @@ _GROUPS = {
     "ResourceClaimTemplate": ("apis/resource.k8s.io/v1", "resourceclaimtemplates", True),
     "ResourceSlice": ("apis/resource.k8s.io/v1", "resourceslices", False),
     "DeviceClass": ("apis/resource.k8s.io/v1", "deviceclasses", False),
+    "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
+    "NodePool": ("apis/karpenter.sh/v1", "nodepools", False),
+    "NodeClaim": ("apis/karpenter.sh/v1", "nodeclaims", False),
+    "KWOKNodeClass": ("apis/karpenter.kwok.sh/v1alpha1", "kwoknodeclasses", False),
 }
 
 
