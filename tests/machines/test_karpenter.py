@@ -227,6 +227,26 @@ def test_zones_are_karpenters_choice():
     assert (one.zones, one.node.metadata.labels[ZONE]) == ((), "b")
 
 
+def test_what_a_pool_leaves_open_karpenter_chooses_for_the_pod():
+    ways, team = ("on-demand", "spot"), ("audio", "vision")
+
+    (machine,) = machines(
+        pool(requirements=[("karpenter.sh/capacity-type", "In", *ways), ("example.com/team", "In", *team)]),
+        claim(labels={"karpenter.sh/capacity-type": "spot", "example.com/team": "vision"}),
+    )
+
+    assert dict(machine.choices) == {"karpenter.sh/capacity-type": ways, "example.com/team": team}
+    assert not machine.node.metadata.labels.keys() & {"karpenter.sh/capacity-type", "example.com/team"}
+
+
+def test_what_a_pool_leaves_open_is_as_it_was_seen():
+    seen = [claim("gpus-1"), claim("gpus-2", labels={ZONE: "b"}), claim("gpus-3", labels={ZONE: "c"})]
+
+    (machine,) = machines(pool(requirements=[(ZONE, "NotIn", "c")]), *seen)
+
+    assert machine.zones == ("a", "b")
+
+
 def test_a_pool_of_which_nothing_is_known_says_so():
     (machine,) = machines(pool())
 
@@ -295,7 +315,10 @@ def test_without_the_right_to_read_claims_karpenters_own_sum_counts(a_machine):
 
 
 def test_a_pool_that_is_not_ready_adds_nothing():
-    waiting = [{"type": "Ready", "status": "False", "reason": "NodeClassReady", "message": "no such class."}]
+    waiting = [
+        {"type": "NodeClassReady", "status": "False", "message": "no such class."},
+        {"type": "Ready", "status": "False", "message": "NodeClassReady=False"},
+    ]
 
     (told,) = machines(pool(ready=waiting), claim())
     (silent,) = machines(pool(ready=[]), claim())

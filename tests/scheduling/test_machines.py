@@ -135,6 +135,15 @@ def test_a_machine_is_tried_in_each_of_its_zones(a_node, a_pod):
     assert [verdict is not None and verdict.fits for verdict in verdicts] == [True, False]
 
 
+def test_a_machine_is_tried_with_each_value_of_a_label_that_is_still_open(a_node, a_pod):
+    ask = a_pod(spec={"nodeSelector": {"topology.kubernetes.io/zone": "b", "way": "spot"}})
+    open_ = {"zones": ("a", "b"), "choices": (("way", ("on-demand", "spot")),)}
+
+    verdicts = tried(ask, a_machine(a_node(), **open_), a_machine(a_node(), **{**open_, "choices": ()}))
+
+    assert [verdict is not None and verdict.fits for verdict in verdicts] == [True, False]
+
+
 def test_a_new_machine_is_a_new_domain_of_what_is_spread_over_hosts(a_node, a_pod):
     spread = {
         "topologySpreadConstraints": [

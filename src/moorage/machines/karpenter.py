@@ -93,7 +93,7 @@ def _machines_of(pool: Pool, shapes: Iterable[Shape]) -> Iterable[Machine]:
 def _shape_of(machine: Machine) -> Shape | None:
     """What another source knows of a kind."""
     node = machine.node
-    if node is None or node.status is None or not node.status.allocatable:
+    if machine.state == "on_its_way" or node is None or node.status is None or not node.status.allocatable:
         return None
     labels = {key: value or "" for key, value in (node.metadata.labels or {}).items()}
     choices = {key: frozenset({labels[key]}) for key in (ZONES[0], CAPACITY_TYPE) if key in labels}

@@ -37,6 +37,7 @@ OWN = "karpenter.sh/"
 _DOMAINS = ("eks.amazonaws.com", "cloud.google.com", "nvidia.com", "amd.com")
 # What Karpenter chooses for each machine: no kind of machine has it for good.
 CHOSEN = (ZONE, CAPACITY_TYPE)
+_NEEDED = ("ValidationSucceeded", "NodeClassReady")
 # Karpenter's own marks on a node that is there, which DaemonSets may ask for.
 _MARKS = {"karpenter.sh/registered": "true", "karpenter.sh/initialized": "true"}
 
@@ -71,7 +72,10 @@ class Pool:
         self._limits = nanos_of(spec.limits if spec is not None else None)
         self._used = used
         self._is_fixed = spec is not None and spec.replicas is not None
-        self._ready = condition(pool.status.conditions if pool.status is not None else None, "Ready")
+        conditions = (pool.status.conditions if pool.status is not None else None) or ()
+        self._ready = condition(conditions, "Ready")
+        # Ready only tells that one of these is not so.
+        self._unmet = next((each for each in conditions if each.type in _NEEDED and each.status != "True"), self._ready)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -96,7 +100,7 @@ class Pool:
         """The next machine of this kind; None where the pool does not take it, or an amount of it is garbage."""
         if not self._takes(shape):
             return None
-        node, zones = self._node(shape)
+        node, choices = self._node(shape)
         try:
             gpu_model, gpu_count = gpu_of(node)
             left = self._left(shape)
@@ -116,7 +120,8 @@ class Pool:
             gpu_count=gpu_count,
             left=left if why is None else 0,
             label=(POOL, self.name),
-            zones=zones,
+            zones=choices.pop(ZONE, ()),
+            choices=tuple(choices.items()),
         )
 
     # --- what it takes ------------------------------------------------------------------------------------------
@@ -131,22 +136,15 @@ class Pool:
             if key in labels and key not in self._labels and key not in CHOSEN and is_by_kind(key)
         )
 
-    def _node(self, shape: Shape) -> tuple[Node, tuple[str, ...]]:
-        """What it would look like here, and the zones that it may come in where they are several."""
-        labels = {key: value for key, value in shape.labels.items() if shape.pool == self.name or is_by_kind(key)}
-        labels = {key: value for key, value in labels.items() if key not in CHOSEN}
+    def _node(self, shape: Shape) -> tuple[Node, dict[str, tuple[str, ...]]]:
+        """What it would look like here, and the labels that Karpenter chooses a value for when a pod comes."""
+        free = {*CHOSEN, *(key for key in self.sets if key not in self._labels and not is_by_kind(key))}
+        mine = {key: value for key, value in shape.labels.items() if shape.pool == self.name or is_by_kind(key)}
+        labels = {key: value for key, value in mine.items() if key not in free}
         labels |= self._labels | _MARKS | {POOL: self.name} | self._class_label()
-        for key, asked in self.sets.items():
-            values = asked.values
-            if values and key not in CHOSEN and key not in labels:
-                labels[key] = values[0]
-        zones: tuple[str, ...] = ()
-        for key in CHOSEN:
-            values = self._choices(key, shape)
-            if key == ZONE and len(values) > 1:
-                zones = values
-            elif values:
-                labels[key] = values[0]
+        told = {key: self._values(key, shape) for key in sorted(free)}
+        labels |= {key: values[0] for key, values in told.items() if len(values) == 1}
+        choices = {key: values for key, values in told.items() if len(values) > 1}
         spec = self._spec
         taints = lasting_taints(
             (spec.taints if spec is not None else None) or (),
@@ -157,9 +155,9 @@ class Pool:
             spec=NodeSpec(taints=taints),
             status=NodeStatus(capacity=dict(shape.capacity), allocatable=dict(shape.allocatable)),
         )
-        return node, zones
+        return node, choices
 
-    def _choices(self, key: str, shape: Shape) -> tuple[str, ...]:
+    def _values(self, key: str, shape: Shape) -> tuple[str, ...]:
         asked = self.sets.get(key, LabelSet())
         if asked.values is not None:
             return asked.values
@@ -175,7 +173,7 @@ class Pool:
         if self._is_fixed:
             return "at_maximum", f"Pool {self.name} keeps a fixed number of machines."
         if self._ready is None or self._ready.status != "True":
-            told = (self._ready.message or self._ready.reason) if self._ready is not None else None
+            told = self._unmet.message or self._unmet.reason if self._unmet is not None else None
             return "backing_off", f"Karpenter adds nothing to pool {self.name}: {_phrase(told) or 'it is not ready'}."
         if MACHINES in self._limits and self._remaining(MACHINES) < NANO:
             most = amount(MACHINES, self._limits[MACHINES])

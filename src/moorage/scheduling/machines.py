@@ -7,7 +7,7 @@ nodes are asked with. A machine is tried as it would be once it is ready: withou
 from __future__ import annotations
 
 from copy import copy
-from itertools import islice
+from itertools import islice, product
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -19,7 +19,7 @@ from moorage.scheduling.filters.tainttoleration import untolerated
 from moorage.scheduling.fit import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from moorage.objects import Amounts, Node, Taint
     from moorage.scheduling.accounting.podinfo import PodInfo
@@ -62,6 +62,8 @@ _ZONE = "topology.kubernetes.io/zone"
 _NAME = "a machine to come"
 # Nodes of a pool that are looked at for what runs on all of them.
 _ENOUGH = 3
+# A pod is tried on one machine with so many sets of labels at most.
+_MOST_TRIES = 64
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     promised to one on its way, DaemonSets included, as amounts of the API. `left` is how many more may come,
     `about_seconds` how long one takes, `since` when it began to come (seconds since 1970). `node_name` is its node
     where there is one already. `label` is the pool's label, by which a person chooses it. `zones` are those that it may
-    come in, where that is not said by its labels.
+    come in, and `choices` values that other labels of it may have, where its own labels don't say.
     """
 
     pool: str
@@ -90,6 +92,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     node_name: str | None = None
     label: tuple[str, str] | None = None
     zones: tuple[str, ...] = ()
+    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @property
     def may_come(self) -> bool:
@@ -121,8 +124,8 @@ def on_machines(cluster: Cluster, trial: Trial, machines: Sequence[Machine]) -> 
     verdicts: list[NodeVerdict | None] = []
     for machine in machines:
         tries = []
-        for zone in machine.zones or (None,):
-            info = as_node(machine, zone=zone)
+        for labels in _labels(machine):
+            info = as_node(machine, labels=labels)
             if machine.taken is None:
                 for pod in daemons.of(machine, info):
                     info.add(pod)
@@ -132,8 +135,9 @@ def on_machines(cluster: Cluster, trial: Trial, machines: Sequence[Machine]) -> 
     return verdicts
 
 
-def as_node(machine: Machine, *, zone: str | None = None) -> NodeInfo:
-    """The machine as the plugins see it; no pod can ask by name or hostname for one that nobody has launched.
+def as_node(machine: Machine, *, labels: Mapping[str, str] | None = None) -> NodeInfo:
+    """The machine as the plugins see it, with these of its `choices`; no pod can ask by name or hostname for one that
+    nobody has launched.
 
     Raises `Unreadable` where an amount is garbage.
     """
@@ -141,10 +145,17 @@ def as_node(machine: Machine, *, zone: str | None = None) -> NodeInfo:
     if machine.node is not None:
         info.set_node(machine.node)
         host = info.labels.get(HOSTNAME) if machine.state == "on_its_way" else None
-        info.labels = {**info.labels, HOSTNAME: host or info.name, **({_ZONE: zone} if zone is not None else {})}
+        info.labels = {**info.labels, HOSTNAME: host or info.name, **(labels or {})}
         if machine.taken:
             info.requested = read_totals(machine.taken, node=machine.node, at="taken").copy()
     return info
+
+
+def _labels(machine: Machine) -> Iterator[dict[str, str]]:
+    """Each set of labels that it may come with, as far as they are still open."""
+    open_ = (*([(_ZONE, machine.zones)] if machine.zones else ()), *machine.choices)
+    for values in islice(product(*(values for _, values in open_)), _MOST_TRIES):
+        yield dict(zip((key for key, _ in open_), values, strict=True))
 
 
 def _alone(cluster: Cluster, trial: Trial, info: NodeInfo) -> Steps[NodeVerdict]:
