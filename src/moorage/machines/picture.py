@@ -85,11 +85,14 @@ class Machines:
 def joined(told: Iterable[Machine]) -> list[Machine]:
     """One entry for each pool and kind, by who knows best; a pool without a shape takes those that others know."""
     coming: list[Machine] = []
+    there: set[str | None] = set()
     known: dict[tuple[str, str | None], Machine] = {}
     pools: dict[str, Machine] = {}
     for machine in sorted(told, key=lambda each: _STANDING.index(each.source)):
         if machine.state == "on_its_way":
-            coming.append(machine)
+            if machine.node_name is None or machine.node_name not in there:
+                coming.append(machine)
+            there.add(machine.node_name)
             continue
         if machine.node is None and machine.kind is None:
             pools.setdefault(machine.pool, machine)
@@ -99,7 +102,9 @@ def joined(told: Iterable[Machine]) -> list[Machine]:
     shapes: dict[str, list[Machine]] = {}
     for machine in known.values():
         shapes.setdefault(machine.pool, []).append(machine)
-    found = [_grown(shape, pools.get(shape.pool)) for shape in known.values()]
+    grown = (_grown(shape, pools.get(shape.pool)) for shape in known.values())
+    # A node that was seen once, of a pool that nothing adds machines to, is no hope and no news.
+    found = [machine for machine in grown if (machine.source, machine.state, machine.why) != ("seen", "unknown", None)]
     found += [
         machine if machine.why else replace(machine, why=UNKNOWN_SHAPE)
         for pool, machine in pools.items()

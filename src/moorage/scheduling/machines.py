@@ -17,6 +17,7 @@ from moorage.scheduling.accounting.totals import read_totals
 from moorage.scheduling.filters import nodedeclaredfeatures
 from moorage.scheduling.filters.tainttoleration import untolerated
 from moorage.scheduling.fit import Trial
+from moorage.scheduling.preparing import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 Source = Literal["karpenter", "cluster-autoscaler", "configured", "seen"]
 State = Literal["on_its_way", "can_be_added", "at_maximum", "backing_off", "unknown"]
 
-# Taints that a controller takes away, or that mean this one node and not its kind.
+# Taints that a controller takes away, or that mean this one node and not its kind, beside those of `preparing`.
 # Sources: kubernetes v1.36 staging/src/k8s.io/api/core/v1/well_known_taints.go and
 # staging/src/k8s.io/cloud-provider/api/well_known_taints.go, cluster-autoscaler utils/taints/taints.go, karpenter
 # pkg/apis/v1/taints.go
@@ -44,19 +45,11 @@ _PASSING = frozenset(
         "node.kubernetes.io/pid-pressure",
         "node.kubernetes.io/network-unavailable",
         "node.kubernetes.io/out-of-service",
-        "node.cloudprovider.kubernetes.io/uninitialized",
         "node.cloudprovider.kubernetes.io/shutdown",
-        "ToBeDeletedByClusterAutoscaler",
         "DeletionCandidateOfClusterAutoscaler",
-        "karpenter.sh/unregistered",
-        "karpenter.sh/disrupted",
     }
 )
-_STARTUP = (
-    "startup-taint.cluster-autoscaler.kubernetes.io/",
-    "status-taint.cluster-autoscaler.kubernetes.io/",
-    "ignore-taint.cluster-autoscaler.kubernetes.io/",
-)
+_STATUS = "status-taint.cluster-autoscaler.kubernetes.io/"
 HOSTNAME = "kubernetes.io/hostname"
 _ZONE = "topology.kubernetes.io/zone"
 _NAME = "a machine to come"
@@ -105,7 +98,10 @@ def lasting_taints(taints: Iterable[Taint], *, startup: Container[tuple[str, str
     return tuple(
         taint
         for taint in taints
-        if taint.key not in _PASSING and not taint.key.startswith(_STARTUP) and (taint.key, taint.effect) not in startup
+        if taint.key not in _PASSING
+        and not taint.key.startswith(_STATUS)
+        and kind_of(taint) is None
+        and (taint.key, taint.effect) not in startup
     )
 
 
@@ -145,7 +141,8 @@ def as_node(machine: Machine, *, labels: Mapping[str, str] | None = None) -> Nod
     if machine.node is not None:
         info.set_node(machine.node)
         host = info.labels.get(HOSTNAME) if machine.state == "on_its_way" else None
-        info.labels = {**info.labels, HOSTNAME: host or info.name, **(labels or {})}
+        zones = _zones(info.labels, labels[_ZONE]) if labels and _ZONE in labels else {}
+        info.labels = {**info.labels, HOSTNAME: host or info.name, **zones, **(labels or {})}
         if machine.taken:
             info.requested = read_totals(machine.taken, node=machine.node, at="taken").copy()
     return info
@@ -156,6 +153,11 @@ def _labels(machine: Machine) -> Iterator[dict[str, str]]:
     open_ = (*([(_ZONE, machine.zones)] if machine.zones else ()), *machine.choices)
     for values in islice(product(*(values for _, values in open_)), _MOST_TRIES):
         yield dict(zip((key for key, _ in open_), values, strict=True))
+
+
+def _zones(labels: Mapping[str, str], zone: str) -> dict[str, str]:
+    """A zone under the labels that drivers of disks have for it, such as topology.gke.io/zone."""
+    return {key: zone for key in labels if key.endswith("/zone")}
 
 
 def _alone(cluster: Cluster, trial: Trial, info: NodeInfo) -> Steps[NodeVerdict]:

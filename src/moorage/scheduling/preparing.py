@@ -74,12 +74,12 @@ def preparing(cluster: State, node: NodeInfo, *, now: float) -> Preparing | None
     if node.node is None:
         return None
     metadata = node.node.metadata
-    created, condition = _seconds(metadata.creation_timestamp), _ready(node)
-    ready = _seconds(condition.last_transition_time) if condition is not None else None
+    created, condition = seconds_of(metadata.creation_timestamp), _ready(node)
+    ready = seconds_of(condition.last_transition_time) if condition is not None else None
     kinds = {kind: taint for taint in reversed(node.blocking_taints) if (kind := kind_of(taint)) is not None}
     if "leaving" in kinds or metadata.deletion_timestamp:
         taint = kinds.get("leaving")
-        return Preparing("leaving", _TEXTS["leaving"], _written(taint) or _seconds(metadata.deletion_timestamp))
+        return Preparing("leaving", _TEXTS["leaving"], _written(taint) or seconds_of(metadata.deletion_timestamp))
     if "being_added" in kinds:
         return _going_on("being_added", created, now=now, taint=kinds["being_added"])
     if "starting" in kinds:
@@ -142,7 +142,8 @@ def _when(since: float | None) -> str:
     return f" since {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
 
 
-def _seconds(moment: str | None) -> float | None:
+def seconds_of(moment: str | None) -> float | None:
+    """A moment as the API writes it in seconds since 1970; None where there is none, or it can't be read."""
     try:
         return datetime.fromisoformat(moment).timestamp() if moment else None
     except (ValueError, OverflowError):

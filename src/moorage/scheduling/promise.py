@@ -11,6 +11,11 @@ class Promise(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] = ()
     count: int | None = None
 
+    @property
+    def resource(self) -> str | None:
+        """The resource that counts whole cards, where it is plain which."""
+        return f"{self.domains[0]}/gpu" if self.domains in (("nvidia.com",), ("amd.com",)) else None
+
     def covers(self, resource: str) -> bool:
         """Whether units of this resource would keep the promise."""
         domain = resource.partition("/")[0]

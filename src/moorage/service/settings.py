@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         default=None,
         description="YAML file with the kinds of machines that an autoscaler can add; read again when it changes.",
     )
+    machines_state_file: Path | None = Field(
+        default=None,
+        description="File that keeps across restarts what was seen of machines that came and went, such as what those "
+        "of a pool look like that has none now.",
+    )
     cluster_autoscaler_namespace: str = Field(
         default="kube-system",
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",

@@ -1,10 +1,7 @@
 """The defaults of the form: from the settings, changed by an admin, kept in a file where there is one."""
 
-import contextlib
 import logging
-import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import msgspec
 
 from moorage.cluster.asks import plain
 from moorage.errors import InvalidQuantity, MoorageError, quoted
+from moorage.files import replace_file
 from moorage.quantity import Quantity
 from moorage.service.http.inputs import FormDefaultsChange
 from moorage.service.settings import Settings
@@ -157,18 +155,8 @@ def _image(value: Any) -> str | None:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """All or nothing: a reader sees the old file or the new one."""
     try:
-        with tempfile.NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
-            try:
-                new.write(data)
-                new.flush()
-                os.fsync(new.fileno())
-                Path(new.name).replace(file)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    Path(new.name).unlink()
-                raise
+        replace_file(file, data)
     except OSError as exc:
         log.warning("form defaults can't be written", extra={"file": str(file), "reason": exc.strerror})
         raise NotKept(

@@ -2,21 +2,27 @@
 
 from collections.abc import Callable, Iterable
 
+from moorage.kube.client import Client
+from moorage.machines.autoscaler import ClusterAutoscaler
 from moorage.machines.configured import Configured
 from moorage.machines.karpenter import Karpenter
+from moorage.machines.notes import Notes
 from moorage.machines.picture import Machines, Source
+from moorage.machines.seen import Seen
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.machines import Machine
 from moorage.service.settings import Settings
 
 
-def machines_of(settings: Settings, *, cluster: Callable[[], Cluster]) -> Machines:
+def machines_of(settings: Settings, *, client: Client, cluster: Callable[[], Cluster]) -> Machines:
     """What this service can know of machines that may come."""
-    described: list[Source] = []
+    seen = Seen(cluster, notes=Notes(settings.machines_state_file))
+    described: list[Source] = [seen]
     if settings.machines_file is not None:
         described.append(Configured(settings.machines_file, nodes=lambda: cluster().nodes))
 
     def known() -> Iterable[Machine]:
         return (machine for source in described for machine in source.machines())
 
-    return Machines([*described, Karpenter(cluster, known=known)])
+    autoscaler = ClusterAutoscaler(client, namespace=settings.cluster_autoscaler_namespace, pools=seen.pools)
+    return Machines([*described, Karpenter(cluster, known=known), autoscaler])

@@ -19,7 +19,6 @@ from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
 from moorage.kube.connect import connect
-from moorage.machines.autoscaler import ClusterAutoscaler
 from moorage.machines.picture import Machines
 from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
@@ -100,7 +99,6 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
     tokens = Tokens(settings.token_file) if settings.token_file is not None else None
     form_defaults = FormDefaults(settings)
     catalogue = catalogue_of(settings)
-    machines = machines_of(settings, cluster=lambda: live.cluster)
     client = await connect(
         kubeconfig=settings.kubeconfig,
         context=settings.context,
@@ -108,7 +106,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         token_file=settings.api_token_file,
         certificate_authority=settings.api_ca_file,
     )
-    machines.add(ClusterAutoscaler(client, namespace=settings.cluster_autoscaler_namespace))
+    machines = machines_of(settings, client=client, cluster=lambda: live.cluster)
     cards = Cards(
         [
             Dra(lambda: live.cluster.devices),
