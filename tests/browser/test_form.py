@@ -431,3 +431,84 @@ async def test_an_empty_cluster_is_told_as_such(open_page, fake_service, load, s
     fake_service.put(*nodes)
     if scripts:
         await expect(page.locator("#moorage-more")).to_have_text("")
+
+
+async def test_a_choice_is_there_again_after_a_log_in(open_page, hub):
+    page = await open_page()
+    await page.get_by_label("CPU").fill("3")
+    await page.get_by_label("Node").select_option("borg")
+    await page.goto(f"{hub.url}/hub/logout")
+    await page.goto(f"{hub.url}/hub/login?next=%2Fhub%2Fspawn")
+    await page.get_by_label("Username").fill(page.person)
+
+    await page.locator("#login_submit").click()
+
+    await expect(page.get_by_label("CPU")).to_have_value("3")
+    await expect(page.get_by_label("Node")).to_have_value("borg")
+    await expect(page.get_by_text("Your unfinished choice is filled in again.")).to_be_visible()
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.get_by_label("CPU")).to_have_value("1")
+    await expect(page.get_by_label("Node")).to_have_value("")
+
+
+async def test_the_way_back_leads_to_what_was_chosen(open_page, hub):
+    page = await open_page()
+    await page.get_by_label("CPU").fill("1000")
+    await page.get_by_label("Image").select_option("torch")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    await expect(page.locator(".spawn-error-msg")).to_be_visible()
+
+    await page.go_back()
+
+    await expect(page.get_by_label("CPU")).to_have_value("1000")
+    await expect(page.get_by_label("Image")).to_have_value("torch")
+
+
+async def test_a_link_fills_in_the_form_and_says_what_of_it_is_gone(open_page, hub):
+    page = await open_page()
+    await page.get_by_label("Node").select_option("borg")
+    await page.get_by_label("CPU").fill("3")
+    await page.evaluate("navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve(); }")
+    await page.get_by_role("button", name="Copy link to this choice").click()
+    await expect(page.get_by_text("The link is copied.")).to_be_visible()
+    link = await page.evaluate("window.copied")
+    assert link == f"{hub.url}/hub/spawn#node=borg&cpu=3&memory=2Gi&gpu=0&image=minimal"
+
+    other = await open_page()
+    await other.goto(link.replace("borg", "%3Cimg+src%3Dx+onerror%3Dalert(1)%3E").replace("minimal", "gone-image"))
+
+    await expect(other.get_by_label("CPU")).to_have_value("3")
+    told = other.locator("#moorage-told")
+    await expect(told).to_contain_text("Nothing has been started. Not offered any more: the node “<img src=x")
+    await expect(told).to_contain_text("the image “gone-image”")
+    await expect(other.get_by_label("Image")).to_have_value("gone-image")
+    await expect(other.get_by_label("Image")).to_have_attribute("aria-invalid", "true")
+    await other.locator("#moorage-verdict").get_by_role("button", name="Minimal").click()
+    await expect(other.locator("#moorage-verdict")).to_contain_text("There is no node")
+    await expect(other.get_by_label("Node")).to_have_attribute("aria-invalid", "true")
+    assert "#" not in other.url
+    assert await other.locator("#moorage img").count() == 0
+
+
+async def test_the_last_choices_are_one_click_away_also_for_another_server(open_page, hub, cluster, load):
+    until = load("moorage_test_rig").until
+    page = await open_page()
+    await choose(page)
+    await page.wait_for_url(f"**/user/{page.person}/**", timeout=30000)
+    await hub.api("DELETE", f"/users/{page.person}/server")
+    await until(lambda: _stopped(hub, page.person), seconds=20)
+    await page.goto(f"{hub.url}/hub/spawn")
+    await expect(page.get_by_label("Memory")).to_have_value("3Gi")
+
+    await page.goto(f"{hub.url}/hub/spawn/{page.person}/second")
+    await expect(page.get_by_label("Memory")).to_have_value("2Gi")
+    await page.get_by_role("button", name="atlas, 2 CPU, 3Gi, 1 GPU, Minimal").click()
+
+    await expect(page.get_by_label("Memory")).to_have_value("3Gi")
+    await expect(page.get_by_label("Node")).to_have_value("atlas")
+    await expect(page.get_by_label("GPU")).to_have_value("1")
+    await expect(page.locator("#moorage-recent")).to_be_hidden()
+
+
+async def _stopped(hub, name):
+    return not (await hub.api("GET", f"/users/{name}"))[1]["servers"]

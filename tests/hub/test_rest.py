@@ -1,6 +1,7 @@
 """Starting by REST: the same choice gives the same pod, and no body makes the hub fail."""
 
 import json
+import re
 
 import pytest
 
@@ -177,3 +178,20 @@ async def test_a_person_whose_first_body_is_refused_starts_with_the_defaults_nex
 
     assert status in (201, 202), answer
     assert pods.asked(await until(lambda: pods.pod_of(cluster, person.name)))["limits"]["cpu"] == "1"
+
+
+async def test_each_server_of_a_person_has_its_own_last_choice(hub, person, cluster, load):
+    until = load("moorage_test_rig").until
+    for path, cpu in (("server", "2"), ("servers/second", "3")):
+        status, answer = await hub.api("POST", f"/users/{person.name}/{path}", {"moorage": 1, "cpu": cpu})
+        assert status in (201, 202), answer
+        await until(lambda path=path: _has_stopped(hub, person.name, path), seconds=30)
+
+    forms = [await person.form(f"/hub/spawn/{person.name}{server}") for server in ("", "/second", "/third")]
+
+    values = [re.search(r'name="cpu"\s+value="([^"]*)"', page)[1] for page in forms]
+    assert values == ["2", "3", "1"]
+
+
+async def _has_stopped(hub, name, path):
+    return (await hub.api("DELETE", f"/users/{name}/{path}"))[0] in (204, 404) and await _gone(hub, name)

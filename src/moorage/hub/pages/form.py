@@ -16,7 +16,7 @@ from markupsafe import Markup
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
 from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files
-from moorage.hub.pages.selection import by_link, selected
+from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.view.facts import closed_option
 
 if TYPE_CHECKING:
@@ -254,6 +254,8 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "base": spawner.hub.base_url,
         "user": spawner.user.name,
         "server": filled.server if filled else spawner.name,
+        "filled": filled is not None,
+        "last": as_fields(spawner.user_options),
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),

@@ -63,6 +63,14 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
     return chosen, notes
 
 
+def as_fields(saved: Any) -> dict[str, str] | None:
+    """A saved choice as the form's fields hold it, whether or not it can still be had; None where there is none."""
+    if not options.is_ours(saved):
+        return None
+    texts = {name: saved.get(name) for name in options.FIELDS}
+    return {name: "" if text is None else str(text)[:512] for name, text in texts.items() if name in saved}
+
+
 def by_link(filled: dict[str, Any], offer: Offer) -> list[str]:
     """What a form says that a link has filled in: that nothing was started, and what of the link can't be had."""
     _, lost = selected({key: value for key, value in filled.items() if key not in _AMOUNTS}, offer)

@@ -44,12 +44,34 @@ export class Fields {
 
   use(values) {
     for (const [name, value] of Object.entries(values)) {
-      if (!this.controls[name]) continue;
-      this.controls[name].value = value;
+      const control = this.controls[name];
+      if (!control || (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === value))) continue;
+      control.value = value;
       this.touched.add(name);
     }
     this.describeImage();
     this.changed();
+  }
+
+  /** Put in a whole choice from elsewhere: what is not offered any more stays and is marked. Those, each with its value. */
+  take(values) {
+    const gone = [];
+    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || name === "node"));
+    for (const [name, value] of usable) {
+      const control = this.controls[name];
+      if (control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value)) continue;
+      if (name === "gpu_resource" && !Number(values.gpu)) continue;
+      gone.push([name, value]);
+      control.add(new Option(`${value} (${name === "node" ? "gone" : "not offered"})`, value));
+      control.closest(".mb-3").hidden = false;
+    }
+    this.use(Object.fromEntries(usable));
+    return gone;
+  }
+
+  /** By what names images are shown. */
+  names() {
+    return Object.fromEntries([...this.controls.image.options].map((option) => [option.value, option.textContent]));
   }
 
   /** Take what a profile fills in, where nobody has touched the field; the names of those that were kept though they differ. */

@@ -5,6 +5,7 @@ import { follow } from "../../../web/stream.js";
 import { VerdictBox } from "./box.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
+import { Keeping } from "./keeping.js";
 import { marked, NodeList } from "./list.js";
 import { showOptions } from "./options.js";
 import { pickedIn, Profiles } from "./profiles.js";
@@ -45,7 +46,10 @@ const verdict = new Verdict({
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown
 
+let keeping = null; // once all is there that a choice from elsewhere changes
+
 function changed() {
+  keeping?.changed();
   if (fields.value("image") === image) hints.show();
   else showNodes();
   list.judge({}, fields.value("node"));
@@ -105,6 +109,7 @@ follow(`${data.base}moorage/stream`, {
   lost: (why, words) => status.lost(why, words),
   ended: () => status.ended(),
 });
+keeping = new Keeping({ at, fields, form, data });
 verdict.ask();
 if (at("profiles")) {
   new Profiles({

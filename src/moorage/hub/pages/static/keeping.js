@@ -1,0 +1,125 @@
+// A choice outlives its page: it is filled in again after a log-in or a way back, travels in a link, and the last ones are a click away.
+
+import { element } from "../../../web/elements.js";
+import { listed } from "../../../web/amounts.js";
+import { hashOf, isSame, Memory, valuesIn } from "./memory.js";
+
+const LABELS = { node: "node", gpu_resource: "kind of GPU", image: "image" };
+const MOST_RECENT = 3;
+
+export class Keeping {
+  /** `filled`: the page came filled in by a refusal or a link; `last`: what was started last, or null. */
+  constructor({ at, fields, form, data: { base, user, server, filled, last } }) {
+    Object.assign(this, { fields, last, base, told: at("told"), recent: at("recent"), copy: at("copy") });
+    this.memory = new Memory({ user, server, session: storage("sessionStorage"), local: storage("localStorage") });
+    this.start(filled);
+    form.addEventListener("submit", () => this.memory.send(fields.values()));
+    addEventListener("hashchange", () => this.followed());
+    this.copy.hidden = false;
+    this.copy.addEventListener("click", () => this.copied());
+  }
+
+  start(filled) {
+    const rendered = this.fields.values();
+    this.latest = this.memory.recent(this.last);
+    if (!this.followed() && !filled) {
+      const draft = this.memory.draft(this.last);
+      if (draft && !isSame(draft, rendered)) {
+        const gone = this.fields.take(draft);
+        this.say(["Your unfinished choice is filled in again.", ...goneWords(gone)], {
+          text: "Undo",
+          does: () => {
+            this.fields.take(rendered);
+            this.say([]);
+          },
+        });
+      }
+    }
+    this.offer();
+  }
+
+  /** The form has changed. */
+  changed() {
+    this.memory.keep(this.fields.values());
+    this.offer();
+  }
+
+  /** Fill in what stands in the address; whether anything does. */
+  followed() {
+    const values = valuesIn(location.hash);
+    if (!values) return false;
+    // Otherwise a reload would undo what is changed from here on.
+    history.replaceState(history.state, "", location.pathname + location.search);
+    const gone = this.fields.take(values);
+    this.say(["This link has filled in the form. Nothing has been started.", ...goneWords(gone)]);
+    return true;
+  }
+
+  say(sentences, button = null) {
+    this.told.replaceChildren(sentences.join(" "));
+    if (!button) return;
+    const made = element("button", { type: "button", cls: "btn btn-sm btn-link", text: button.text });
+    made.addEventListener("click", button.does);
+    this.told.append(" ", made);
+  }
+
+  /** The last choices but the one that stands in the form. */
+  offer() {
+    const now = this.fields.values();
+    const others = this.latest.filter((values) => !isSame(values, now)).slice(0, MOST_RECENT);
+    const words = JSON.stringify(others);
+    if (words === this.offered) return;
+    this.offered = words;
+    this.recent.hidden = !others.length;
+    this.recent.replaceChildren("Your last choices: ", ...others.flatMap((values) => [this.button(values), " "]));
+  }
+
+  button(values) {
+    const made = element("button", { type: "button", cls: "btn btn-sm btn-outline-secondary", text: choiceWords(values, this.fields.names()) });
+    made.addEventListener("click", () => {
+      const gone = this.fields.take(values);
+      this.say(goneWords(gone));
+      this.fields.node.focus();
+    });
+    return made;
+  }
+
+  async copied() {
+    const link = new URL(`${this.base}spawn${hashOf(this.fields.values())}`, location.href).href;
+    try {
+      await navigator.clipboard.writeText(link);
+      this.say(["The link is copied. Whoever opens it gets this form filled in, and nothing starts by it."]);
+    } catch {
+      // Without https a page may not write to the clipboard.
+      const shown = element("input", { cls: "form-control form-control-sm", readonly: "", "aria-label": "Link to this choice" });
+      shown.value = link;
+      this.told.replaceChildren("Copy this link: ", shown);
+      shown.select();
+    }
+  }
+}
+
+/** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `images` are the names by which images are shown. */
+export function choiceWords({ node, cpu, memory, gpu, gpu_resource: kind = "", image }, images = {}) {
+  const parts = [node || "Automatic"];
+  if (cpu) parts.push(`${cpu} CPU`);
+  if (memory) parts.push(memory);
+  if (Number(gpu) > 0) parts.push(`${gpu} ${/\/gpu$/.test(kind) || !kind ? "GPU" : kind.slice(kind.lastIndexOf("/") + 1)}`);
+  if (image) parts.push(images[image] ?? image);
+  return parts.join(", ");
+}
+
+/** What of a choice is not there any more. */
+export function goneWords(gone) {
+  if (!gone.length) return [];
+  const names = gone.map(([name, value]) => `the ${LABELS[name] ?? name} “${value}”`);
+  return [`Not offered any more: ${listed(names)}.`];
+}
+
+function storage(name) {
+  try {
+    return window[name];
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,76 @@
+// What a browser remembers of choices.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { choiceWords, goneWords } from "../../src/moorage/hub/pages/static/keeping.js";
+import { hashOf, isSame, Memory, valuesIn } from "../../src/moorage/hub/pages/static/memory.js";
+
+const CHOICE = { node: "atlas", cpu: "2", memory: "3Gi", gpu: "1", gpu_resource: "nvidia.com/gpu", image: "minimal" };
+
+function storage() {
+  const kept = new Map();
+  return { kept, getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => kept.set(key, value) };
+}
+
+function memory({ session = storage(), local = storage(), server = "", now } = {}) {
+  return new Memory({ user: "ada", server, session, local, now });
+}
+
+test("what stands in the form is there after the page, for this person's server alone", () => {
+  const session = storage();
+
+  memory({ session }).keep(CHOICE);
+
+  assert.deepEqual(memory({ session }).draft(null), CHOICE);
+  assert.equal(memory({ session, server: "second" }).draft(null), null);
+});
+
+test("what was sent is forgotten once it has arrived, and after a while", () => {
+  let now = 0;
+  const here = memory({ now: () => now });
+  here.send(CHOICE);
+
+  assert.deepEqual(here.draft({ ...CHOICE, cpu: "4" }), CHOICE);
+  assert.equal(here.draft(CHOICE), null);
+  now += 11 * 60 * 1000;
+  assert.equal(here.draft(null), null);
+});
+
+test("the latest choices are kept once each", () => {
+  const local = storage();
+  for (const cpu of ["1", "2", "3", "2", "4", "5"]) memory({ local }).recent({ ...CHOICE, cpu });
+
+  assert.deepEqual(memory({ local }).recent(null).map((values) => values.cpu), ["5", "4", "2", "3"]);
+});
+
+test("a browser that keeps nothing, or nonsense, is no error", () => {
+  const broken = { getItem: () => "{", setItem: () => assert.fail("called") };
+  const full = { getItem: () => '{"values":7,"sent":"x"}', setItem: () => { throw new Error("full"); } };
+
+  for (const session of [null, full, { ...broken, setItem() {} }]) {
+    const here = memory({ session, local: session });
+    here.keep(CHOICE);
+    assert.equal(here.draft(null), null);
+    assert.deepEqual(here.recent(CHOICE), [CHOICE]);
+  }
+});
+
+test("a link holds the choice behind its #, and nothing else", () => {
+  assert.deepEqual(valuesIn(hashOf(CHOICE)), CHOICE);
+  assert.equal(hashOf({ ...CHOICE, node: "", gpu: "0" }), "#node=&cpu=2&memory=3Gi&gpu=0&image=minimal");
+  assert.equal(valuesIn("#section"), null);
+  assert.deepEqual(valuesIn(`#cpu=2&evil=1&image=${"x".repeat(9999)}`), { cpu: "2", image: "x".repeat(512) });
+});
+
+test("the kind of GPU tells two choices apart only where there is one", () => {
+  assert.equal(isSame(CHOICE, { ...CHOICE, gpu_resource: "amd.com/gpu" }), false);
+  assert.equal(isSame({ ...CHOICE, gpu: "0" }, { ...CHOICE, gpu: "0", gpu_resource: "" }), true);
+});
+
+test("a choice is told in a line, and what is gone by its name", () => {
+  assert.equal(choiceWords(CHOICE, { minimal: "Minimal" }), "atlas, 2 CPU, 3Gi, 1 GPU, Minimal");
+  assert.equal(choiceWords({ node: "", cpu: "1", gpu: "2", gpu_resource: "nvidia.com/mig-1g.5gb" }), "Automatic, 1 CPU, 2 mig-1g.5gb");
+  assert.deepEqual(goneWords([["node", "x"], ["image", "y"]]), ["Not offered any more: the node “x” and the image “y”."]);
+  assert.deepEqual(goneWords([]), []);
+});
