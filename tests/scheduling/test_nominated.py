@@ -36,6 +36,14 @@ def test_some_promises_do_not_count(a_node, a_pod, change):
     assert cluster.fit(a_pod("ask", cpu="2")).nodes["n1"].fits
 
 
+def test_a_promise_of_the_users_scheduler_counts_for_its_other_pods(a_node, a_pod):
+    theirs = {"schedulerName": "hub-user-scheduler"}
+    waiting = a_pod("waiting", cpu="3", nominated="n1", spec=theirs)
+    cluster = Cluster.from_objects(nodes=[a_node(cpu="4")], pods=[waiting])
+
+    assert not cluster.fit(a_pod("ask", cpu="2", spec=theirs)).fits
+
+
 def test_a_pod_must_fit_without_the_promised_pods_too(a_node, a_pod):
     near = {
         "podAffinity": {

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.accounting.requests import Requests
     from moorage.scheduling.accounting.totals import Totals
+    from moorage.scheduling.profiles import Profile
     from moorage.scheduling.state import State
     from moorage.scheduling.steps import Steps
     from moorage.scheduling.verdict import NodeVerdict, Verdict
@@ -42,6 +43,7 @@ NOT_ELIGIBLE_NEVER = "not eligible due to preemptionPolicy=Never."
 NOT_ELIGIBLE_WAITING = "not eligible due to a terminating pod on the nominated node."
 UNKNOWN_BUDGETS = "Whether an eviction would violate a budget is unknown: poddisruptionbudgets can't be read."
 REASON_NO_VICTIMS = "No preemption victims found for incoming pod"
+NOT_ELIGIBLE_OFF = "not eligible because the scheduler {name} evicts nobody."
 # Up to so many nodes the scheduler looks at all of them before it takes one (minCandidateNodesAbsolute).
 ALL_LOOKED_AT = 100
 
@@ -100,11 +102,13 @@ def evicting(cluster: State, trial: Trial, verdict: Verdict) -> Steps[Evictions]
     undecided = trial.undecided
     if nodes and PodDisruptionBudget in cluster.unknown_kinds:
         undecided += (UNKNOWN_BUDGETS,)
-    return Evictions(nodes=nodes, chosen=() if verdict.fits else _chosen(nodes), undecided=undecided)
+    return Evictions(nodes=nodes, chosen=() if verdict.fits else _chosen(nodes, trial.profile), undecided=undecided)
 
 
 def _not_eligible(trial: Trial, cluster: State, verdicts: Mapping[str, NodeVerdict]) -> str | None:
-    pod = trial.ask.pod
+    pod, profile = trial.ask.pod, trial.profile
+    if profile is not None and not profile.preempts:
+        return NOT_ELIGIBLE_OFF.format(name=profile.name)
     if pod.spec.preemption_policy == "Never":
         return NOT_ELIGIBLE_NEVER
     nominated = pod.status.nominated_node_name if pod.status is not None else None
@@ -128,8 +132,12 @@ class _Search:
         reading = trial.checks(READ_PODS.__contains__)
         self._reading = list(reading.values())
         # Where pods only take room from each other, sums tell who may stay.
-        only_room = reading.keys() == {noderesourcesfit.NAME} and not dynamicresources.classes_behind(
-            trial.ask, cluster
+        # What a configuration leaves to others is not asked of a node.
+        all_counted = trial.profile is None or not (trial.profile.ignored or trial.profile.ignored_groups)
+        only_room = (
+            all_counted
+            and reading.keys() == {noderesourcesfit.NAME}
+            and not dynamicresources.classes_behind(trial.ask, cluster)
         )
         self._asked = _asked(trial.ask.info.requests) if only_room else None
         self._others = list(trial.checks(lambda name: name not in READ_PODS).values())
@@ -247,9 +255,9 @@ class _Budgets:
         return violated
 
 
-def _chosen(nodes: Mapping[str, NodeEvictions]) -> tuple[str, ...]:
+def _chosen(nodes: Mapping[str, NodeEvictions], profile: Profile | None) -> tuple[str, ...]:
     """The nodes that the scheduler may take: the best by its five criteria, or all where it may not look at all."""
-    if len(nodes) > ALL_LOOKED_AT:
+    if not (profile.looks_at_all(len(nodes)) if profile is not None else len(nodes) <= ALL_LOOKED_AT):
         return tuple(name for name, node in nodes.items() if node.pods)
     scores = {name: _score(node, node.pods) for name, node in nodes.items() if node.pods}
     best = min(scores.values(), default=None)

@@ -13,8 +13,10 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from moorage.objects import Pod, decode
+from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER
 from moorage.scheduling.ask import Ask
-from moorage.scheduling.filters import STEPS, nodeaffinity
+from moorage.scheduling.chain import steps_of
+from moorage.scheduling.filters import nodeaffinity
 from moorage.scheduling.priority import ranked
 from moorage.scheduling.steps import at_once, in_parts
 from moorage.scheduling.unknown import left_out
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.plugin import Check
+    from moorage.scheduling.profiles import Profile
     from moorage.scheduling.state import State
     from moorage.scheduling.steps import Steps
 
@@ -33,18 +36,23 @@ if TYPE_CHECKING:
 class Trial:
     """One pod, prepared to be tried on any node of the cluster as it is now."""
 
-    __slots__ = ("_checks", "_named", "_undecided", "ask", "prefilter")
+    __slots__ = ("_beside", "_checks", "_named", "_undecided", "ask", "prefilter", "profile")
 
     def __init__(self, cluster: State, pod: Pod | dict[str, Any]) -> None:
         pod, unranked = ranked(pod if isinstance(pod, Pod) else decode(Pod, pod), cluster)
         self.ask = Ask(pod)
         skipped, unchecked = left_out(self.ask, cluster)
         unranked_told = (unranked,) if unranked else ()
-        self._undecided = (*_undecided(self.ask, cluster), *unranked_told, *unchecked)
+        scheduler = self.ask.pod.spec.scheduler_name or DEFAULT_SCHEDULER
+        # How the pod's scheduler is configured, where that is known and it may be more than scores.
+        self.profile: Profile | None = cluster.profiles.get(scheduler)
+        self._beside = frozenset((scheduler,)) if self.profile is None else self.profile.beside
+        self._undecided = (*_undecided(self.ask, cluster, self.profile), *unranked_told, *unchecked)
         self.prefilter: NodeVerdict | None = None
-        self._named = nodeaffinity.names(self.ask)
+        pinned = self.profile is None or nodeaffinity.NAME in self.profile.before
+        self._named = nodeaffinity.names(self.ask) if pinned else None
         self._checks: list[tuple[str, Check]] = []
-        for name, prepare in STEPS:
+        for name, prepare in steps_of(self.profile):
             if name in skipped:
                 continue
             prepared = prepare(self.ask, cluster)
@@ -53,6 +61,9 @@ class Trial:
                 return
             if prepared is not None:
                 self._checks.append((name, prepared))
+        if self.profile is not None:
+            order = self.profile.on_nodes
+            self._checks.sort(key=lambda check: order.index(check[0]) if check[0] in order else -1)
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -89,9 +100,15 @@ class Trial:
         return verdicts
 
     def nominated_on(self, info: NodeInfo) -> list[PodInfo]:
-        """The pods that wait for room on this node and that the incoming one may not overtake."""
-        own = self.ask.info
-        return [pod for pod in info.nominated.values() if pod.priority >= own.priority and pod.uid != own.uid]
+        """The pods that wait for room on this node and that the incoming one may not overtake: those of its own
+        scheduler, since none knows whom another has nominated.
+        """
+        own, beside = self.ask.info, self._beside
+        return [
+            pod
+            for pod in info.nominated.values()
+            if pod.priority >= own.priority and pod.uid != own.uid and pod.scheduler_name in beside
+        ]
 
     def checks(self, named: Callable[[str], bool]) -> dict[str, Check]:
         """The prepared plugins of these names, in the scheduler's order."""
@@ -144,11 +161,13 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _undecided(ask: Ask, cluster: State) -> tuple[str, ...]:
+def _undecided(ask: Ask, cluster: State, profile: Profile | None) -> tuple[str, ...]:
     """What the real scheduler also looks at and this answer can't."""
-    told = []
+    told: list[str] = []
     spec = ask.pod.spec
-    if spec.scheduler_name and not any(fnmatchcase(spec.scheduler_name, name) for name in cluster.schedulers):
+    if profile is not None:
+        told += profile.undecided(spread=bool(spec.topology_spread_constraints), resources=ask.info.requests.scalars)
+    elif spec.scheduler_name and not any(fnmatchcase(spec.scheduler_name, name) for name in cluster.schedulers):
         told.append(f"The pod uses another scheduler, {spec.scheduler_name}, which may decide otherwise.")
     crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
     if crowded:

@@ -41,9 +41,10 @@ from moorage.scheduling.devices.inventory import Inventory
 from moorage.scheduling.volumes import class_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, MutableMapping
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
     from datetime import datetime
 
+    from moorage.scheduling.profiles import Profile
     from moorage.scheduling.promise import Promise
 
 # Zero to JupyterHub's user-scheduler is kube-scheduler with other scores, in the release's name.
@@ -87,6 +88,8 @@ class State:
         self.schedulers: tuple[str, ...] = SCHEDULERS
         # What a node's labels promise of cards; who knows labels sets it.
         self.promised: Callable[[NodeInfo], Promise | None] = lambda _: None
+        # How schedulers are configured, by name, as far as that could be read.
+        self.profiles: Mapping[str, Profile] = {}
         # The priority of people's servers: what is below makes room for them.
         self.user_priority = 0
         # Nearly every claim has one user, so a set is made only for the second one.

@@ -54,6 +54,8 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
     """What only some pods have."""
 
     nominated_node_name: str | None = None
+    # Of a pod that is nominated alone, and None where it is the default one.
+    scheduler_name: str | None = None
     host_ports: tuple[HostPort, ...] = ()
     claims: tuple[str, ...] = ()
     ephemeral_claims: tuple[str, ...] = ()
@@ -101,6 +103,11 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
     @property
     def nominated_node_name(self) -> str | None:
         return self.extra.nominated_node_name
+
+    @property
+    def scheduler_name(self) -> str:
+        """Whose pod this is, where it is nominated."""
+        return self.extra.scheduler_name or DEFAULT_SCHEDULER
 
 
 def digest(pod: Pod | CountedPod | dict[str, Any], *, server_version: Version = SERVER_VERSION) -> PodInfo:
@@ -204,8 +211,9 @@ def _extra(pod: Pod | CountedPod) -> PodExtra:
 def _read_extra(pod: Pod | CountedPod) -> PodExtra:
     spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
     nominated = status.nominated_node_name if status else None
-    if spec.node_name or (spec.scheduler_name or DEFAULT_SCHEDULER) != DEFAULT_SCHEDULER:
+    if spec.node_name:
         nominated = None
+    scheduler = (spec.scheduler_name or DEFAULT_SCHEDULER) if nominated else DEFAULT_SCHEDULER
     claims: list[str] = []
     ephemeral: list[str] = []
     disks: list[Volume] = []
@@ -219,6 +227,7 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
     anti = spec.affinity.pod_anti_affinity if spec.affinity else None
     extra = PodExtra(
         nominated_node_name=nominated or None,
+        scheduler_name=intern(scheduler) if scheduler != DEFAULT_SCHEDULER else None,
         host_ports=_host_ports(spec.containers, spec.init_containers),
         claims=tuple(claims),
         ephemeral_claims=tuple(ephemeral),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "NodeAffinity"
 REASON = "node(s) didn't match Pod's node affinity/selector"
+REASON_ENFORCED = "node(s) didn't match scheduler-enforced node affinity"
 REASON_CONFLICT = "pod affinity terms conflict"
 REASON_NOT_NAMED = "node(s) didn't satisfy plugin(s) [NodeAffinity]"
 
@@ -46,9 +47,10 @@ class Required:
         return self.terms is None or self.terms.matches(labels, name)
 
 
-def prepare(ask: Ask, _: State) -> Prepared:
+def prepare(ask: Ask, _: State, *, enforced: NodeSelector | None = None) -> Prepared:
+    """`enforced` is an affinity that this scheduler's configuration adds to every pod's own."""
     required = Required(ask)
-    if not required.equal and required.terms is None:
+    if not required.equal and required.terms is None and enforced is None:
         return None
     named = names(ask)
     if named is not None and not named:
@@ -58,7 +60,14 @@ def prepare(ask: Ask, _: State) -> Prepared:
     def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         return None if required.matches(node.labels, node.name) else refusal
 
-    return check
+    if enforced is None:
+        return check
+    terms, not_added = NodeTerms(enforced), refuse(NAME, REASON_ENFORCED, unresolvable=True)
+
+    def check_both(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
+        return check(node) if terms.matches(node.labels, node.name) else not_added
+
+    return check_both
 
 
 def names(ask: Ask) -> set[str] | None:

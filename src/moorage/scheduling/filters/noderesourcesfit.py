@@ -13,11 +13,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.filters import dynamicresources
 from moorage.scheduling.verdict import NodeVerdict, Shortage
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
@@ -32,11 +33,14 @@ REASON = "Insufficient {resource}"
 _LONGEST = 4096
 
 
-def prepare(ask: Ask, cluster: State) -> Check:
+def prepare(ask: Ask, cluster: State, *, ignored: Callable[[str], bool] | None = None) -> Check:
+    """`ignored` tells the extended resources that this scheduler's configuration leaves to others."""
     delegated = dynamicresources.classes_behind(ask, cluster)
     requests = ask.info.requests
     cpu, memory, storage = requests.cpu_milli, requests.memory, requests.ephemeral_storage
     scalars = tuple((name, amount) for name, amount in requests.scalars.items() if amount)
+    if ignored is not None:
+        scalars = tuple((name, amount) for name, amount in scalars if not (is_extended(name) and ignored(name)))
 
     def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         allocatable, requested = node.allocatable, node.requested
