@@ -38,6 +38,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "required": ["hub"],
     },
     "rights.quotaNamespaces": TEXTS,
+    "rights.schedulerConfigMap": {"type": "string", "pattern": f"^({NAME}/{NAME}(/[-._a-zA-Z0-9]+)?)?$"},
     "service.port": {"type": "integer", "minimum": 1, "maximum": 65535},
     "service.annotations": LABELS,
     "networkPolicy.from": OBJECTS,

@@ -71,6 +71,9 @@ def test_the_optional_rights_are_those_that_their_setting_uses(one):
     assert granted([one("optional/limits.yaml", "Role")]) == {
         ("", kind.PLURAL): {"list"} for kind in (LimitRange, ResourceQuota)
     }
+    scheduler = one("optional/scheduler.yaml", "Role")
+    assert granted([scheduler]) == {("", "configmaps"): {"get"}}
+    assert scheduler["rules"][0]["resourceNames"] == ["user-scheduler"]
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)

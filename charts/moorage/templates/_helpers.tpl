@@ -54,6 +54,7 @@ capabilities:
 {{- define "moorage.settings" -}}
 {{- $found := dict "MOORAGE_HOST" "0.0.0.0" "MOORAGE_PORT" "8000" "MOORAGE_TOKEN_FILE" "/etc/moorage/tokens/tokens" }}
 {{- with .Values.rights.quotaNamespaces }}{{ $_ := set $found "MOORAGE_QUOTA_NAMESPACES" (join "," .) }}{{ end }}
+{{- with .Values.rights.schedulerConfigMap }}{{ $_ := set $found "MOORAGE_SCHEDULER_CONFIGMAPS" . }}{{ end }}
 {{- with .Values.rights.clusterAutoscalerNamespace }}{{ $_ := set $found "MOORAGE_CLUSTER_AUTOSCALER_NAMESPACE" . }}{{ end }}
 {{- with .Values.rights.gpuExecNamespace }}{{ $_ := set $found "MOORAGE_GPU_EXEC_NAMESPACE" . }}{{ end }}
 {{- if .Values.gpuAgent.enabled }}

@@ -55,6 +55,15 @@ class Settings(BaseSettings):
         description="Additional schedulers that are kube-scheduler with other scores, separated by commas; * matches "
         "any text. Their pods get the same verdicts. Zero to JupyterHub's user-scheduler is known.",
     )
+    scheduler_configmaps: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="ConfigMaps with the configuration of a kube-scheduler, as namespace/name or namespace/name/key "
+        "(key: config.yaml), separated by commas. What it switches off is then not checked for its pods. Needs the "
+        "right to get them.",
+    )
+    scheduler_config_file: Path | None = Field(
+        default=None, description="File with such a configuration; read again when it changes. It needs no right."
+    )
     machines_file: Path | None = Field(
         default=None,
         description="YAML file with the kinds of machines that an autoscaler can add; read again when it changes.",
@@ -176,11 +185,25 @@ class Settings(BaseSettings):
             return [part.strip() for part in value.split(",") if part.strip()]
 
     @field_validator(
-        "label_allow_list", "quota_namespaces", "schedulers", "oci_repositories", "gpu_resources", mode="before"
+        "label_allow_list",
+        "quota_namespaces",
+        "schedulers",
+        "scheduler_configmaps",
+        "oci_repositories",
+        "gpu_resources",
+        mode="before",
     )
     @classmethod
     def _comma_list(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("scheduler_configmaps")
+    @classmethod
+    def _namespace_and_name(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if not 2 <= len(parts := name.split("/")) <= 3 or not all(parts):
+                raise ValueError(f"{name} is no ConfigMap: write namespace/name, such as jupyterhub/user-scheduler")
+        return value
 
     @field_validator("root_path")
     @classmethod

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from fastapi import Request
 
@@ -29,6 +30,7 @@ from moorage.service.state.form_defaults import FormDefaults
 from moorage.service.state.machines import machines_of
 from moorage.service.state.metrics import Metrics
 from moorage.service.state.rulebook import Rulebook
+from moorage.service.state.schedulers import Schedulers
 from moorage.service.state.sources import catalogue_of
 from moorage.service.streams.streams import Streams
 
@@ -128,6 +130,12 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
     live.cluster.promised = Promises()
     live.cluster.user_priority = settings.user_priority
     live.cluster.schedulers = (*SCHEDULERS, *settings.schedulers)
+    schedulers = Schedulers(
+        client,
+        file=settings.scheduler_config_file,
+        configmaps=settings.scheduler_configmaps,
+        tell=partial(setattr, live.cluster, "profiles"),
+    )
     streams = Streams(
         live,
         replay_bytes=settings.replay_megabytes * 1024 * 1024,
@@ -149,6 +157,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
     )
     tasks = parts.tasks = [
         asyncio.create_task(live.run(), name="cluster"),
+        asyncio.create_task(schedulers.run(), name="schedulers"),
         asyncio.create_task(cards.run(live.touch), name="cards"),
         asyncio.create_task(streams.run(), name="stream"),
         asyncio.create_task(catalogue.run(), name="images"),
