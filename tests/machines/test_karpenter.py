@@ -239,12 +239,14 @@ def test_what_a_pool_leaves_open_karpenter_chooses_for_the_pod():
     assert not machine.node.metadata.labels.keys() & {"karpenter.sh/capacity-type", "example.com/team"}
 
 
-def test_what_a_pool_leaves_open_is_as_it_was_seen():
+def test_a_pool_that_names_no_zones_may_use_all_that_are_known():
     seen = [claim("gpus-1"), claim("gpus-2", labels={ZONE: "b"}), claim("gpus-3", labels={ZONE: "c"})]
 
-    (machine,) = machines(pool(requirements=[(ZONE, "NotIn", "c")]), *seen)
+    (machine, _) = machines(
+        pool(requirements=[(ZONE, "NotIn", "c")]), pool("a", requirements=[(ZONE, "In", "d"), (TYPE, "In", "m")]), *seen
+    )
 
-    assert machine.zones == ("a", "b")
+    assert machine.zones == ("a", "b", "d")
 
 
 def test_a_pool_of_which_nothing_is_known_says_so():

@@ -43,6 +43,22 @@ def test_a_group_at_its_maximum_stays_so_whatever_a_file_hopes(a_machine):
     assert (machine.state, machine.left, machine.why) == ("at_maximum", 0, "Full.")
 
 
+def test_karpenter_tells_all_that_is_on_its_way_to_its_pools(a_machine):
+    may_come = a_machine("gpu", "g5.xlarge", shape={}, source="karpenter")
+    node = a_machine("gpu", "g5.xlarge", shape={}, state="on_its_way", node_name="n1")
+
+    assert joined([node, may_come]) == [may_come]
+
+
+def test_zones_are_told_by_whoever_tells_the_shape(a_machine):
+    chosen = a_machine("gpu", "g5.xlarge", shape={"topology.kubernetes.io/zone": "a"}, source="karpenter")
+    seen = a_machine("gpu", "g5.xlarge", shape={}, zones=("a", "b"), choices=(("way", ("spot",)),))
+
+    (machine,) = joined([seen, chosen])
+
+    assert (machine.zones, machine.choices) == ((), ())
+
+
 def test_a_limit_of_a_file_counts_beside_the_autoscalers(a_machine):
     group = a_machine("gpu", source="cluster-autoscaler", left=5)
     written = a_machine("gpu", "g5.xlarge", shape={}, source="configured", state="at_maximum", left=0, why="Full.")

@@ -12,9 +12,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
-from moorage.machines.facts import ZONES
 from moorage.machines.nodeclaims import coming, held_by_pool, is_coming, shapes_of
-from moorage.machines.nodepools import CAPACITY_TYPE, OWN, Pool, Shape, by_weight, nanos_of
+from moorage.machines.nodepools import CAPACITY_TYPE, OWN, WAYS, ZONE, Choices, Pool, Shape, by_weight, nanos_of
 from moorage.objects import NodeClaim, NodePool
 from moorage.scheduling.machines import HOSTNAME, Machine
 
@@ -45,11 +44,14 @@ class Karpenter:
         self._shapes.update(shapes_of(claims, cluster.nodes))
         shapes = {(each.pool, each.kind): shape for each in self._known() if (shape := _shape_of(each)) is not None}
         shapes |= self._shapes
+        readable = list(_pools(pools, claims, cluster))
+        zones = {zone for pool in readable for zone in pool.zones}.union(*(shape.zones for shape in shapes.values()))
+        seen = {ZONE: zones, CAPACITY_TYPE: WAYS}
         may_be_added = (
             machine
-            for pool in by_weight(_pools(pools, claims, cluster))
+            for pool in by_weight(readable)
             if not pool.is_going
-            for machine in _machines_of(pool, shapes.values())
+            for machine in _machines_of(pool, shapes.values(), seen=seen)
         )
         return (*(coming(claim, cluster.nodes) for claim in claims if is_coming(claim)), *may_be_added)
 
@@ -72,7 +74,7 @@ def _pools(pools: Iterable[NodePool], claims: list[NodeClaim], cluster: State) -
             continue
 
 
-def _machines_of(pool: Pool, shapes: Iterable[Shape]) -> Iterable[Machine]:
+def _machines_of(pool: Pool, shapes: Iterable[Shape], *, seen: Choices) -> Iterable[Machine]:
     """One machine for each kind that is known; where none is, what the pool says of itself."""
     nearest: dict[str | None, Shape] = {}
     # A kind as it was in this very pool is nearest to the next one.
@@ -81,7 +83,7 @@ def _machines_of(pool: Pool, shapes: Iterable[Shape]) -> Iterable[Machine]:
             nearest.setdefault(shape.kind, shape)
     found: dict[str | None, Machine] = {}
     for kind, shape in nearest.items():
-        machine = pool.machine(shape)
+        machine = pool.machine(shape, seen=seen)
         if machine is not None or shape.pool == pool.name:
             found[kind] = machine or pool.excluded(shape)
     unseen = [kind for kind in pool.kinds if kind not in found]
@@ -96,9 +98,7 @@ def _shape_of(machine: Machine) -> Shape | None:
     if machine.state == "on_its_way" or node is None or node.status is None or not node.status.allocatable:
         return None
     labels = {key: value or "" for key, value in (node.metadata.labels or {}).items()}
-    choices = {key: frozenset({labels[key]}) for key in (ZONES[0], CAPACITY_TYPE) if key in labels}
-    if machine.zones:
-        choices[ZONES[0]] = frozenset(machine.zones)
+    zones = frozenset(machine.zones or ((labels[ZONE],) if ZONE in labels else ()))
     own = {key: value for key, value in labels.items() if not key.startswith(OWN) and key != HOSTNAME}
     allocatable, capacity = node.status.allocatable, node.status.capacity or node.status.allocatable
-    return Shape(machine.kind, machine.pool, own, allocatable, capacity, choices)
+    return Shape(machine.kind, machine.pool, own, allocatable, capacity, zones)

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from moorage.errors import InvalidQuantity
 from moorage.machines.facts import gpu_of, instance_type
 from moorage.machines.labelsets import label_sets
-from moorage.machines.nodepools import CHOSEN, MACHINES, OWN, POOL, Shape, condition, nanos_of
+from moorage.machines.nodepools import MACHINES, OWN, POOL, ZONE, Shape, condition, nanos_of
 from moorage.objects import Node, NodeClaim, NodeSpec, NodeStatus, ObjectMeta, Unreadable
 from moorage.quantity import NANO
 from moorage.scheduling.machines import HOSTNAME, Machine, lasting_taints
@@ -70,16 +70,15 @@ def coming(claim: NodeClaim, nodes: Nodes) -> Machine:
 
 def shapes_of(claims: Iterable[NodeClaim], nodes: Nodes) -> dict[tuple[str, str | None], Shape]:
     """What the machines of each pool and kind look like, by what Karpenter expects of them."""
-    choices: dict[str | None, dict[str, set[str]]] = defaultdict(lambda: {key: set() for key in CHOSEN})
+    zones: dict[str | None, set[str]] = defaultdict(set)
     first: dict[tuple[str, str | None], Shape] = {}
     for claim in claims:
         status, labels = claim.status, _labels(claim, nodes)
         kind, pool = instance_type(labels), pool_of(claim)
         if kind is None or status is None or not status.allocatable:
             continue
-        for key in CHOSEN:
-            if key in labels:
-                choices[kind][key].add(labels[key])
+        if ZONE in labels:
+            zones[kind].add(labels[ZONE])
         if (pool, kind) in first:
             continue
         there = _node_of(claim, nodes)
@@ -91,10 +90,7 @@ def shapes_of(claims: Iterable[NodeClaim], nodes: Nodes) -> dict[tuple[str, str 
             continue
         own = {key: value for key, value in labels.items() if not key.startswith(OWN) and key != HOSTNAME}
         first[pool, kind] = Shape(kind, pool, own, status.allocatable, capacity)
-    return {
-        place: replace(shape, choices={key: frozenset(values) for key, values in choices[shape.kind].items()})
-        for place, shape in first.items()
-    }
+    return {place: replace(shape, zones=frozenset(zones[shape.kind])) for place, shape in first.items()}
 
 
 def held_by_pool(claims: Iterable[NodeClaim], nodes: Nodes) -> dict[str, dict[str, int]]:

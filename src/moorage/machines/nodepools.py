@@ -9,6 +9,7 @@ pkg/controllers/provisioning/provisioner.go (NewScheduler), pkg/apis/v1/nodepool
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -23,8 +24,6 @@ from moorage.scheduling.amount_words import amount_words, sizes
 from moorage.scheduling.machines import HOSTNAME, Machine, State, lasting_taints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from moorage.objects import Amounts, Condition, NodePool
 
 POOL = "karpenter.sh/nodepool"
@@ -35,9 +34,12 @@ MACHINES = "nodes"
 OWN = "karpenter.sh/"
 # Whose labels tell of a kind of machine, beside Kubernetes' own and those of Karpenter's providers.
 _DOMAINS = ("eks.amazonaws.com", "cloud.google.com", "nvidia.com", "amd.com")
+Choices = Mapping[str, Iterable[str]]
 # What Karpenter chooses for each machine: no kind of machine has it for good.
 CHOSEN = (ZONE, CAPACITY_TYPE)
 _NEEDED = ("ValidationSucceeded", "NodeClassReady")
+# How a cloud sells machines: what it costs to have one, or to have one until somebody pays more.
+WAYS = ("on-demand", "spot")
 # Karpenter's own marks on a node that is there, which DaemonSets may ask for.
 _MARKS = {"karpenter.sh/registered": "true", "karpenter.sh/initialized": "true"}
 
@@ -45,7 +47,7 @@ _MARKS = {"karpenter.sh/registered": "true", "karpenter.sh/initialized": "true"}
 class Shape(Struct, frozen=True):
     """What machines of one kind looked like in the pool where one was seen, or as somebody wrote it down.
 
-    `choices` are the values of `CHOSEN` that machines of the kind had.
+    `zones` are those that they were in.
     """
 
     kind: str | None
@@ -53,7 +55,7 @@ class Shape(Struct, frozen=True):
     labels: Mapping[str, str]
     allocatable: Amounts
     capacity: Amounts
-    choices: Mapping[str, frozenset[str]] = {}
+    zones: frozenset[str] = frozenset()
 
 
 class Pool:
@@ -83,6 +85,12 @@ class Pool:
         asked = self.sets.get(INSTANCE_TYPES[0])
         return (asked.values or ()) if asked is not None else ()
 
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The zones that the pool names."""
+        asked = self.sets.get(ZONE)
+        return (asked.values or ()) if asked is not None else ()
+
     def unseen(self, kind: str | None) -> Machine:
         """A machine that nobody has seen yet."""
         state, why = self._standing()
@@ -96,11 +104,14 @@ class Pool:
         why = f"Pool {self.name} takes no machine like this one, by its requirements."
         return replace(machine, state="at_maximum", left=0, why=why)
 
-    def machine(self, shape: Shape) -> Machine | None:
-        """The next machine of this kind; None where the pool does not take it, or an amount of it is garbage."""
+    def machine(self, shape: Shape, *, seen: Choices) -> Machine | None:
+        """The next machine of this kind; None where the pool does not take it, or an amount of it is garbage.
+
+        `seen` are the values of `CHOSEN` that are known of this cluster.
+        """
         if not self._takes(shape):
             return None
-        node, choices = self._node(shape)
+        node, choices = self._node(shape, seen)
         try:
             gpu_model, gpu_count = gpu_of(node)
             left = self._left(shape)
@@ -136,13 +147,13 @@ class Pool:
             if key in labels and key not in self._labels and key not in CHOSEN and is_by_kind(key)
         )
 
-    def _node(self, shape: Shape) -> tuple[Node, dict[str, tuple[str, ...]]]:
+    def _node(self, shape: Shape, seen: Choices) -> tuple[Node, dict[str, tuple[str, ...]]]:
         """What it would look like here, and the labels that Karpenter chooses a value for when a pod comes."""
         free = {*CHOSEN, *(key for key in self.sets if key not in self._labels and not is_by_kind(key))}
         mine = {key: value for key, value in shape.labels.items() if shape.pool == self.name or is_by_kind(key)}
         labels = {key: value for key, value in mine.items() if key not in free}
         labels |= self._labels | _MARKS | {POOL: self.name} | self._class_label()
-        told = {key: self._values(key, shape) for key in sorted(free)}
+        told = {key: self._values(key, seen) for key in sorted(free)}
         labels |= {key: values[0] for key, values in told.items() if len(values) == 1}
         choices = {key: values for key, values in told.items() if len(values) > 1}
         spec = self._spec
@@ -157,11 +168,12 @@ class Pool:
         )
         return node, choices
 
-    def _values(self, key: str, shape: Shape) -> tuple[str, ...]:
+    def _values(self, key: str, seen: Choices) -> tuple[str, ...]:
         asked = self.sets.get(key, LabelSet())
         if asked.values is not None:
             return asked.values
-        return tuple(sorted(value for value in shape.choices.get(key, ()) if asked.has(value)))
+        # Which of them the cloud sells this kind in, it alone knows.
+        return tuple(sorted(value for value in seen.get(key, ()) if asked.has(value)))
 
     def _class_label(self) -> dict[str, str]:
         named = self._spec.node_class_ref if self._spec is not None else None

@@ -82,15 +82,18 @@ class Machines:
         return replace(machine, about_seconds=seconds) if seconds is not None else machine
 
 
-def joined(told: Iterable[Machine]) -> list[Machine]:
+def joined(told: Sequence[Machine]) -> list[Machine]:
     """One entry for each pool and kind, by who knows best; a pool without a shape takes those that others know."""
     coming: list[Machine] = []
     there: set[str | None] = set()
     known: dict[tuple[str, str | None], Machine] = {}
     pools: dict[str, Machine] = {}
+    # Karpenter tells each machine that it has asked for, before and after it is a node.
+    whole = {machine.pool for machine in told if machine.source == "karpenter"}
     for machine in sorted(told, key=lambda each: _STANDING.index(each.source)):
         if machine.state == "on_its_way":
-            if machine.node_name is None or machine.node_name not in there:
+            is_told = machine.source != "karpenter" and machine.pool in whole
+            if not is_told and (machine.node_name is None or machine.node_name not in there):
                 coming.append(machine)
             there.add(machine.node_name)
             continue
@@ -130,7 +133,8 @@ def _completed(first: Machine, other: Machine) -> Machine:
         left=min(lefts, default=None),
         about_seconds=first.about_seconds if first.about_seconds is not None else other.about_seconds,
         label=first.label or other.label,
-        zones=first.zones or other.zones,
+        zones=(first if first.node is not None else other).zones,
+        choices=(first if first.node is not None else other).choices,
     )
 
 
