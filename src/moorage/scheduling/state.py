@@ -79,6 +79,8 @@ class State:
         self.server_version = server_version
         self.nodes: dict[str, NodeInfo] = {}
         self.pods: dict[str, PodInfo] = {}
+        # Those among them that are on no node yet.
+        self.unbound: set[str] = set()
         self.unreadable_objects: dict[tuple[str, str], Unreadable] = {}
         # Kinds of which nothing is known, as opposed to kinds of which there is nothing.
         self.unknown_kinds: frozenset[type[Object]] = frozenset()
@@ -196,7 +198,9 @@ class State:
             (self.nodes.get(name) or self._place(name)).add(pod)
             if pod.extra is not NO_EXTRA:
                 self._index(pod)
-        elif pod.extra.nominated_node_name is not None:
+            return
+        self.unbound.add(pod.uid)
+        if pod.extra.nominated_node_name is not None:
             self._place(pod.extra.nominated_node_name).nominated[pod.uid] = pod
 
     def remove_pod(self, uid: str) -> None:
@@ -206,6 +210,7 @@ class State:
         pod = self.pods.pop(uid, None)
         if pod is None:
             return
+        self.unbound.discard(uid)
         if pod.daemon is not None:
             self.daemons.remove(pod.daemon)
         name = pod.node_name

@@ -9,6 +9,7 @@ from moorage.machines.karpenter import Karpenter
 from moorage.machines.notes import Notes
 from moorage.machines.picture import Machines, Source
 from moorage.machines.seen import Seen
+from moorage.machines.times import Times
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.machines import Machine
 from moorage.service.settings import Settings
@@ -16,7 +17,8 @@ from moorage.service.settings import Settings
 
 def machines_of(settings: Settings, *, client: Client, cluster: Callable[[], Cluster]) -> Machines:
     """What this service can know of machines that may come."""
-    seen = Seen(cluster, notes=Notes(settings.machines_state_file))
+    notes = Notes(settings.machines_state_file)
+    seen = Seen(cluster, notes=notes)
     described: list[Source] = [seen]
     if settings.machines_file is not None:
         described.append(Configured(settings.machines_file, nodes=lambda: cluster().nodes))
@@ -24,5 +26,10 @@ def machines_of(settings: Settings, *, client: Client, cluster: Callable[[], Clu
     def known() -> Iterable[Machine]:
         return (machine for source in described for machine in source.machines())
 
+    def all_() -> Iterable[Machine]:
+        return machines.now()
+
     autoscaler = ClusterAutoscaler(client, namespace=settings.cluster_autoscaler_namespace, pools=seen.pools)
-    return Machines([*described, Karpenter(cluster, known=known), autoscaler])
+    times = Times(cluster, machines=all_, notes=notes)
+    machines = Machines([*described, Karpenter(cluster, known=known), autoscaler, times], about=times.about)
+    return machines
