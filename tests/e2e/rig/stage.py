@@ -21,11 +21,13 @@ READ = {
     "csistoragecapacities": "CSIStorageCapacity",
 }
 ANSWERS_WITHIN = 20
+DEFAULT = "default-scheduler"
 
 
 class Stage:
-    def __init__(self, api: Api) -> None:
-        self.api = api
+    def __init__(self, api: Api, *, schedulers: tuple[str, ...] = (DEFAULT,)) -> None:
+        """`schedulers` are those that are asked, and so have to see a scene before."""
+        self.api, self.schedulers = api, schedulers
 
     def prepare(self) -> None:
         for obj in standing_objects():
@@ -84,12 +86,20 @@ class Stage:
             self.api.patch("Pod", name, change, namespace=namespace, part="status")
 
     def _settle(self, scene: Scene) -> None:
+        for scheduler in self.schedulers:
+            self._seen(scene, scheduler)
+
+    def _seen(self, scene: Scene, scheduler: str) -> None:
         """The scheduler follows each kind by itself: what was written last is there when a pod's refusal shows it."""
         probe = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {"name": scene.named("probe"), "namespace": "asks"},
-            "spec": {"nodeSelector": {"nowhere": "to-be-found"}, "containers": [{"name": "c", "image": "none"}]},
+            "spec": {
+                "schedulerName": scheduler,
+                "nodeSelector": {"nowhere": "to-be-found"},
+                "containers": [{"name": "c", "image": "none"}],
+            },
         }
         count = f"0/{len(scene.nodes)} nodes are available"
         until(lambda: self.ask(probe).message.startswith(count), within=20, what="the scheduler sees the scene's nodes")
@@ -170,7 +180,11 @@ class Stage:
         return answer_of(pod, claims=[claim for claim in found if claim])
 
 
-def verdict_of(objects: dict[str, list[Obj]], pod: Obj) -> Any:
+def verdict_of(objects: dict[str, list[Obj]], pod: Obj, *, configured: Obj | None = None) -> Any:
+    """`configured` is the configuration of a further scheduler."""
     from moorage import Cluster
+    from moorage.scheduling.profiles import profiles
 
-    return Cluster.from_objects(**objects).fit(pod)
+    cluster = Cluster.from_objects(**objects)
+    cluster.profiles = {profile.name: profile for profile in profiles(configured)} if configured else {}
+    return cluster.fit(pod)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import yaml
 
+from rig.api import Obj
 from rig.controlplane import ControlPlane, answers_insecurely
 from rig.processes import Program, free_ports, until
 
@@ -13,7 +14,7 @@ GROUP = "kubescheduler.config.k8s.io/v1"
 SCORES = {"NodeAffinity": 14631, "InterPodAffinity": 1331, "NodeResourcesFit": 121, "ImageLocality": 11}
 
 
-def profile(name: str) -> dict[str, object]:
+def profile(name: str) -> Obj:
     fullest = {
         "apiVersion": GROUP,
         "kind": "NodeResourcesFitArgs",
@@ -34,23 +35,20 @@ def profile(name: str) -> dict[str, object]:
     }
 
 
+def configuration(profiles: Sequence[Obj]) -> Obj:
+    """What such a process is started with."""
+    kind = {"apiVersion": GROUP, "kind": "KubeSchedulerConfiguration"}
+    return {**kind, "leaderElection": {"leaderElect": False}, "profiles": list(profiles)}
+
+
 @contextlib.contextmanager
-def user_scheduler(cluster: ControlPlane, names: Sequence[str]) -> Iterator[Program]:
-    """One process with a profile for each of these names, for the time of a `with`."""
+def scheduler(cluster: ControlPlane, profiles: Sequence[Obj]) -> Iterator[Program]:
+    """One more process with these profiles, for the time of a `with`."""
     (port,) = free_ports(1)
     kubeconfig = cluster.kubeconfig_of("system:kube-scheduler")
     config = cluster.folder / "user-scheduler.yaml"
-    config.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": GROUP,
-                "kind": "KubeSchedulerConfiguration",
-                "leaderElection": {"leaderElect": False},
-                "clientConnection": {"kubeconfig": str(kubeconfig), "qps": 2000, "burst": 2000},
-                "profiles": [profile(name) for name in names],
-            }
-        )
-    )
+    client = {"clientConnection": {"kubeconfig": str(kubeconfig), "qps": 2000, "burst": 2000}}
+    config.write_text(yaml.safe_dump({**configuration(profiles), **client}))
     program = Program(
         cluster.programs / "kube-scheduler",
         f"--config={config}",
@@ -71,3 +69,8 @@ def user_scheduler(cluster: ControlPlane, names: Sequence[str]) -> Iterator[Prog
         yield program
     finally:
         program.kill()
+
+
+def user_scheduler(cluster: ControlPlane, names: Sequence[str]) -> contextlib.AbstractContextManager[Program]:
+    """The users' scheduler under each of these names."""
+    return scheduler(cluster, [profile(name) for name in names])
