@@ -625,3 +625,23 @@ async def test_a_node_whose_driver_starts_is_no_node_without_gpu(moorage, node) 
     assert "0/?" in nodes.out
     assert "GPU driver is starting" in " ".join(nodes.out.split())
     assert "GPU driver is starting (1 asked)" in " ".join(fit.out.split())
+
+
+async def test_machines_that_may_come_are_listed_below_the_nodes_and_tried(moorage, node, tmp_path) -> None:
+    file = tmp_path / "machines.yaml"
+    file.write_text("- {pool: large, kind: m5.4xlarge, allocatable: {cpu: 16, memory: 60Gi}, most: 2}\n")
+    dump = json.dumps({"kind": "List", "items": [node("n1", cpu="4", memory="8Gi")]})
+    env = {"MOORAGE_MACHINES_FILE": str(file)}
+
+    nodes = await moorage("nodes", "--from", "-", stdin=dump, env=env)
+    fit = await moorage("fit", "--cpu", "8", "--from", "-", stdin=dump, env=env)
+    never = await moorage("fit", "--cpu", "32", "--from", "-", stdin=dump, env=env)
+
+    assert "large (m5.4xlarge)" in nodes.out
+    assert "can be added" in " ".join(nodes.out.split())
+    assert fit.status == 1
+    assert "Would fit on a new machine. There is no room now. A machine of pool large (m5.4xlarge) can be added; " in (
+        " ".join(fit.out.split())
+    )
+    assert "large (m5.4xlarge): fits; can be added" in " ".join(fit.out.split())
+    assert "large (m5.4xlarge): does not fit: " in " ".join(never.out.split())

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from moorage.cli.asked import Asked, Refused, pods_of
+from moorage.cli.machines import machine_name, machine_state
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, safe, structured, table
 from moorage.cli.sources.source import Origin, opened
@@ -18,6 +19,8 @@ from moorage.scheduling.amount_words import amount_words
 MOST_ROWS = 40
 MOST_HELD = 3
 MOST_NAMED = 5
+MOST_MACHINES = 10
+_COMING = {"on_its_way": "Fits on a machine that is on its way.", "new_machine": "Would fit on a new machine."}
 
 
 @click.command(
@@ -141,6 +144,8 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(safe("Does not fit on any node:", style="bold red"))
         for reason in answer["prefilter"]["reasons"]:
             out.print(safe(f"  {reason['text'] or reason['message']}"))
+    elif answer.get("answer") in _COMING:
+        out.print(safe(_COMING[answer["answer"]], style="bold yellow"), safe(answer["answer_text"]))
     else:
         out.print(safe(f"Does not fit on any node ({len(nodes)} checked).", style="bold red"))
         if node and node not in nodes:
@@ -149,6 +154,8 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(_table(nodes))
     if len(nodes) > MOST_ROWS:
         out.print(safe(f"… and {len(nodes) - MOST_ROWS} more; use -o json to see all."))
+    for machine in answer.get("machines", [])[:MOST_MACHINES]:
+        out.print(safe(f"{machine_name(machine)}: {_on_machine(machine)}"))
     for sentence in [] if fitting or _has_place(answer) else answer["would_work"].get("sentences", []):
         out.print(safe(f"What would work: {sentence}"))
     for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
@@ -157,6 +164,15 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
         out.print(safe(f"Note: {sentence}"))
     for sentence in answer["undecided"]:
         out.print(safe(f"Undecided: {sentence}"))
+
+
+def _on_machine(machine: dict[str, Any]) -> str:
+    """What the pod would find on a machine that is not there yet."""
+    problem = machine.get("image_problem")
+    reasons = [*([problem] if problem else []), *machine["reasons"]]
+    why = "; ".join(reason["text"] or reason["message"] for reason in reasons)
+    fits = {True: "fits", False: f"does not fit: {why}", None: "not known whether it fits"}[machine["fits"]]
+    return f"{fits}; {machine_state(machine)}"
 
 
 def _holders(held: list[dict[str, Any]]) -> list[str]:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from moorage.cli.machines import machines_table
 from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.sources.source import Origin, opened
@@ -30,8 +31,11 @@ def nodes(*, origin: Origin, output: str, watch: bool, cards: bool) -> None:
 async def _once(origin: Origin, *, output: str, draw: Draw) -> None:
     async with opened(origin) as source:
         found = await source.nodes()
+        coming = await source.machines() if output == "table" and draw is _table else []
     if output == "table":
         console().print(draw(found))
+        if coming:
+            console().print("", machines_table(coming), sep="\n")
     else:
         structured(found, output=output)
 

@@ -13,7 +13,9 @@ import msgspec
 
 from moorage import clock
 from moorage.cluster.held import Held, HolderPolicy, held_by
+from moorage.cluster.machines import NO_CANDIDATES, Candidates, MachineJson, Tried, hope_of, trying
 from moorage.cluster.made import Evict, answer, evicts, words
+from moorage.cluster.reasons import image_problem, reasons_of
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
 from moorage.scheduling.advice import Advice, advising, has_several_makers
@@ -22,19 +24,15 @@ from moorage.scheduling.ask import Ask
 from moorage.scheduling.attaching import attached_elsewhere
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.evictions import Evictions, evicting
-from moorage.scheduling.filters import noderesourcesfit, tainttoleration
+from moorage.scheduling.filters import tainttoleration
 from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.kubelet import may_turn_away
 from moorage.scheduling.newclaims import of_volumes
 from moorage.scheduling.preparing import Preparing, lacks, preparing
 from moorage.scheduling.steps import Steps, at_once, in_parts
-from moorage.scheduling.verdict import NodeVerdict, Shortage, Verdict
-from moorage.scheduling.words import sentence
+from moorage.scheduling.verdict import NodeVerdict, Verdict
 
 _encode = msgspec.json.Encoder().encode
-# The code of a reason that is ours and no scheduler plugin's.
-IMAGE_PLATFORM = "ImagePlatform"
-
 # What no answer can take into account, whatever the pod.
 _WEBHOOKS = (
     "Admission webhooks, Pod Security and other policies may change or reject the pod when it is created. Creating it "
@@ -62,6 +60,7 @@ class Judged:
     made: Evictions | None = None
     policy: HolderPolicy = "hidden"
     preparing: Mapping[str, Preparing] = field(default_factory=dict)
+    machines: tuple[Tried, ...] = ()
 
 
 def judge(
@@ -73,15 +72,27 @@ def judge(
     policy: HolderPolicy = "hidden",
     unable: Mapping[str, str] = MappingProxyType({}),
     claims: Sequence[dict[str, Any]] = (),
+    machines: Candidates = NO_CANDIDATES,
 ) -> Judged:
     """The verdict for this very pod as the API server would store it, and what would work instead.
 
     `claims` are created before the pod, and those of its ephemeral volumes with it; one that is there already stays as
     it is. `policy` says whose names a reader may see of those who hold what is short. `unable` says by node why an
     image of the pod can't run there: no verdict of the scheduler's, but nothing that would work. A pod that runs
-    already, by its uid, does not take its own place away.
+    already, by its uid, does not take its own place away. `machines` are those that may come.
     """
-    return at_once(judging(cluster, pod, revision=revision, rules=rules, policy=policy, unable=unable, claims=claims))
+    return at_once(
+        judging(
+            cluster,
+            pod,
+            revision=revision,
+            rules=rules,
+            policy=policy,
+            unable=unable,
+            claims=claims,
+            machines=machines,
+        )
+    )
 
 
 def judging(
@@ -93,6 +104,7 @@ def judging(
     policy: HolderPolicy = "hidden",
     unable: Mapping[str, str] = MappingProxyType({}),
     claims: Sequence[dict[str, Any]] = (),
+    machines: Candidates = NO_CANDIDATES,
 ) -> Steps[Judged]:
     """The same in steps, between which the cluster must stay as it is."""
     metadata = pod.get("metadata")
@@ -109,6 +121,7 @@ def judging(
     made = None
     if not verdict.fits and not admission.refusals:
         made = yield from evicting(cluster, trial, verdict)
+    tried = yield from trying(cluster, trial, machines)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
     later = may_turn_away(admission.pod) if verdict.fits else None
     warnings = attached_elsewhere(cluster, admission.pod, verdict)
@@ -136,6 +149,7 @@ def judging(
         made,
         policy,
         prepared,
+        tried,
     )
 
 
@@ -166,12 +180,12 @@ def _prepared(cluster: Cluster, verdict: Verdict) -> dict[str, Preparing]:
     return found
 
 
-def encoded(judged: Judged) -> bytes:
-    """The answer's JSON."""
-    return at_once(encoding(judged))
+def encoded(judged: Judged, *, machines: MachineJson | None = None) -> bytes:
+    """The answer's JSON. `machines` says how those are shown."""
+    return at_once(encoding(judged, machines=machines))
 
 
-def encoding(judged: Judged) -> Steps[bytes]:
+def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[bytes]:
     """The same in steps; the cluster may go on meanwhile."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
     evict = evicts(judged.made, policy=judged.policy) if judged.made is not None else {}
@@ -193,22 +207,30 @@ def encoding(judged: Judged) -> Steps[bytes]:
         rooms += [_encode(name) + b":" + _encode(room) for name, room in several]
         yield
     chosen = tuple(name for name in (judged.made.chosen if judged.made else ()) if name not in judged.unable)
-    found = answer(verdict, judged.made, refused=bool(admission.refusals), unable=judged.unable)
+    hope = hope_of(judged.machines) if judged.machines else None
+    found = answer(verdict, judged.made, refused=bool(admission.refusals), unable=judged.unable, hope=hope)
+    told = words(found, evict, chosen, tried=judged.machines)
+    shown: list[bytes] = []
+    for some in in_parts(judged.machines):
+        describe = machines or MachineJson()
+        shown += [_encode(describe.tried(each, by_maker=judged.by_maker)) for each in some]
+        yield
     undecided = (*verdict.undecided, *admission.undecided, *judged.afterwards)
     if judged.made is not None:
         undecided += tuple(sentence for sentence in judged.made.undecided if sentence not in undecided)
     return (
-        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"would_work":%s,"held_by":%s,'
+        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"machines":[%s],"would_work":%s,"held_by":%s,'
         b'"warnings":%s,"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
         _encode(found),
-        _encode(words(found, evict, chosen)),
+        _encode(told),
         _encode(_evictions(judged.made, chosen, evict)),
         revision,
         _encode(admission.refusals),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
+        b",".join(shown),
         _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
         _encode(judged.warnings),
@@ -227,7 +249,7 @@ def _evictions(made: Evictions | None, chosen: tuple[str, ...], evict: Mapping[s
 
 
 def _prefilter(verdict: NodeVerdict) -> dict[str, Any]:
-    return {"plugin": verdict.plugin, "reasons": _reasons(verdict)}
+    return {"plugin": verdict.plugin, "reasons": reasons_of(verdict)}
 
 
 def _held(held: Held, *, by_maker: bool) -> dict[str, Any]:
@@ -247,44 +269,8 @@ def _node(
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
-        "reasons": _reasons(verdict, taint=taint, state=state, by_maker=by_maker),
+        "reasons": reasons_of(verdict, taint=taint, state=state, by_maker=by_maker),
         "unresolvable": verdict.unresolvable,
         "evict": evict,
-        "image_problem": {"code": IMAGE_PLATFORM, "message": unable, "text": unable, "short_by": None}
-        if unable is not None
-        else None,
-    }
-
-
-def _reasons(
-    verdict: NodeVerdict, *, taint: Taint | None = None, state: Preparing | None = None, by_maker: bool = False
-) -> list[dict[str, Any]]:
-    """Each of upstream's reasons; a shortage stands beside the reason that names its resource, or is the only one."""
-    found = []
-    shortages = {short.resource: short for short in verdict.details}
-    only = verdict.details[0] if len(verdict.details) == len(verdict.reasons) == 1 else None
-    for message in verdict.reasons:
-        short = shortages.get(
-            "pods" if message == noderesourcesfit.REASON_PODS else message.removeprefix("Insufficient "), only
-        )
-        found.append(
-            {
-                "code": verdict.plugin,
-                "message": message,
-                "text": sentence(
-                    verdict.plugin, message, shortage=short, taint=taint, preparing=state, by_maker=by_maker
-                ),
-                "short_by": _short_by(short) if short is not None else None,
-            }
-        )
-    return found
-
-
-def _short_by(short: Shortage) -> dict[str, Any]:
-    return {
-        "resource": short.resource,
-        "asked": short.asked,
-        "free": short.free,
-        "allocatable": short.allocatable,
-        "short_by": short.short_by,
+        "image_problem": image_problem(unable),
     }

@@ -18,8 +18,9 @@ import msgspec
 from moorage import clock
 from moorage.cluster.amounts import GpuNames
 from moorage.cluster.changes import Change, Follower
+from moorage.cluster.labels import DEFAULT_LABELS
 from moorage.cluster.ledger import drift
-from moorage.cluster.node_json import DEFAULT_LABELS, NodeJson
+from moorage.cluster.node_json import NodeJson
 from moorage.cluster.snapshot import Snapshot, following
 from moorage.cluster.status import Status, status_of
 from moorage.cluster.store import Store

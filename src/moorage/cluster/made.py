@@ -1,15 +1,16 @@
 """Room that could be made for an ask, as far as a reader may know whose it is, and the answer in one word."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
 from moorage.cluster.held import HolderPolicy
+from moorage.cluster.machines import Hope, Tried, hope_words, no_hope_words
 from moorage.scheduling.evictions import Evictions, NodeEvictions
 from moorage.scheduling.verdict import Verdict
 
-Answer = Literal["now", "after_eviction", "waits", "never"]
+Answer = Literal["now", "after_eviction", "on_its_way", "new_machine", "waits", "never"]
 _MOST_NAMES = 20
 # As Zero to JupyterHub labels the pods that keep room, and people's servers.
 _COMPONENT, _PLACEHOLDER, _SERVER = "component", "user-placeholder", "singleuser-server"
@@ -49,26 +50,34 @@ def _evict(node: NodeEvictions, *, policy: HolderPolicy) -> Evict:
     )
 
 
-def answer(verdict: Verdict, made: Evictions | None, *, refused: bool, unable: Container[str]) -> Answer:
-    """Whether the pod has a place now, after an eviction, once others have ended, or never as it is."""
+def answer(
+    verdict: Verdict, made: Evictions | None, *, refused: bool, unable: Container[str], hope: Hope | None = None
+) -> Answer:
+    """Whether the pod has a place now, after an eviction, on a machine that comes (`hope`), once others have ended, or
+    never as it is.
+    """
     if refused:
         return "never"
     if any(node.fits and name not in unable for name, node in verdict.nodes.items()):
         return "now"
     if made is not None and any(name not in unable for name in made.chosen):
         return "after_eviction"
+    if hope is not None:
+        return hope
     open_nodes = (name for name, node in verdict.nodes.items() if not (node.fits or node.unresolvable))
     return "waits" if any(name not in unable for name in open_nodes) else "never"
 
 
-def words(found: Answer, evict: Mapping[str, Evict], chosen: tuple[str, ...]) -> str:
+def words(found: Answer, evict: Mapping[str, Evict], chosen: tuple[str, ...], *, tried: Sequence[Tried] = ()) -> str:
     """The answer as a sentence or two, with no promise beyond it."""
     if found == "now":
         return "There is room now."
+    if found in ("on_its_way", "new_machine"):
+        return f"There is no room now. {hope_words(tried)}"
     if found == "waits":
-        return "There is no room now. There may be some once other pods have ended."
+        return f"There is no room now. There may be some once other pods have ended. {no_hope_words(tried)}".rstrip()
     if found == "never":
-        return "There is no room, and none is made when other pods end."
+        return f"There is no room, and none is made when other pods end. {no_hope_words(tried)}".rstrip()
     several = [evict[name] for name in chosen]
     least = min(several, key=lambda each: (each.budget_violations, each.servers, each.count))
     where = f" on {chosen[0]}" if len(chosen) == 1 else ""

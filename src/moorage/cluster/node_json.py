@@ -1,16 +1,15 @@
 """One node as JSON bytes: the shape of `GET /api/v1/cluster/resources`, which stays put."""
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from fnmatch import translate
 from typing import Any
 
 import msgspec
 
 from moorage import clock
 from moorage.cluster.amounts import Amounts, GpuNames, shown
+from moorage.cluster.labels import DEFAULT_LABELS, AllowedLabels
 from moorage.cluster.ledger import Sums, is_ready, sums
 from moorage.objects import Node
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
@@ -18,17 +17,6 @@ from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.devicenames import counts_by_name
 from moorage.scheduling.preparing import PATIENCE, Preparing, kind_of, preparing
 
-# Labels that help to choose a node and give nothing away; an administrator adds others.
-DEFAULT_LABELS = (
-    "kubernetes.io/*",
-    "node.kubernetes.io/*",
-    "node-role.kubernetes.io/*",
-    "topology.kubernetes.io/*",
-    "hub.jupyter.org/*",
-    "nvidia.com/*",
-    "amd.com/*",
-    "gpu.intel.com/*",
-)
 log = logging.getLogger(__name__)
 
 _ZONES = ("topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone")
@@ -53,8 +41,7 @@ class NodeJson:
         self._gpu_more = gpu_more
         self._gpu_named = gpu_named
         self._gpus = gpus or GpuNames()
-        self._allowed = re.compile("|".join(map(translate, labels)) or r"(?!)")
-        self._allow: dict[str, bool] = {}
+        self._labels = AllowedLabels(labels)
         self._failing: set[str] = set()
         self._patience: dict[str, float] = {}
 
@@ -116,7 +103,7 @@ class NodeJson:
                 {"key": t.key, "value": t.value, "effect": t.effect, "passes": kind_of(t) is not None}
                 for t in info.taints
             ],
-            "labels": {key: value for key, value in sorted(labels.items()) if self._is_allowed(key)},
+            "labels": self._labels.of(labels),
             "zone": next((labels[key] for key in _ZONES if key in labels), None),
             "arch": labels.get("kubernetes.io/arch"),
             "os": labels.get("kubernetes.io/os"),
@@ -181,12 +168,6 @@ class NodeJson:
     def _complaint(self, name: str) -> str | None:
         error = self._cluster.unreadable_objects.get((Node.KIND, name))
         return error.message if error is not None else None
-
-    def _is_allowed(self, label: str) -> bool:
-        known = self._allow.get(label)
-        if known is None:
-            known = self._allow[label] = self._allowed.fullmatch(label) is not None
-        return known
 
 
 def _state(state: Preparing) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from moorage.scheduling.machines import Machine
+from moorage.objects import Unreadable
+from moorage.scheduling.machines import Machine, as_node
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Machines:
             self._failing.add(source)
             return ()
         self._failing.discard(source)
-        return found
+        return [_readable(machine) for machine in found]
 
     async def _keep_running(self, source: Source) -> None:
         while True:
@@ -80,6 +81,15 @@ class Machines:
             return machine
         seconds = self._about(machine)
         return replace(machine, about_seconds=seconds) if seconds is not None else machine
+
+
+def _readable(machine: Machine) -> Machine:
+    """A machine whose amounts are garbage is one that nobody knows."""
+    try:
+        as_node(machine)
+    except Unreadable as exc:
+        return replace(machine, node=None, why=f"What it would look like is not known: {exc}")
+    return machine
 
 
 def joined(told: Sequence[Machine]) -> list[Machine]:

@@ -31,10 +31,9 @@ if TYPE_CHECKING:
 Source = Literal["karpenter", "cluster-autoscaler", "configured", "seen"]
 State = Literal["on_its_way", "can_be_added", "at_maximum", "backing_off", "unknown"]
 
-# Taints that a controller takes away, or that mean this one node and not its kind, beside those of `preparing`.
+# Taints that mean the state of one node and not its kind, beside those of `preparing`.
 # Sources: kubernetes v1.36 staging/src/k8s.io/api/core/v1/well_known_taints.go and
-# staging/src/k8s.io/cloud-provider/api/well_known_taints.go, cluster-autoscaler utils/taints/taints.go, karpenter
-# pkg/apis/v1/taints.go
+# staging/src/k8s.io/cloud-provider/api/well_known_taints.go, cluster-autoscaler 1.36 utils/taints/taints.go
 _PASSING = frozenset(
     {
         "node.kubernetes.io/not-ready",

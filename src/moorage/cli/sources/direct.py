@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from moorage.cli.show import Currency, trouble_of
-from moorage.cli.sources.local import fit_locally, images_by_node, images_locally
+from moorage.cli.sources.local import fit_locally, images_by_node, images_locally, shown_machines
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards
@@ -44,6 +44,9 @@ class Direct:
     async def nodes(self) -> list[dict[str, Any]]:
         snapshot = self._live.snapshot
         return msgspec.json.decode(snapshot.array(), type=list[dict[str, Any]]) if snapshot is not None else []
+
+    async def machines(self) -> list[dict[str, Any]]:
+        return shown_machines(self._live.cluster)
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         currency = Currency()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from moorage.cli.sources.local import fit_locally, images_by_node, images_locally
+from moorage.cli.sources.local import fit_locally, images_by_node, images_locally, shown_machines
 from moorage.cluster import dumps
 from moorage.cluster.node_json import NodeJson
 from moorage.cluster.rules import Rules, by_namespace
@@ -75,6 +75,9 @@ class Dump:
         describe = NodeJson(self.cluster, gpu_details=cards.details, gpu_more=cards.more)
         found = (describe.of(name) for name in sorted(self.cluster.nodes))
         return [msgspec.json.decode(node) for node in found if node is not None]
+
+    async def machines(self) -> list[dict[str, Any]]:
+        return shown_machines(self.cluster)
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         raise MoorageError("a dump can't be watched", hint="leave out --watch, or use --server or --kubeconfig")

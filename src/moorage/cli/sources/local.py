@@ -1,22 +1,49 @@
 """Answers that this process works out by itself, the same as the service's."""
 
+import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoded, judge
+from moorage.cluster.machines import Candidates, MachineJson
 from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
+from moorage.machines.configured import Configured
+from moorage.machines.picture import Machines
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.machines import Machine
+
+
+def machines_locally(cluster: Cluster) -> tuple[Machine, ...]:
+    """Those of the file that a service with this environment would read."""
+    path = os.environ.get("MOORAGE_MACHINES_FILE")
+    if not path:
+        return ()
+    return Machines([Configured(Path(path), nodes=lambda: cluster.nodes)]).now()
+
+
+def shown_machines(cluster: Cluster) -> list[dict[str, Any]]:
+    describe = MachineJson()
+    shown: list[dict[str, Any]] = msgspec.to_builtins([describe.of(machine) for machine in machines_locally(cluster)])
+    return shown
 
 
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
     pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
-    answer: dict[str, Any] = msgspec.json.decode(
-        encoded(judge(cluster, pod, revision=revision, rules=rules, policy="pod", claims=request.get("claims", ())))
+    judged = judge(
+        cluster,
+        pod,
+        revision=revision,
+        rules=rules,
+        policy="pod",
+        claims=request.get("claims", ()),
+        machines=Candidates(machines_locally(cluster)),
     )
+    answer: dict[str, Any] = msgspec.json.decode(encoded(judged))
     return answer
 
 

@@ -34,6 +34,13 @@ class Remote:
         nodes: list[dict[str, Any]] = await self._ask("GET", "/cluster/resources", shape=list[dict[str, Any]])
         return nodes
 
+    async def machines(self) -> list[dict[str, Any]]:
+        try:
+            machines: list[dict[str, Any]] = await self._ask("GET", "/cluster/machines", shape=list[dict[str, Any]])
+        except Refused:  # an older service does not know them
+            return []
+        return machines
+
     async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = await self._ask("POST", "/cluster/fit", shape=dict[str, Any], body=request)
         return answer

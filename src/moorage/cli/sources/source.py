@@ -21,6 +21,9 @@ class Source(Protocol):
     async def nodes(self) -> list[dict[str, Any]]:
         """Every node as the API shows it."""
 
+    async def machines(self) -> list[dict[str, Any]]:
+        """What is not there yet and may come, as the API shows it; empty where nothing is known of any."""
+
     def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         """The same, now and after each change."""
 

@@ -139,12 +139,50 @@ class Held(BaseModel):
     pod: str | None = Field(description="null where only the namespace may be seen.")
 
 
+class MachineGpu(BaseModel):
+    model: str | None = Field(description="null where nobody knows it.")
+    count: int
+
+
+class PoolLabel(BaseModel):
+    key: str
+    value: str
+
+
+class Machine(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    pool: str
+    kind: str | None = Field(description="Its instance type; null when unknown.")
+    source: Literal["karpenter", "cluster-autoscaler", "configured", "seen"] = Field(description="Who knows of it.")
+    state: Literal["on_its_way", "can_be_added", "at_maximum", "backing_off", "unknown"]
+    why: str | None = Field(description="What keeps it away, or is not known of it.")
+    capacity: Amounts | None = Field(description="null when nobody knows what it looks like.")
+    allocatable: Amounts | None = Field(description="What pods could use on it, before those of DaemonSets.")
+    labels: dict[str, str]
+    taints: list[dict[str, Any]] = Field(description="Those that it keeps once it is ready.")
+    zones: list[str] = Field(description="Where it may come, if its labels do not say that.")
+    gpu: MachineGpu | None
+    left: int | None = Field(description="How many more may come; null when unknown.")
+    about_seconds: int | None = Field(description="How long one takes, as seen here; null until one was seen.")
+    since: str | None = Field(description="When it began to come.")
+    node: str | None = Field(description="Its node, where there is one already.")
+    label: PoolLabel | None = Field(description="The label by which its pool is chosen.")
+
+
+class MachineVerdict(Machine):
+    fits: bool | None = Field(description="Whether the pod would fit on it; null when unknown.")
+    reasons: list[Reason]
+    image_problem: Reason | None
+
+
 class FitAnswer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     fits: bool = Field(description="Whether the API server would accept the pod and at least one node has room for it.")
-    answer: Literal["now", "after_eviction", "waits", "never"] = Field(
-        description="Whether there is a place now, after an eviction, once other pods have ended, or never as it is."
+    answer: Literal["now", "after_eviction", "on_its_way", "new_machine", "waits", "never"] = Field(
+        description="Whether there is a place now, after an eviction, on a machine that is on its way or can be added, "
+        "once other pods have ended, or never as it is."
     )
     answer_text: str = Field(description="The same in words.")
     evictions: Evictions
@@ -152,6 +190,7 @@ class FitAnswer(BaseModel):
     refusals: list[Refusal] = Field(description="Why the API server would reject it, as far as its rules are known.")
     prefilter: Prefilter | None = Field(description="Why no node at all is considered.")
     nodes: dict[str, NodeVerdict]
+    machines: list[MachineVerdict] = Field(description="What a machine would be that is not there yet.")
     would_work: dict[str, Any]
     held_by: dict[str, list[Held]] = Field(
         description="By node, who holds what is short, as far as the caller may see it."

@@ -1,12 +1,16 @@
 """`POST /cluster/fit`: would this very pod find a place, where not and why not, and what would work instead."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
 from moorage.cluster.fit_json import encoding, judging
+from moorage.cluster.machines import NO_CANDIDATES, Candidates
 from moorage.cluster.turns import Turns
 from moorage.images.platforms import misfits
+from moorage.scheduling.machines import as_node
 from moorage.scheduling.newclaims import of_volumes
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
@@ -16,6 +20,7 @@ from moorage.service.http.schemas import FitAnswer
 from moorage.service.paths import bounds
 from moorage.service.paths.resources import picture_headers
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
+from moorage.service.state.parts import Parts
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -64,7 +69,18 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
                 policy=policy,
                 unable=unable,
                 claims=claims,
+                machines=_machines(pod, parts=parts),
             )
         )
-    answer = await turns.all(encoding(judged))
+    answer = await turns.all(encoding(judged, machines=parts.machine_json))
     return Encoded(answer, headers=picture_headers(snapshot, parts=parts))
+
+
+def _machines(pod: dict[str, Any], *, parts: Parts) -> Candidates:
+    """Those that may come, and which of them can't run the pod's images."""
+    machines = parts.machines.now()
+    if not machines:
+        return NO_CANDIDATES
+    nodes = {str(place): as_node(machine) for place, machine in enumerate(machines)}
+    unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=nodes)
+    return Candidates(machines, {int(place): why for place, why in unable.items()})

@@ -10,8 +10,10 @@ from functools import partial
 from fastapi import Request
 
 from moorage import clock
+from moorage.cluster.amounts import GpuNames
+from moorage.cluster.labels import DEFAULT_LABELS
 from moorage.cluster.live import LiveCluster
-from moorage.cluster.node_json import DEFAULT_LABELS
+from moorage.cluster.machines import MachineJson
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
 from moorage.gpus.promises import Promises
@@ -45,6 +47,7 @@ class Parts:
     catalogue: Catalogue
     presence: Presence
     machines: Machines
+    machine_json: MachineJson
     rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
@@ -117,6 +120,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         holders=settings.gpu_holders,
         extra_resources=settings.gpu_resources,
     )
+    labels = (*DEFAULT_LABELS, *settings.label_allow_list)
     live = LiveCluster(
         client,
         gpu_details=cards.details,
@@ -124,7 +128,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         # Nobody but who has a token can have the right to see more than all others.
         gpu_named=cards.named if tokens is not None else None,
         gpu_resources=settings.gpu_resources,
-        label_allow_list=(*DEFAULT_LABELS, *settings.label_allow_list),
+        label_allow_list=labels,
         coalesce=settings.coalesce_seconds,
     )
     live.cluster.promised = Promises()
@@ -149,6 +153,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
         machines=machines,
+        machine_json=MachineJson(labels=labels, gpus=GpuNames(tuple(settings.gpu_resources))),
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,

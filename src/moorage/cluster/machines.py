@@ -1,0 +1,165 @@
+"""Machines that are not there yet, as JSON and in words, and whether one of them is an answer to a pod."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+
+from moorage.cluster.amounts import GpuNames, shown
+from moorage.cluster.labels import DEFAULT_LABELS, AllowedLabels
+from moorage.cluster.ledger import amounts
+from moorage.cluster.reasons import image_problem, reasons_of
+from moorage.objects import Taint
+from moorage.scheduling.accounting.totals import Totals
+from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.filters import tainttoleration
+from moorage.scheduling.fit import Trial
+from moorage.scheduling.machines import Machine, as_node, on_machines
+from moorage.scheduling.steps import Steps
+from moorage.scheduling.verdict import NodeVerdict
+
+Hope = Literal["on_its_way", "new_machine"]
+_HOPES: dict[str, Hope] = {"on_its_way": "on_its_way", "can_be_added": "new_machine"}
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A machine, and what a pod would find on it: `verdict` is None where nobody knows; `unable` is why an image of the
+    pod could not run there, `taint` the one that keeps the pod off.
+    """
+
+    machine: Machine
+    verdict: NodeVerdict | None
+    unable: str | None = None
+    taint: Taint | None = None
+
+    @property
+    def fits(self) -> bool | None:
+        if self.verdict is None:
+            return None
+        return self.verdict.fits and self.unable is None
+
+
+class Candidates(msgspec.Struct, frozen=True):
+    """The machines that may come, and by their place why an image of the pod can't run there."""
+
+    all: Sequence[Machine] = ()
+    unable: Mapping[int, str] = {}
+
+
+NO_CANDIDATES = Candidates()
+
+
+def trying(cluster: Cluster, trial: Trial, machines: Candidates) -> Steps[tuple[Tried, ...]]:
+    """The pod on each machine, in order."""
+    if not machines.all:
+        return ()
+    verdicts = yield from on_machines(cluster, trial, machines.all)
+    return tuple(
+        Tried(machine, verdict, machines.unable.get(place), _taint(machine, verdict, trial))
+        for place, (machine, verdict) in enumerate(zip(machines.all, verdicts, strict=True))
+    )
+
+
+def _taint(machine: Machine, verdict: NodeVerdict | None, trial: Trial) -> Taint | None:
+    if verdict is None or verdict.plugin != tainttoleration.NAME:
+        return None
+    return tainttoleration.untolerated(as_node(machine).blocking_taints, trial.ask.tolerations)
+
+
+def best(tried: Sequence[Tried]) -> Tried | None:
+    """The answer where no node is one: a machine on its way before one that can be added, the sooner first."""
+    fitting = [each for each in tried if each.fits and each.machine.may_come]
+    return min(
+        fitting,
+        key=lambda each: (each.machine.state != "on_its_way", each.machine.about_seconds or float("inf")),
+        default=None,
+    )
+
+
+def hope_of(tried: Sequence[Tried]) -> Hope | None:
+    """The answer that machines give, or None."""
+    found = best(tried)
+    return _HOPES[found.machine.state] if found is not None else None
+
+
+def hope_words(tried: Sequence[Tried]) -> str:
+    """The best machine in a sentence or two. It may still not come: nobody knows what a cloud has left."""
+    found = best(tried)
+    if found is None:
+        return ""
+    machine = found.machine
+    if machine.state == "on_its_way":
+        told = [f"The pod fits on a machine of {_pool(machine)} that is on its way."]
+    else:
+        told = [f"A machine of {_pool(machine)} can be added; the cloud may not have one."]
+    if machine.about_seconds is not None:
+        told.append(f"It usually takes about {duration(machine.about_seconds)}.")
+    return " ".join(told)
+
+
+def no_hope_words(tried: Sequence[Tried]) -> str:
+    """What keeps a machine away that would do, and what nobody knows of others; empty where there is nothing to say."""
+    kept = next((each.machine for each in tried if each.fits and not each.machine.may_come), None)
+    if kept is not None:
+        why = f": {kept.why}" if kept.why else "."
+        return f"It would fit on a machine of {_pool(kept)}, but none can be expected{why}"
+    unknown = next((each.machine for each in tried if each.fits is None and each.machine.may_come), None)
+    if unknown is not None:
+        return f"Whether it would fit on a new machine of {_pool(unknown)} is not known."
+    return ""
+
+
+def _pool(machine: Machine) -> str:
+    return f"pool {machine.pool}" + (f" ({machine.kind})" if machine.kind else "")
+
+
+def duration(seconds: int) -> str:
+    """`40 s` or `4 min`."""
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+class MachineJson:
+    """Machines in the shape of `GET /api/v1/cluster/machines`."""
+
+    def __init__(self, *, labels: Sequence[str] = DEFAULT_LABELS, gpus: GpuNames | None = None) -> None:
+        self._labels = AllowedLabels(labels)
+        self._gpus = gpus or GpuNames()
+
+    def of(self, machine: Machine) -> dict[str, Any]:
+        """One machine."""
+        info = as_node(machine) if machine.node is not None else None
+        labels = (machine.node.metadata.labels or {}) if machine.node is not None else {}
+        since = machine.since
+        return {
+            "pool": machine.pool,
+            "kind": machine.kind,
+            "source": machine.source,
+            "state": machine.state,
+            "why": machine.why,
+            "capacity": self._block(info.capacity) if info is not None else None,
+            "allocatable": self._block(info.allocatable) if info is not None else None,
+            "labels": self._labels.of(labels),
+            "taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in (info.taints if info else ())],
+            "zones": machine.zones,
+            "gpu": {"model": machine.gpu_model, "count": machine.gpu_count} if machine.gpu_count else None,
+            "left": machine.left,
+            "about_seconds": machine.about_seconds,
+            "since": datetime.fromtimestamp(since, UTC).isoformat() if since is not None else None,
+            "node": machine.node_name,
+            "label": {"key": machine.label[0], "value": machine.label[1]} if machine.label is not None else None,
+        }
+
+    def tried(self, tried: Tried, *, by_maker: bool = False) -> dict[str, Any]:
+        """One machine with its verdict, as in the answer to a fit."""
+        verdict = tried.verdict
+        return {
+            **self.of(tried.machine),
+            "fits": tried.fits,
+            "reasons": reasons_of(verdict, taint=tried.taint, by_maker=by_maker) if verdict is not None else [],
+            "image_problem": image_problem(tried.unable),
+        }
+
+    def _block(self, totals: Totals) -> dict[str, Any]:
+        names = tuple(sorted(name for name, amount in totals.scalars.items() if amount))
+        return shown(amounts(totals), names=names, gpus=self._gpus)

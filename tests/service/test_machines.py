@@ -1,0 +1,138 @@
+"""`GET /api/v1/cluster/machines`, and machines that may come in the answer to a fit."""
+
+from __future__ import annotations
+
+import pytest
+
+from moorage.service.http.schemas import FitAnswer, Machine
+
+FIT = "/api/v1/cluster/fit"
+LARGE = """
+- pool: large
+  kind: m5.4xlarge
+  labels: {eks.amazonaws.com/nodegroup: large, kubernetes.io/arch: amd64}
+  taints: ["dedicated=users:NoSchedule"]
+  allocatable: {cpu: 16, memory: 60Gi, nvidia.com/gpu: 1}
+  gpu_model: NVIDIA A10G
+  most: %s
+"""
+TOLERATES = [{"key": "dedicated", "operator": "Exists"}]
+
+
+@pytest.fixture
+async def elastic(serve, simulator, node, tmp_path):
+    """A service on one node of 4 CPU, with a pool that may have `most` machines of 16."""
+
+    async def made(*pods, most=2, nodes=(), **settings):
+        simulator.add(node("n1", cpu="4", memory="8Gi"), *nodes, *pods)
+        file = tmp_path / "machines.yaml"
+        file.write_text(LARGE % most)
+        service = await serve(api_server=simulator.url, machines_file=file, **settings)
+        await service.ready()
+        return service
+
+    return made
+
+
+async def ask(service, body, **more):
+    answer = await service.client.post(FIT, json={"pod": body, **more})
+    assert answer.status_code == 200, answer.text
+    FitAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+async def test_machines_are_listed(elastic) -> None:
+    service = await elastic()
+
+    answer = await service.get("/api/v1/cluster/machines")
+
+    (machine,) = answer.json()
+    Machine.model_validate(machine)
+    assert (machine["pool"], machine["kind"], machine["source"]) == ("large", "m5.4xlarge", "configured")
+    assert (machine["state"], machine["left"], machine["about_seconds"]) == ("can_be_added", 2, None)
+    assert (machine["allocatable"]["cpu"], machine["allocatable"]["gpu"]) == (16, 1)
+    assert machine["gpu"] == {"model": "NVIDIA A10G", "count": 1}
+    assert machine["label"] == {"key": "eks.amazonaws.com/nodegroup", "value": "large"}
+    assert machine["labels"] == {
+        "kubernetes.io/arch": "amd64",
+        "kubernetes.io/os": "linux",
+        "node.kubernetes.io/instance-type": "m5.4xlarge",
+    }
+
+
+async def test_a_cluster_without_them_has_none(service, pod) -> None:
+    assert (await service.get("/api/v1/cluster/machines")).json() == []
+    assert (await ask(service, pod("ada", cpu="1")))["machines"] == []
+
+
+async def test_a_pod_that_fits_on_no_node_may_have_a_new_machine(elastic, pod) -> None:
+    service = await elastic()
+
+    answer = await ask(service, pod("ada", cpu="8", memory="16Gi", tolerations=TOLERATES))
+
+    assert (answer["fits"], answer["answer"]) == (False, "new_machine")
+    assert answer["answer_text"] == (
+        "There is no room now. A machine of pool large (m5.4xlarge) can be added; the cloud may not have one."
+    )
+    assert [(machine["pool"], machine["fits"]) for machine in answer["machines"]] == [("large", True)]
+
+
+async def test_a_pod_that_fits_now_is_told_of_machines_too(elastic, pod) -> None:
+    service = await elastic()
+
+    answer = await ask(service, pod("ada", cpu="1", memory="1Gi", tolerations=TOLERATES))
+
+    assert (answer["answer"], answer["machines"][0]["fits"]) == ("now", True)
+
+
+async def test_why_a_machine_would_not_do_is_said(elastic, pod) -> None:
+    service = await elastic()
+
+    answer = await ask(service, pod("ada", cpu="8", memory="16Gi"))
+
+    assert answer["answer"] == "never"
+    (reason,) = answer["machines"][0]["reasons"]
+    assert reason["message"] == "node(s) had untolerated taint(s)"
+    assert "dedicated=users" in reason["text"]
+
+
+async def test_a_pool_at_its_maximum_gives_no_hope_and_says_so(elastic, pod) -> None:
+    service = await elastic(most=0)
+
+    answer = await ask(service, pod("ada", cpu="8", memory="16Gi", tolerations=TOLERATES))
+
+    assert answer["answer"] == "never"
+    assert answer["answer_text"] == (
+        "There is no room, and none is made when other pods end. It would fit on a machine of pool large (m5.4xlarge), "
+        "but none can be expected: Pool large is at its maximum of 0 machines."
+    )
+
+
+async def test_nodes_of_the_pool_count_towards_its_maximum(elastic, node, simulator) -> None:
+    service = await elastic(most=1)
+    simulator.add(node("n2", cpu="16", labels={"eks.amazonaws.com/nodegroup": "large"}))
+    await service.until(lambda nodes: "n2" in nodes)
+
+    (machine,) = (await service.get("/api/v1/cluster/machines")).json()
+
+    assert (machine["state"], machine["left"]) == ("at_maximum", 0)
+
+
+async def test_an_image_that_a_machine_can_not_run_is_no_hope(elastic, pod) -> None:
+    service = await elastic(images=[{"reference": "lab/arm:1", "arch": "arm64"}])
+    body = pod("ada", cpu="8", memory="16Gi", tolerations=TOLERATES)
+    body["spec"]["containers"][0]["image"] = "lab/arm:1"
+
+    answer = await ask(service, body)
+
+    assert answer["answer"] == "never"
+    assert answer["machines"][0]["fits"] is False
+    assert answer["machines"][0]["image_problem"]["code"] == "ImagePlatform"
+
+
+async def test_a_file_that_can_not_be_used_ends_the_start(serve, simulator, tmp_path) -> None:
+    file = tmp_path / "machines.yaml"
+    file.write_text("- {pool: large}")
+
+    with pytest.raises(Exception, match="entry 1: allocatable is missing"):
+        await serve(api_server=simulator.url, machines_file=file)
