@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { told } from "../../src/moorage/dashboard/answer.js";
+import { machineWords } from "../../src/moorage/dashboard/machines.js";
 import { networkWords } from "../../src/moorage/dashboard/network.js";
 import { aboutWords, groupsOf, kindsOf, preparingWords } from "../../src/moorage/dashboard/row.js";
 import { statusOf } from "../../src/moorage/dashboard/status.js";
@@ -108,4 +109,26 @@ test("a node that is being prepared says since when, and an overdue one has said
   assert.equal(preparingWords({ text: "GPU driver is starting", since, overdue: false }), "GPU driver is starting since 05:10");
   assert.equal(preparingWords({ text: "GPU driver is starting", since: null, overdue: false }), "GPU driver is starting");
   assert.equal(preparingWords({ text: "being added since 05:10 UTC", since, overdue: true }), "being added since 05:10 UTC");
+});
+
+const MACHINE = { pool: "gpu", kind: "g5.xlarge", state: "can_be_added", left: 2, about_seconds: 240, why: null, allocatable: { cpu_millicores: 3920, memory_bytes: 14 * 2 ** 30 }, gpu: { model: "NVIDIA A10G", count: 1 } };
+
+test("a machine that may come is a line: what it is, what it has, whether it can come", () => {
+  assert.equal(machineWords(MACHINE), "Pool gpu (g5.xlarge): 3.92 CPU, 14 GiB, 1 × NVIDIA A10G; can be added, 2 more, about 4 min");
+  assert.equal(
+    machineWords({ ...MACHINE, kind: null, state: "at_maximum", left: 0, about_seconds: null, why: "Pool gpu is at its maximum of 2 machines.", allocatable: null, gpu: null }),
+    "Pool gpu: size unknown; at its maximum (Pool gpu is at its maximum of 2 machines)",
+  );
+});
+
+test("an answer that a machine gives is said in the service's words, with each machine below", () => {
+  const machines = [{ ...MACHINE, fits: true, reasons: [] }, { ...MACHINE, pool: "cpu", fits: false, reasons: [{ text: "no GPU free", message: "Insufficient nvidia.com/gpu" }] }];
+
+  const said = told(answer({ a: "Full." }, { answer: "new_machine", answer_text: "A machine can be added.", machines }));
+
+  assert.equal(said.head, "A machine can be added.");
+  assert.deepEqual(said.lines.slice(-2), [
+    ["Pool gpu (g5.xlarge)", "Fits; can be added, 2 more, about 4 min"],
+    ["Pool cpu (g5.xlarge)", "Doesn't fit: No GPU free; can be added, 2 more, about 4 min"],
+  ]);
 });

@@ -5,6 +5,7 @@ import { say } from "../web/elements.js";
 import { Nodes } from "../web/nodes.js";
 import { follow } from "../web/stream.js";
 import * as fit from "./fit.js";
+import * as machines from "./machines.js";
 import { drawNetwork } from "./network.js";
 import { statusOf } from "./status.js";
 import { Table } from "./table.js";
@@ -66,5 +67,6 @@ async function logIn(why) {
 
 document.getElementById("filter").addEventListener("input", (event) => table.show(event.target.value));
 fit.listen(new URL("cluster/fit", API), authorization);
+machines.keep(document.getElementById("machines"), new URL("cluster/machines", API), authorization);
 setInterval(tell, 1000);
 follow(new URL("cluster/stream", API), { headers: authorization, on, lost, ended: logIn });
