@@ -49,7 +49,7 @@ lint: setup ## ruff, mypy (strict), the direction of imports, eslint and yamllin
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	node_modules/.bin/eslint .
-	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy
+	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy charts/moorage/*.yaml charts/moorage/files
 
 format: setup ## let ruff and eslint mend what they can
 	$(BIN)/ruff check --fix .

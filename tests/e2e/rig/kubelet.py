@@ -11,7 +11,7 @@ from pathlib import Path
 from rig.api import Obj, Refused
 from rig.controlplane import ControlPlane
 from rig.objects import add_node, node
-from rig.pods import Broken, Hub, Pod, Server, Service
+from rig.pods import Broken, Check, Hub, Pod, Server, Service
 from rig.processes import free_ports
 from rig.proxy import Wire
 
@@ -83,6 +83,8 @@ class Kubelet:
         kind = {"hub": Hub if self.runs_hubs else Pod, "singleuser-server": Server}.get(component, Pod)
         if made["metadata"].get("labels", {}).get("app.kubernetes.io/component") == "service":
             kind = Service
+        if made["metadata"].get("annotations", {}).get("helm.sh/hook") == "test":
+            kind = Check
         if "broken" in str(made["spec"]["containers"]):
             kind = Broken
         return kind(self, made)
@@ -102,13 +104,13 @@ class Kubelet:
                 "started": True,
                 "restartCount": 0,
             }
-            | {"state": {"running": {}}}
+            | {"state": {"running": {}} if pod.phase == "Running" else {"terminated": {"exitCode": 0}}}
             for each in made["spec"]["containers"]
         ]
         ready = [
             {"type": name, "status": "True"} for name in ("Ready", "ContainersReady", "PodScheduled", "Initialized")
         ]
-        status = {"phase": "Running", "podIP": pod.address, "podIPs": [{"ip": pod.address}], "conditions": ready}
+        status = {"phase": pod.phase, "podIP": pod.address, "podIPs": [{"ip": pod.address}], "conditions": ready}
         metadata = made["metadata"]
         self._api.patch(
             *("Pod", metadata["name"], {"status": {**status, "containerStatuses": containers}}),

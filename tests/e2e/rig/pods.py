@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Pod:
     """A pod that only says that it runs."""
 
+    phase = "Running"
+
     def __init__(self, kubelet: "Kubelet", made: Obj) -> None:
         self.kubelet, self.made = kubelet, made
         self.told = False
@@ -81,7 +83,7 @@ class Process(Pod, ABC):
         self.container = self.made["spec"]["containers"][0]
         self.mounts = {}
         self.mount()
-        account = self.made["spec"]["serviceAccountName"]
+        account = self.made["spec"].get("serviceAccountName", "default")
         self.kubeconfig = self.kubelet.kubeconfig(self.namespace, account, self.folder / "kubeconfig")
         log = self.kubelet.folder / f"{self.made['metadata']['name']}.log"
         env = {**self.environment(), "KUBECONFIG": str(self.kubeconfig), **self.more()}
@@ -166,6 +168,21 @@ class Service(Process):
 
     def ready(self) -> bool:
         return self.answers(f"http://127.0.0.1:{self.port}/readyz")
+
+
+class Check(Process):
+    """What `helm test` runs: the image's own command, to its end. The Service's name leads to the service that runs here."""
+
+    def command(self) -> list[str | Path]:
+        service = f"http://127.0.0.1:{self.kubelet.service_port}"
+        words = [service if word.startswith("http://") else word for word in self.container["args"]]
+        return [sys.executable, "-m", "moorage.cli", *words]
+
+    def ready(self) -> bool:
+        if self.program.running:
+            return False
+        self.phase = "Succeeded" if self.program.wait(within=5) == 0 else "Failed"
+        return True
 
 
 class Hub(Process):
