@@ -91,6 +91,7 @@ class FakeService:
         self.nodes: dict[str, dict[str, Any]] = {}
         self.images: Any = list(IMAGES)
         self.defaults: Any = {}
+        self.machines: Any = []
         self.verdict: Any = None
         self.asked: list[dict[str, Any]] = []
         self.revision = 1
@@ -108,6 +109,7 @@ class FakeService:
         app = web.Application()
         app.router.add_get("/api/v1/cluster/stream", self._stream)
         app.router.add_post("/api/v1/cluster/fit", self._fit)
+        app.router.add_get("/api/v1/cluster/machines", self._machines)
         app.router.add_get("/api/v1/images/jupyter", self._images)
         app.router.add_get("/api/v1/jupyterhub/config", self._config)
         self._runner = web.AppRunner(app, shutdown_timeout=0.2)
@@ -195,6 +197,9 @@ class FakeService:
         return web.json_response(
             verdict or {"fits": True, "revision": 1, "prefilter": None, "nodes": {}, "would_work": {}}
         )
+
+    async def _machines(self, request: web.Request) -> web.Response:
+        return await self._misbehave() or web.json_response(self.machines)
 
     async def _images(self, request: web.Request) -> web.Response:
         return await self._misbehave() or web.json_response(self.images)

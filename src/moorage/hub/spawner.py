@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from jupyterhub.utils import url_escape_path, url_path_join
@@ -32,6 +33,7 @@ from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
 from moorage.hub.start import affinity, ending, manifest, progress
+from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.pulls import Pulls, waiting
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
 from moorage.hub.start.trial import Trial
@@ -321,7 +323,13 @@ class MoorageSpawner(Settings, Configured):
         return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        events = progress.told(super().progress(), pod=self._stored_pod, waiting=lambda: self.pending == "spawn")
+        events = progress.told(
+            super().progress(),
+            pod=self._stored_pod,
+            waiting=lambda: self.pending == "spawn",
+            all_events=lambda: self.events,
+            usual=partial(usual_seconds, self.service),
+        )
         async for event in events:
             yield event
 

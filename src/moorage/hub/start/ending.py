@@ -28,10 +28,14 @@ _AFTERWARDS = {
     "Created": "The container was created, but not started.",
     "Started": "It started on its node but did not respond.",
     "Unhealthy": "It started on its node but did not respond.",
-    "TriggeredScaleUp": "A new node was being added for it. It may be ready the next time.",
+    "TriggeredScaleUp": "A new machine was being added for it. It may be ready the next time.",
+    "Nominated": "A new machine was being added for it. It may be ready the next time.",
 }
 _SAYS_NOTHING = ("Killing", "SuccessfulAttachVolume")
-_HOPE = re.compile(r"; trying again(?=\.)| (?:It|The server) will start as soon as (?:one can|there is)\.")
+_HOPE = re.compile(
+    r"; trying again(?=\.)| (?:It|The server) will start as soon as (?:one can|there is)\."
+    r"| This (?:often passes, and is tried again|is tried again for a while)\."
+)
 
 
 class Hopeless(Exception):
