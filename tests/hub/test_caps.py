@@ -114,7 +114,7 @@ async def test_the_limits_of_a_persons_groups_count_on_the_form_in_the_verdict_a
     status, where = await person.submit(cpu="5", memory="20Gi", gpu="0")
 
     assert (values["cpu"], bounds[0]) == ("6", "0.1 to 6")
-    assert verdict == {"refusal": "7 CPU is too much. This hub's limit is 6."}
+    assert verdict["refusal"] == "7 CPU is too much. Your group large may have up to 6."
     assert status == 302, where
     assert await limits(capped, load, "larger") == {"cpu": "5", "memory": "20Gi", "example.com/licence": "1"}
     await person.close()

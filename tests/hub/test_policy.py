@@ -164,7 +164,7 @@ async def test_a_group_may_be_told_what_its_members_may_have_in_its_properties(g
     assert helps(await person.form())["cpu"] == "0.1 to 1.5"
     assert helps(await person.form())["memory"] == "128 MiB to 8 GiB"
     status, answer = await governed.api("POST", "/users/told/server", {"moorage": 1, "cpu": "2"})
-    assert (status, answer["message"]) == (400, "2 CPU is too much. The maximum is 1.5.")
+    assert (status, answer["message"]) == (400, "2 CPU is too much. Your group told may have up to 1.5.")
     await person.close()
 
 

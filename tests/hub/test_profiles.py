@@ -104,7 +104,7 @@ async def preset(hub, person, **picked):
     page = await person.form()
     headers = {"X-XSRFToken": await person.token()}
     body = {"user": person.name, "server": "", "shown": fields(page)["shown"], "profile": picked}
-    async with person.http.post(f"{hub.url}/hub/moorage/preset", json=body, headers=headers) as answer:
+    async with person.http.post(f"{hub.url}/hub/moorage/profile", json=body, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
         return await answer.json()
 

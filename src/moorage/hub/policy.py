@@ -16,7 +16,7 @@ from typing import Any
 from traitlets import Bool, Callable, Float, Integer, TraitError, Unicode, Union
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
-from moorage.hub import amounts, selector
+from moorage.hub import amounts, limits, selector
 
 # A plain callable runs on the hub's own loop, as KubeSpawner's do, and can't be ended.
 SECONDS = 2.0
@@ -54,7 +54,11 @@ def offered(trait: Any, help: str) -> Any:
 
 
 # The options of which `check` knows more than their type.
-CHECKED = ("nodes", *(f"{what}_{end}" for what in ("cpu", "memory") for end in ("min", "max", "step", "choices")))
+CHECKED = (
+    "nodes",
+    "user_limits",
+    *(f"{what}_{end}" for what in ("cpu", "memory") for end in ("min", "max", "step", "choices")),
+)
 
 
 def check(name: str, value: Any) -> None:
@@ -64,6 +68,8 @@ def check(name: str, value: Any) -> None:
     try:
         if name == "nodes":
             selector.read(value)
+        elif name == "user_limits":
+            limits.read(value)
         else:
             read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
             for amount in value if isinstance(value, list) else [value]:
@@ -74,15 +80,18 @@ def check(name: str, value: Any) -> None:
 
 
 async def allowed(spawner: Any) -> SimpleNamespace:
-    """The options as they are for this spawner's person, callables answered, and `whose`: the group that has set an
-    option. Raises `Unreadable`.
+    """The options as they are for this spawner's person, callables answered; `whose`, the group that has set an option;
+    `by_person`, the options that are not the same for everybody. Raises `Unreadable`.
     """
     values = {name: getattr(spawner, name) for name in spawner.traits(offered=True)}
     asked = [name for name, value in values.items() if callable(value)]
     answers = await asyncio.gather(*(_answer(spawner, name) for name in asked))
     # Of a function that looks for what somebody may have, an empty list is nothing, and not the usual list.
     answers = [() if answer == [] and name in _LISTS else answer for name, answer in zip(asked, answers, strict=True)]
-    return SimpleNamespace(**{**values, **dict(zip(asked, answers, strict=True))}, whose=spawner.whose)
+    by_person = frozenset({*asked, *spawner.whose})
+    return SimpleNamespace(
+        **{**values, **dict(zip(asked, answers, strict=True))}, whose=spawner.whose, by_person=by_person
+    )
 
 
 async def _answer(spawner: Any, name: str) -> Any:

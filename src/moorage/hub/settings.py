@@ -74,6 +74,11 @@ class Settings(HasTraits):
         "Nodes that can be had, as a label selector such as pool=gpu,zone in (a,b), which binds Automatic too; empty: "
         "all.",
     )
+    user_limits: Any = offered(
+        Dict(),
+        "What one person may hold over all their servers: cpu, memory, gpu (every kind together), servers, or a "
+        "resource, such as {'nvidia.com/gpu': 2, 'memory': '128Gi', 'servers': 3}.",
+    )
     lift_configured_limits: Any = offered(
         Bool(False),
         "Let people choose more than KubeSpawner's cpu_limit, mem_limit and extra_resource_limits say. These are "

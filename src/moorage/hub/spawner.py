@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -22,7 +23,7 @@ from traitlets import Any as AnyTrait
 from traitlets import default
 
 from moorage.hub import policy
-from moorage.hub.choice import options, profiles
+from moorage.hub.choice import holding, options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.placement import placement_of
@@ -32,7 +33,7 @@ from moorage.hub.configured import CHOSEN, Configured
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
-from moorage.hub.start import affinity, ending, manifest, progress
+from moorage.hub.start import affinity, ending, held, manifest, progress
 from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.pulls import Pulls, waiting
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
@@ -63,6 +64,8 @@ class MoorageSpawner(Settings, Configured):
         install(MoorageSpawner)
         self._choice: Choice | None = None
         self._offer = Offer()
+        # What the start that is under way holds.
+        self.taken: dict[str, int] = {}
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
         self._pod_made = self._was_refused = False
@@ -91,6 +94,7 @@ class MoorageSpawner(Settings, Configured):
             configured=self.configured,
             preset=self.preset,
             placement=placement_of(self, self.bounding_selector()),
+            held=held.by_others(self) if allowed.user_limits else (),
         )
 
     # The form
@@ -184,7 +188,7 @@ class MoorageSpawner(Settings, Configured):
 
     async def _take(self, user_options: Any) -> None:
         self.put_back()
-        self._choice = None
+        self._choice, self.taken = None, {}
         refuse_large(user_options)
         if options.is_ours(user_options):
             # The first start after the hub's own start may come before the service has said a word.
@@ -211,6 +215,8 @@ class MoorageSpawner(Settings, Configured):
                     "Options of %s are not moorage's (%s): taking the defaults", self._log_name, _keys(user_options)
                 )
             self._choice = options.decide({"moorage": VERSION}, offer.without_limits())
+        # Nothing else may run between the look at what others hold and this.
+        self.taken = self._choice.asked()
         self.note_before(CHOSEN)
         self._apply(self._choice, offer)
 
@@ -242,10 +248,19 @@ class MoorageSpawner(Settings, Configured):
         """KubeSpawner's profile once more, after hooks; what was chosen by hand has the last word over it."""
         try:
             await self.load_profile_again()
+            self._hold_profile()
         except Refusal as refusal:
             raise self._refused(_sentence(refusal)) from None
         if self._choice is not None and self.profile_list:
             self._apply(self._choice, self._offer)
+
+    def _hold_profile(self) -> None:
+        """What KubeSpawner's profile alone comes to is held against what the person may have. Raises `Refusal`."""
+        if self._choice is None and self._offer.by_person | self._offer.limits.most.keys():
+            asked = held.of_settings(self)
+            limits = replace(self._offer.limits, held=held.by_others(self))
+            holding.hold_profile(asked, replace(self._offer, limits=limits))
+            self.taken = asked
 
     # The pod
 

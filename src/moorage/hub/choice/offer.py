@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, memory_text
+from moorage.hub.limits import Limits
 from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from moorage.hub.selector import Requirement
 
 VERSION = 1
+# KubeSpawner's settings that say how much there is where no option of ours does.
+_CONFIGURED = {"cpu": "cpu_limit", "memory": "mem_limit", "gpu": "extra_resource_limits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,10 @@ class Offer:
     # What labels of nodes must meet for this person, and the barred nodes that are known not to.
     where: tuple[Requirement, ...] = ()
     hidden: frozenset[str] = frozenset()
-    # The person's group that has set an option, by the option's name.
+    # What the person may hold over all their servers.
+    limits: Limits = field(default_factory=Limits)
+    # The options that are not the same for everybody, and the person's group that has set one, by its name.
+    by_person: frozenset[str] = frozenset()
     whose: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     images: tuple[ImageFacts, ...] | None = None
     # KubeSpawner's configured image: the list where there is none.
@@ -105,6 +111,16 @@ class Offer:
         """For the administrator's defaults, which nobody chose: they are never too large."""
         return replace(self, refuse_too_large=False)
 
+    def for_one_field(self) -> Offer:
+        """For a look at one field alone."""
+        return replace(self, refuse_too_large=False, limits=Limits())
+
+    def group_of(self, what: str) -> str | None:
+        """The person's group that has set the most of "cpu", "memory" or "gpu", or None."""
+        bounds = {"cpu": self.cpu, "memory": self.memory}.get(what)
+        by_hub = self.gpu_most is None if bounds is None else bounds.most == bounds.given
+        return self.whose.get(_CONFIGURED[what] if by_hub else f"{what}_max")
+
     def offered(self) -> list[NodeFacts]:
         """The nodes that this person gets to see."""
         nodes = self.nodes or {}
@@ -123,8 +139,8 @@ class Offer:
 
     def most_gpus(self, resource: str) -> int | None:
         """The most of this resource that may be chosen, whatever the nodes have; None where nothing is said."""
-        said = [most for most in (self.gpu_most, self.gpu_limits.get(resource)) if most is not None]
-        return min(said, default=None)
+        said = (self.gpu_most, self.gpu_limits.get(resource), self.limits.left_of(resource))
+        return min((most for most in said if most is not None), default=None)
 
     def image(self, wanted: str) -> ImageFacts | None:
         """By name first, by reference otherwise."""
@@ -169,6 +185,11 @@ class Choice:
     node: NodeFacts | None = None
     image: ImageFacts | None = None
     cpu_request_milli: int = 0
+
+    def asked(self) -> dict[str, int]:
+        """What the pod will hold of each resource."""
+        gpus = {self.gpu_resource: self.gpu} if self.gpu and self.gpu_resource else {}
+        return {"cpu": self.cpu_milli, "memory": self.memory_bytes, **gpus}
 
     def as_options(self) -> dict[str, Any]:
         """The versioned dictionary that is saved, and that REST accepts."""

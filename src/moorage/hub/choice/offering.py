@@ -8,9 +8,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
-from moorage.hub import amounts, selector
+from moorage.hub import amounts, limits, selector
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
 from moorage.hub.choice.placement import Placement, barred, outside
+from moorage.hub.limits import Holding, Limits
 from moorage.hub.view.facts import HOSTNAME, ImageFacts, NodeFacts, read_images
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def offer_of(
     configured: Mapping[str, Any],
     preset: Collection[str] = (),
     placement: Placement | None = None,
+    held: tuple[Holding, ...] = (),
 ) -> Offer:
     """`allowed` has the options as they are for one person. `said` is the service's defaults, `configured` the settings
     of KubeSpawner before anything was chosen: default and ceiling, unless an option of ours says how much may be had.
@@ -45,7 +47,11 @@ def offer_of(
         }
     usable = {name: node for name, node in nodes.items() if name not in closed} if nodes and closed else nodes
     gpus = _configured_gpus(allowed, nodes, configured=configured)
-    by_profile = bool(gpus) and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
+    by_profile = (
+        bool(gpus)
+        and "gpu_max" not in allowed.by_person
+        and not {"extra_resource_limits", "extra_resource_guarantees"}.isdisjoint(preset)
+    )
     most = allowed.gpu_max if allowed.gpu_max >= 0 else None
     if allowed.images or allowed.images == ():
         images = read_images([*allowed.images])
@@ -55,6 +61,7 @@ def offer_of(
         barred=closed,
         where=where,
         hidden=hidden,
+        by_person=allowed.by_person,
         whose=allowed.whose,
         images=images,
         own_image=_own_image(configured.get("image")),
@@ -71,7 +78,9 @@ def offer_of(
         refuse_too_large=allowed.refuse_too_large,
     )
     return replace(
-        offer, defaults=_defaults(allowed, offer, said=said, configured=configured, gpus=gpus, preset=preset)
+        offer,
+        defaults=_defaults(allowed, offer, said=said, configured=configured, gpus=gpus, preset=preset),
+        limits=Limits(limits.read(allowed.user_limits), held),
     )
 
 
@@ -124,6 +133,8 @@ def _bounds(allowed: Any, what: str, read: Callable[[object], int], *, limit: An
     choices = tuple(read(value) for value in getattr(allowed, f"{what}_choices"))
     bounds = Bounds(least=amount("min") or 1, most=amount("max"), step=amount("step"), choices=choices)
     given = _read(limit, read)
+    # A profile is for everybody who may pick it; what is set for one person holds there too.
+    by_profile = by_profile and allowed.by_person.isdisjoint({f"{what}_max", f"{what}_choices"})
     lifted = bool(choices) or bounds.most is not None or allowed.lift_configured_limits
     if given is None or (lifted and not by_profile):
         return bounds

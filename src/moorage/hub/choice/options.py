@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.choice.holding import hold
 from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus
+from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import ImageFacts, NodeFacts
@@ -64,7 +65,13 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     if offer.closed is not None:
         raise Refusal(offer.closed)
     cpu = _amount(
-        "CPU", options.get("cpu"), default=offer.defaults.cpu, bounds=offer.cpu, read=amounts.read_cpu, words=cpu_words
+        "CPU",
+        options.get("cpu"),
+        default=offer.defaults.cpu,
+        bounds=offer.cpu,
+        read=amounts.read_cpu,
+        words=cpu_words,
+        group=offer.group_of("cpu"),
     )
     memory = _amount(
         "memory",
@@ -73,6 +80,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         bounds=offer.memory,
         read=amounts.read_memory,
         words=memory_words,
+        group=offer.group_of("memory"),
     )
     gpu = _gpu_count(options.get("gpu"), offer)
     resource = _gpu_resource(options.get("gpu_resource"), gpu, offer)
@@ -82,6 +90,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     node = _node(options, offer)
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
     choice = Choice(cpu, memory, gpu, resource, node, image, request)
+    hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
         raise Refusal(
             f"{node.name} is {offer.barred[node.name]}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
@@ -104,7 +113,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     return choice
 
 
-def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any) -> int:
+def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any, group: str | None) -> int:
     if value is None or value == "":
         return default
     name = what.lower()
@@ -123,7 +132,7 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
     elif amount < bounds.least:
         why = f"is too little. The minimum is {words(bounds.least)}."
     elif bounds.most is not None and amount > bounds.most:
-        why = f"is too much. {_maximum(words(bounds.most), by_hub=bounds.most == bounds.given)}"
+        why = f"is too much. {maximum(words(bounds.most), by_hub=bounds.most == bounds.given, group=group)}"
     else:
         why = f"is not offered. Choose a multiple of {words(bounds.step)}."
     raise Refusal(f"{words(amount)} {what} {why}", field=name, ways=ways)
@@ -137,7 +146,9 @@ def _gpu_count(value: Any, offer: Offer) -> int:
     except InvalidQuantity as error:
         raise Refusal(f"GPU: {error.message}.", field="gpu") from None
     if (most := offer.gpu_most) is not None and count > most:
-        raise Refusal(f"{count} GPU is too many. {_maximum(str(most))}", field="gpu", ways=gpus(most))
+        raise Refusal(
+            f"{count} GPU is too many. {maximum(str(most), group=offer.group_of('gpu'))}", field="gpu", ways=gpus(most)
+        )
     return count
 
 
@@ -145,11 +156,11 @@ def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
     most = offer.gpu_limits.get(resource)
     if most is not None and count > most:
         kind = short_resource(resource, among=offer.gpu_resources)
-        raise Refusal(f"{count} {kind} is too many. {_maximum(str(most), by_hub=True)}", field="gpu", ways=gpus(most))
-
-
-def _maximum(amount: str, *, by_hub: bool = False) -> str:
-    return f"This hub's limit is {amount}." if by_hub else f"The maximum is {amount}."
+        raise Refusal(
+            f"{count} {kind} is too many. {maximum(str(most), by_hub=True, group=offer.group_of('gpu'))}",
+            field="gpu",
+            ways=gpus(most),
+        )
 
 
 def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:

@@ -23,3 +23,10 @@ class Refusal(MoorageError):
     def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, ways: Ways = ()) -> None:
         super().__init__(message, hint=hint)
         self.field, self.ways = field, ways
+
+
+def maximum(amount: str, *, by_hub: bool = False, group: str | None = None) -> str:
+    """A sentence on how much there is, and who says so."""
+    if group:
+        return f"Your group {group} may have up to {amount}."
+    return f"This hub's limit is {amount}." if by_hub else f"The maximum is {amount}."

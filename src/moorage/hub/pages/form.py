@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
 from moorage.hub.choice import placement, profiles
-from moorage.hub.pages import files
+from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.view.facts import closed_option
 
@@ -75,6 +75,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             status=status_words(status),
             live=status.live,
             closed=offer.closed,
+            limits=said.limits(offer),
             notes=[*notes, *more_notes],
             options=_options(nodes, chosen["node"], offer),
             rows=[row(node, offer) for node in nodes[:_MOST_ROWS]],
@@ -160,9 +161,11 @@ def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
 def _field(
     value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None, example: str
 ) -> Field:
-    choices = tuple((text(choice), words(choice)) for choice in bounds.choices)
     limits = [limit for limit in (bounds.most, largest) if limit is not None]
     limit = min(limits, default=None)
+    # What stands in the field stays in it, so that it does not become another amount without a word.
+    possible = [choice for choice in bounds.choices if limit is None or choice <= limit or text(choice) == value]
+    choices = tuple((text(choice), words(choice)) for choice in possible or bounds.choices)
     fitting = [step for step in steps if bounds.offers(step) and (limit is None or step <= limit)]
     return Field(
         value=value,
@@ -173,8 +176,9 @@ def _field(
 
 
 def _largest(what: str, offer: Offer) -> int | None:
-    said = getattr(offer, what).most is not None
-    return None if said and not offer.refuse_too_large else offer.largest(what)
+    configured = getattr(offer, what).most is not None
+    largest = None if configured and not offer.refuse_too_large else offer.largest(what)
+    return min((most for most in (largest, offer.limits.left(what)) if most is not None), default=None)
 
 
 def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:

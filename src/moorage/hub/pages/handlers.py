@@ -25,11 +25,15 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import files, logins, preset, verdict
+from moorage.hub.pages import files, logins, offered, verdict
+from moorage.hub.pages.membership import Membership
+from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
 
 _LARGEST_BODY = 16 << 10
 _MOST_PAGES = 5000
+# What the page's person may have may have changed.
+_CHANGED = message("offer", b"{}")
 
 _joined: WeakSet[JupyterHub] = WeakSet()
 
@@ -40,7 +44,8 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
     return [
         (rf"{at}/stream", StreamHandler),
         (rf"{at}/fit", FitHandler),
-        (rf"{at}/preset", PresetHandler),
+        (rf"{at}/profile", ProfileHandler),
+        (rf"{at}/offer", OfferHandler),
         (rf"{at}/form", FormHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (
@@ -117,6 +122,7 @@ class StreamHandler(APIHandler):
         self.set_header("X-Accel-Buffering", "no")
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._login = logins.Login(self)
+        self._membership = Membership(user)
         self.broadcast = broadcast
         broadcast.join(self, _sight(self, user.spawner), person=user.name)
         await self._left
@@ -129,7 +135,7 @@ class StreamHandler(APIHandler):
             self.close()
             return None
         try:
-            self.write(data)
+            self.write(data + _CHANGED if self._membership.changed() else data)
             sent: asyncio.Future[Any] = asyncio.ensure_future(self.flush())
         except (StreamClosedError, RuntimeError):
             self.close()
@@ -209,11 +215,18 @@ class FitHandler(APIHandler):
         return await verdict.on(spawner, body, sight=_sight(self, spawner))
 
 
-class PresetHandler(FitHandler):
-    """`POST /hub/moorage/preset`: what the fields become with this profile. The body is that of a verdict."""
+class OfferHandler(FitHandler):
+    """`POST /hub/moorage/offer`: what the fields may be now. The body is that of a verdict."""
 
     async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
-        return await preset.on(spawner, body)
+        return await offered.now(spawner, body)
+
+
+class ProfileHandler(FitHandler):
+    """`POST /hub/moorage/profile`: what the fields become with this profile. The body is that of a verdict."""
+
+    async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
+        return await offered.by_profile(spawner, body)
 
 
 class FormHandler(APIHandler):

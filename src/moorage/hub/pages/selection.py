@@ -34,7 +34,7 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
     notes: list[str] = []
     if not options.is_ours(saved):
         return chosen, notes
-    loose = offer.without_limits()
+    loose = offer.for_one_field()
     for name in options.FIELDS:
         value = saved.get(name)
         if value is None:

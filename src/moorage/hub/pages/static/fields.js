@@ -2,6 +2,7 @@
 
 import { imageOf } from "./platforms.js";
 
+const GONE = " (not offered any more)";
 const NAMES = { node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
 
 export class Fields {
@@ -99,6 +100,26 @@ export class Fields {
     return kept.filter((name) => this.value(name) === before[name]);
   }
 
+  /** Take what the fields may be from now on. What stands in them stays. */
+  renew({ choices, gpu_most: most, resources, images }) {
+    const { gpu, gpu_resource: kind, image } = this.controls;
+    for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT" && choices[name].length) swap(this.controls[name], choices[name]);
+    if (gpu) {
+      gpu.max = most ?? "";
+      gpu.closest(".mb-3").hidden = !resources.length && gpu.value === "0";
+      swap(kind, resources.map((resource) => [resource, resource]));
+      kind.closest(".mb-3").hidden = kind.options.length < 2;
+    }
+    swap(image, images.map(({ value, words }) => [value, words]));
+    images.forEach(({ help, os, arch, listed }, at) => {
+      const { dataset } = image.options[at];
+      Object.assign(dataset, { help, os: os.join(" "), arch: arch.join(" ") });
+      if (!listed) dataset.unlisted = "";
+    });
+    this.describeImage();
+    this.changed();
+  }
+
   typed(name) {
     this.touched.add(name);
     if (name === "image") this.describeImage();
@@ -108,6 +129,17 @@ export class Fields {
   describeImage() {
     this.help.textContent = this.controls.image.selectedOptions[0]?.dataset.help ?? "";
   }
+}
+
+/** Other options; the selected one stays, even where it is not among them. */
+function swap(select, pairs) {
+  const chosen = select.selectedOptions[0];
+  options(select, pairs);
+  if (chosen && !pairs.some(([value]) => value === chosen.value)) {
+    chosen.text = `${chosen.text.replace(GONE, "")}${GONE}`;
+    select.add(chosen);
+  }
+  if (chosen) select.value = chosen.value;
 }
 
 function options(select, pairs) {

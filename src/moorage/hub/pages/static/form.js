@@ -7,6 +7,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
 import { marked, NodeList } from "./list.js";
+import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
 import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
@@ -41,6 +42,20 @@ const verdict = new Verdict({
     list.judge(box.show(answer, fields.value("node")), fields.value("node"));
   },
   ended: () => status.ended(),
+});
+
+const offered = new Offered({
+  url: `${data.base}moorage/offer`,
+  headers: xsrf,
+  body: asked,
+  place: at("limits"),
+  show(answer) {
+    if (answer.closed) return verdict.soon();
+    data.resources.splice(0, Infinity, ...answer.resources);
+    fields.renew(answer);
+    hints.say(answer.help);
+    bar(answer.barred);
+  },
 });
 
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
@@ -93,6 +108,7 @@ const heard = {
     showNodes();
   },
   cards: (words) => list.tell(words),
+  offer: () => offered.ask(),
   status: (state) => status.show(state),
 };
 
@@ -104,7 +120,7 @@ follow(`${data.base}moorage/stream`, {
   on(event, message) {
     status.found();
     heard[event]?.(message);
-    if (event !== "ping" && event !== "cards") verdict.later();
+    if (!["ping", "cards", "offer"].includes(event)) verdict.later();
   },
   lost: (why, words) => status.lost(why, words),
   ended: () => status.ended(),
@@ -114,7 +130,7 @@ verdict.ask();
 if (at("profiles")) {
   new Profiles({
     place: at("profiles"),
-    url: `${data.base}moorage/preset`,
+    url: `${data.base}moorage/profile`,
     headers: xsrf,
     body: asked,
     told: at("filled"),
