@@ -13,8 +13,8 @@ import msgspec
 
 from moorage import clock
 from moorage.cluster.held import Held, HolderPolicy, held_by
-from moorage.cluster.machines import NO_CANDIDATES, Candidates, MachineJson, Tried, hope_of, trying
-from moorage.cluster.made import Evict, answer, evicts, words
+from moorage.cluster.machines import NO_CANDIDATES, Candidates, MachineJson, Tried, hope_of, may_yet_fit, trying
+from moorage.cluster.made import Evict, answer, ends_help, evicts, words
 from moorage.cluster.reasons import image_problem, reasons_of
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
@@ -208,8 +208,10 @@ def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[by
         yield
     chosen = tuple(name for name in (judged.made.chosen if judged.made else ()) if name not in judged.unable)
     hope = hope_of(judged.machines) if judged.machines else None
-    found = answer(verdict, judged.made, refused=bool(admission.refusals), unable=judged.unable, hope=hope)
-    told = words(found, evict, chosen, tried=judged.machines)
+    refused, unable_on = bool(admission.refusals), judged.unable
+    may_yet = may_yet_fit(judged.machines)
+    found = answer(verdict, judged.made, refused=refused, unable=unable_on, hope=hope, may_yet_fit=may_yet)
+    told = words(found, evict, chosen, tried=judged.machines, ends_help=ends_help(verdict, unable=unable_on))
     shown: list[bytes] = []
     for some in in_parts(judged.machines):
         describe = machines or MachineJson()

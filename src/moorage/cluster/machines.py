@@ -83,13 +83,23 @@ def hope_of(tried: Sequence[Tried]) -> Hope | None:
     return _HOPES[found.machine.state] if found is not None else None
 
 
+def may_yet_fit(tried: Sequence[Tried]) -> bool:
+    """Whether a machine may do of which that is not known, or one that is not to be had just now."""
+    return any(
+        each.machine.may_come if each.fits is None else each.fits and each.machine.state in ("backing_off", "unknown")
+        for each in tried
+    )
+
+
 def hope_words(tried: Sequence[Tried]) -> str:
     """The best machine in a sentence or two. It may still not come: nobody knows what a cloud has left."""
     found = best(tried)
     if found is None:
         return ""
     machine = found.machine
-    if machine.state == "on_its_way":
+    if machine.node_name is not None:
+        told = [f"The pod fits on {machine.node_name} once that is ready."]
+    elif machine.state == "on_its_way":
         told = [f"The pod fits on a machine of {_pool(machine)} that is on its way."]
     else:
         told = [f"A machine of {_pool(machine)} can be added; the cloud may not have one."]
@@ -105,6 +115,8 @@ def no_hope_words(tried: Sequence[Tried]) -> str:
         why = f": {kept.why}" if kept.why else "."
         return f"It would fit on a machine of {_pool(kept)}, but none can be expected{why}"
     unknown = next((each.machine for each in tried if each.fits is None and each.machine.may_come), None)
+    if unknown is not None and unknown.node_name is not None:
+        return f"Whether it will fit on {unknown.node_name} once that is ready is not known."
     if unknown is not None:
         return f"Whether it would fit on a new machine of {_pool(unknown)} is not known."
     return ""

@@ -51,10 +51,16 @@ def _evict(node: NodeEvictions, *, policy: HolderPolicy) -> Evict:
 
 
 def answer(
-    verdict: Verdict, made: Evictions | None, *, refused: bool, unable: Container[str], hope: Hope | None = None
+    verdict: Verdict,
+    made: Evictions | None,
+    *,
+    refused: bool,
+    unable: Container[str],
+    hope: Hope | None = None,
+    may_yet_fit: bool = False,
 ) -> Answer:
-    """Whether the pod has a place now, after an eviction, on a machine that comes (`hope`), once others have ended, or
-    never as it is.
+    """Whether the pod has a place now, after an eviction, on a machine that comes (`hope`), once others have ended or
+    more is known of machines (`may_yet_fit`), or never as it is.
     """
     if refused:
         return "never"
@@ -64,18 +70,31 @@ def answer(
         return "after_eviction"
     if hope is not None:
         return hope
+    return "waits" if may_yet_fit or ends_help(verdict, unable=unable) else "never"
+
+
+def ends_help(verdict: Verdict, *, unable: Container[str]) -> bool:
+    """Whether there is a node that would take the pod if others went."""
     open_nodes = (name for name, node in verdict.nodes.items() if not (node.fits or node.unresolvable))
-    return "waits" if any(name not in unable for name in open_nodes) else "never"
+    return any(name not in unable for name in open_nodes)
 
 
-def words(found: Answer, evict: Mapping[str, Evict], chosen: tuple[str, ...], *, tried: Sequence[Tried] = ()) -> str:
+def words(
+    found: Answer,
+    evict: Mapping[str, Evict],
+    chosen: tuple[str, ...],
+    *,
+    tried: Sequence[Tried] = (),
+    ends_help: bool = True,
+) -> str:
     """The answer as a sentence or two, with no promise beyond it."""
     if found == "now":
         return "There is room now."
     if found in ("on_its_way", "new_machine"):
         return f"There is no room now. {hope_words(tried)}"
     if found == "waits":
-        return f"There is no room now. There may be some once other pods have ended. {no_hope_words(tried)}".rstrip()
+        later = "There may be some once other pods have ended. " if ends_help else ""
+        return f"There is no room now. {later}{no_hope_words(tried)}".rstrip()
     if found == "never":
         return f"There is no room, and none is made when other pods end. {no_hope_words(tried)}".rstrip()
     several = [evict[name] for name in chosen]
