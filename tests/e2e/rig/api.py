@@ -35,6 +35,7 @@ _GROUPS = {
     "RoleBinding": ("apis/rbac.authorization.k8s.io/v1", "rolebindings", True),
     "ClusterRole": ("apis/rbac.authorization.k8s.io/v1", "clusterroles", False),
     "ClusterRoleBinding": ("apis/rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
+    "PodDisruptionBudget": ("apis/policy/v1", "poddisruptionbudgets", True),
     "Deployment": ("apis/apps/v1", "deployments", True),
     "DaemonSet": ("apis/apps/v1", "daemonsets", True),
     "ResourceClaim": ("apis/resource.k8s.io/v1", "resourceclaims", True),
