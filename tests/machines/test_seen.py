@@ -300,3 +300,12 @@ def test_only_a_change_is_told(world):
 
     world.seen.look()
     assert world.changes == 1
+
+
+def test_many_nodes_are_looked_at_in_turns(world):
+    for number in range(5):
+        labels = {**GPU, "node.kubernetes.io/instance-type": f"kind-{number}"}
+        world.cluster.set_node(decode(Node, json.dumps(builders.node(f"n{number}", labels=labels, gpu=1)).encode()))
+
+    assert [world.seen.look(most=2) for _ in range(3)] == [False, False, True]
+    assert len(world.kinds) == 5

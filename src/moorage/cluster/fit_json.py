@@ -173,7 +173,7 @@ def _prepared(cluster: Cluster, verdict: Verdict) -> dict[str, Preparing]:
     found = {}
     now = clock.now()
     for name, node in verdict.nodes.items():
-        if any(short.allocatable <= 0 for short in node.details):
+        if any(short.allocatable <= 0 for short in node.details) and cluster.promised(cluster.nodes[name]) is not None:
             state = preparing(cluster, cluster.nodes[name], now=now)
             if state is not None and lacks(state, node.details):
                 found[name] = state

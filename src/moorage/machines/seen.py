@@ -6,6 +6,7 @@ ready once is remembered while the service runs, and over restarts where a file 
 
 import asyncio
 from collections.abc import Callable, Container
+from itertools import islice
 
 import msgspec
 from msgspec.structs import replace
@@ -22,6 +23,8 @@ from moorage.scheduling.preparing import PATIENCE, Preparing, preparing, seconds
 
 _EVERY = 1.0
 _WRITTEN_EVERY = 10
+# Nodes looked at before others get a turn.
+_AT_ONCE = 100
 _MOST = 500
 # A kind that nobody has seen for so long is nobody's hope.
 _FORGOTTEN_AFTER = 30 * 86400.0
@@ -91,7 +94,8 @@ class Seen:
         """Look at the nodes, for ever."""
         while True:
             for _ in range(_WRITTEN_EVERY):
-                self.look()
+                while not self.look(most=_AT_ONCE):  # noqa: ASYNC110 # others get a turn, nothing is polled
+                    await asyncio.sleep(0)
                 await asyncio.sleep(_EVERY)
             await self.keep()
 
@@ -99,12 +103,13 @@ class Seen:
         """Write down what was seen, where there is a file for it."""
         await self._notes.keep()
 
-    def look(self) -> None:
-        """Take in what has changed since the last look."""
+    def look(self, *, most: int | None = None) -> bool:
+        """Take in what has changed since the last look, on so many nodes; whether that was all."""
         cluster, now, before = self._cluster(), self._now(), self.machines()
-        for name, info in cluster.nodes.items():
-            if info.node is not self._nodes.get(name) or name in self._coming:
-                self._look_at(info, cluster, now)
+        changed = (info for name, info in cluster.nodes.items() if info.node is not self._nodes.get(name))
+        new = list(islice(changed, most))
+        for info in (*new, *(cluster.nodes[name] for name in self._coming if name in cluster.nodes)):
+            self._look_at(info, cluster, now)
         for name in [name for name in self._nodes if name not in cluster.nodes]:
             del self._nodes[name]
             self._coming.pop(name, None)
@@ -115,6 +120,7 @@ class Seen:
         self._notes.put("kinds", list(self._kinds.values()))
         if before != self.machines():
             self._changed()
+        return len(new) != most
 
     def _look_at(self, info: NodeInfo, cluster: Cluster, now: float) -> None:
         created = seconds_of(info.node.metadata.creation_timestamp) if info.node is not None else None
