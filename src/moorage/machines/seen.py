@@ -149,28 +149,31 @@ class Seen:
         varying = set(before.varying) if before is not None else set()
         own = {key: value for key, value in info.labels.items() if not key.startswith(_OF_ONE_NODE)}
         if before is not None:
+            # A machine gets its zone under each such label, so any stands for them.
+            own |= {key: before.labels[key] for key in own if key.endswith("/zone") and key in before.labels}
             varying |= {key for key, value in own.items() if before.labels.get(key, value) != value}
-            varying -= {key for key in varying if key.endswith("/zone")}
         capacity = dict(status.capacity or status.allocatable)
         devices = {name: capacity[name] for name, amount in info.capacity.scalars.items() if amount}
         zone = next((value for key in ZONES if (value := info.labels.get(key))), None)
         self._kind_of[info.name] = label[1], kind
-        self._remember(
-            Kind(
-                pool=label[1],
-                label=label,
-                kind=kind,
-                labels={key: value for key, value in own.items() if key not in varying},
-                taints=[(taint.key, taint.value or "", taint.effect) for taint in lasting_taints(info.taints)],
-                # Sick devices leave allocatable; the next machine has its own.
-                allocatable={**status.allocatable, **devices},
-                capacity=capacity,
-                zones=sorted({*(before.zones if before is not None else ()), *([zone] if zone else ())}),
-                varying=sorted(varying)[:_MOST],
-                elastic=label[1] in self._elastic or (before is not None and before.elastic),
-                seen=now,
-            )
+        found = Kind(
+            pool=label[1],
+            label=label,
+            kind=kind,
+            labels={key: value for key, value in own.items() if key not in varying},
+            taints=[(taint.key, taint.value or "", taint.effect) for taint in lasting_taints(info.taints)],
+            # Sick devices leave allocatable; the next machine has its own.
+            allocatable={**status.allocatable, **devices},
+            capacity=capacity,
+            zones=sorted({*(before.zones if before is not None else ()), *([zone] if zone else ())}),
+            varying=sorted(varying)[:_MOST],
+            elastic=label[1] in self._elastic or (before is not None and before.elastic),
+            seen=now,
         )
+        if before is not None and before == replace(found, seen=before.seen):
+            before.seen = now  # as most of its pool are
+        else:
+            self._remember(found)
 
     def _is_elastic(self, pool: str) -> None:
         if pool not in self._elastic:
