@@ -43,13 +43,15 @@ hubs: setup ## hub and browser tests on every supported JupyterHub (HUB=hub-5.3,
 pythons: ## the tests without hub and browser on every supported Python that is here (PYTHONS="3.12 3.13": those)
 	@tools/pythons $(PYTHONS)
 
-lint: setup ## ruff, mypy (strict), the direction of imports, eslint and yamllint
+lint: setup ## ruff, mypy (strict), the direction of imports, eslint, yamllint, zizmor, actionlint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	node_modules/.bin/eslint .
-	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy charts/moorage/*.yaml charts/moorage/files
+	$(BIN)/yamllint -s -c deploy/yamllint.yaml deploy charts/moorage/*.yaml charts/moorage/files .github .pre-commit-config.yaml
+	$(BIN)/zizmor --offline --quiet .github
+	@tools/actionlint
 
 format: setup ## let ruff and eslint mend what they can
 	$(BIN)/ruff check --fix .
