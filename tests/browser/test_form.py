@@ -263,6 +263,26 @@ async def test_another_node_is_one_click_away(open_page, fake_service):
     await expect(page.get_by_label("Node")).to_have_value("borg")
 
 
+async def test_an_amount_is_taken_as_people_write_it_and_shown_as_it_is_understood(open_page, hub, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    page = await open_page()
+    verdict = page.locator("#moorage-verdict")
+
+    await page.get_by_label("CPU").fill("1,5 cores")
+    await page.get_by_label("Memory").fill("4 gb")
+
+    await expect(page.locator("#moorage-cpu-help")).to_contain_text("Taken as 1.5.")
+    await expect(page.locator("#moorage-memory-help")).to_contain_text("Taken as 4 GiB.")
+    await page.get_by_label("CPU").fill("")
+    await expect(verdict).to_contain_text("CPU is empty. Enter an amount, such as 1.")
+    await expect(verdict).to_have_class("moorage-verdict moorage-no")
+    await verdict.get_by_role("button", name="1 CPU").click()
+    await expect(verdict).to_contain_text("Fits")
+    await page.get_by_role("button", name="Start", exact=True).click()
+    pod = await until(lambda: pods.pod_of(cluster, page.person), what=hub.tail)
+    assert pods.asked(pod)["limits"] == {"cpu": "1", "memory": "4Gi"}
+
+
 async def test_what_can_not_be_had_is_said_while_it_is_typed(open_page):
     page = await open_page()
 
@@ -472,7 +492,7 @@ async def test_a_link_fills_in_the_form_and_says_what_of_it_is_gone(open_page, h
     await page.get_by_role("button", name="Copy link to this choice").click()
     await expect(page.get_by_text("The link is copied.")).to_be_visible()
     link = await page.evaluate("window.copied")
-    assert link == f"{hub.url}/hub/spawn#node=borg&cpu=3&memory=2Gi&gpu=0&image=minimal"
+    assert link == f"{hub.url}/hub/spawn#node=borg&cpu=3&memory=2+GiB&gpu=0&image=minimal"
 
     other = await open_page()
     await other.goto(link.replace("borg", "%3Cimg+src%3Dx+onerror%3Dalert(1)%3E").replace("minimal", "gone-image"))
@@ -498,13 +518,13 @@ async def test_the_last_choices_are_one_click_away_also_for_another_server(open_
     await hub.api("DELETE", f"/users/{page.person}/server")
     await until(lambda: _stopped(hub, page.person), seconds=20)
     await page.goto(f"{hub.url}/hub/spawn")
-    await expect(page.get_by_label("Memory")).to_have_value("3Gi")
+    await expect(page.get_by_label("Memory")).to_have_value("3 GiB")
 
     await page.goto(f"{hub.url}/hub/spawn/{page.person}/second")
-    await expect(page.get_by_label("Memory")).to_have_value("2Gi")
-    await page.get_by_role("button", name="atlas, 2 CPU, 3Gi, 1 GPU, Minimal").click()
+    await expect(page.get_by_label("Memory")).to_have_value("2 GiB")
+    await page.get_by_role("button", name="atlas, 2 CPU, 3 GiB, 1 GPU, Minimal").click()
 
-    await expect(page.get_by_label("Memory")).to_have_value("3Gi")
+    await expect(page.get_by_label("Memory")).to_have_value("3 GiB")
     await expect(page.get_by_label("Node")).to_have_value("atlas")
     await expect(page.get_by_label("GPU")).to_have_value("1")
     await expect(page.locator("#moorage-recent")).to_be_hidden()

@@ -48,19 +48,19 @@ async def holds(page, **values):
 
 async def test_a_profile_fills_the_fields_and_its_bounds(open_page):
     page = await open_page()
-    await holds(page, CPU="2", Memory="2Gi", GPU="0", Node="", Image="minimal")
+    await holds(page, CPU="2", Memory="2 GiB", GPU="0", Node="", Image="minimal")
     await expect(page.locator("#moorage-cpu-help")).to_contain_text("0.1 to 2")
 
     await page.locator("#profile-item-gpu").check()
 
-    await holds(page, CPU="4", Memory="8Gi", GPU="1", Node="atlas")
+    await holds(page, CPU="4", Memory="8 GiB", GPU="1", Node="atlas")
     await expect(page.get_by_label("Image").locator("option:checked")).to_have_text("registry.example/gpu:1")
     await expect(page.locator("#moorage-cpu-help")).to_contain_text("0.1 to 4")
     await expect(page.locator("#moorage-filled")).to_have_text("The profile's values are filled in below.")
 
     await page.locator("#profile-item-small").check()
 
-    await holds(page, CPU="2", Memory="2Gi", GPU="0", Node="", Image="minimal")
+    await holds(page, CPU="2", Memory="2 GiB", GPU="0", Node="", Image="minimal")
 
 
 async def test_an_option_of_a_profile_picks_the_profile_and_fills_the_fields(open_page):
@@ -70,7 +70,7 @@ async def test_an_option_of_a_profile_picks_the_profile_and_fills_the_fields(ope
     await page.locator("select[name=profile-option-gpu--size]").select_option("whole")
     await page.locator("select[name=profile-option-gpu--size]").click()
 
-    await holds(page, CPU="8", Memory="16Gi", GPU="1")
+    await holds(page, CPU="8", Memory="16 GiB", GPU="1")
 
 
 async def test_what_was_changed_by_hand_stays_and_is_what_the_pod_asks_for(open_page, hub, cluster, load):
@@ -124,4 +124,4 @@ async def test_the_last_choice_is_shown_with_its_profile(open_page, hub, cluster
     await expect(page.locator("#profile-item-gpu")).to_be_checked()
     await expect(page.locator("select[name=profile-option-gpu--size]")).to_have_value("whole")
     await expect(page.locator("#moorage-verdict p")).not_to_be_empty()
-    await holds(page, CPU="5", Memory="16Gi", GPU="1", Node="atlas")
+    await holds(page, CPU="5", Memory="16 GiB", GPU="1", Node="atlas")

@@ -100,7 +100,7 @@ async def test_what_does_not_fit_says_why_and_what_would(person_page):
 
     await verdict.get_by_role("button", name="54 GiB").click()
 
-    await expect(person_page.get_by_label("Memory")).to_have_value("54Gi")
+    await expect(person_page.get_by_label("Memory")).to_have_value("54 GiB")
     await expect(verdict).to_contain_text("Fits on atlas right now.")
 
 

@@ -18,10 +18,12 @@ from moorage.quantity import Quantity
         ("1Ti", 1 << 40),
         ("3 GiB", 3 << 30),
         (" 3Gi ", 3 << 30),
+        ("1.2Gi", 1288490189),
+        ("0.5", 1),
         (3221225472, 3 << 30),
     ],
 )
-def test_memory_is_read_to_the_byte(text, amount):
+def test_memory_is_read_to_the_byte_and_rounded_up_as_kubernetes_does(text, amount):
     assert read_memory(text) == amount
 
 
@@ -36,7 +38,6 @@ def test_milli_bytes_are_taken_for_the_typing_error_that_they_are():
         "",
         "abc",
         "-1Gi",
-        "0.5",
         "1" * 100,
         "9" * 5000,
         None,

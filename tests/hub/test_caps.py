@@ -51,7 +51,7 @@ async def test_the_form_begins_with_what_is_configured_and_shows_it_as_the_most(
     page = await person.form()
 
     assert shown(page) == (
-        {"cpu": "2", "memory": "4Gi", "gpu": "1"},
+        {"cpu": "2", "memory": "4 GiB", "gpu": "1"},
         ["0.1 to 2", "128 MiB to 4 GiB", "0 to 1"],
     )
     await person.close()
@@ -115,6 +115,7 @@ async def test_the_limits_of_a_persons_groups_count_on_the_form_in_the_verdict_a
 
     assert (values["cpu"], bounds[0]) == ("6", "0.1 to 6")
     assert verdict["refusal"] == "7 CPU is too much. Your group large may have up to 6."
+    assert verdict["would_work"] == [{"text": "6 CPU", "use": {"cpu": "6"}}]
     assert status == 302, where
     assert await limits(capped, load, "larger") == {"cpu": "5", "memory": "20Gi", "example.com/licence": "1"}
     await person.close()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
-from moorage.hub.choice.options import decide, from_form
+from moorage.hub.choice.options import decide, from_form, refuse_empty
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, Units
 
@@ -226,6 +226,46 @@ def test_without_a_list_the_configured_image_is_the_list_and_may_be_named(images
     assert offered.shown_images() == (OWN,)
     with pytest.raises(Refusal, match="unavailable right now" if images is None else "not offered"):
         choose(offered, image="torch")
+
+
+def test_the_configured_image_may_be_named_though_no_list_holds_it_and_is_saved_by_that_name():
+    choice = choose(offer(own_image=OWN, names_own=True), image=OWN.reference)
+
+    assert choice.image.reference == choice.as_options()["image"] == OWN.reference
+
+
+def test_where_there_is_no_list_nobody_is_sent_to_it():
+    with pytest.raises(Refusal, match=r"not offered by this hub\. The only one is “registry\.example/own:1”\."):
+        choose(offer(images=(), own_image=OWN), image="torch")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("gpus", "Did you mean “gpu”?"),
+        ("GPU", "Did you mean “gpu”?"),
+        ("mem", "Did you mean “memory”?"),
+        ("ram", "Did you mean “memory”?"),
+        ("cpus", "Did you mean “cpu”?"),
+        ("gpu-resource", "Did you mean “gpu_resource”?"),
+        ("images", "Did you mean “image”?"),
+        ("colour", "The options are “moorage”, “node”"),
+        ("x" * 9999, "The options are"),
+    ],
+)
+def test_an_option_that_nobody_knows_is_refused_with_the_nearest_known_one(key, words):
+    with pytest.raises(Refusal) as caught:
+        choose(**{key: 1})
+
+    assert words in caught.value.message
+    assert len(caught.value.message) < 300
+
+
+def test_an_amount_that_was_deleted_on_the_form_is_refused_with_the_usual_one():
+    with pytest.raises(Refusal, match=r"Memory is empty\. Enter an amount, such as 2 GiB") as caught:
+        refuse_empty(from_form({"cpu": ["2"], "memory": [" "], "node": [""]}), offer())
+
+    assert (caught.value.field, caught.value.ways) == ("memory", [("2 GiB", {"memory": "2 GiB"})])
 
 
 def test_the_configured_image_may_not_be_named_where_a_list_says_what_is_offered():

@@ -113,7 +113,7 @@ async def test_the_form_shows_the_values_of_the_profile_that_it_selects(person):
     page = await person.form()
 
     assert fields(page)["profile"] == "small"
-    assert ours(page) == {"node": "", "cpu": "1", "memory": "2Gi", "gpu": "0", "image": ""}
+    assert ours(page) == {"node": "", "cpu": "1", "memory": "2 GiB", "gpu": "0", "image": ""}
     assert "registry.example" not in page or "k8s-singleuser" not in page
 
 
@@ -154,11 +154,11 @@ async def test_a_picked_profile_fills_the_fields_of_an_open_page(leftover, perso
 
     assert same == {}
     kind = {"gpu": "1", "gpu_resource": "nvidia.com/gpu", "node": "user-2", "image": ""}
-    assert half["fields"] == {"cpu": "4", "memory": "8Gi", **kind}
+    assert half["fields"] == {"cpu": "4", "memory": "8 GiB", **kind}
     assert half["help"] == {"cpu": "0.1 to 4", "memory": "128 MiB to 8 GiB", "gpu": "0 to 1"}
     assert (half["resources"], half["gpu_most"], half["images"]) == (["nvidia.com/gpu"], 1, [["", IMAGE]])
-    assert (whole["fields"]["cpu"], whole["fields"]["memory"]) == ("6", "16Gi")
-    assert other["fields"]["memory"] == "5Gi"
+    assert (whole["fields"]["cpu"], whole["fields"]["memory"]) == ("6", "16 GiB")
+    assert other["fields"]["memory"] == "5 GiB"
 
 
 async def test_a_profile_whose_own_function_fails_is_told_and_takes_no_page_down(leftover, person):
@@ -226,7 +226,7 @@ async def test_a_start_without_options_takes_the_default_profile_and_a_restart_t
     assert (default["limits"], default["size"]) == ({"cpu": "1", "memory": "2Gi"}, "small")
     assert chosen["limits"] == {**HALF, "cpu": "2"}
     assert fields(page)["profile"] == "gpu"
-    assert ours(page) == {"node": "user-2", "cpu": "2", "memory": "8Gi", "gpu": "1", "image": ""}
+    assert ours(page) == {"node": "user-2", "cpu": "2", "memory": "8 GiB", "gpu": "1", "image": ""}
     assert {**again, "pod": None} == {**chosen, "pod": None}
 
 
@@ -295,7 +295,7 @@ async def test_a_profile_that_was_chosen_before_there_was_our_form_is_selected_o
 
     assert fields(page)["profile"] == "gpu"
     assert fields(page)["profile-option-gpu--size"] == "whole"
-    assert ours(page) == {"node": "user-2", "cpu": "6", "memory": "16Gi", "gpu": "1", "image": ""}
+    assert ours(page) == {"node": "user-2", "cpu": "6", "memory": "16 GiB", "gpu": "1", "image": ""}
 
 
 async def test_a_profile_that_is_gone_is_told_to_an_open_page(leftover, person):

@@ -43,6 +43,11 @@ async def _gone(hub, name):
         {"moorage": 1, "node": "vanished"},
         {"moorage": 1, "image": "deleted"},
         {"moorage": 1, "memory": "512m"},
+        {"moorage": 1, "memory": "4 GB"},
+        {"moorage": 1, "cpu": "1,5"},
+        {"moorage": 1, "gpus": 1},
+        {"gpus": 1},
+        {"cpu": "2"},
         {"moorage": 1, "gpu": 99},
         {"moorage": 1, "node": "cordoned"},
         [1],
@@ -195,3 +200,21 @@ async def test_each_server_of_a_person_has_its_own_last_choice(hub, person, clus
 
 async def _has_stopped(hub, name, path):
     return (await hub.api("DELETE", f"/users/{name}/{path}"))[0] in (204, 404) and await _gone(hub, name)
+
+
+async def test_the_configured_image_is_named_by_its_reference_though_the_list_does_not_hold_it(
+    hub, person, cluster, load
+):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    own = "registry.example/jupyter/fallback:1"
+
+    status, answer = await hub.api("POST", f"/users/{person.name}/server", {"moorage": 1, "image": own})
+
+    assert status in (201, 202), answer
+    assert pods.asked(await until(lambda: pods.pod_of(cluster, person.name)))["image"] == own
+    await stop(hub, person.name, until, cluster)
+    page = await person.form()
+    assert f'<option value="{own}" selected' in page
+    assert "(not offered)" not in page
+    await hub.api("POST", f"/users/{person.name}/server")
+    assert pods.asked(await until(lambda: pods.pod_of(cluster, person.name)))["image"] == own

@@ -42,9 +42,25 @@ async def test_automatic_selects_no_node(hub, person, cluster, load):
     assert pods.asked(pod)["limits"] == {"cpu": "2", "memory": "3Gi"}
 
 
+async def test_amounts_are_taken_as_people_type_them(hub, person, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+
+    await person.submit(**{**FORM, "node": "", "cpu": "１,５ cores", "memory": "2560 mb", "gpu": "0"})
+
+    pod = await until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
+    assert pods.asked(pod)["limits"] == {"cpu": "1500m", "memory": "2560Mi"}
+    await hub.api("DELETE", f"/users/{person.name}/server")
+    await until(lambda: _gone(hub, person.name), seconds=20)
+    page = " ".join((await person.form()).split())
+    assert 'name="cpu" value="1.5"' in page
+    assert 'name="memory" value="2.5 GiB"' in page
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"cpu": ""}, "CPU is empty. Enter an amount, such as 1."),
+        ({"memory": "1,024 MB"}, "can mean 1024 or 1.024"),
         ({"node": "gone"}, "There is no node “gone”"),
         ({"cpu": "many"}, "“many” is not a valid amount"),
         ({"memory": "512m"}, "write 512Mi"),
@@ -59,7 +75,7 @@ async def test_a_refusal_keeps_the_page_and_the_values_and_counts_as_nothing(hub
 
     assert status in (400, 200)  # JupyterHub 5 shows the page again without a status
     assert words in page
-    assert 'value="2"' in page
+    assert f'value="{"3Gi" if "cpu" in change else 2}"' in page
     assert await hub.failures() == 0
 
 
@@ -133,7 +149,7 @@ async def test_the_last_choice_is_selected_again(hub, person, cluster, load):
     page = await person.form()
 
     assert '<option selected value="atlas">' in page
-    assert re.search(r'name="memory"\s+value="3Gi"', page)
+    assert re.search(r'name="memory"\s+value="3 GiB"', page)
 
 
 async def _gone(hub, name):

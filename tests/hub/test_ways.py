@@ -60,7 +60,7 @@ def test_what_the_node_is_short_of_is_taken_from_the_choice_exactly():
 
     found = ways(chosen(offered, node="atlas"), offered, verdict=short(cpu=500, memory=3 * GI), anywhere=None)
 
-    assert use(found) == [{"cpu": "3", "memory": "5Gi"}]
+    assert use(found) == [{"cpu": "3", "memory": "5 GiB"}]
 
 
 def test_the_ratio_of_request_and_limit_is_kept_in_mind():
@@ -68,7 +68,7 @@ def test_the_ratio_of_request_and_limit_is_kept_in_mind():
 
     found = ways(chosen(offered, node="atlas"), offered, verdict=short(cpu=200), anywhere=None)
 
-    assert use(found) == [{"cpu": "3200m"}]
+    assert use(found) == [{"cpu": "3.2"}]
 
 
 def test_a_smaller_choice_is_one_that_is_offered():

@@ -41,9 +41,7 @@ def read_memory(value: object) -> int:
     nanos = _nanos(value, example="512Mi, 3Gi or 1.5Gi")
     if isinstance(value, str) and value.endswith("m"):
         raise InvalidQuantity(f"{quoted(value)} means thousandths of a byte. For mebibytes, write {value[:-1]}Mi")
-    if nanos % NANO:
-        raise InvalidQuantity(f"{quoted(value)} is not a whole number of bytes. Use an amount such as 512Mi or 3Gi")
-    return nanos // NANO
+    return -(-nanos // NANO)  # a part of a byte is rounded up, as Kubernetes does
 
 
 def read_count(value: object) -> int:
@@ -109,6 +107,17 @@ def memory_words(amount: int, *, up: bool = False) -> str:
             if up and tenths << bits < amount * 10:
                 tenths += 1
             return f"{tenths // 10}.{tenths % 10} {unit}" if tenths % 10 else f"{tenths // 10} {unit}"
+    return f"{amount} B"
+
+
+def memory_field(amount: int) -> str:
+    """Memory for a field that people type into: "2.5 GiB". The fewest digits that are read as this very amount."""
+    for unit, bits in ("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10):
+        for digits in range(4) if amount >= 1 << bits else ():
+            number = amount * 10**digits >> bits
+            if -(-(number << bits) // 10**digits) == amount:
+                whole, part = divmod(number, 10**digits)
+                return f"{whole}.{part:0{digits}d} {unit}" if digits else f"{whole} {unit}"
     return f"{amount} B"
 
 

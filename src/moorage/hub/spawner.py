@@ -22,6 +22,7 @@ from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
 
+from moorage.errors import quoted
 from moorage.hub import policy
 from moorage.hub.choice import holding, options, profiles
 from moorage.hub.choice.offer import VERSION, Choice, Offer
@@ -121,7 +122,7 @@ class MoorageSpawner(Settings, Configured):
             profile = self.profile_of(formdata)
             if not any(name in formdata for name in options.FIELDS):
                 return profile
-            posted = profiles.beside(options.from_form(formdata), profile)
+            posted = profiles.beside(options.posted(formdata), profile)
             await self.service.settled(_FIRST_WORD_SECONDS)
             choice, _ = await self.chosen(formdata)
             saved = profiles.beside(choice.as_options(), profile)
@@ -141,10 +142,9 @@ class MoorageSpawner(Settings, Configured):
         standing = await self.standing(self.profile_of(formdata))
         left = profiles.untouched(formdata, standing.profile)
         offer = await standing.offer()
-        choice = options.decide(
-            options.from_form({key: value for key, value in formdata.items() if key not in left}), offer
-        )
-        return choice, offer
+        said = options.from_form({key: value for key, value in formdata.items() if key not in left})
+        options.refuse_empty(said, offer)
+        return options.decide(said, offer), offer
 
     def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
         """Options in the address, which anybody can write: they fill in the form. JupyterHub would start a server with
@@ -154,7 +154,7 @@ class MoorageSpawner(Settings, Configured):
             # The prefix is JupyterHub 6's, which has taken it off by now.
             query_data = {key.removeprefix("opt-"): value for key, value in query_data.items()}
             if any(_is_field(key) for key in query_data):
-                told = profiles.beside(options.from_form(query_data), self.profile_of(query_data))
+                told = profiles.beside(options.posted(query_data), self.profile_of(query_data))
                 self._hub_state.fill(self.user.name, Filled(self.name, told, by_link=True))
         raise StartsNothing
 
@@ -211,6 +211,7 @@ class MoorageSpawner(Settings, Configured):
             return
         else:
             if user_options:
+                self._refuse_lost(user_options)
                 self.log.info(
                     "Options of %s are not moorage's (%s): taking the defaults", self._log_name, _keys(user_options)
                 )
@@ -219,6 +220,15 @@ class MoorageSpawner(Settings, Configured):
         self.taken = self._choice.asked()
         self.note_before(CHOSEN)
         self._apply(self._choice, offer)
+
+    def _refuse_lost(self, user_options: Mapping[str, Any]) -> None:
+        """Options that somebody meant for us, and that would be lost; what was saved before ours came is left alone."""
+        if user_options == self._good_options or self.apply_user_options or "profile" in user_options:
+            return
+        for key in user_options:
+            if (near := options.nearest(key)) is not None:
+                said = f"“{near}”" if key == near else f"{quoted(key)} (did you mean “{near}”?)"
+                raise Refusal(f"The option {said} is read only beside “moorage”: 1. Add this to the options.")
 
     def _apply(self, choice: Choice, offer: Offer) -> None:
         self.cpu_limit = choice.cpu_milli / 1000

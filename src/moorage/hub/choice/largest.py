@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_field, memory_words, short_resource
 from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.refusal import AUTOMATIC, Refusal
 
@@ -87,5 +87,6 @@ def _less(ask: Ask, most: int, offer: Offer) -> Ways:
     amount = bounds.down(most, grain=_GRAIN[ask.field])
     if not bounds.offers(amount):
         return ()
-    text = cpu_text(amount) if ask.field == "cpu" else memory_text(amount)
-    return ((f"{cpu_words(amount)} CPU" if ask.field == "cpu" else memory_words(amount), {ask.field: text}),)
+    if ask.field == "cpu":
+        return ((f"{cpu_words(amount)} CPU", {"cpu": cpu_words(amount)}),)
+    return ((memory_words(amount), {"memory": memory_field(amount)}),)

@@ -95,6 +95,8 @@ class Offer:
     images: tuple[ImageFacts, ...] | None = None
     # KubeSpawner's configured image: the list where there is none.
     own_image: ImageFacts | None = None
+    # Whether it may be named where a list does not hold it.
+    names_own: bool = False
     cpu: Bounds = field(default_factory=lambda: Bounds(least=1))
     memory: Bounds = field(default_factory=lambda: Bounds(least=128 << 20))
     gpu_most: int | None = None
@@ -144,7 +146,13 @@ class Offer:
 
     def image(self, wanted: str) -> ImageFacts | None:
         """By name first, by reference otherwise."""
-        return self._listed(wanted) or next((image for image in self.shown_images() if image.reference == wanted), None)
+        found = self._listed(wanted) or next(
+            (image for image in self.shown_images() if image.reference == wanted), None
+        )
+        if found is None and self.names_own and self.own_image and self.own_image.reference == wanted:
+            # Saved by its reference: without an image, the list's default would start.
+            return replace(self.own_image, own=False)
+        return found
 
     def default_image(self) -> ImageFacts | None:
         """The image when nobody chose one; None where nothing at all is known of one."""

@@ -65,6 +65,7 @@ def offer_of(
         whose=allowed.whose,
         images=images,
         own_image=_own_image(configured.get("image")),
+        names_own=not (allowed.images or allowed.images == ()),
         cpu=_bounds(
             allowed, "cpu", amounts.read_cpu, limit=configured.get("cpu_limit"), by_profile="cpu_limit" in preset
         ),

@@ -8,12 +8,14 @@ saved options, so that none of them can differ.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.choice import spoken
 from moorage.hub.choice.holding import hold
 from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
@@ -26,12 +28,16 @@ if TYPE_CHECKING:
 FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")
 # So many kinds or images are named where one has to be chosen.
 _NAMED = 3
-# Below this a bare number in the form's memory field can only mean GiB.
-_BARE_GIB = 4096
+# What people call the fields.
+LABELS = {"node": "Node", "cpu": "CPU", "memory": "Memory", "gpu": "GPU", "gpu_resource": "Kind", "image": "Image"}
+_KNOWN = ("moorage", *FIELDS, "profiles")
+_SPOKEN = {"cpu": spoken.cpu, "memory": spoken.memory, "gpu": spoken.count}
+# Other names of what is known, too far from it to be found by their letters.
+_ALSO = {"ram": "memory", "cores": "cpu", "host": "node", "nodename": "node", "accelerators": "gpu"}
 
 
-def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The form's lists of strings as the versioned dictionary, nothing judged but the shape."""
+def posted(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The form's lists of strings as the versioned dictionary, as they were typed."""
     options: dict[str, Any] = {"moorage": VERSION}
     for name in FIELDS:
         values = form.get(name)
@@ -43,11 +49,31 @@ def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
             )
         text = values[0].strip() if values else ""
         options[name] = text or None
-    memory = options.get("memory")
-    if isinstance(memory, str) and memory.replace(".", "", 1).isascii() and memory.replace(".", "", 1).isdigit():
-        # A bare number is bytes to Kubernetes; in this field nobody means three bytes.
-        options["memory"] = f"{memory}Gi" if len(memory) <= 8 and float(memory) <= _BARE_GIB else memory
     return options
+
+
+def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with what people type turned into quantities, nothing else judged. Raises `Refusal`."""
+    options = posted(form)
+    for name, read in _SPOKEN.items():
+        if options.get(name) is not None:
+            try:
+                options[name] = read(options[name])
+            except InvalidQuantity as error:
+                raise Refusal(f"{LABELS[name]}: {error.message}.", field=name) from None
+    return options
+
+
+def refuse_empty(options: Mapping[str, Any], offer: Offer) -> None:
+    """An amount that was deleted on the form is none. Raises `Refusal`."""
+    usual = offer.defaults
+    words = {"cpu": cpu_words(usual.cpu), "memory": amounts.memory_field(usual.memory), "gpu": str(usual.gpu)}
+    for name, text in words.items():
+        if name in options and options[name] is None:
+            label = f"{text} {LABELS[name]}" if name != "memory" else text
+            raise Refusal(
+                f"{LABELS[name]} is empty. Enter an amount, such as {text}.", field=name, ways=[(label, {name: text})]
+            )
 
 
 def is_ours(options: Any) -> bool:
@@ -62,6 +88,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
             f"These options have version {quoted(options.get('moorage'))}, but this hub reads version {VERSION}.",
             hint="open the spawn page and choose again",
         )
+    refuse_unknown(options)
     if offer.closed is not None:
         raise Refusal(offer.closed)
     cpu = _amount(
@@ -113,6 +140,23 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     return choice
 
 
+def refuse_unknown(options: Mapping[str, Any]) -> None:
+    """A key that nobody reads would be a choice that is lost. Raises `Refusal`, which names the nearest known one."""
+    for key in options:
+        if key not in _KNOWN:
+            near = nearest(key)
+            known = ", ".join(f"“{name}”" for name in _KNOWN)
+            hint = f"Did you mean “{near}”?" if near else f"The options are {known}."
+            raise Refusal(f"There is no option {quoted(key)}. {hint}")
+
+
+def nearest(key: object) -> str | None:
+    """The known key that this one is taken for, or None."""
+    name = str(key)[:64].lower().replace("-", "_")
+    found = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.6)
+    return _ALSO.get(name.replace("_", "")) or (found[0] if found else None)
+
+
 def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any, group: str | None) -> int:
     if value is None or value == "":
         return default
@@ -123,7 +167,7 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
         raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.", field=name) from None
     if bounds.offers(amount):
         return amount
-    text = amounts.cpu_text if name == "cpu" else amounts.memory_text
+    text = cpu_words if name == "cpu" else amounts.memory_field
     near = min(bounds.choices, key=lambda choice: abs(choice - amount), default=bounds.nearest(amount))
     ways = [(f"{words(near)} CPU" if name == "cpu" else words(near), {name: text(near)})] if near > 0 else []
     if bounds.choices:
@@ -200,6 +244,9 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
             field="image",
             ways=ways,
         )
+    if not offer.images:
+        only = f"The only one is {quoted(usual.reference)}." if usual else "It has no list of images."
+        raise Refusal(f"Image {quoted(wanted)} is not offered by this hub. {only}", field="image", ways=ways)
     raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.", field="image", ways=ways)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_text, cpu_words, memory_text, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_field, memory_words, short_resource
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
@@ -127,9 +127,9 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         return None
     use: dict[str, Any] = {}
     if "cpu" in short:
-        use["cpu"] = cpu_text(smaller.cpu_milli)
+        use["cpu"] = cpu_words(smaller.cpu_milli)
     if "memory" in short:
-        use["memory"] = memory_text(smaller.memory_bytes)
+        use["memory"] = memory_field(smaller.memory_bytes)
     if choice.gpu_resource in short:
         use["gpu"] = str(smaller.gpu)
     words = [f"{cpu_words(smaller.cpu_milli)} CPU", memory_words(smaller.memory_bytes)]

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
-from moorage.hub.amounts import cpu_text, cpu_words, is_card, memory_text, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, is_card, memory_field, memory_words, short_resource
 from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from moorage.hub.choice.offer import Bounds, Offer
     from moorage.hub.state import Filled
     from moorage.hub.view.client import Status
-    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.facts import ImageFacts, NodeFacts
 
 # How long the page waits for a service that was never heard of before.
 _FIRST_WAIT = 0.5
@@ -84,7 +84,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             selected=chosen,
             **amount_fields(offer, chosen),
             resources=offer.gpu_resources,
-            images=(images := offer.shown_images()),
+            images=(images := _images(offer, chosen["image"])),
             image_values=["" if image.own else image.name for image in images],
             broken={image.name: words for image in images if (words := spawner.broken(image))},
             invalid=filled.wrong if filled else None,
@@ -113,6 +113,13 @@ async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
     return await spawner.standing(), "", notes
 
 
+def _images(offer: Offer, chosen: str) -> tuple[ImageFacts, ...]:
+    """Those that are shown, and the chosen one where it may be had though no list holds it."""
+    images = offer.shown_images()
+    found = offer.image(chosen) if chosen else None
+    return images if found is None or found in images else (*images, found)
+
+
 def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     """The controls of CPU, memory and GPU."""
     nodes = offer.usable()
@@ -122,7 +129,7 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             chosen["cpu"],
             offer.cpu,
             steps=_CPU_STEPS,
-            text=cpu_text,
+            text=cpu_words,
             words=cpu_words,
             largest=cpu,
             example="Cores, such as 2 or 0.5",
@@ -131,7 +138,7 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             chosen["memory"],
             offer.memory,
             steps=_MEMORY_STEPS,
-            text=memory_text,
+            text=memory_field,
             words=memory_words,
             largest=memory,
             example="Such as 3Gi or 512Mi",

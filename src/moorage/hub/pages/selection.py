@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_text, memory_text
+from moorage.errors import InvalidQuantity
+from moorage.hub.amounts import cpu_words, memory_field, read_cpu, read_memory
 from moorage.hub.choice import options
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.refusal import Refusal
@@ -25,8 +27,8 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
     image = offer.default_image()
     chosen: dict[str, Any] = {
         "node": defaults.node or "",
-        "cpu": cpu_text(defaults.cpu),
-        "memory": memory_text(defaults.memory),
+        "cpu": cpu_words(defaults.cpu),
+        "memory": memory_field(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
         "image": "" if image is None or image.own else image.name,
@@ -59,7 +61,7 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
                 notes.append(f"Your last choice is no longer available: {refusal.message}")
             continue
         value = choice.as_options()[name]
-        chosen[name] = "" if value is None else str(value)
+        chosen[name] = _text(name, value)
     return chosen, notes
 
 
@@ -68,7 +70,17 @@ def as_fields(saved: Any) -> dict[str, str] | None:
     if not options.is_ours(saved):
         return None
     texts = {name: saved.get(name) for name in options.FIELDS}
-    return {name: "" if text is None else str(text)[:512] for name, text in texts.items() if name in saved}
+    return {name: _text(name, text) for name, text in texts.items() if name in saved}
+
+
+def _text(name: str, value: Any) -> str:
+    """An option as its field holds it."""
+    with suppress(InvalidQuantity):
+        if name == "cpu":
+            return cpu_words(read_cpu(value))
+        if name == "memory":
+            return memory_field(read_memory(value))
+    return "" if value is None else str(value)[:512]
 
 
 def by_link(filled: dict[str, Any], offer: Offer) -> list[str]:

@@ -39,6 +39,7 @@ const verdict = new Verdict({
   body: asked,
   show(answer) {
     bar(answer?.barred);
+    hints.take(answer?.understood ?? {});
     list.judge(box.show(answer, fields.value("node")), fields.value("node"));
   },
   ended: () => status.ended(),
@@ -65,6 +66,7 @@ let keeping = null; // once all is there that a choice from elsewhere changes
 
 function changed() {
   keeping?.changed();
+  hints.understood = {};
   if (fields.value("image") === image) hints.show();
   else showNodes();
   list.judge({}, fields.value("node"));

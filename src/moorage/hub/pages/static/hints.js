@@ -9,6 +9,7 @@ export class Hints {
   constructor({ at, nodes, fields }) {
     Object.assign(this, { nodes, fields });
     const places = Object.keys(WORDS).map((name) => [name, at(`${name}-help`)]);
+    this.understood = {};
     this.places = places.filter(([, place]) => place).map(([name, place]) => ({ name, place, usual: place.textContent.trim() }));
   }
 
@@ -18,11 +19,25 @@ export class Hints {
     this.show();
   }
 
+  /** As what the hub has read the amounts that stand in the fields; none while it has not answered. */
+  take(understood) {
+    this.understood = understood;
+    this.show();
+  }
+
   show() {
     const node = this.nodes.get(this.fields.value("node"));
     const most = mostFree(node ? [node] : this.nodes.sorted(), { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });
-    for (const { name, place, usual } of this.places) say(place, most[name] === null ? usual : `${usual}; ${freeWords(WORDS[name](most[name]), node)}`);
+    for (const { name, place, usual } of this.places) {
+      const words = most[name] === null ? usual : `${usual}; ${freeWords(WORDS[name](most[name]), node)}`;
+      say(place, takenWords(this.fields.value(name), this.understood[name]) + words);
+    }
   }
+}
+
+/** "Taken as 2.5 GiB. " where somebody has written it otherwise. */
+export function takenWords(typed, understood) {
+  return understood && understood !== typed.trim() ? `Taken as ${understood}. ` : "";
 }
 
 function freeWords(amount, node) {
