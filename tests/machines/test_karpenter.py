@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorage.machines.karpenter import Karpenter
-from moorage.objects import Node, NodeStatus, ObjectMeta
+from moorage.objects import Node, NodeStatus, ObjectMeta, PersistentVolume, decode
 from moorage.scheduling.cluster import Cluster
 
 READY = [{"type": "Ready", "status": "True"}]
@@ -224,7 +224,7 @@ def test_zones_are_karpenters_choice():
     (one,) = machines(pool(requirements=[(ZONE, "In", "b")]), claim())
 
     assert (several.zones, ZONE in several.node.metadata.labels) == (("b", "c"), False)
-    assert (one.zones, one.node.metadata.labels[ZONE]) == ((), "b")
+    assert (one.zones, one.node.metadata.labels[ZONE]) == (("b",), "b")
 
 
 def test_what_a_pool_leaves_open_karpenter_chooses_for_the_pod():
@@ -247,6 +247,31 @@ def test_a_pool_that_names_no_zones_may_use_all_that_are_known():
     )
 
     assert machine.zones == ("a", "b", "d")
+
+
+def test_where_nodes_and_volumes_are_a_machine_may_come(node):
+    source, cluster = karpenter(pool(), claim(), nodes=[node("n1", labels={ZONE: "b"})])
+    term = {"matchExpressions": [{"key": "topology.ebs.csi.aws.com/zone", "operator": "In", "values": ["c"]}]}
+    volume = {
+        "metadata": {"name": "home"},
+        "spec": {"nodeAffinity": {"required": {"nodeSelectorTerms": [term]}}},
+    }
+    cluster.set_object(decode(PersistentVolume, volume))
+
+    source.look()
+
+    assert [each.zones for each in source.machines()] == [("a", "b", "c")]
+
+
+def test_a_node_that_changes_is_seen(node):
+    source, cluster = karpenter(
+        pool(), claim(reached=["Launched", "Registered"], node="n1"), nodes=[node("n1", cpu="3")]
+    )
+    before = source.machines()[0]
+
+    cluster.set_node(decode(Node, node("n1", cpu="2")))
+
+    assert [each.node.status.allocatable["cpu"] for each in (before, source.machines()[0])] == ["3", "2"]
 
 
 def test_a_pool_of_which_nothing_is_known_says_so():

@@ -12,9 +12,20 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
-from moorage.machines.nodeclaims import coming, held_by_pool, is_coming, shapes_of
-from moorage.machines.nodepools import CAPACITY_TYPE, OWN, WAYS, ZONE, Choices, Pool, Shape, by_weight, nanos_of
-from moorage.objects import NodeClaim, NodePool
+from moorage.machines.nodeclaims import Claim, coming, held_by_pool, node_of, read, shapes_of
+from moorage.machines.nodepools import (
+    CAPACITY_TYPE,
+    OWN,
+    WAYS,
+    ZONE,
+    Choices,
+    Pool,
+    Shape,
+    by_weight,
+    is_zone,
+    nanos_of,
+)
+from moorage.objects import Node, NodeClaim, NodePool, PersistentVolume
 from moorage.scheduling.machines import HOSTNAME, Machine
 
 if TYPE_CHECKING:
@@ -34,6 +45,9 @@ class Karpenter:
         self._cluster = cluster
         self._known = known
         self._shapes: dict[tuple[str, str | None], Shape] = {}
+        self._claims: dict[str, Claim] = {}
+        self._zones: frozenset[str] = frozenset()
+        self._told: tuple[object, tuple[Machine, ...]] = None, ()
 
     def machines(self) -> tuple[Machine, ...]:
         """Those on their way, then what each pool may add, the pools in the order in which Karpenter tries them."""
@@ -41,30 +55,66 @@ class Karpenter:
         pools, claims = list(cluster.all(NodePool)), list(cluster.all(NodeClaim))
         if not pools and not claims:
             return ()
-        self._shapes.update(shapes_of(claims, cluster.nodes))
-        shapes = {(each.pool, each.kind): shape for each in self._known() if (shape := _shape_of(each)) is not None}
+        known = [machine for machine in self._known() if machine.state != "on_its_way"]
+        nodes = [node_of(claim, cluster.nodes) for claim in claims]
+        told = pools, claims, nodes, known, self._zones
+        if told != self._told[0]:
+            self._told = told, tuple(self._machines(pools, self._read(claims, nodes), known))
+        return self._told[1]
+
+    def _read(self, claims: Iterable[NodeClaim], nodes: Iterable[Node | None]) -> list[Claim]:
+        """Each claim as it was read before, if neither it nor its node has changed."""
+        fresh: dict[str, Claim] = {}
+        for told, node in zip(claims, nodes, strict=True):
+            former = self._claims.get(told.metadata.name)
+            same = former is not None and former.told is told and former.node is node
+            fresh[told.metadata.name] = former if former is not None and same else read(told, node)
+        self._claims = fresh
+        return list(fresh.values())
+
+    def _machines(self, pools: Iterable[NodePool], claims: list[Claim], known: Iterable[Machine]) -> Iterable[Machine]:
+        self._shapes.update(shapes_of(claims))
+        shapes = {(each.pool, each.kind): shape for each in known if (shape := _shape_of(each)) is not None}
         shapes |= self._shapes
-        readable = list(_pools(pools, claims, cluster))
-        zones = {zone for pool in readable for zone in pool.zones}.union(*(shape.zones for shape in shapes.values()))
+        readable = list(_pools(pools, claims))
+        zones = self._zones.union(*(each.zones for each in shapes.values()), *(each.zones for each in readable))
         seen = {ZONE: zones, CAPACITY_TYPE: WAYS}
-        may_be_added = (
-            machine
-            for pool in by_weight(readable)
-            if not pool.is_going
-            for machine in _machines_of(pool, shapes.values(), seen=seen)
-        )
-        return (*(coming(claim, cluster.nodes) for claim in claims if is_coming(claim)), *may_be_added)
+        yield from (coming(claim) for claim in claims if claim.is_coming)
+        for pool in by_weight(readable):
+            if not pool.is_going:
+                yield from _machines_of(pool, shapes.values(), seen=seen)
 
     async def run(self) -> None:
-        """Machines come and go while nobody asks: what they look like is noted now and then."""
+        """Look, for ever."""
         while True:
-            self.machines()
+            self.look()
             await asyncio.sleep(_LOOK_EVERY)
 
+    def look(self) -> None:
+        """Note what machines look like, which come and go while nobody asks, and the zones that there are."""
+        cluster = self._cluster()
+        if any(True for _ in cluster.all(NodePool)):
+            self._zones = frozenset(_zones(cluster))
+        self.machines()
 
-def _pools(pools: Iterable[NodePool], claims: list[NodeClaim], cluster: State) -> Iterable[Pool]:
+
+def _zones(cluster: State) -> Iterable[str]:
+    """Where nodes are, and where volumes are that a pod may want a machine beside."""
+    for info in cluster.nodes.values():
+        if zone := info.labels.get(ZONE):
+            yield zone
+    for volume in cluster.all(PersistentVolume):
+        affinity = volume.spec.node_affinity if volume.spec is not None else None
+        required = affinity.required if affinity is not None else None
+        for term in (required.node_selector_terms if required is not None else None) or ():
+            for asked in term.match_expressions or ():
+                if asked.operator == "In" and is_zone(asked.key):
+                    yield from asked.values or ()
+
+
+def _pools(pools: Iterable[NodePool], claims: list[Claim]) -> Iterable[Pool]:
     """Each pool that can be read, with what it holds of its limits."""
-    held = held_by_pool(claims, cluster.nodes)
+    held = held_by_pool(claims)
     for pool in pools:
         told = pool.status.resources if pool.status is not None else None
         try:
@@ -95,7 +145,7 @@ def _machines_of(pool: Pool, shapes: Iterable[Shape], *, seen: Choices) -> Itera
 def _shape_of(machine: Machine) -> Shape | None:
     """What another source knows of a kind."""
     node = machine.node
-    if machine.state == "on_its_way" or node is None or node.status is None or not node.status.allocatable:
+    if node is None or node.status is None or not node.status.allocatable:
         return None
     labels = {key: value or "" for key, value in (node.metadata.labels or {}).items()}
     zones = frozenset(machine.zones or ((labels[ZONE],) if ZONE in labels else ()))

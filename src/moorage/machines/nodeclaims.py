@@ -7,9 +7,9 @@ pkg/controllers/nodeclaim/lifecycle
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from moorage.errors import InvalidQuantity
@@ -19,6 +19,7 @@ from moorage.machines.nodepools import MACHINES, OWN, POOL, ZONE, Shape, conditi
 from moorage.objects import Node, NodeClaim, NodeSpec, NodeStatus, ObjectMeta, Unreadable
 from moorage.quantity import NANO
 from moorage.scheduling.machines import HOSTNAME, Machine, lasting_taints
+from moorage.scheduling.preparing import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,30 +27,61 @@ if TYPE_CHECKING:
     from moorage.objects import Amounts
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
-    Nodes = Mapping[str, NodeInfo]
-
 _ASKED = "Karpenter has asked for it, and the cloud has not answered yet."
 
 
-def is_coming(claim: NodeClaim) -> bool:
-    """Whether it is not yet what it will be: not there, not ready, or without the devices that pods wait for."""
-    return not claim.metadata.deletion_timestamp and not _is(claim, "Initialized")
+class Claim(Struct, frozen=True):
+    """One NodeClaim and its node, if that is there: its pool and kind, the labels that it has or will have, and what
+    it holds of its pool's limits in nano-units. It is read once, as long as neither changes.
+    """
+
+    told: NodeClaim
+    node: Node | None
+    pool: str
+    kind: str | None
+    labels: Mapping[str, str]
+    held: Mapping[str, int]
+
+    @property
+    def is_going(self) -> bool:
+        return bool(self.told.metadata.deletion_timestamp)
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether it is not yet what it will be: not there, not ready, or without the devices that pods wait for."""
+        return not self.is_going and not _is(self.told, "Initialized")
 
 
-def coming(claim: NodeClaim, nodes: Nodes) -> Machine:
+def node_of(claim: NodeClaim, nodes: Mapping[str, NodeInfo]) -> Node | None:
+    name = claim.status.node_name if claim.status is not None else None
+    info = nodes.get(name) if name else None
+    return info.node if info is not None else None
+
+
+def read(claim: NodeClaim, node: Node | None) -> Claim:
+    """What a claim tells; amounts that are garbage count nothing."""
+    labels = _labels(claim, node)
+    try:
+        held = nanos_of(_whole(claim, node))
+    except InvalidQuantity:
+        held = {}
+    pool = labels.get(POOL) or claim.metadata.name
+    return Claim(claim, node, pool, instance_type(labels), labels, held | {MACHINES: NANO})
+
+
+def coming(claim: Claim) -> Machine:
     """One machine that Karpenter has asked for, as it will be."""
-    spec, status = claim.spec, claim.status
-    pool, labels, there = pool_of(claim), _labels(claim, nodes), _node_of(claim, nodes)
+    spec, status, there = claim.told.spec, claim.told.status, claim.node
     machine = Machine(
-        pool=pool,
+        pool=claim.pool,
         source="karpenter",
         state="on_its_way",
-        kind=instance_type(labels),
+        kind=claim.kind,
         taken=spec.resources.requests if spec is not None and spec.resources is not None else None,
-        since=_seconds(claim.metadata.creation_timestamp),
+        since=seconds_of(claim.told.metadata.creation_timestamp),
         node_name=there.metadata.name if there is not None else None,
-        label=(POOL, pool) if POOL in labels else None,
-        why=None if _is(claim, "Launched") else _ASKED,
+        label=(POOL, claim.pool) if POOL in claim.labels else None,
+        why=None if _is(claim.told, "Launched") else _ASKED,
     )
     if status is None or not status.allocatable:
         return machine
@@ -58,7 +90,7 @@ def coming(claim: NodeClaim, nodes: Nodes) -> Machine:
     try:
         amounts = _rather(offered, status.allocatable)
         node = Node(
-            metadata=ObjectMeta(name="", labels=dict(labels)),
+            metadata=ObjectMeta(name="", labels=dict(claim.labels)),
             spec=NodeSpec(taints=lasting_taints((spec.taints if spec is not None else None) or (), startup=startup)),
             status=NodeStatus(capacity=_largest(status.capacity, amounts), allocatable=amounts),
         )
@@ -68,55 +100,42 @@ def coming(claim: NodeClaim, nodes: Nodes) -> Machine:
     return replace(machine, node=node, gpu_model=gpu_model, gpu_count=gpu_count)
 
 
-def shapes_of(claims: Iterable[NodeClaim], nodes: Nodes) -> dict[tuple[str, str | None], Shape]:
+def shapes_of(claims: Iterable[Claim]) -> dict[tuple[str, str | None], Shape]:
     """What the machines of each pool and kind look like, by what Karpenter expects of them."""
     zones: dict[str | None, set[str]] = defaultdict(set)
-    first: dict[tuple[str, str | None], Shape] = {}
+    found: dict[tuple[str, str | None], Shape] = {}
     for claim in claims:
-        status, labels = claim.status, _labels(claim, nodes)
-        kind, pool = instance_type(labels), pool_of(claim)
-        if kind is None or status is None or not status.allocatable:
+        status, there = claim.told.status, claim.node.status if claim.node is not None else None
+        if claim.kind is None or status is None or not status.allocatable:
             continue
-        if ZONE in labels:
-            zones[kind].add(labels[ZONE])
-        if (pool, kind) in first:
+        if ZONE in claim.labels:
+            zones[claim.kind].add(claim.labels[ZONE])
+        if (claim.pool, claim.kind) in found:
             continue
-        there = _node_of(claim, nodes)
         try:
-            capacity = _largest(
-                status.capacity, there.status.capacity if there and there.status else None, status.allocatable
-            )
+            capacity = _largest(status.capacity, there.capacity if there is not None else None, status.allocatable)
         except InvalidQuantity:
             continue
-        own = {key: value for key, value in labels.items() if not key.startswith(OWN) and key != HOSTNAME}
-        first[pool, kind] = Shape(kind, pool, own, status.allocatable, capacity)
-    return {place: replace(shape, zones=frozenset(zones[shape.kind])) for place, shape in first.items()}
+        own = {key: value for key, value in claim.labels.items() if not key.startswith(OWN) and key != HOSTNAME}
+        found[claim.pool, claim.kind] = Shape(claim.kind, claim.pool, own, status.allocatable, capacity)
+    return {place: replace(shape, zones=frozenset(zones[shape.kind])) for place, shape in found.items()}
 
 
-def held_by_pool(claims: Iterable[NodeClaim], nodes: Nodes) -> dict[str, dict[str, int]]:
-    """What the machines of each pool hold of its limits, whole, in nano-units."""
+def held_by_pool(claims: Iterable[Claim]) -> dict[str, dict[str, int]]:
+    """What the machines of each pool hold of its limits, in nano-units. One that goes holds nothing any more."""
     held: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for claim in claims:
-        if claim.metadata.deletion_timestamp:
-            continue
-        pool = held[pool_of(claim)]
-        pool[MACHINES] += NANO
-        try:
-            for name, nanos in nanos_of(_whole(claim, nodes)).items():
+        if not claim.is_going:
+            pool = held[claim.pool]
+            for name, nanos in claim.held.items():
                 pool[name] += nanos
-        except InvalidQuantity:
-            continue
     return held
 
 
-def pool_of(claim: NodeClaim) -> str:
-    return (claim.metadata.labels or {}).get(POOL) or claim.metadata.name
-
-
-def _whole(claim: NodeClaim, nodes: Nodes) -> Amounts:
+def _whole(claim: NodeClaim, node: Node | None) -> Amounts:
     """As Karpenter counts a machine against limits: the node's own word, once it has one."""
-    there, told = _node_of(claim, nodes), claim.status.capacity if claim.status is not None else None
-    capacity = there.status.capacity if there is not None and there.status is not None else None
+    told = claim.status.capacity if claim.status is not None else None
+    capacity = node.status.capacity if node is not None and node.status is not None else None
     return capacity if capacity and _is(claim, "Initialized") else _rather(capacity, told)
 
 
@@ -136,28 +155,14 @@ def _largest(*told: Amounts | None) -> Amounts:
     return found
 
 
-def _labels(claim: NodeClaim, nodes: Nodes) -> dict[str, str]:
+def _labels(claim: NodeClaim, node: Node | None) -> dict[str, str]:
     """What its node carries, or will: a requirement with one value ends as a label."""
     asked = label_sets(claim.spec.requirements if claim.spec is not None else ())
     single = {key: values[0] for key, wanted in asked.items() if (values := wanted.values) and len(values) == 1}
-    there = _node_of(claim, nodes)
-    told = (there.metadata.labels if there is not None else None) or {}
+    told = (node.metadata.labels if node is not None else None) or {}
     return single | {key: value or "" for key, value in ({**(claim.metadata.labels or {}), **told}).items()}
-
-
-def _node_of(claim: NodeClaim, nodes: Nodes) -> Node | None:
-    name = claim.status.node_name if claim.status is not None else None
-    info = nodes.get(name) if name else None
-    return info.node if info is not None else None
 
 
 def _is(claim: NodeClaim, kind: str) -> bool:
     found = condition(claim.status.conditions if claim.status is not None else None, kind)
     return found is not None and found.status == "True"
-
-
-def _seconds(moment: str | None) -> float | None:
-    try:
-        return datetime.fromisoformat(moment).timestamp() if moment else None
-    except (ValueError, OverflowError):
-        return None

@@ -155,7 +155,8 @@ class Pool:
         labels |= self._labels | _MARKS | {POOL: self.name} | self._class_label()
         told = {key: self._values(key, seen) for key in sorted(free)}
         labels |= {key: values[0] for key, values in told.items() if len(values) == 1}
-        choices = {key: values for key, values in told.items() if len(values) > 1}
+        # A single zone is told twice: drivers of disks have it under names of their own.
+        choices = {key: values for key, values in told.items() if len(values) > 1 or (key == ZONE and values)}
         spec = self._spec
         taints = lasting_taints(
             (spec.taints if spec is not None else None) or (),
@@ -218,10 +219,16 @@ class Pool:
         return f"Pool {self.name} is at its limits."
 
 
+def is_zone(key: str) -> bool:
+    """Whether it tells the zone, maybe in the name of a driver of disks: `topology.gke.io/zone`."""
+    return key.startswith("topology.") and key.endswith("/zone")
+
+
 def is_by_kind(key: str) -> bool:
     """Whether a label tells of a kind of machine, whatever pool it is in."""
     domain = key.partition("/")[0] if "/" in key else ""
-    known = domain.endswith(("kubernetes.io", "k8s.io")) or domain in _DOMAINS or domain.startswith("karpenter.")
+    known = domain.endswith(("kubernetes.io", "k8s.io")) or domain.startswith("karpenter.") or domain in _DOMAINS
+    known = known or is_zone(key)
     return known and not key.startswith(OWN) and key not in POOL_LABELS and key != HOSTNAME
 
 
