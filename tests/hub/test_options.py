@@ -249,7 +249,7 @@ def test_where_there_is_no_list_nobody_is_sent_to_it():
         ("cpus", "Did you mean “cpu”?"),
         ("gpu-resource", "Did you mean “gpu_resource”?"),
         ("images", "Did you mean “image”?"),
-        ("colour", "The options are “moorage”, “node”"),
+        ("colour", "The options are “moorage”, “preset”, “node”"),
         ("x" * 9999, "The options are"),
     ],
 )

@@ -16,7 +16,7 @@ from typing import Any
 from traitlets import Bool, Callable, Float, Integer, TraitError, Unicode, Union
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
-from moorage.hub import amounts, limits, selector
+from moorage.hub import amounts, limits, presets, selector
 
 # A plain callable runs on the hub's own loop, as KubeSpawner's do, and can't be ended.
 SECONDS = 2.0
@@ -53,35 +53,31 @@ def offered(trait: Any, help: str) -> Any:
     return Union([trait, Callable()], help=help, **more).tag(config=True, offered=True)
 
 
-# The options of which `check` knows more than their type.
-CHECKED = (
-    "nodes",
-    "user_limits",
-    *(f"{what}_{end}" for what in ("cpu", "memory") for end in ("min", "max", "step", "choices")),
-)
+# Those that are read only later: an option with a typing error must not become no limit.
+_READ = {"nodes": selector.read, "user_limits": limits.read, "presets": presets.read}
+CHECKED = (*_READ, *(f"{what}_{end}" for what in ("cpu", "memory") for end in ("min", "max", "step", "choices")))
 
 
 def check(name: str, value: Any) -> None:
-    """An option with a typing error must not become no limit. Raises `TraitError`."""
-    if name not in CHECKED:
-        return
-    try:
-        if name == "nodes":
-            selector.read(value)
-        elif name == "user_limits":
-            limits.read(value)
-        else:
-            read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
-            for amount in value if isinstance(value, list) else [value]:
-                if amount != "":
-                    read(amount)
-    except (InvalidQuantity, selector.InvalidSelector) as error:
-        raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
+    """Raises `TraitError` for an option that can't be read."""
+    read: Any = _READ.get(name) or _bounds
+    if name in CHECKED:
+        try:
+            read(value) if name in _READ else read(name, value)
+        except (InvalidQuantity, selector.InvalidSelector, presets.InvalidPreset) as error:
+            raise TraitError(f"c.MoorageSpawner.{name}: {error.message}") from None
+
+
+def _bounds(name: str, value: Any) -> None:
+    read = amounts.read_cpu if name.startswith("cpu") else amounts.read_memory
+    for amount in value if isinstance(value, list) else [value]:
+        if amount != "":
+            read(amount)
 
 
 async def allowed(spawner: Any) -> SimpleNamespace:
     """The options as they are for this spawner's person, callables answered; `whose`, the group that has set an option;
-    `by_person`, the options that are not the same for everybody. Raises `Unreadable`.
+    `by_person`, the options that are not the same for everybody; and the person's `groups`. Raises `Unreadable`.
     """
     values = {name: getattr(spawner, name) for name in spawner.traits(offered=True)}
     asked = [name for name, value in values.items() if callable(value)]
@@ -90,7 +86,10 @@ async def allowed(spawner: Any) -> SimpleNamespace:
     answers = [() if answer == [] and name in _LISTS else answer for name, answer in zip(asked, answers, strict=True)]
     by_person = frozenset({*asked, *spawner.whose})
     return SimpleNamespace(
-        **{**values, **dict(zip(asked, answers, strict=True))}, whose=spawner.whose, by_person=by_person
+        **{**values, **dict(zip(asked, answers, strict=True))},
+        whose=spawner.whose,
+        by_person=by_person,
+        groups=frozenset(group.name for group in spawner.user.groups),
     )
 
 

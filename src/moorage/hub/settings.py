@@ -74,6 +74,13 @@ class Settings(HasTraits):
         "Nodes that can be had, as a label selector such as pool=gpu,zone in (a,b), which binds Automatic too; empty: "
         "all.",
     )
+    presets: Any = offered(
+        List(),
+        "Choices made beforehand, a dictionary each: name (of a-z, 0-9, -), display_name, description, default, cpu, "
+        "memory, gpu, gpu_resource, gpu_kind (a model, as the node's label has it), image, node, nodes (a label "
+        "selector), allowed_groups. What is absent stays the person's choice.",
+    )
+    presets_only: Any = offered(Bool(False), "Offer presets only: no amounts can be chosen by hand, on any path.")
     user_limits: Any = offered(
         Dict(),
         "What one person may hold over all their servers: cpu, memory, gpu (every kind together), servers, or a "

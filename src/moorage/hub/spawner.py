@@ -25,6 +25,7 @@ from traitlets import default
 from moorage.errors import quoted
 from moorage.hub import policy
 from moorage.hub.choice import holding, options, profiles
+from moorage.hub.choice import preset as presets
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.placement import placement_of
@@ -143,6 +144,7 @@ class MoorageSpawner(Settings, Configured):
         left = profiles.untouched(formdata, standing.profile)
         offer = await standing.offer()
         said = options.from_form({key: value for key, value in formdata.items() if key not in left})
+        said = presets.beside(said, offer)
         options.refuse_empty(said, offer)
         return options.decide(said, offer), offer
 
@@ -207,7 +209,7 @@ class MoorageSpawner(Settings, Configured):
             self._choice = options.decide(user_options, offer)
         elif user_options and not isinstance(user_options, Mapping):
             raise Refusal("The options of a server must be an object.")
-        elif user_options and self.profile_list:
+        elif user_options and self.profile_list and not offer.presets_only:
             return
         else:
             if user_options:
@@ -276,7 +278,8 @@ class MoorageSpawner(Settings, Configured):
 
     async def get_pod_manifest(self) -> Any:
         pod = manifest.canonical(await super().get_pod_manifest())
-        return affinity.bind(pod, self._offer.where)
+        preset = self._choice.preset if self._choice else None
+        return affinity.bind(pod, (*self._offer.where, *(preset.where() if preset else ())))
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moorage.hub.choice.placement import Placement
+    from moorage.hub.presets import Preset
     from moorage.hub.selector import Requirement
 
 VERSION = 1
@@ -87,6 +88,9 @@ class Offer:
     # What labels of nodes must meet for this person, and the barred nodes that are known not to.
     where: tuple[Requirement, ...] = ()
     hidden: frozenset[str] = frozenset()
+    presets: tuple[Preset, ...] = ()
+    # No amounts by hand.
+    presets_only: bool = False
     # What the person may hold over all their servers.
     limits: Limits = field(default_factory=Limits)
     # The options that are not the same for everybody, and the person's group that has set one, by its name.
@@ -115,7 +119,15 @@ class Offer:
 
     def for_one_field(self) -> Offer:
         """For a look at one field alone."""
-        return replace(self, refuse_too_large=False, limits=Limits())
+        return replace(self, refuse_too_large=False, limits=Limits(), presets_only=False)
+
+    def preset(self, name: str) -> Preset | None:
+        return next((preset for preset in self.presets if preset.name == name), None)
+
+    def default_preset(self) -> Preset | None:
+        """The one when nobody chose; None where people choose by hand then."""
+        default = next((preset for preset in self.presets if preset.default), None)
+        return default or (self.presets[0] if self.presets and self.presets_only else None)
 
     def group_of(self, what: str) -> str | None:
         """The person's group that has set the most of "cpu", "memory" or "gpu", or None."""
@@ -193,6 +205,8 @@ class Choice:
     node: NodeFacts | None = None
     image: ImageFacts | None = None
     cpu_request_milli: int = 0
+    preset: Preset | None = None
+    presets_only: bool = False
 
     def asked(self) -> dict[str, int]:
         """What the pod will hold of each resource."""
@@ -201,7 +215,7 @@ class Choice:
 
     def as_options(self) -> dict[str, Any]:
         """The versioned dictionary that is saved, and that REST accepts."""
-        return {
+        options = {
             "moorage": VERSION,
             "node": self.node.name if self.node else None,
             "cpu": cpu_text(self.cpu_milli),
@@ -210,3 +224,9 @@ class Choice:
             "gpu_resource": self.gpu_resource,
             "image": self.image.name if self.image and not self.image.own else None,
         }
+        if self.preset is None:
+            return options
+        # What the preset sets is the preset's, whatever that is at the next start.
+        set_by_it = {*self.preset.values(), *(("cpu", "memory", "gpu", "gpu_resource") if self.presets_only else ())}
+        kept = {name: value for name, value in options.items() if name not in set_by_it}
+        return {**kept, "preset": self.preset.name}

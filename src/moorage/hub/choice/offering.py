@@ -8,7 +8,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
-from moorage.hub import amounts, limits, selector
+from moorage.hub import amounts, limits, presets, selector
+from moorage.hub.choice import preset as preset_choice
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
 from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.limits import Holding, Limits
@@ -78,8 +79,13 @@ def offer_of(
         cpu_guarantee_ratio=Fraction(str(allowed.cpu_guarantee_ratio)),
         refuse_too_large=allowed.refuse_too_large,
     )
+    named = bool(allowed.gpu_resources) or "gpu_resources" in allowed.by_person
+    offer = preset_choice.within(presets.of(presets.read(allowed.presets), allowed.groups), offer, named=named)
+    none = preset_choice.NONE_OFFERED if allowed.presets_only and not offer.presets else None
     return replace(
         offer,
+        closed=none,
+        presets_only=allowed.presets_only,
         defaults=_defaults(allowed, offer, said=said, configured=configured, gpus=gpus, preset=preset),
         limits=Limits(limits.read(allowed.user_limits), held),
     )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.choice import preset as presets
 from moorage.hub.choice import spoken
 from moorage.hub.choice.holding import hold
 from moorage.hub.choice.largest import refuse_too_large
@@ -25,11 +26,19 @@ from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
 if TYPE_CHECKING:
     from moorage.hub.view.facts import ImageFacts, NodeFacts
 
-FIELDS = ("node", "cpu", "memory", "gpu", "gpu_resource", "image")
+FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "image")
 # So many kinds or images are named where one has to be chosen.
 _NAMED = 3
 # What people call the fields.
-LABELS = {"node": "Node", "cpu": "CPU", "memory": "Memory", "gpu": "GPU", "gpu_resource": "Kind", "image": "Image"}
+LABELS = {
+    "preset": "Preset",
+    "node": "Node",
+    "cpu": "CPU",
+    "memory": "Memory",
+    "gpu": "GPU",
+    "gpu_resource": "Kind",
+    "image": "Image",
+}
 _KNOWN = ("moorage", *FIELDS, "profiles")
 _SPOKEN = {"cpu": spoken.cpu, "memory": spoken.memory, "gpu": spoken.count}
 # Other names of what is known, too far from it to be found by their letters.
@@ -91,6 +100,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     refuse_unknown(options)
     if offer.closed is not None:
         raise Refusal(offer.closed)
+    preset = presets.chosen(options, offer)
     cpu = _amount(
         "CPU",
         options.get("cpu"),
@@ -114,9 +124,17 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     if resource is not None:
         _refuse_too_many(gpu, resource, offer)
     image = _image(options, offer)
-    node = _node(options, offer)
+    if preset is not None:
+        cpu = cpu if preset.cpu is None else preset.cpu
+        memory = memory if preset.memory is None else preset.memory
+        gpu = gpu if preset.gpu is None else preset.gpu
+        resource = (
+            (preset.gpu_resource or resource or next(iter(offer.gpu_resources), "nvidia.com/gpu")) if gpu else None
+        )
+        image = presets.image(preset, offer) or image
+    node = _node({**options, "node": preset.node} if preset and preset.node else options, offer)
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
-    choice = Choice(cpu, memory, gpu, resource, node, image, request)
+    choice = Choice(cpu, memory, gpu, resource, node, image, request, preset, offer.presets_only)
     hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
         raise Refusal(

@@ -30,14 +30,15 @@ def ways(
 ) -> list[dict[str, Any]]:
     """`verdict` is the service's on this choice; `anywhere` is the one with the node left open."""
     found: list[dict[str, Any]] = []
-    if choice.node is not None:
+    set_by_preset = choice.preset.values() if choice.preset else {}
+    if choice.node is not None and "node" not in set_by_preset:
         closed = misfits(choice.image, offer.nodes)
         others = [name for name in _fitting(anywhere) if name not in closed]
         if others:
             found.append({"text": "Automatic", "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
     target = choice.node.name if choice.node else _closest(verdict)
-    if target is not None and target not in offer.barred:
+    if target is not None and target not in offer.barred and choice.preset is None:
         found += _kinds(choice, offer, target)
         less = _less(choice, offer, _node(verdict, target))
         if less is not None:

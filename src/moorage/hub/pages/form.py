@@ -76,6 +76,8 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             live=status.live,
             closed=offer.closed,
             limits=said.limits(offer),
+            presets=said.presets(offer),
+            presets_only=offer.presets_only,
             notes=[*notes, *more_notes],
             options=_options(nodes, chosen["node"], offer),
             rows=[row(node, offer) for node in nodes[:_MOST_ROWS]],
@@ -269,6 +271,7 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "last": as_fields(spawner.user_options),
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
+        "presets": said.presets(offer),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }
     text = json.dumps(data, ensure_ascii=True)

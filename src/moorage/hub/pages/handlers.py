@@ -25,7 +25,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import files, logins, offered, verdict
+from moorage.hub.pages import files, logins, offered, presets, verdict
 from moorage.hub.pages.membership import Membership
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
@@ -46,6 +46,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
         (rf"{at}/fit", FitHandler),
         (rf"{at}/profile", ProfileHandler),
         (rf"{at}/offer", OfferHandler),
+        (rf"{at}/presets", PresetsHandler),
         (rf"{at}/form", FormHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (
@@ -220,6 +221,13 @@ class OfferHandler(FitHandler):
 
     async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
         return await offered.now(spawner, body)
+
+
+class PresetsHandler(FitHandler):
+    """`POST /hub/moorage/presets`: what each preset would get now. The body is that of a verdict."""
+
+    async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
+        return await presets.now(spawner, body, sight=_sight(self, spawner))
 
 
 class ProfileHandler(FitHandler):

@@ -56,6 +56,8 @@ async def now(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
         **_fields(offer, chosen),
         "closed": offer.closed,
         "limits": said.limits(offer),
+        "presets": said.presets(offer),
+        "presets_only": offer.presets_only,
         "images": [
             {
                 "value": "" if image.own else image.name,

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from moorage.hub.choice.preset import image as image_of
+from moorage.hub.choice.preset import short_words as preset_words
 from moorage.hub.limits import GPU, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from moorage.hub.choice.offer import Offer
+    from moorage.hub.presets import Preset
 
 
 def limits(offer: Offer) -> list[str]:
     """Sentences; none where nothing is said for this very person."""
     return [*_by_group(offer), *_over_all(offer)]
+
+
+def presets(offer: Offer) -> list[dict[str, Any]]:
+    """The presets as a page gets them."""
+    return [
+        {
+            "value": preset.name,
+            "words": preset_words(preset),
+            "help": preset.description,
+            "fields": _shown(preset, offer),
+        }
+        for preset in offer.presets
+    ]
+
+
+def _shown(preset: Preset, offer: Offer) -> dict[str, str]:
+    """What the fields hold with it: an image by the name that its list has."""
+    image = image_of(preset, offer)
+    return {**preset.shown(), **({"image": image.name} if image else {})}
 
 
 def _by_group(offer: Offer) -> list[str]:

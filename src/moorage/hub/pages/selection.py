@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from moorage.errors import InvalidQuantity
+from moorage.errors import InvalidQuantity, quoted
 from moorage.hub.amounts import cpu_words, memory_field, read_cpu, read_memory
 from moorage.hub.choice import options
 from moorage.hub.choice.offer import VERSION
@@ -33,9 +33,13 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
         "image": "" if image is None or image.own else image.name,
     }
+    usual = offer.default_preset()
+    chosen["preset"] = usual.name if usual else ""
     notes: list[str] = []
     if not options.is_ours(saved):
-        return chosen, notes
+        return {**chosen, **(usual.shown() if usual else {})}, notes
+    if offer.presets and not offer.presets_only:
+        chosen["preset"] = ""
     loose = offer.for_one_field()
     for name in options.FIELDS:
         value = saved.get(name)
@@ -45,6 +49,12 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
             continue
         if filled and name in _AMOUNTS:
             chosen[name] = str(value)[: _LONGEST[name]]
+            continue
+        if name == "preset":
+            preset = offer.preset(value) if isinstance(value, str) else None
+            chosen[name] = preset.name if preset else chosen[name]
+            if preset is None and not filled:
+                notes.append(f"Your last choice is no longer available: preset {quoted(value)}.")
             continue
         probe: dict[str, Any] = {
             "moorage": VERSION,
@@ -62,7 +72,8 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
             continue
         value = choice.as_options()[name]
         chosen[name] = _text(name, value)
-    return chosen, notes
+    preset = offer.preset(chosen["preset"])
+    return {**chosen, **(preset.shown() if preset else {})}, notes
 
 
 def as_fields(saved: Any) -> dict[str, str] | None:

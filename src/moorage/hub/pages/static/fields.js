@@ -3,17 +3,20 @@
 import { imageOf } from "./platforms.js";
 
 const GONE = " (not offered any more)";
-const NAMES = { node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
+const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
 
 export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
-  constructor({ at, changed }) {
+  constructor({ at, changed, presets = [] }) {
     Object.assign(this, { changed, help: at("image-help") });
+    this.own = {}; // what stood in the fields that a preset has filled in
+    this.know(presets);
     this.touched = new Set(); // by hand, or by taking a way that would work
     const found = Object.entries(NAMES).map(([name, id]) => [name, at(id)]);
     // Where no GPU is offered there are fewer controls.
     this.controls = Object.fromEntries(found.filter(([, control]) => control));
     for (const [name, control] of Object.entries(this.controls)) control.addEventListener("input", () => this.typed(name));
+    this.lock();
     this.describeImage();
   }
 
@@ -30,9 +33,45 @@ export class Fields {
     return this.controls[name]?.value ?? "";
   }
 
-  /** All of them, as they would be posted. */
+  /** All of them, as they would be posted: without those that are the preset's. */
   values() {
-    return Object.fromEntries(Object.entries(this.controls).map(([name, control]) => [name, control.value]));
+    const posted = Object.entries(this.controls).filter(([, control]) => !control.matches(":disabled"));
+    return Object.fromEntries(posted.map(([name, control]) => [name, control.value]));
+  }
+
+  /** The first that can be changed by hand. */
+  first() {
+    return this.controls.cpu.matches(":disabled") ? this.node : this.controls.cpu;
+  }
+
+  know(presets) {
+    this.presets = Object.fromEntries(presets.map(({ value, fields }) => [value, fields]));
+  }
+
+  /** Show what the chosen preset has in its fields, which are its own for as long as it is chosen. */
+  lock() {
+    const values = this.presets[this.value("preset")] ?? {};
+    for (const [name, control] of Object.entries(this.controls)) {
+      if (Object.hasOwn(values, name)) {
+        this.own[name] ??= control.value;
+        if (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === values[name])) control.add(new Option(values[name], values[name]));
+        control.value = values[name];
+        control.disabled = true;
+      } else if (Object.hasOwn(this.own, name)) {
+        control.value = this.own[name];
+        delete this.own[name];
+        control.disabled = false;
+      }
+    }
+  }
+
+  /** A value for a field of the preset's is a choice by hand from then on, where there is one. */
+  unlock(values) {
+    const { preset } = this.controls;
+    const others = Object.keys(values).filter((name) => Object.hasOwn(this.own, name) && this.value(name) !== values[name]);
+    if (!others.length || values.preset || ![...preset.options].some((option) => option.value === "")) return;
+    preset.value = "";
+    this.lock();
   }
 
   /** Tell that this field has to be changed, and no other one. */
@@ -44,10 +83,12 @@ export class Fields {
   }
 
   use(values) {
+    this.unlock(values);
     for (const [name, value] of Object.entries(values)) {
       const control = this.controls[name];
-      if (!control || (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === value))) continue;
+      if (!control || Object.hasOwn(this.own, name) || (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === value))) continue;
       control.value = value;
+      if (name === "preset") this.lock();
       this.touched.add(name);
     }
     this.describeImage();
@@ -57,7 +98,7 @@ export class Fields {
   /** Put in a whole choice from elsewhere: what is not offered any more stays and is marked. Those, each with its value. */
   take(values) {
     const gone = [];
-    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || name === "node"));
+    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || name === "node" || name === "preset"));
     for (const [name, value] of usable) {
       const control = this.controls[name];
       if (control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value)) continue;
@@ -101,8 +142,15 @@ export class Fields {
   }
 
   /** Take what the fields may be from now on. What stands in them stays. */
-  renew({ choices, gpu_most: most, resources, images }) {
-    const { gpu, gpu_resource: kind, image } = this.controls;
+  renew({ choices, gpu_most: most, resources, images, presets }) {
+    const { gpu, gpu_resource: kind, image, preset } = this.controls;
+    if (preset) {
+      const byHand = [...preset.options].some((option) => option.value === "");
+      swap(preset, [...presets.map(({ value, words }) => [value, words]), ...(byHand ? [["", "By hand"]] : [])]);
+      presets.forEach(({ words, help }, place) => Object.assign(preset.options[place].dataset, { words, help }));
+      this.know(presets);
+      this.lock();
+    }
     for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT" && choices[name].length) swap(this.controls[name], choices[name]);
     if (gpu) {
       gpu.max = most ?? "";
@@ -122,6 +170,7 @@ export class Fields {
 
   typed(name) {
     this.touched.add(name);
+    if (name === "preset") this.lock();
     if (name === "image") this.describeImage();
     this.changed();
   }

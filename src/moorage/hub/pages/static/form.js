@@ -9,6 +9,7 @@ import { Keeping } from "./keeping.js";
 import { marked, NodeList } from "./list.js";
 import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
+import { Presets } from "./presets.js";
 import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
 import { Verdict } from "./verdict.js";
@@ -17,7 +18,7 @@ const at = (name) => document.getElementById(`moorage-${name}`);
 const data = JSON.parse(at("data").textContent);
 
 const nodes = new Nodes();
-const fields = new Fields({ at, changed });
+const fields = new Fields({ at, changed, presets: data.presets });
 const form = fields.node.form;
 const xsrf = { "X-XSRFToken": new URL(form.action, location.href).searchParams.get("_xsrf") ?? window.jhdata?.xsrf_token ?? "" };
 const hints = new Hints({ at, nodes, fields });
@@ -62,11 +63,13 @@ const offered = new Offered({
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown
 
+let presets = null;
 let keeping = null; // once all is there that a choice from elsewhere changes
 
 function changed() {
   keeping?.changed();
   hints.understood = {};
+  presets?.describe();
   if (fields.value("image") === image) hints.show();
   else showNodes();
   list.judge({}, fields.value("node"));
@@ -122,11 +125,14 @@ follow(`${data.base}moorage/stream`, {
   on(event, message) {
     status.found();
     heard[event]?.(message);
-    if (!["ping", "cards", "offer"].includes(event)) verdict.later();
+    if (["ping", "cards", "offer"].includes(event)) return;
+    verdict.later();
+    presets?.later();
   },
   lost: (why, words) => status.lost(why, words),
   ended: () => status.ended(),
 });
+if (at("preset")) presets = new Presets({ at, fields, url: `${data.base}moorage/presets`, headers: xsrf, body: asked });
 keeping = new Keeping({ at, fields, form, data });
 verdict.ask();
 if (at("profiles")) {

@@ -100,8 +100,8 @@ export class Keeping {
 }
 
 /** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `images` are the names by which images are shown. */
-export function choiceWords({ node, cpu, memory, gpu, gpu_resource: kind = "", image }, images = {}) {
-  const parts = [node || "Automatic"];
+export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind = "", image }, images = {}) {
+  const parts = [...(preset ? [preset] : []), node || "Automatic"];
   if (cpu) parts.push(`${cpu} CPU`);
   if (memory) parts.push(memory);
   if (Number(gpu) > 0) parts.push(`${gpu} ${/\/gpu$/.test(kind) || !kind ? "GPU" : kind.slice(kind.lastIndexOf("/") + 1)}`);

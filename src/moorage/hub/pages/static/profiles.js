@@ -1,7 +1,7 @@
 // KubeSpawner's profiles above our fields: picking one fills in the fields that nobody has touched.
 
 const TIMEOUT = 6000;
-const LABELS = { node: "Node", cpu: "CPU", memory: "Memory", gpu: "GPU", gpu_resource: "Kind", image: "Image" };
+const LABELS = { preset: "Preset", node: "Node", cpu: "CPU", memory: "Memory", gpu: "GPU", gpu_resource: "Kind", image: "Image" };
 
 export class Profiles {
   /** `body()` is what is asked about; `fill(answer)` puts it into the fields and says which of them were kept; `told` is where that is said. */

@@ -1,0 +1,58 @@
+// Choices that an administrator has made beforehand: what each would get now, and a way back to a choice by hand.
+
+import { say } from "../../../web/elements.js";
+
+const TIMEOUT = 20000;
+const AFTER_CHANGE = 10000;
+
+export class Presets {
+  /** `body()` is what is asked about. */
+  constructor({ at, fields, url, headers, body }) {
+    Object.assign(this, { fields, url, headers, body, select: at("preset"), help: at("preset-help"), byHand: at("by-hand"), asked: 0, timer: null });
+    this.byHand?.addEventListener("click", () => {
+      fields.use({ preset: "" });
+      fields.first().focus();
+    });
+    this.describe();
+    this.ask();
+  }
+
+  /** The choice has changed. */
+  describe() {
+    say(this.help, this.select.selectedOptions[0]?.dataset.help ?? "");
+    if (this.byHand) this.byHand.hidden = this.select.value === "";
+  }
+
+  /** The cluster has changed. */
+  later() {
+    this.timer ??= setTimeout(() => this.ask(), Math.max(0, this.asked + AFTER_CHANGE - Date.now()));
+  }
+
+  async ask() {
+    this.timer = null;
+    this.asked = Date.now();
+    try {
+      const response = await fetch(this.url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...this.headers },
+        body: JSON.stringify(this.body()),
+        signal: AbortSignal.timeout(TIMEOUT),
+      });
+      if (response.ok) this.tell(await response.json());
+    } catch {
+      // Nothing is known then; the verdict on the choice says so.
+    }
+  }
+
+  tell(answers) {
+    for (const option of this.select.options) {
+      const { words } = option.dataset;
+      if (words) say(option, presetWords(words, answers[option.value]?.text));
+    }
+  }
+}
+
+/** A preset in its list: "Small: 2 CPU, 4 GiB memory (fits on atlas)". */
+export function presetWords(words, text) {
+  return text ? `${words} (${text})` : words;
+}
