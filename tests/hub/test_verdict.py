@@ -93,3 +93,22 @@ def test_what_the_api_server_would_refuse_is_told():
     brief = in_brief({"fits": False, "refusals": [quota], "nodes": {"a": {"fits": True, "reasons": []}}})
 
     assert brief["refused"] == [{"text": "Over the quota.", "message": "exceeded quota"}]
+
+
+@pytest.mark.parametrize(
+    ("evict", "room"),
+    [
+        (None, {}),
+        ({"count": 2, "placeholders": 2, "longest_grace_seconds": 30}, {"room": "at_once"}),
+        ({"count": 2, "placeholders": 1, "longest_grace_seconds": 0}, {"room": "at_once"}),
+        ({"count": 2, "placeholders": 1, "longest_grace_seconds": 30}, {"room": "later"}),
+    ],
+)
+def test_of_a_node_that_refuses_it_is_told_whether_an_eviction_would_make_room(evict, room):
+    short = {"fits": False, "reasons": [{"text": "1 CPU short.", "message": "Insufficient cpu"}], "evict": evict}
+
+    brief = in_brief({"fits": False, "nodes": {"a": short}})
+
+    assert brief["kinds"] == [
+        {"fits": False, "reasons": [{"text": "1 CPU short.", "message": "Insufficient cpu"}], **room}
+    ]

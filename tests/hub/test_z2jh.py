@@ -386,3 +386,22 @@ async def test_a_claim_of_a_former_name_is_the_one_that_is_judged_and_used(own, 
     assert status == 302, where
     pod = await load("moorage_test_rig").until(lambda: load("moorage_test_pods").pod_of(cluster, "old.name"))
     assert claim_of(cluster, pod)["metadata"]["name"] == "claim-old-2ename"
+
+
+async def test_the_row_of_a_node_that_a_placeholder_keeps_says_so(usual, someone, load):
+    _, cluster = usual
+    keeps = builders.pod("user-placeholder-0", on="berth", cpu="4", namespace="jupyter")
+    keeps["metadata"]["labels"] = {"component": "user-placeholder"}
+    keeps["spec"] |= {"priority": -10, "terminationGracePeriodSeconds": 0}
+    cluster.add(builders.node("berth", cpu="4", memory="16Gi"), keeps)
+
+    async def told():
+        answer = await verdict(someone, node="berth")
+        return answer if "berth" in answer.get("nodes", {}) and answer["after_eviction"] else None
+
+    answer = await load("moorage_test_rig").until(told)
+    cluster.delete("pods", "jupyter", "user-placeholder-0")
+    cluster.delete("nodes", None, "berth")
+
+    assert answer["kinds"][answer["nodes"]["berth"]]["room"] == "at_once"
+    assert answer["after_eviction"]["text"] == "Placeholders make room at once on berth."

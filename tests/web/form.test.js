@@ -110,6 +110,8 @@ test("a row says first what closes a node, then the verdict, then its taints", (
   assert.equal(stateWords(tainted, { fits: true }), "fits");
   assert.equal(stateWords(tainted, { fits: false, reasons: [{ text: "Full." }] }), "Full.");
   assert.equal(stateWords(tainted, { fits: false, reasons: [] }), "doesn't fit");
+  assert.equal(stateWords(tainted, { fits: false, reasons: [{ text: "Full." }], room: "at_once" }), "fits after an eviction");
+  assert.equal(stateWords(tainted, { fits: false, reasons: [{ text: "Full." }], room: "later" }), "only after an eviction");
   assert.equal(stateWords(tainted, undefined), "reserved (gpu=only)");
 });
 

@@ -116,13 +116,18 @@ def in_brief(
             continue
         problem = _reasons([{"text": closed[name]}] if name in closed else [node.get("image_problem")], card)
         fits = node.get("fits") is True and not problem
-        key = "fits" if fits else str((problem, node.get("reasons")))
+        room = None if fits or problem or brief["refused"] else _room(node.get("evict"))
+        key = "fits" if fits else str((problem, room, node.get("reasons")))
         if key not in places:
             places[key] = len(brief["kinds"])
             brief["kinds"].append(
                 {"fits": True}
                 if fits
-                else {"fits": False, "reasons": [*problem, *_reasons(node.get("reasons"), card)][:_MOST_REASONS]}
+                else {
+                    "fits": False,
+                    "reasons": [*problem, *_reasons(node.get("reasons"), card)][:_MOST_REASONS],
+                    **({"room": room} if room else {}),
+                }
             )
         brief["nodes"][name] = places[key]
         brief["can_wait"] |= not (fits or problem or brief["refused"]) and node.get("unresolvable") is False
@@ -133,6 +138,16 @@ def in_brief(
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"), card)
     return brief
+
+
+def _room(evict: Any) -> str | None:
+    """Whether the scheduler can make room on this node: `at_once` where only placeholders go or nobody has any grace,
+    `later` where others have to end first.
+    """
+    if not isinstance(evict, dict):
+        return None
+    grace, placeholders = evict.get("longest_grace_seconds"), evict.get("placeholders")
+    return "at_once" if grace == 0 or (placeholders and placeholders == evict.get("count")) else "later"
 
 
 def _after_eviction(answer: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -60,6 +60,7 @@ export function stateWords(node, verdict, image = null) {
   if (node.closed || node.barred) return node.closed || node.barred;
   if (unable) return unable;
   if (verdict?.fits) return node.preparing ? `fits; ${node.preparing}` : "fits";
+  if (verdict?.room) return verdict.room === "at_once" ? "fits after an eviction" : "only after an eviction";
   if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
   if (node.preparing) return node.preparing;
   return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
