@@ -102,6 +102,14 @@ class Settings(HasTraits):
         "('own'), or a function that takes the user and returns True. Everybody sees their own servers. Needs a "
         "service token with `+holders`.",
     )
+    wait_for_room: Any = Float(
+        0.0,
+        min=0,
+        config=True,
+        help="Seconds that a start may wait for a node, such as 7200; 0: only as part of start_timeout, as KubeSpawner "
+        "does. Otherwise start_timeout counts from the moment that the server has a node, and waiting counts neither "
+        "as a failure nor towards concurrent_spawn_limit, and outlives a restart of the hub.",
+    )
     end_hopeless_pulls = Bool(
         True,
         config=True,

@@ -10,7 +10,7 @@ of this one spawner; no dictionary of the administrator's configuration is chang
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -31,13 +31,15 @@ from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.placement import placement_of
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
-from moorage.hub.configured import CHOSEN, Configured
+from moorage.hub.configured import CHOSEN
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
+from moorage.hub.patient import Patient
 from moorage.hub.settings import Settings
-from moorage.hub.start import affinity, ending, held, manifest, progress
+from moorage.hub.start import affinity, ending, held, manifest, progress, waiting
 from moorage.hub.start.growth import usual_seconds
-from moorage.hub.start.pulls import Pulls, waiting
+from moorage.hub.start.pulls import Pulls
+from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled, hub_state
@@ -50,7 +52,7 @@ _NOTHING = (
 )
 
 
-class MoorageSpawner(Settings, Configured):
+class MoorageSpawner(Settings, Patient):
     """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
     go on working.
     """
@@ -70,7 +72,7 @@ class MoorageSpawner(Settings, Configured):
         self.taken: dict[str, int] = {}
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self._trial = Trial()
-        self._pod_made = self._was_refused = False
+        self._was_refused = False
         # The form behind the start that is under way.
         self._posted: Filled | None = None
         self._hub_state = hub_state()
@@ -283,8 +285,7 @@ class MoorageSpawner(Settings, Configured):
 
     async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
         try:
-            self._pod_made = bool(await super()._make_create_pod_request(pod, request_timeout))
-            return self._pod_made
+            return await super()._make_create_pod_request(pod, request_timeout)
         except ApiException as error:
             raise self._in_words(error) from error
 
@@ -315,21 +316,26 @@ class MoorageSpawner(Settings, Configured):
         return result
 
     async def _start(self) -> Any:
-        self._pod_made = False
-        started = await (self._start_unless_hopeless() if self.end_hopeless_pulls else super()._start())
+        started = await self._unless_hopeless(super()._start())
         self._hub_state.broken_images.forget(self.image)
         return started
 
-    async def _start_unless_hopeless(self) -> Any:
-        pulls = Pulls()
+    def go_on(self) -> Any:
+        return self._unless_hopeless(super().go_on())
+
+    async def _unless_hopeless(self, start: Coroutine[Any, Any, Any]) -> Any:
+        """The start's own end, or sooner what makes further waiting useless, in words and as no failure of the hub."""
+        pulls = Pulls() if self.end_hopeless_pulls else None
         try:
             return await ending.unless(
-                super()._start(), lambda: pulls.hopeless(self._stored_pod(), lambda: self.events)
+                start, lambda: pulls.hopeless(self.stored_pod(), lambda: self.events) if pulls else None
             )
         except ending.Hopeless as hopeless:
-            if self.image in hopeless.words:
-                self._hub_state.broken_images.note(self.image, hopeless.words)
-            words = f"{hopeless.words} Choose another image, or contact the hub's administrator."
+            words = hopeless.words
+            if waits_for_image(self.stored_pod()):
+                if self.image in words:
+                    self._hub_state.broken_images.note(self.image, words)
+                words = f"{words} Choose another image, or contact the hub's administrator."
             error = self._refused(words)
             ending.tell(error, words, hopeless.detail, form=self._form_url())
             raise error from None
@@ -341,8 +347,8 @@ class MoorageSpawner(Settings, Configured):
         ending.explain(sys.exc_info()[1], self._last_words, form=self._form_url())
 
     def _last_words(self) -> tuple[str, str]:
-        words, detail = ending.last_words(self._stored_pod(), self.events)
-        waits = waiting(self._stored_pod())
+        words, detail = ending.last_words(self.stored_pod(), self.events)
+        waits = waits_for_image(self.stored_pod())
         if waits is not None and waits[2] == self.image:
             self._hub_state.broken_images.note(self.image, words)
         return words, detail
@@ -351,22 +357,15 @@ class MoorageSpawner(Settings, Configured):
         return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        events = progress.told(
-            super().progress(),
-            pod=self._stored_pod,
-            waiting=lambda: self.pending == "spawn",
-            all_events=lambda: self.events,
-            usual=partial(usual_seconds, self.service),
-        )
-        async for event in events:
+        machines: dict[str, Any] = {"all_events": lambda: self.events, "usual": partial(usual_seconds, self.service)}
+        starts = lambda: self.pending == "spawn"  # noqa: E731
+        if self.wait_for_room or waiting.allowance(self.stored_pod()):
+            told = waiting.told(self.stored_pod, self.pods_of_the_hub, starting=starts, **machines)
+            async for event in told:
+                yield event
+        told = progress.told(super().progress(), pod=self.stored_pod, waiting=starts, **machines)
+        async for event in told:
             yield event
-
-    def _stored_pod(self) -> Any:
-        """The pod that this start has made, as the API server has it, or None. One of the same name may have been left
-        behind by another start.
-        """
-        reflector = self.pod_reflector if self._pod_made else None
-        return reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
 
 
 def _sentence(refusal: Refusal) -> str:

@@ -100,10 +100,11 @@ def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:
         reason, message = str(event.get("reason") or ""), str(event.get("message") or "")
         known = _AFTERWARDS.get(reason) or plain(reason, message)
         if reason not in _SAYS_NOTHING and (known or event.get("type") == "Warning"):
-            return _afterwards(known) if known else message[:300], f"{reason}: {message}"
+            return afterwards(known) if known else message[:300], f"{reason}: {message}"
     return "", ""
 
 
-def _afterwards(words: str) -> str:
+def afterwards(words: str) -> str:
+    """The same without what is still to come."""
     past = _HOPE.sub("", words).removeprefix("Waiting: ")
     return past[:1].upper() + past[1:]

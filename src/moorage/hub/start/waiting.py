@@ -1,0 +1,187 @@
+"""Waiting for room, with Kubernetes' scheduler as the queue.
+
+A pod that has no node is tried again whenever something is freed that may help it: higher priority first, then by age.
+So the pod that waits must exist, and it stays the same for as long as its person waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.app import JupyterHub
+
+from moorage.hub.start.ending import Hopeless, afterwards
+from moorage.hub.start.growth import growth
+from moorage.hub.start.progress import plain, shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+
+    from moorage.hub.start.growth import Growth
+
+# How long a pod may wait, in seconds, is written on it: a hub that is restarted goes on by this.
+NOTE = "moorage/wait-for-room"
+
+_LOOK_SECONDS = 0.25
+# A page looks less often: the events of a whole namespace are sorted for it.
+_PAGE_SECONDS = 1.0
+_TICK_SECONDS = 15.0
+# One look may fall between two lists of the API server.
+_LOOKS = 4
+_INSUFFICIENT = re.compile(r"Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")
+# As far as a person waits: the bar stays near its start.
+_PROGRESS = 5
+
+
+def allowance(pod: Any) -> float | None:
+    """The seconds that this pod may wait for a node, or None where it was made without waiting."""
+    try:
+        return float(pod["metadata"]["annotations"][NOTE])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def left(pod: Any, *, now: datetime | None = None) -> float:
+    """The seconds that are left of its allowance, by the API server's clock and ours."""
+    seconds = allowance(pod) or 0.0
+    try:
+        made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    except (KeyError, TypeError, ValueError):
+        return seconds
+    return seconds - ((now or datetime.now(UTC)) - made).total_seconds()
+
+
+def bound(pod: Any) -> bool:
+    """Whether the pod has a node."""
+    return bool(pod and (pod.get("spec") or {}).get("nodeName"))
+
+
+def unbound(pod: Any) -> bool:
+    """Whether there is a pod that waits for a node."""
+    return bool(pod) and not bound(pod) and "deletionTimestamp" not in (pod.get("metadata") or {})
+
+
+async def for_room(look: Callable[[], Any], *, seconds: float, every: float = _LOOK_SECONDS) -> None:
+    """Return as soon as the pod has a node. Raises `Hopeless` once `seconds` have passed or the pod is gone."""
+    loop = asyncio.get_running_loop()
+    until, missing, pod = loop.time() + seconds, 0, None
+    while not bound(now := look()):
+        pod = now or pod
+        missing = 0 if unbound(now) else missing + 1
+        if missing > _LOOKS:
+            words = "The pod of this server was deleted while it waited for room. Start again to wait anew."
+            raise Hopeless(words, "the pod is gone")
+        if loop.time() >= until:
+            raise Hopeless(*_in_vain(pod))
+        await asyncio.sleep(every)
+
+
+def _in_vain(pod: Any) -> tuple[str, str]:
+    message = verdict(pod)
+    why = afterwards(plain("FailedScheduling", message) or "") if message else ""
+    told = [f"No room became free within {lasting(allowance(pod) or 0)}, so the server was not started.", why]
+    return " ".join([*filter(None, told), "Start again to wait anew, or choose less."]), message
+
+
+def verdict(pod: Any) -> str:
+    """What the scheduler said last of a pod that has no node, or nothing."""
+    conditions = ((pod or {}).get("status") or {}).get("conditions") or ()
+    found = [each for each in conditions if each.get("type") == "PodScheduled" and each.get("status") == "False"]
+    return str(found[0].get("message") or "") if found else ""
+
+
+def ahead(pod: Any, others: Iterable[Any]) -> int:
+    """How many of the others would be tried before this pod for what it lacks. A guess: one that asks for less may
+    find a place before one that asks for more.
+    """
+    lacking = set(_INSUFFICIENT.findall(verdict(pod)))
+    mine = _order(pod)
+    return sum(unbound(each) and bool(lacking & _asks(each)) and _order(each) < mine for each in others)
+
+
+def _order(pod: Any) -> tuple[int, str, str]:
+    metadata = pod.get("metadata") or {}
+    priority = (pod.get("spec") or {}).get("priority") or 0
+    return -int(priority), str(metadata.get("creationTimestamp") or ""), str(metadata.get("name") or "")
+
+
+def _asks(pod: Any) -> set[str]:
+    containers = (pod.get("spec") or {}).get("containers") or ()
+    return {name for each in containers for name in (each.get("resources") or {}).get("requests") or {}}
+
+
+async def told(
+    look: Callable[[], Any],
+    others: Callable[[], Iterable[Any]],
+    *,
+    starting: Callable[[], bool],
+    all_events: Callable[[], Iterable[dict[str, Any]]] = list,
+    usual: Callable[[Sequence[str]], Awaitable[int | None]] | None = None,
+    every: float = _PAGE_SECONDS,
+    tick: float = _TICK_SECONDS,
+) -> AsyncIterator[dict[str, Any]]:
+    """Events for the page until the pod has a node: what it lacks, whether a machine is being added for it, and about
+    how many wait before it, when that changes; how long the machine has been coming is told now and then.
+    """
+    said: Any = None
+    at = float("-inf")
+    while starting() and not bound(pod := look()):
+        if unbound(pod) and verdict(pod):
+            machine = _machine(all_events)
+            now = verdict(pod), ahead(pod, others()), machine and (machine.names, machine.why)
+            if now != said or (machine and time.monotonic() - at >= tick):
+                said, at = now, time.monotonic()
+                seconds = await usual(machine.names) if machine and machine.why is None and usual else None
+                hope = machine.words(now=time.time(), usual=seconds) if machine else None
+                yield _event(pod, before=now[1], hope=hope)
+        await asyncio.sleep(every)
+
+
+def _machine(all_events: Callable[[], Iterable[dict[str, Any]]]) -> Growth | None:
+    try:
+        return growth(all_events())
+    except Exception:  # a strange event must not end the page's progress
+        return None
+
+
+def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
+    message = verdict(pod)
+    lacks = afterwards(plain("FailedScheduling", message) or "It has no node yet.")
+    servers = "1 other server of this hub waits" if before == 1 else f"{before} other servers of this hub wait"
+    line = f"About {servers} before it; this is an estimate, since smaller servers may start sooner." if before else ""
+    stays = f"It waits for up to {lasting(allowance(pod) or 0)}, also while this page is closed."
+    words = " ".join(["Waiting for room.", lacks, *filter(None, (hope, line)), stays])
+    return {"progress": _PROGRESS, "message": words, "html_message": shown(words, f"FailedScheduling: {message}")}
+
+
+def lasting(seconds: float) -> str:
+    """A length of time as people say it."""
+    for unit, size in (("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * size or seconds == size:
+            count = round(seconds / size)
+            return f"{count} {unit}{'s' * (count != 1)}"
+    return f"{round(seconds)} seconds"
+
+
+@contextmanager
+def taking_no_place() -> Iterator[None]:
+    """While it lasts, one server more may start at the same time.
+
+    JupyterHub counts every server that is not ready yet towards `concurrent_spawn_limit`, and would turn away people
+    for whom there is room.
+    """
+    application = JupyterHub.instance().tornado_application if JupyterHub.initialized() else None
+    settings = application.settings if application is not None else {}
+    limited = bool(settings.get("concurrent_spawn_limit"))
+    if limited:
+        settings["concurrent_spawn_limit"] += 1
+    try:
+        yield
+    finally:
+        if limited:
+            settings["concurrent_spawn_limit"] -= 1

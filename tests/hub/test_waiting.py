@@ -1,0 +1,243 @@
+"""Waiting for room: a state of its own, which no limit, restart or culler ends."""
+
+import os
+import signal
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import pytest_asyncio
+
+from moorage.hub.start import waiting
+from moorage.hub.start.ending import Hopeless
+from moorage.simulator import Simulator, builders
+
+IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
+GPU = {"moorage": 1, "cpu": "1", "memory": "1Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu"}
+CPU = {**GPU, "gpu": 0}
+CONFIG = """
+c.MoorageSpawner.wait_for_room = 600
+c.KubeSpawner.start_timeout = 5
+c.KubeSpawner.delete_grace_period = 0
+c.JupyterHub.concurrent_spawn_limit = 3
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+"""
+
+
+def pod(name="p", *, node=None, gpu=1, message="0/1 nodes are available: 1 Insufficient nvidia.com/gpu.", **metadata):
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    return {
+        "metadata": {"name": name, "annotations": {waiting.NOTE: "600"}, **metadata},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"resources": {"requests": {"nvidia.com/gpu": str(gpu)} if gpu else {"cpu": "1"}}}],
+        },
+        "status": {"phase": "Pending", "conditions": [] if node else [unscheduled]},
+    }
+
+
+async def test_a_wait_ends_with_a_node():
+    looks = iter([None, pod(), pod(), pod(node="atlas")])
+
+    await waiting.for_room(lambda: next(looks), seconds=60, every=0)
+
+    assert next(looks, "none left") == "none left"
+
+
+async def test_a_wait_in_vain_says_what_was_lacking():
+    with pytest.raises(Hopeless, match="within 10 minutes") as ended:
+        await waiting.for_room(pod, seconds=0, every=0)
+
+    assert "Not enough GPU free on any node." in ended.value.words
+    assert "will start" not in ended.value.words
+
+
+@pytest.mark.parametrize("gone", [None, pod(deletionTimestamp="2026-01-01T00:00:00Z")])
+async def test_a_pod_that_is_deleted_while_it_waits_ends_the_wait(gone):
+    looks = iter([pod(), *[gone] * 9])
+
+    with pytest.raises(Hopeless, match="was deleted while it waited"):
+        await waiting.for_room(lambda: next(looks), seconds=60, every=0)
+
+
+def test_what_is_left_of_a_wait_counts_from_the_pods_creation():
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+
+    left = waiting.left(pod(creationTimestamp="2026-01-01T00:00:00Z"), now=made + timedelta(seconds=100))
+
+    assert left == 500
+
+
+def test_before_a_pod_are_older_ones_that_wait_for_the_same_and_those_of_higher_priority():
+    def at(name, second, **more):
+        return pod(name, creationTimestamp=f"2026-01-01T00:00:{second:02}Z", **more)
+
+    mine = at("mine", 5)
+    urgent = at("urgent", 9)
+    urgent["spec"]["priority"] = 10
+    others = [at("older", 4), urgent, mine, at("younger", 6), at("runs", 1, node="atlas"), at("other", 1, gpu=0)]
+
+    assert waiting.ahead(mine, others) == 2
+
+
+async def test_the_page_is_told_what_is_lacking_and_about_how_many_wait_before_it_once_for_each_change():
+    older = [pod("older", creationTimestamp="2026-01-01T00:00:00Z")]
+    mine = pod(creationTimestamp="2026-01-01T00:00:01Z")
+    looks = iter([None, mine, mine, mine, pod(node="atlas")])
+    lines = iter([older, older, []])
+
+    told = [
+        event["message"]
+        async for event in waiting.told(lambda: next(looks), lambda: next(lines), starting=lambda: True, every=0)
+    ]
+
+    assert ["About 1 other server" in message for message in told] == [True, False]
+    assert all("Not enough GPU free on any node." in message for message in told)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(90, "90 seconds"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"), (9000, "2 hours")],
+)
+def test_a_length_of_time_reads_as_people_say_it(seconds, words):
+    assert waiting.lasting(seconds) == words
+
+
+# With a hub
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def full_cluster():
+    async with Simulator(scheduler=True, kubelet=True) as simulator:
+        simulator.add(builders.namespace("jupyter"), builders.node("atlas", cpu="64", memory="64Gi", gpu=1))
+        yield simulator
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hub(request, load, tmp_path, full_cluster, fake_service):
+    """A hub on the cluster with one GPU; `config` of the marker comes on top."""
+    hub = load("moorage_test_rig").Hub(
+        tmp_path,
+        service_url=fake_service.url,
+        kubeconfig=full_cluster.kubeconfig(tmp_path / "kubeconfig"),
+        config=CONFIG + getattr(request, "param", ""),
+    )
+    await hub.start()
+    yield hub
+    await hub.stop()
+
+
+@pytest.fixture(scope="module")
+def until(load):
+    return load("moorage_test_rig").until
+
+
+@pytest.fixture
+def of(load, full_cluster):
+    """The pod of a person, or None."""
+    return lambda name: load("moorage_test_pods").pod_of(full_cluster, name)
+
+
+async def server(hub, name):
+    _, model = await hub.api("GET", f"/users/{name}")
+    return model["servers"].get("", {})
+
+
+async def ready(hub, name):
+    """The server's model once it is ready, or None."""
+    model = await server(hub, name)
+    return model if model.get("ready") else None
+
+
+async def stopped(hub, name):
+    return not await server(hub, name)
+
+
+async def begin(hub, name, options):
+    await hub.api("POST", f"/users/{name}")
+    status, text = await hub.api("POST", f"/users/{name}/server", options)
+    assert status in (201, 202), text
+
+
+@IN_THE_HUBS_LOOP
+async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_that_was_killed(hub, until, of):
+    people = [f"turn{number}" for number in range(10)]
+
+    for name in people:
+        await begin(hub, name, GPU)
+    line = sorted(people, key=lambda name: (of(name)["metadata"]["creationTimestamp"], of(name)["metadata"]["name"]))
+    uids = {name: of(name)["metadata"]["uid"] for name in people}
+    await until(lambda: ready(hub, line[0]))
+    await begin(hub, "processor", CPU)
+    await until(lambda: ready(hub, "processor"), seconds=5)
+    waits = []
+
+    for number, name in enumerate(line[:-1]):
+        if number == 3:
+            os.kill(hub.process.pid, signal.SIGKILL)
+            await hub.process.wait()
+            await hub.start()
+            states = [(await server(hub, other)).get("pending") for other in line[number + 1 :]]
+            assert states == ["spawn"] * len(states)
+        status, _ = await hub.api("DELETE", f"/users/{name}/server")
+        assert status in (202, 204)
+        await until(lambda name=name: of(name) is None)
+        stopped = time.monotonic()
+        await until(lambda number=number: ready(hub, line[number + 1]), seconds=10, what=hub.tail)
+        waits.append(time.monotonic() - stopped)
+
+    assert {name: of(name)["metadata"]["uid"] for name in line[-1:]} == {name: uids[name] for name in line[-1:]}
+    assert await hub.failures() == 0
+    assert max(waits) < 2, waits
+
+
+@IN_THE_HUBS_LOOP
+@pytest.mark.parametrize("hub", ["c.MoorageSpawner.wait_for_room = 2"], indirect=True)
+async def test_a_wait_in_vain_is_told_counts_as_nothing_and_leaves_nothing(hub, until, of):
+    await begin(hub, "holder", GPU)
+    await until(lambda: of("holder")["spec"].get("nodeName"))
+
+    loser = await hub.log_in("loser")
+
+    await begin(hub, "loser", GPU)
+    await until(lambda: stopped(hub, "loser"), seconds=20, what=hub.tail)
+    async with loser.http.get(f"{hub.url}/hub/spawn-pending/loser") as answer:
+        page = await answer.text()
+    await loser.close()
+
+    assert "No room became free within 2 seconds" in page
+    assert "Not enough GPU free on any node." in page
+    assert await hub.failures() == 0
+    assert of("loser") is None
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_server_that_waits_can_be_stopped_before_and_after_the_hub_was_killed(hub, until, of):
+    people = ["holds", "before", "after"]
+    for name in people:
+        await begin(hub, name, GPU)
+    await until(lambda: of("holds")["spec"].get("nodeName"))
+
+    assert (await hub.api("DELETE", "/users/before/server"))[0] in (202, 204)
+    await until(lambda: of("before") is None, seconds=2)
+    os.kill(hub.process.pid, signal.SIGKILL)
+    await hub.process.wait()
+    await hub.start()
+    assert (await hub.api("DELETE", "/users/after/server"))[0] in (202, 204)
+
+    await until(lambda: of("after") is None, seconds=2)
+    await until(lambda: stopped(hub, "after"), seconds=2)
+    assert await hub.failures() == 0
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_server_that_has_waited_is_as_young_as_its_place(hub, until, of):
+    await begin(hub, "first", GPU)
+    await begin(hub, "second", GPU)
+    began = (await server(hub, "second"))["started"]
+
+    await hub.api("DELETE", "/users/first/server")
+    told = await until(lambda: ready(hub, "second"))
+
+    assert told["started"] > began
+    assert told["last_activity"] > began
