@@ -95,6 +95,23 @@ async def test_the_page_is_told_what_is_lacking_and_about_how_many_wait_before_i
     assert all("Not enough GPU free on any node." in message for message in told)
 
 
+async def test_the_page_is_told_of_a_machine_that_is_being_added_and_now_and_then_for_how_long():
+    asked = {"reason": "TriggeredScaleUp", "message": "pod triggered scale-up: [{gpu-pool 0->1 (max: 4)}]"}
+    looks = iter([pod(), pod(), pod(node="atlas")])
+
+    async def usual(names):
+        return 240 if names == ("gpu-pool",) else None
+
+    told = [
+        event["message"]
+        async for event in waiting.told(
+            lambda: next(looks), list, starting=lambda: True, all_events=lambda: [asked], usual=usual, every=0, tick=0
+        )
+    ]
+
+    assert ["A new machine is being added (usually 4 min" in message for message in told] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(90, "90 seconds"), (60, "1 minute"), (600, "10 minutes"), (3600, "1 hour"), (9000, "2 hours")],

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -136,9 +136,7 @@ async def told(
             now = verdict(pod), ahead(pod, others()), machine and (machine.names, machine.why)
             if now != said or (machine and time.monotonic() - at >= tick):
                 said, at = now, time.monotonic()
-                seconds = await usual(machine.names) if machine and machine.why is None and usual else None
-                hope = machine.words(now=time.time(), usual=seconds) if machine else None
-                yield _event(pod, before=now[1], hope=hope)
+                yield _event(pod, before=now[1], hope=await _hope(machine, usual))
         await asyncio.sleep(every)
 
 
@@ -147,6 +145,15 @@ def _machine(all_events: Callable[[], Iterable[dict[str, Any]]]) -> Growth | Non
         return growth(all_events())
     except Exception:  # a strange event must not end the page's progress
         return None
+
+
+async def _hope(machine: Growth | None, usual: Callable[[Sequence[str]], Awaitable[int | None]] | None) -> str | None:
+    if machine is None:
+        return None
+    seconds = None
+    with suppress(Exception):  # how long it takes is no reason to say nothing
+        seconds = await usual(machine.names) if usual is not None and machine.why is None else None
+    return machine.words(now=time.time(), usual=seconds)
 
 
 def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
