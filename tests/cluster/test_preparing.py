@@ -94,4 +94,4 @@ async def test_an_open_stream_is_told_when_a_node_takes_too_long(simulator, star
 
     await watching.until(lambda seen: seen.nodes["n1"]["preparing"]["overdue"])
 
-    assert "no device plugin has reported one" in watching.nodes["n1"]["preparing"]["text"]
+    assert "no device plugin reports one" in watching.nodes["n1"]["preparing"]["text"]

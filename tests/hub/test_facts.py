@@ -134,6 +134,14 @@ def test_a_node_that_is_about_to_be_removed_is_closed():
     assert prepared(**{**STARTING, "reason": "leaving", "text": "about to be removed"}).closed == "about to be removed"
 
 
+def test_a_node_that_is_being_added_and_not_ready_yet_is_closed_as_that():
+    state = {**STARTING, "reason": "being_added", "text": "being added"}
+    node = read_node({"name": "n", "hostname_label": "n", "ready": False, "preparing": state})
+
+    assert node.closed == "being added"
+    assert prepared(**state).closed is None
+
+
 def test_nonsense_about_what_a_node_is_up_to_is_nothing():
     for state in ("soon", {"reason": "leaving"}, {"text": 7}, {"text": "x" * 500}, []):
         node = read_node({"name": "n", "hostname_label": "n", "preparing": state})

@@ -90,7 +90,7 @@ def test_a_node_that_is_labelled_by_mistake_is_not_starting_for_ever(a_node):
     found = state(a_node, labels=GFD, now=AT + PATIENCE + 1)
 
     assert found.overdue
-    assert found.text == "labelled as having a GPU, but no device plugin has reported one since 2026-11-28 05:10 UTC"
+    assert found.text == "labelled as having a GPU, but no device plugin reports one, ready since 2026-11-28 05:10 UTC"
     assert not found.is_over_soon
 
 
@@ -139,13 +139,25 @@ def test_a_startup_taint_that_stays_is_named(a_node):
     )
 
 
-def test_a_node_that_is_not_ready_is_that_and_no_more(a_node):
+def not_ready(a_node, *, created, since, now):
     body = a_node("n1", labels=GFD)
-    body["status"]["conditions"] = [{"type": "Ready", "status": "False", "lastTransitionTime": READY}]
+    body["metadata"]["creationTimestamp"] = created
+    body["status"]["conditions"] = [{"type": "Ready", "status": "False", "lastTransitionTime": since}]
     cluster = Cluster.from_objects(nodes=[body])
     cluster.promised = Promises()
+    return preparing(cluster, cluster.nodes["n1"], now=now)
 
-    assert preparing(cluster, cluster.nodes["n1"], now=AT) is None
+
+def test_a_young_node_that_has_not_been_ready_is_being_added(a_node):
+    found = not_ready(a_node, created=READY, since="2026-11-28T05:10:02Z", now=AT + 60)
+
+    assert (found.reason, found.text, found.since) == ("being_added", "being added", AT)
+    assert not_ready(a_node, created=READY, since=READY, now=AT + PATIENCE + 1) is None
+
+
+@pytest.mark.parametrize("since", ["2026-11-28T05:14:00Z", None, "soon"])
+def test_a_node_that_broke_down_is_not_ready_and_no_more(a_node, since):
+    assert not_ready(a_node, created=READY, since=since, now=AT + 300) is None
 
 
 def test_a_promise_counts_units_where_labels_count_cards():

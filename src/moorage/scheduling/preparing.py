@@ -28,6 +28,8 @@ Reason = Literal["being_added", "starting", "devices", "leaving"]
 
 # Cluster Autoscaler gives a machine 15 minutes to become a node (--max-node-provision-time); drivers are built in less.
 PATIENCE = 15 * 60.0
+# A kubelet that registers its node says at once that it is not ready.
+_FIRST_WORD = 60.0
 
 _LEAVING = (
     "ToBeDeletedByClusterAutoscaler",
@@ -75,7 +77,8 @@ def preparing(cluster: State, node: NodeInfo, *, now: float) -> Preparing | None
         return None
     metadata = node.node.metadata
     created, condition = seconds_of(metadata.creation_timestamp), _ready(node)
-    ready = seconds_of(condition.last_transition_time) if condition is not None else None
+    since = seconds_of(condition.last_transition_time) if condition is not None else None
+    is_ready = condition is not None and condition.status == "True"
     kinds = {kind: taint for taint in reversed(node.blocking_taints) if (kind := kind_of(taint)) is not None}
     if "leaving" in kinds or metadata.deletion_timestamp:
         taint = kinds.get("leaving")
@@ -83,14 +86,17 @@ def preparing(cluster: State, node: NodeInfo, *, now: float) -> Preparing | None
     if "being_added" in kinds:
         return _going_on("being_added", created, now=now, taint=kinds["being_added"])
     if "starting" in kinds:
-        return _going_on("starting", ready or created, now=now, taint=kinds["starting"])
+        return _going_on("starting", since if is_ready and since else created, now=now, taint=kinds["starting"])
+    if not is_ready:
+        return _first_steps(created, since, now=now)
     promise = cluster.promised(node)
-    if promise is not None and condition is not None and not _offers(cluster, node, promise):
-        since = ready or created
+    if promise is not None and not _offers(cluster, node, promise):
+        since = since or created
         overdue = since is None or now - since > PATIENCE
         text = _TEXTS["devices"]
         if overdue:
-            text = f"labelled as having a GPU, but no device plugin has reported one{_when(since)}"
+            # It may have been there before: since when the node is ready is all that is told.
+            text = f"labelled as having a GPU, but no device plugin reports one{_when(since, ', ready since')}"
         return Preparing("devices", text, since, overdue, promise)
     return None
 
@@ -111,6 +117,13 @@ def lacks(preparing: Preparing, shortages: Iterable[Shortage]) -> bool:
     return promise is not None and any(short.allocatable <= 0 and promise.covers(short.resource) for short in shortages)
 
 
+def _first_steps(created: float | None, since: float | None, *, now: float) -> Preparing | None:
+    """A young node that has not been ready yet; one that broke down has another moment to tell than its beginning."""
+    if created is None or since is None or since - created > _FIRST_WORD or now - created > PATIENCE:
+        return None
+    return Preparing("being_added", _TEXTS["being_added"], created)
+
+
 def _going_on(reason: Reason, since: float | None, *, now: float, taint: Taint) -> Preparing:
     overdue = since is not None and now - since > PATIENCE
     text = f"{_TEXTS[reason]}{_when(since)}: the taint {taint.key} is still there" if overdue else _TEXTS[reason]
@@ -129,7 +142,7 @@ def _offers(cluster: State, node: NodeInfo, promise: Promise) -> bool:
 def _ready(node: NodeInfo) -> Condition | None:
     status = node.node.status if node.node is not None else None
     conditions = (status.conditions or ()) if status is not None else ()
-    return next((c for c in conditions if c.type == "Ready" and c.status == "True"), None)
+    return next((c for c in conditions if c.type == "Ready"), None)
 
 
 def _written(taint: Taint | None) -> float | None:
@@ -138,8 +151,8 @@ def _written(taint: Taint | None) -> float | None:
     return float(value) if value.isascii() and value.isdigit() and 9 <= len(value) <= 11 else None
 
 
-def _when(since: float | None) -> str:
-    return f" since {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
+def _when(since: float | None, word: str = " since") -> str:
+    return f"{word} {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
 
 
 def seconds_of(moment: str | None) -> float | None:

@@ -211,7 +211,7 @@ def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
 def _closed(value: dict[str, Any]) -> str | None:
     """Why the node takes no new pods now, or None."""
     reason, words = _preparing(value.get("preparing"))
-    if reason == "leaving":
+    if reason == "leaving" or (reason == "being_added" and value.get("ready") is False):
         return words
     if value.get("cordoned") is True:
         return "cordoned"
