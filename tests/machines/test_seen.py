@@ -126,6 +126,27 @@ def test_a_node_whose_driver_starts_is_a_machine_on_its_way_with_the_cards_of_it
     assert as_node(machine).labels["kubernetes.io/hostname"] == "n2"
 
 
+UNLABELLED = {key: value for key, value in GPU.items() if not key.startswith("nvidia.com/")}
+
+
+def test_a_node_without_the_cards_of_its_kind_is_on_its_way_though_no_label_promises_them(world):
+    world.put("n1", labels=UNLABELLED, gpu=1)
+    world.put("n2", labels=UNLABELLED, created=READY)
+
+    assert [(machine.node_name, machine.gpu_count) for machine in world.coming] == [("n2", 1)]
+    assert world.kinds["g5.xlarge"].gpu_count == 1
+
+
+def test_a_kind_that_has_lost_its_cards_for_good_is_one_without(world):
+    world.put("n1", labels=UNLABELLED, gpu=1)
+    world.put("n2", labels=UNLABELLED, created=READY)
+    world.now += 3600
+    world.seen.look()
+
+    assert world.coming == []
+    assert world.kinds["g5.xlarge"].gpu_count is None
+
+
 def test_the_labels_of_a_first_node_may_tell_how_many_cards_it_will_have(world):
     world.put("n1", created=READY, labels={**GPU, "nvidia.com/gpu.count": "2"})
 

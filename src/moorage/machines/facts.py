@@ -31,6 +31,12 @@ def instance_type(labels: Mapping[str, str | None]) -> str | None:
     return next((value for key in INSTANCE_TYPES if (value := labels.get(key))), None)
 
 
+def cards_of(node: Node) -> frozenset[str]:
+    """The resources by which a node offers cards."""
+    amounts = (node.status.allocatable if node.status is not None else None) or {}
+    return frozenset(name for name, amount in amounts.items() if family(name) is not None and amount not in ("0", 0))
+
+
 def gpu_of(node: Node, *, model: str | None = None) -> tuple[str | None, int | None]:
     """Model and number of a node's cards, as far as its labels and its amounts tell; (None, None) without any.
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from moorage import clock
 from moorage.cluster.ledger import is_ready
-from moorage.machines.facts import ZONES, gpu_of, instance_type, pool_label
+from moorage.machines.facts import ZONES, cards_of, gpu_of, instance_type, pool_label
 from moorage.machines.notes import Notes
 from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Taint, Unreadable
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
@@ -130,9 +130,11 @@ class Seen:
         came = created is not None and created > self._began
         if label is not None and (came or (state is not None and state.reason == "leaving")):
             self._is_elastic(label[1])
-        if label is not None and state is None and is_ready(info):
+        is_whole = state is None and is_ready(info) and not (is_young and self._lacks_cards(info, label))
+        if label is not None and is_whole:
             self._note(info, label, now)
-        coming = self._coming_from(info, label, state) if is_young or state is not None else None
+        may_come = not is_whole and (is_young if state is None else state.is_over_soon)
+        coming = self._coming_from(info, label, state) if may_come else None
         if coming is not None:
             self._coming[info.name] = coming
         else:
@@ -201,11 +203,14 @@ class Seen:
 
     # --- nodes on their way -------------------------------------------------------------------------------------
 
+    def _lacks_cards(self, info: NodeInfo, label: tuple[str, str] | None) -> bool:
+        """Whether others of its kind had cards that it does not have: its labels may promise none."""
+        known = self._kinds.get((label[1], instance_type(info.labels))) if label is not None else None
+        return known is not None and not all(info.capacity.scalars.get(name) for name in cards_of(known.node))
+
     def _coming_from(self, info: NodeInfo, label: tuple[str, str] | None, state: Preparing | None) -> Machine | None:
         """The machine that a node will be, where it is young and not ready, or is being prepared."""
         if info.node is None:
-            return None
-        if is_ready(info) if state is None else not state.is_over_soon:
             return None
         kind = instance_type(info.labels)
         pool = label[1] if label is not None else info.name

@@ -16,8 +16,7 @@ import msgspec
 
 from moorage import clock
 from moorage.cluster.ledger import takes_pods
-from moorage.gpus.units import family
-from moorage.machines.facts import instance_type, pool_label
+from moorage.machines.facts import cards_of, instance_type, pool_label
 from moorage.machines.notes import Notes
 from moorage.scheduling.preparing import PATIENCE, preparing
 
@@ -133,7 +132,7 @@ class Times:
                 continue
             new = self._new.get(machine.node_name or "")
             if new is not None and machine.node is not None:
-                new.devices |= _devices(machine)
+                new.devices |= cards_of(machine.node)
             if machine.source == "seen":
                 continue  # a node tells when it came, and not when it was asked for
             key = machine.pool, machine.since
@@ -185,10 +184,3 @@ def _wanted(new: _New) -> float | None:
     if new.waited is None or (new.asked is not None and new.asked - new.waited > _ANSWERED_WITHIN):
         return new.asked
     return new.waited
-
-
-def _devices(machine: Machine) -> frozenset[str]:
-    """The cards that a machine will offer, by the names that count them."""
-    status = machine.node.status if machine.node is not None else None
-    amounts = (status.allocatable if status is not None else None) or {}
-    return frozenset(name for name, amount in amounts.items() if family(name) is not None and amount not in ("0", 0))
