@@ -75,6 +75,7 @@ async def cluster():
 async def fake_service():
     service = fake.FakeService()
     service.nodes = {node["name"]: node for node in usual_nodes()}
+    service.machines = [fake.machine_json("pool-a", "m5.large", cpu=2, memory=8 * GI)]
     await service.start()
     yield service
     await service.stop()

@@ -63,6 +63,40 @@ def node_json(
     }
 
 
+def machine_json(
+    pool: str,
+    kind: str | None = None,
+    *,
+    cpu: int = 4,
+    memory: int = 16 * GI,
+    extended: dict[str, int] | None = None,
+    label: tuple[str, str] | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """A machine that is not there yet, as the service sends it."""
+    size = {"cpu_millicores": cpu * 1000, "memory_bytes": memory, "extended": extended or {}}
+    key, value = label or ("karpenter.sh/nodepool", pool)
+    return {
+        "pool": pool,
+        "kind": kind,
+        "source": "karpenter",
+        "state": "can_be_added",
+        "why": None,
+        "capacity": size,
+        "allocatable": size,
+        "labels": {},
+        "taints": [],
+        "zones": [],
+        "gpu": None,
+        "left": None,
+        "about_seconds": None,
+        "since": None,
+        "node": None,
+        "label": {"key": key, "value": value},
+        **more,
+    }
+
+
 IMAGES = [
     {
         "name": "minimal",
@@ -89,9 +123,9 @@ class FakeService:
     def __init__(self) -> None:
         self.mode = "ok"
         self.nodes: dict[str, dict[str, Any]] = {}
+        self.machines: Any = []
         self.images: Any = list(IMAGES)
         self.defaults: Any = {}
-        self.machines: Any = []
         self.verdict: Any = None
         self.asked: list[dict[str, Any]] = []
         self.revision = 1

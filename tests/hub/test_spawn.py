@@ -32,6 +32,17 @@ async def test_a_node_is_chosen_by_its_hostname_label_and_not_by_its_name(hub, p
     assert pods.asked(pod)["selector"] == {"kubernetes.io/hostname": "renamed-label"}
 
 
+async def test_a_machine_that_may_come_is_chosen_by_its_pools_label(hub, person, cluster, load):
+    pods = load("moorage_test_pods")
+
+    page = await person.form()
+    await person.submit(**{**FORM, "node": "~pool-a/m5.large", "gpu": "0", "memory": "4Gi"})
+
+    pod = await load("moorage_test_rig").until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
+    assert pods.asked(pod)["selector"] == {"karpenter.sh/nodepool": "pool-a"}
+    assert '<option value="~pool-a/m5.large">New machine m5.large (2 CPU, 8 GiB; can be added)</option>' in page
+
+
 async def test_automatic_selects_no_node(hub, person, cluster, load):
     pods = load("moorage_test_pods")
 

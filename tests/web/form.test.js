@@ -236,3 +236,29 @@ test("a node that is not offered to a person is hidden, and its numbers are nobo
   assert.ok(theirs.hidden);
   assert.equal(mostFree([theirs, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
 });
+
+const MACHINE = { title: "New machine g5.xlarge", machine: "NVIDIA A10G; can be added, about 4 min", cpu: { available: 4000, allocatable: 4000 }, gpus: [gpus(1)] };
+
+test("a machine that may come is an option and a row with its size and whether it can come", () => {
+  const machine = node("~gpu/g5.xlarge", MACHINE);
+
+  assert.equal(optionWords(machine), "New machine g5.xlarge (4 CPU, 6 GiB, 1 GPU; NVIDIA A10G; can be added, about 4 min)");
+  assert.equal(optionWords({ ...machine, closed: "at its maximum" }), "New machine g5.xlarge (at its maximum)");
+  assert.deepEqual(barsOf(machine)[0], { text: "4 CPU", share: null });
+  assert.equal(stateWords(machine), "NVIDIA A10G; can be added, about 4 min");
+  assert.equal(stateWords(machine, { fits: true }), "would fit; NVIDIA A10G; can be added, about 4 min");
+});
+
+test("a machine that may come is told as what it is, and no node that fits", () => {
+  const said = told(answer({ full: { a: "full" }, nodes: { a: 1, "~gpu/g5.xlarge": 0 }, machine: { text: "A machine can be added." } }), "");
+
+  assert.equal(said.kind, "unknown");
+  assert.equal(said.text, "A machine can be added. You can start anyway and wait for it.");
+  assert.deepEqual(said.judged["~gpu/g5.xlarge"], { fits: true });
+});
+
+test("nodes with room are counted without the machines that may come", () => {
+  const said = told(answer({ fitting: ["a"], full: { b: "full" }, nodes: { a: 0, b: 1, "~gpu": 0 } }), "");
+
+  assert.equal(said.text, "Fits on a right now.");
+});

@@ -92,7 +92,9 @@ class Settings(HasTraits):
         "the default and, unless cpu_max, memory_max or gpu_max is set, the maximum.",
     )
     refuse_too_large: Any = offered(
-        Bool(True), "Refuse what no node could give even when empty. Turn off where nodes are added on demand."
+        Bool(True),
+        "Refuse what no node, and no machine that may be added, could give even when empty. Turn off where nodes are "
+        "added on demand and the service doesn't know of it.",
     )
     show_holders = Union(
         [Enum(["admins", "own", "all"]), Callable()],

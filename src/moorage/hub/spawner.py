@@ -245,10 +245,10 @@ class MoorageSpawner(Settings, Patient):
             for trait in ("extra_resource_limits", "extra_resource_guarantees"):
                 kept = {name: amount for name, amount in getattr(self, trait).items() if name not in ours}
                 setattr(self, trait, {**kept, **asked})
-        if choice.node is not None:
-            self.node_selector = {**self.node_selector, HOSTNAME: choice.node.hostname}
-        elif HOSTNAME in self.preset and offer.defaults.node is not None:  # Automatic, in place of the profile's node
+        if HOSTNAME in self.preset and (choice.node or offer.defaults.node):  # another choice than the profile's node
             self.node_selector = {key: value for key, value in self.node_selector.items() if key != HOSTNAME}
+        if choice.node is not None:
+            self.node_selector = {**self.node_selector, **choice.node.selector}
         if choice.image is not None and not choice.image.own:
             self.image = choice.image.reference
             if "image_pull_policy" not in self.preset and not self._is_configured("image_pull_policy"):

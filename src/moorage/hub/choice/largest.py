@@ -40,7 +40,7 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
     candidates = [choice.node] if choice.node else [node for node in nodes if not misfit(choice.image, node)]
     if not candidates:
         raise Refusal(f"No node can run this image. {misfit(choice.image, nodes[0])}", field="image")
-    holder = f"{choice.node.name} has" if choice.node else "the largest node has"
+    holder = f"{choice.node.title} has" if choice.node else "the largest node has"
     asks = _asks(choice, candidates, offer)
     able = set(range(len(candidates)))
     for ask in asks:

@@ -22,6 +22,7 @@ from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
+from moorage.hub.view.machines import MARK
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import ImageFacts, NodeFacts
@@ -138,18 +139,21 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
         raise Refusal(
-            f"{node.name} is {offer.barred[node.name]}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
+            f"{node.title} is {offer.barred[node.name]}. Choose another node or Automatic.",
+            field="node",
+            ways=AUTOMATIC,
         )
     # Where no node is for these servers, those that are will come when they are needed.
     if offer.refuse_too_large and (nodes := offer.usable()):
         refuse_too_large(choice, nodes, offer=offer)
     if node is not None and (reason := misfit(image, node)):
         raise Refusal(
-            f"{node.name} is closed for this image. {reason} Choose another node or image.",
+            f"{node.title} is closed for this image. {reason} Choose another node or image.",
             field="node",
             ways=AUTOMATIC,
         )
-    if node is not None and node.closed:
+    # A pool that can't grow now may have a node that is there.
+    if node is not None and node.closed and node.machine is None:
         raise Refusal(
             f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.",
             field="node",
@@ -282,13 +286,20 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
             ways=AUTOMATIC,
         )
     found = offer.nodes.get(wanted)
+    if found is None and wanted.startswith(MARK):
+        raise Refusal(
+            f"There is no pool {quoted(wanted[1:])} any more. Choose another node or Automatic.",
+            field="node",
+            ways=AUTOMATIC,
+        )
     if found is None:
         raise Refusal(
             f"There is no node {quoted(wanted)}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
         )
-    if found.hostname is None:
+    if not found.selector:
+        lacks = "a label of its pool is not known" if found.machine else "it has no hostname label"
         raise Refusal(
-            f"{found.name} can't be chosen: it has no hostname label. Choose another node or Automatic.",
+            f"{found.title} can't be chosen: {lacks}. Choose another node or Automatic.",
             field="node",
             ways=AUTOMATIC,
         )

@@ -63,9 +63,9 @@ def barred(placement: Placement | None, nodes: Mapping[str, NodeFacts] | None) -
     for name, node in nodes.items():
         if not wanted and not node.keeps_off:
             continue
-        kind = (node.keeps_off, *map(node.labels.get, wanted))
+        kind = (node.keeps_off, node.machine is None, *map(node.labels.get, wanted))
         if kind not in known:
-            known[kind] = _unwanted(node, placement, shown) or _kept_off(node, placement, resources)
+            known[kind] = _unwanted(node, placement, _told(node, shown)) or _kept_off(node, placement, resources)
         if (reason := known[kind]) is not None:
             found[name] = reason
     return found
@@ -76,15 +76,20 @@ def outside(where: Sequence[Requirement], nodes: Mapping[str, NodeFacts] | None)
     shown = tuple(
         dict.fromkeys(each.key for each in where if any(each.key in node.labels for node in (nodes or {}).values()))
     )
-    known: dict[tuple[str | None, ...], bool] = {}
+    known: dict[tuple[Any, ...], bool] = {}
     found = set()
     for name, node in nodes.items() if nodes and shown else ():
-        kind = tuple(map(node.labels.get, shown))
+        kind = node.machine is None, *map(node.labels.get, shown)
         if kind not in known:
-            known[kind] = unmet(where, node.labels, shown=shown)
+            known[kind] = unmet(where, node.labels, shown=_told(node, shown))
         if known[kind]:
             found.add(name)
     return frozenset(found)
+
+
+def _told(node: NodeFacts, shown: Collection[str]) -> Collection[str]:
+    """Those of the labels of which it is known whether the node has them: a machine may get more once it is there."""
+    return shown if node.machine is None else [key for key in shown if key in node.labels]
 
 
 def packed(barred: Mapping[str, str], *, hidden: Collection[str] = ()) -> dict[str, Any]:

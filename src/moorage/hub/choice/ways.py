@@ -34,7 +34,7 @@ def ways(
     if choice.node is not None and "node" not in set_by_preset:
         closed = misfits(choice.image, offer.nodes)
         others = [name for name in _fitting(anywhere) if name not in closed]
-        if others:
+        if others or (anywhere or {}).get("answer") in ("on_its_way", "new_machine"):
             found.append({"text": "Automatic", "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
     target = choice.node.name if choice.node else _closest(verdict)

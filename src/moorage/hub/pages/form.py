@@ -207,28 +207,32 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
     placement = offer.placement
     taints = ", ".join(taint.words() for taint in node.keeps_off if placement is None or not placement.tolerates(taint))
     among = [*offer.gpu_resources, *(units.resource for units in node.gpus)]
+    coming = node.machine is not None
     bars = [
-        _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words),
-        _bar("", node.available.memory, node.allocatable.memory, memory_words),
+        _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words, coming=coming),
+        _bar("", node.available.memory, node.allocatable.memory, memory_words, coming=coming),
         *(
-            _bar(short_resource(units.resource, among=among), units.available, units.allocatable, str)
+            _bar(short_resource(units.resource, among=among), units.available, units.allocatable, str, coming=coming)
             for units in node.gpus
             if units.capacity
         ),
     ]
     return {
-        "name": node.name,
+        "name": node.title,
         "closed": bool(node.closed or node.name in offer.barred),
         "state": node.closed
         or offer.barred.get(node.name)
         or node.preparing
+        or (node.machine.words if node.machine is not None else "")
         or (f"reserved ({taints})" if taints else ""),
         "bars": bars,
         "cards": node.cards.words(),
     }
 
 
-def _bar(what: str, available: int | None, whole: int | None, words: Any) -> dict[str, Any]:
+def _bar(what: str, available: int | None, whole: int | None, words: Any, *, coming: bool) -> dict[str, Any]:
+    if coming and whole is not None:  # nothing of it is taken yet
+        return {"what": what, "text": f"{words(whole)} {what}".strip(), "share": None}
     if available is None or whole is None:
         return {"what": what, "text": f"{what or 'memory'}: unknown", "share": None}
     return {

@@ -20,6 +20,7 @@ from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for
 from moorage.hub.view import holders
+from moorage.hub.view.machines import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,13 +95,15 @@ def in_brief(
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
     finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
     `can_wait` where some node would have the pod once others have left it: no waiting helps against a taint, a selector
-    or a volume elsewhere. `after_eviction` is null, or what the cluster would do by itself and whether `at_once`.
-    `refused` is why the API server would not take the pod at all, `warnings` say what would hold it up where it fits.
+    or a volume elsewhere. `after_eviction` is null, or what the cluster would do by itself and whether `at_once`;
+    `machine` is null, or what is to be said of one that may come. `refused` is why the API server would not take the
+    pod at all, `warnings` say what would hold it up where it fits.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
         "can_wait": False,
         "after_eviction": _after_eviction(answer),
+        "machine": _machine(answer),
         "nodes": {},
         "kinds": [],
         "refused": _reasons(answer.get("refusals"), card),
@@ -134,6 +137,11 @@ def in_brief(
     # The scheduler would take the pod where its image can't run.
     if brief["nodes"] and {"fits": True} not in brief["kinds"]:
         brief["fits"] = False
+    for name, kind in _on_machines(answer, card).items():
+        if str(kind) not in places:
+            places[str(kind)] = len(brief["kinds"])
+            brief["kinds"].append(kind)
+        brief["nodes"][name] = places[str(kind)]
     prefilter = answer.get("prefilter")
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"), card)
@@ -155,6 +163,28 @@ def _after_eviction(answer: Mapping[str, Any]) -> dict[str, Any] | None:
     if answer.get("answer") != "after_eviction" or not isinstance(text, str) or not isinstance(evictions, dict):
         return None
     return {"text": text[:300], "at_once": evictions.get("at_once") is True}
+
+
+def _machine(answer: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is to be said where a machine that comes is the answer."""
+    text = answer.get("answer_text")
+    if answer.get("answer") not in ("on_its_way", "new_machine") or not isinstance(text, str):
+        return None
+    return {"text": text[:300]}
+
+
+def _on_machines(answer: Mapping[str, Any], card: re.Pattern[str] | None) -> dict[str, dict[str, Any]]:
+    """The kind of answer for each machine of the form's list; none where it is not known."""
+    found: dict[str, dict[str, Any]] = {}
+    machines = answer.get("machines")
+    for machine in machines[:200] if isinstance(machines, list) else ():
+        name = name_of(machine)
+        fits = machine.get("fits") if isinstance(machine, dict) else None
+        if name is None or not isinstance(fits, bool) or found.get(name, {}).get("fits"):
+            continue
+        reasons = _reasons([machine.get("image_problem"), *(machine.get("reasons") or ())], card)
+        found[name] = {"fits": True} if fits else {"fits": False, "reasons": reasons}
+    return found
 
 
 def only_card(resources: Sequence[str]) -> re.Pattern[str] | None:

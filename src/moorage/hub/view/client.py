@@ -21,6 +21,7 @@ import aiohttp
 
 from moorage.hub.view import sse
 from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images, read_node
+from moorage.hub.view.machines import read_machines
 
 SILENCE = 3.0
 REFRESH = 10.0
@@ -69,6 +70,7 @@ class ServiceClient:
         self._refreshed = asyncio.Event()
         self._position: str | None = None
         self._nodes: dict[str, NodeFacts] | None = None
+        self._places: dict[str, NodeFacts] = {}
         self._images: tuple[ImageFacts, ...] | None = None
         self._machines: list[Any] = []
         self._machines_at = float("-inf")
@@ -80,7 +82,7 @@ class ServiceClient:
 
     @property
     def nodes(self) -> Mapping[str, NodeFacts] | None:
-        """The nodes as last heard, or None while they were never heard of."""
+        """The nodes as last heard, and the machines that may come, or None while they were never heard of."""
         return self._nodes
 
     @property
@@ -192,7 +194,7 @@ class ServiceClient:
             data = await _object(event)
             if not isinstance(data.get("nodes"), list):
                 raise sse.Nonsense("a snapshot without nodes")
-            fresh = {node.name: node for node in await _read_nodes(data["nodes"])}
+            fresh = {node.name: node for node in await _read_nodes(data["nodes"])} | self._places
             changed = set(fresh) ^ set(self._nodes or {})
             changed |= {name for name, node in fresh.items() if (self._nodes or {}).get(name) != node}
             self._nodes = fresh
@@ -258,6 +260,7 @@ class ServiceClient:
             for path, take in (
                 ("/api/v1/images/jupyter", self._take_images),
                 ("/api/v1/jupyterhub/config", self._take_defaults),
+                ("/api/v1/cluster/machines", self._take_machines),
             ):
                 try:
                     take(await self._read("GET", path, timeout=5))
@@ -275,6 +278,16 @@ class ServiceClient:
         if answer and not fresh:
             raise sse.Nonsense("no image can be read")
         self._images = fresh
+
+    def _take_machines(self, answer: Any) -> None:
+        before, self._places = self._places, read_machines(answer)
+        changed = {name for name in before | self._places if before.get(name) != self._places.get(name)}
+        if self._nodes is None or not changed:
+            return
+        for name in changed:
+            self._nodes.pop(name, None)
+        self._nodes.update((name, self._places[name]) for name in changed if name in self._places)
+        self._tell(changed)
 
     def _take_defaults(self, answer: Any) -> None:
         if not isinstance(answer, dict):

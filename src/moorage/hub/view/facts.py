@@ -16,7 +16,7 @@ from moorage.hub.view.cards import Cards, read_cards
 from moorage.hub.view.checked import text, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 HOSTNAME = "kubernetes.io/hostname"
 # Those that keep pods off a node.
@@ -62,8 +62,19 @@ class Taint:
 
 
 @dataclass(frozen=True, slots=True)
+class Coming:
+    """What a machine that is not there yet is called, how a pod asks for one, and what is to be said of it."""
+
+    title: str
+    selector: Mapping[str, str]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One node as the form needs it."""
+    """One node as the form needs it, or a machine of a pool that can be chosen like one (`machine`). The name of a
+    machine begins with a letter that no node's name has.
+    """
 
     name: str
     hostname: str | None
@@ -94,6 +105,19 @@ class NodeFacts:
     option: str = field(default="", compare=False, repr=False)
     # The same where cards of several makers are offered.
     option_by_maker: str = field(default="", compare=False, repr=False)
+    machine: Coming | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.machine.title if self.machine is not None else self.name
+
+    @property
+    def selector(self) -> Mapping[str, str]:
+        """The labels by which a pod asks for it; none where it can't be chosen."""
+        if self.machine is not None:
+            return self.machine.selector
+        return {HOSTNAME: self.hostname} if self.hostname is not None else {}
 
     def units(self, resource: str) -> Units | None:
         return next((units for units in self.gpus if units.resource == resource), None)
@@ -123,7 +147,7 @@ def read_node(value: Any) -> NodeFacts | None:
     hostname = text(value.get("hostname_label"), 63)
     if hostname is None and isinstance(labels, dict):
         hostname = text(labels.get(HOSTNAME), 63)
-    capacity, allocatable, available = (_amounts(value.get(key)) for key in ("capacity", "allocatable", "available"))
+    capacity, allocatable, available = (amounts_of(value.get(key)) for key in ("capacity", "allocatable", "available"))
     closed, cards = _closed(value), read_cards(value.get("gpu_details"), claims=value.get("gpu_claims"))
     node = NodeFacts(
         name=name,
@@ -131,18 +155,23 @@ def read_node(value: Any) -> NodeFacts | None:
         capacity=capacity,
         allocatable=allocatable,
         available=available,
-        evictable=_amounts(value.get("evictable")),
+        evictable=amounts_of(value.get("evictable")),
         gpus=_units(value),
         cards=cards,
         holders=cards.holders,
         schedulable=closed is None,
         closed=closed,
         preparing=_preparing(value.get("preparing"))[1],
-        keeps_off=_taints(value.get("taints")),
-        labels=_labels(labels),
+        keeps_off=taints_of(value.get("taints")),
+        labels=labels_of(labels),
         os=text(value.get("os"), 63),
         arch=text(value.get("arch"), 63),
     )
+    return encoded(node)
+
+
+def encoded(node: NodeFacts) -> NodeFacts:
+    """With what pages get."""
     object.__setattr__(node, "option", _option(node))
     has_cards = any(units.allocatable for units in node.gpus)
     object.__setattr__(node, "option_by_maker", _option(node, by_maker=True) if has_cards else node.option)
@@ -167,18 +196,20 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
         "gpus": [units.as_json() for units in node.gpus],
         "cards": node.cards.words(names=names),
         "closed": node.closed,
-        "pickable": node.closed is None and node.hostname is not None,
+        "pickable": node.closed is None and bool(node.selector),
         "taints": [taint.words() for taint in node.keeps_off],
         "os": node.os,
         "arch": node.arch,
     }
     if node.preparing:
         page["preparing"] = node.preparing
+    if node.machine is not None:
+        page |= {"title": node.machine.title, "machine": node.machine.words}
     return json.dumps(page, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def _option(node: NodeFacts, *, by_maker: bool = False) -> str:
-    closed = " disabled" if node.closed or node.hostname is None else ""
+    closed = " disabled" if node.closed or not node.selector else ""
     return f'<option value="{escape(node.name)}"{closed}>{escape(node_words(node, by_maker=by_maker))}</option>'
 
 
@@ -191,9 +222,24 @@ def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
     """A node in the list: its name and what can be had on it now. `by_maker`: as where cards of several are offered."""
     among = ANY_MAKER if by_maker else [units.resource for units in node.gpus]
     if node.closed:
-        return f"{node.name} ({node.closed})"
+        return f"{node.title} ({node.closed})"
+    if node.machine is not None:
+        return _machine_words(node, by_maker=by_maker)
     if node.hostname is None:
         return f"{node.name} (can't be chosen: no hostname label)"
+    parts = _amount_words(node, among)
+    free = f"{', '.join(parts)} free" if parts else "free: unknown"
+    return f"{node.name} ({free}; {node.preparing})" if node.preparing else f"{node.name} ({free})"
+
+
+def _machine_words(node: NodeFacts, *, by_maker: bool) -> str:
+    among = ANY_MAKER if by_maker else [units.resource for units in node.gpus]
+    size = ", ".join(_amount_words(node, among)) or "size unknown"
+    words = node.machine.words if node.machine is not None else ""
+    return f"{node.title} ({size}; {words})"
+
+
+def _amount_words(node: NodeFacts, among: Sequence[str]) -> list[str]:
     parts = []
     if node.available.cpu is not None:
         parts.append(f"{cpu_words(node.available.cpu)} CPU")
@@ -204,8 +250,7 @@ def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
         for units in node.gpus
         if units.allocatable and units.available is not None
     )
-    free = f"{', '.join(parts)} free" if parts else "free: unknown"
-    return f"{node.name} ({free}; {node.preparing})" if node.preparing else f"{node.name} ({free})"
+    return parts
 
 
 def _closed(value: dict[str, Any]) -> str | None:
@@ -230,7 +275,7 @@ def _preparing(value: Any) -> tuple[str | None, str | None]:
     return text(value.get("reason"), 40) if words else None, words
 
 
-def _taints(value: Any) -> tuple[Taint, ...]:
+def taints_of(value: Any) -> tuple[Taint, ...]:
     return tuple(
         Taint(key, text(taint.get("value")) or "", taint["effect"])
         for taint in (value[:20] if isinstance(value, list) else ())
@@ -241,13 +286,13 @@ def _taints(value: Any) -> tuple[Taint, ...]:
     )
 
 
-def _labels(value: Any) -> dict[str, str]:
+def labels_of(value: Any) -> dict[str, str]:
     # The empty text is a label's value, too.
     items = value.items() if isinstance(value, dict) else ()
     return {key: content for key, content in items if text(key) and (content == "" or text(content))}
 
 
-def _amounts(value: Any) -> Amounts:
+def amounts_of(value: Any) -> Amounts:
     if not isinstance(value, dict):
         return Amounts()
     return Amounts(cpu=whole(value.get("cpu_millicores")), memory=whole(value.get("memory_bytes")))

@@ -15,13 +15,14 @@ export function told(answer, chosen) {
   if (answer === null) return { ...nothing, text: "Can't tell right now whether this fits." };
   if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
-  const judged = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
-  const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && judged[chosen]?.reasons) || answer.reasons)];
-  const words = wordsOf(answer, { judged, chosen, reasons });
+  const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
+  const judged = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
+  const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && all[chosen]?.reasons) || answer.reasons)];
+  const words = wordsOf(answer, { judged, chosen: isMachine(chosen) ? "" : chosen, reasons });
   return {
     kind: kindOf(answer),
     text: (answer.broken ? [answer.broken, ...words] : words).join(" "),
-    judged: chosen ? (chosen in judged ? { [chosen]: judged[chosen] } : {}) : judged,
+    judged: chosen ? (chosen in all ? { [chosen]: all[chosen] } : {}) : all,
     held: heldWords(answer.held, chosen),
     ways: answer.after_eviction?.at_once ? [] : answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
@@ -29,15 +30,21 @@ export function told(answer, chosen) {
   };
 }
 
-function kindOf({ fits, after_eviction: room, broken }) {
+/** Whether this is a machine that is not there yet; see moorage/hub/view/machines.py. */
+function isMachine(name) {
+  return name.startsWith("~");
+}
+
+function kindOf({ fits, after_eviction: room, machine, broken }) {
   if (fits || room?.at_once) return broken ? "unknown" : "ok";
-  return room ? "unknown" : "no";
+  return room || machine ? "unknown" : "no";
 }
 
 function wordsOf(answer, { judged, chosen, reasons }) {
   if (answer.fits) return [fitWords(judged, chosen), ...answer.warnings];
   const { after_eviction: room, warnings } = answer;
   if (room) return [room.at_once ? "Fits after an eviction." : headWords(answer, chosen), room.text, ...warnings];
+  if (answer.machine) return [answer.machine.text, "You can start anyway and wait for it.", ...warnings];
   return [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)];
 }
 

@@ -27,7 +27,8 @@ export class Hints {
 
   show() {
     const node = this.nodes.get(this.fields.value("node"));
-    const most = mostFree(node ? [node] : this.nodes.sorted(), { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });
+    const there = this.nodes.sorted().filter((each) => !each.machine);
+    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });
     for (const { name, place, usual } of this.places) {
       const words = most[name] === null ? usual : `${usual}; ${freeWords(WORDS[name](most[name]), node)}`;
       say(place, takenWords(this.fields.value(name), this.understood[name]) + words);
@@ -41,6 +42,7 @@ export function takenWords(typed, understood) {
 }
 
 function freeWords(amount, node) {
+  if (node?.machine) return `${amount} on ${node.title}`;
   return node ? `${amount} free on ${node.name}` : `up to ${amount} free on one node`;
 }
 

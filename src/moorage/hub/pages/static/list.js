@@ -100,7 +100,7 @@ export function marked(node, { nodes, reasons }) {
 }
 
 function texts(node) {
-  return [node.name, ...node.cards, ...node.gpus.map((units) => units.resource)];
+  return [node.title ?? node.name, node.machine, ...node.cards, ...node.gpus.map((units) => units.resource)];
 }
 
 /** What stands below the list of so many nodes. */

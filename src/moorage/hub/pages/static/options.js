@@ -6,15 +6,17 @@ import { misfit } from "./platforms.js";
 
 /** As the hub writes them with the page (`node_words` in view/facts.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {
-  if (node.closed) return `${node.name} (${node.closed})`;
-  if (node.barred) return `${node.name} (${node.barred})`;
+  const name = node.title ?? node.name;
+  if (node.closed) return `${name} (${node.closed})`;
+  if (node.barred) return `${name} (${node.barred})`;
   if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
-  if (misfit(image, node)) return `${node.name} (closed for this image)`;
+  if (misfit(image, node)) return `${name} (closed for this image)`;
   const among = [...offered, ...node.gpus.map((units) => units.resource)];
   const parts = [];
   if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
   if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
   for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource, { among })}`);
+  if (node.machine) return `${name} (${parts.join(", ") || "size unknown"}; ${node.machine})`;
   const free = parts.length ? `${parts.join(", ")} free` : "free: unknown";
   return `${node.name} (${node.preparing ? `${free}; ${node.preparing}` : free})`;
 }

@@ -27,6 +27,7 @@ export class Row {
     const bars = barsOf(node, this.offered);
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
+    say(this.name, node.title ?? node.name);
     this.cards.textContent = node.cards.join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
@@ -59,9 +60,11 @@ export function stateWords(node, verdict, image = null) {
   const unable = misfit(image, node);
   if (node.closed || node.barred) return node.closed || node.barred;
   if (unable) return unable;
+  if (verdict?.fits && node.machine) return `would fit; ${node.machine}`;
   if (verdict?.fits) return node.preparing ? `fits; ${node.preparing}` : "fits";
   if (verdict?.room) return verdict.room === "at_once" ? "fits after an eviction" : "only after an eviction";
   if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
+  if (node.machine) return node.machine;
   if (node.preparing) return node.preparing;
   return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
 }
@@ -69,11 +72,17 @@ export function stateWords(node, verdict, image = null) {
 /** Each with its `text` and the `share` that is free in percent, null where that is unknown. */
 export function barsOf(node, offered = []) {
   const among = [...offered, ...node.gpus.map((units) => units.resource)];
+  const made = node.machine ? size : bar;
   return [
-    bar("CPU", node.cpu, cpuWords),
-    bar("", node.memory, memoryWords), // its unit says what it is
-    ...node.gpus.filter((units) => units.capacity).map((units) => bar(shortResource(units.resource, { among }), units, String)),
+    made("CPU", node.cpu, cpuWords),
+    made("", node.memory, memoryWords), // its unit says what it is
+    ...node.gpus.filter((units) => units.capacity).map((units) => made(shortResource(units.resource, { among }), units, String)),
   ];
+}
+
+/** Of a machine that is not there yet nothing is taken. */
+function size(what, { allocatable }, words) {
+  return { text: allocatable === null ? `${what || "memory"}: unknown` : `${words(allocatable)} ${what}`.trim(), share: null };
 }
 
 function bar(what, { available, allocatable, evictable }, words) {
