@@ -182,6 +182,7 @@ async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_th
 
     for name in people:
         await begin(hub, name, GPU)
+    await until(lambda: all(of(name) for name in people))
     line = sorted(people, key=lambda name: (of(name)["metadata"]["creationTimestamp"], of(name)["metadata"]["name"]))
     uids = {name: of(name)["metadata"]["uid"] for name in people}
     await until(lambda: ready(hub, line[0]))
@@ -212,7 +213,7 @@ async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_th
 @pytest.mark.parametrize("hub", ["c.MoorageSpawner.wait_for_room = 2"], indirect=True)
 async def test_a_wait_in_vain_is_told_counts_as_nothing_and_leaves_nothing(hub, until, of):
     await begin(hub, "holder", GPU)
-    await until(lambda: of("holder")["spec"].get("nodeName"))
+    await until(lambda: waiting.bound(of("holder")))
 
     loser = await hub.log_in("loser")
 
@@ -233,8 +234,9 @@ async def test_a_server_that_waits_can_be_stopped_before_and_after_the_hub_was_k
     people = ["holds", "before", "after"]
     for name in people:
         await begin(hub, name, GPU)
-    await until(lambda: of("holds")["spec"].get("nodeName"))
+    await until(lambda: waiting.bound(of("holds")))
 
+    await until(lambda: of("before") and of("after"))
     assert (await hub.api("DELETE", "/users/before/server"))[0] in (202, 204)
     await until(lambda: of("before") is None, seconds=2)
     os.kill(hub.process.pid, signal.SIGKILL)
@@ -258,3 +260,22 @@ async def test_a_server_that_has_waited_is_as_young_as_its_place(hub, until, of)
 
     assert told["started"] > began
     assert told["last_activity"] > began
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_start_that_no_waiting_would_help_is_refused_with_its_reason(hub, fake_service, of):
+    reasons = [{"text": "Has the taint dedicated=x:NoSchedule, which the pod does not tolerate."}]
+    node = {"fits": False, "plugin": "TaintToleration", "reasons": reasons, "unresolvable": True}
+    taints = [{"key": "dedicated", "value": "x", "effect": "NoSchedule"}]
+    fake_service.put({**fake_service.nodes["atlas"], "taints": taints})
+    fake_service.verdict = {"fits": False, "answer": "never", "refusals": [], "nodes": {"atlas": node}}
+
+    await hub.api("POST", "/users/hopeless")
+    status, answer = await hub.api("POST", "/users/hopeless/server", GPU)
+    fake_service.verdict = None
+    fake_service.put({**fake_service.nodes["atlas"], "taints": []})
+
+    assert status == 400
+    assert "waiting would not help. atlas: Has the taint dedicated=x:NoSchedule" in answer["message"]
+    assert of("hopeless") is None
+    assert await hub.failures() == 0

@@ -14,7 +14,7 @@ import kubespawner
 from tornado import web
 
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.start import manifest
+from moorage.hub.start import hope, manifest
 
 # The same options are not tried twice within this time: the form did so just before the start does.
 _TRIED_SECONDS = 15.0
@@ -94,14 +94,24 @@ class Trial:
         self._at = float("-inf")
 
     async def of(self, spawner: Any, user_options: Any) -> None:
-        """Ask the API server whether it would take the pod and its claim. Raises `Refusal` with its own words."""
+        """Ask the API server whether it would take the pod and its claim, and where a start may wait, the service
+        whether that can help. Raises `Refusal` with the reason.
+        """
         now = time.monotonic()
-        if not spawner.dry_run or (self._options == user_options and now - self._at < _TRIED_SECONDS):
+        asks = spawner.dry_run or spawner.wait_for_room
+        if not asks or (self._options == user_options and now - self._at < _TRIED_SECONDS):
             return
         timeout = spawner.dry_run_timeout
+        words = hopeless = None
         try:
             async with asyncio.timeout(timeout + 1):
-                words = await _refusal(spawner.api, await made_for(spawner, user_options), timeout=timeout)
+                made = await made_for(spawner, user_options)
+                if spawner.dry_run:
+                    words = await _refusal(spawner.api, made, timeout=timeout)
+                if spawner.wait_for_room and not words:
+                    hopeless = await hope.none_for(
+                        spawner, made.pod, made.claim, namespace=made.namespace, timeout=timeout
+                    )
         except (Refusal, web.HTTPError):
             raise
         except Exception:  # a hook that can't be run ahead of time, or too slow: the start itself will tell
@@ -109,4 +119,6 @@ class Trial:
             return
         if words:
             raise Refusal(f"Kubernetes rejected this server: {words}")
+        if hopeless:
+            raise Refusal(hopeless)
         self._options, self._at = user_options, now
