@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -148,3 +149,16 @@ def test_another_token_makes_another_pod_of_the_hub_and_is_in_no_value(rendered)
 
     assert old["hub"]["annotations"] != new["hub"]["annotations"]
     assert "a-token" not in str(old)
+
+
+def test_a_node_whose_driver_is_starting_fails_no_check(deploy):
+    from jinja2.nativetypes import NativeEnvironment
+
+    role = deploy / "ansible" / "roles" / "moorage"
+    text = (role / "tasks" / "check_api.yml").read_text()
+    expression = re.search(r'moorage_gpu_nodes: "(.+)"', text)
+    nodes = [{"name": str(gpu), "capacity": {"gpu": gpu}} for gpu in (None, 0, 2)]
+
+    found = NativeEnvironment().from_string(expression[1]).render(moorage_resources={"json": nodes})
+
+    assert [node["name"] for node in found] == ["2"]
