@@ -150,6 +150,22 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def bounds(offer: Offer) -> dict[str, Any]:
+    """How much may be chosen, in exact numbers: what the person may have (`most`), what the largest node has at most
+    (`all`), and whether what a node has counts (`sizes`).
+    """
+    nodes, limits = offer.usable(), offer.limits
+    found: dict[str, Any] = {"sizes": offer.refuse_too_large, "gpu": {}}
+    for name, each in (("cpu", offer.cpu), ("memory", offer.memory)):
+        most = min((amount for amount in (each.most, limits.left(name)) if amount is not None), default=None)
+        found[name] = {"least": each.least, "most": most, "all": _largest(name, offer), "step": each.step}
+    for resource in offer.gpu_resources:
+        sizes = [units.capacity for node in nodes for units in node.gpus if units.resource == resource]
+        everywhere = None if offer.nodes is None else max(sizes, default=0)
+        found["gpu"][resource] = {"most": offer.most_gpus(resource), "all": everywhere}
+    return found
+
+
 def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     """The options of the Node field; each was made when its node changed."""
     by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
@@ -276,6 +292,7 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
         "presets": said.presets(offer),
+        "bounds": bounds(offer),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }
     text = json.dumps(data, ensure_ascii=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import said
-from moorage.hub.pages.form import amount_fields
+from moorage.hub.pages.form import amount_fields, bounds
 from moorage.hub.pages.selection import selected
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def _fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "choices": {name: amounts[name].choices for name in ("cpu", "memory")},
         "help": {"cpu": amounts["cpu"].help, "memory": amounts["memory"].help, "gpu": amounts["gpu_words"]},
         "gpu_most": amounts["gpu_most"],
+        "bounds": bounds(offer),
         "resources": list(offer.gpu_resources),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }

@@ -187,7 +187,13 @@ def _kept(amount: int | None) -> dict[str, int]:
 def _page(node: NodeFacts, *, names: bool) -> bytes:
     page: dict[str, Any] = {
         "name": node.name,
-        "cpu": {"available": node.available.cpu, "allocatable": node.allocatable.cpu, **_kept(node.evictable.cpu)},
+        "cpu": {
+            "available": node.available.cpu,
+            "allocatable": node.allocatable.cpu,
+            **_kept(node.evictable.cpu),
+            # A limit may be all that the machine has.
+            **({} if node.capacity.cpu == node.allocatable.cpu else {"capacity": node.capacity.cpu}),
+        },
         "memory": {
             "available": node.available.memory,
             "allocatable": node.allocatable.memory,

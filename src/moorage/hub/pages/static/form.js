@@ -21,7 +21,7 @@ const nodes = new Nodes();
 const fields = new Fields({ at, changed, presets: data.presets });
 const form = fields.node.form;
 const xsrf = { "X-XSRFToken": new URL(form.action, location.href).searchParams.get("_xsrf") ?? window.jhdata?.xsrf_token ?? "" };
-const hints = new Hints({ at, nodes, fields });
+const hints = new Hints({ at, nodes, fields, bounds: data.bounds });
 const list = new NodeList({
   list: at("list"),
   search: at("search"),
@@ -55,7 +55,7 @@ const offered = new Offered({
     if (answer.closed) return verdict.soon();
     data.resources.splice(0, Infinity, ...answer.resources);
     fields.renew(answer);
-    hints.say(answer.help);
+    hints.say(answer.help, answer.bounds);
     bar(answer.barred);
   },
 });
@@ -146,7 +146,7 @@ if (at("profiles")) {
       at("shown").value = answer.shown;
       data.resources.splice(0, Infinity, ...answer.resources);
       const kept = fields.fill(answer);
-      hints.say(answer.help);
+      hints.say(answer.help, answer.bounds);
       bar(answer.barred);
       return kept;
     },

@@ -2,19 +2,25 @@
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
+import { rangeOf, rangeWords } from "./bounds.js";
+import { Slider } from "./slider.js";
 
 const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };
 
 export class Hints {
-  constructor({ at, nodes, fields }) {
-    Object.assign(this, { nodes, fields });
+  constructor({ at, nodes, fields, bounds }) {
+    Object.assign(this, { nodes, fields, bounds, sliders: {} });
+    for (const name of ["cpu", "memory"]) {
+      if (at(name).tagName === "INPUT") this.sliders[name] = new Slider({ name, input: at(name), use: (values) => fields.use(values) });
+    }
     const places = Object.keys(WORDS).map((name) => [name, at(`${name}-help`)]);
     this.understood = {};
     this.places = places.filter(([, place]) => place).map(([name, place]) => ({ name, place, usual: place.textContent.trim() }));
   }
 
-  /** What stands below the fields where nothing is known of what is free. */
-  say(words) {
+  /** What stands below the fields where nothing is known of what is free, and what may be chosen. */
+  say(words, bounds) {
+    this.bounds = bounds;
     for (const place of this.places) place.usual = words[place.name] ?? place.usual;
     this.show();
   }
@@ -28,9 +34,15 @@ export class Hints {
   show() {
     const node = this.nodes.get(this.fields.value("node"));
     const there = this.nodes.sorted().filter((each) => !each.machine);
-    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), resource: this.fields.value("gpu_resource") });
-    for (const { name, place, usual } of this.places) {
-      const words = most[name] === null ? usual : `${usual}; ${freeWords(WORDS[name](most[name]), node)}`;
+    const kind = this.fields.value("gpu_resource");
+    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), resource: kind });
+    for (const { name, place, usual: otherwise } of this.places) {
+      const range = rangeOf(name, this.bounds, { node, kind });
+      const usual = rangeWords(name, range) ?? otherwise;
+      // What is free beyond what may be chosen is of no use to this person.
+      const free = most[name] === null ? null : Math.min(most[name], range.most ?? Infinity);
+      const words = free === null ? usual : `${usual}; ${freeWords(WORDS[name](free), node)}`;
+      this.sliders[name]?.show(range, this.bounds[name].step);
       say(place, takenWords(this.fields.value(name), this.understood[name]) + words);
     }
   }
