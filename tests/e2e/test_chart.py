@@ -262,53 +262,103 @@ def test_the_settings_that_are_rendered_are_read_by_the_service_as_they_were_mea
     assert read.gpu_exec_namespace == "gpu-operator"
 
 
-def test_a_release_is_installed_tested_upgraded_with_its_tokens_and_leaves_nothing(
-    shell: Shell, yard: Kubelet, own: ControlPlane, tmp_path: Path
-) -> None:
-    page = section("docs/install.md", "With the chart")
-    values = page.partition("```yaml\n")[2].partition("```")[0]
-    (shell.folder / "moorage-values.yaml").write_text(values)
+@pytest.fixture
+def typed(shell: Shell) -> Iterator[list[str]]:
+    """The commands of the page, with the values that it shows; the cluster is as it was before, afterwards."""
+    text = section("docs/install.md", "With the chart")
+    (shell.folder / "moorage-values.yaml").write_text(text.partition("```yaml\n")[2].partition("```")[0])
     before = shell.objects()
-    install, test, lock = commands(page)
+    yield commands(text)
+    shell.run("kubectl delete namespace moorage --ignore-not-found")
+    until(lambda: shell.objects() == before, within=60, what="all is as it was before")
+
+
+def test_a_release_is_installed_and_tested_by_the_pages_commands_and_leaves_nothing(
+    shell: Shell, yard: Kubelet, typed: list[str], own: ControlPlane, tmp_path: Path
+) -> None:
+    before = shell.objects()
+    install, test, lock = typed
 
     notes = shell.run(install).stdout
     tested = shell.run(test).stdout
     shell.run(lock)
-    first = shell.tokens()
     with repository(own.programs / "helm", tmp_path) as charts:
         doctor = _doctor(shell, charts)
-    hubs = shell.get("secret", "moorage-hub", "jupyterhub")["data"]["token"]
-    upgrade = install.replace("helm install", "helm upgrade").replace(" --create-namespace", "")
-    shell.run(f"{upgrade} --set replicas=1 --set settings.log_level=debug --set tokens.names.tv-screen=reader")
-    second = shell.tokens()
-    shell.run(f"{upgrade} --set replicas=1 --set tokens.names.admin=null")
-    third = shell.tokens()
-    shell.run("helm rollback moorage 1 --namespace moorage --wait")
-    rolled = shell.tokens()
-    refused = shell.run(f"{upgrade} --set settings.log_levell=debug", fails=True).stderr
     shell.run("helm uninstall jupyterhub --namespace jupyterhub --wait")
-    uninstall, forget = commands(section("docs/rollback.md", "Uninstall the chart"))
+    uninstall, _ = commands(section("docs/rollback.md", "Uninstall the chart"))
     shell.run(uninstall)
-    until(lambda: not [one for one in shell.objects() if "/moorage/moorage" in one], within=30, what="pods are gone")
+    until(lambda: not _pods(shell), within=30, what="pods are gone")
     left = shell.objects().keys() - before.keys()
-    shell.run(forget)
 
     assert "http://moorage.moorage:8000" in notes
     assert "Phase:          Succeeded" in tested
-    assert base64.b64decode(hubs).decode() == first["hub"]
-    assert first.keys() == {"hub", "admin"}
-    assert min(map(len, first.values())) >= 40
-    assert len(set(first.values())) == 2
-    assert second == {**first, "tv-screen": second["tv-screen"]}
-    assert rolled == first
-    assert third == {"hub": first["hub"]}
-    assert "log_levell" in refused
     troubles = [one for one in doctor.values() if one["state"] != "ok"]
     # The hub's pod is no hub, and a loopback address makes no endpoint.
     assert {one["subject"] for one in troubles} == {"versions", "service"}, troubles
     assert doctor["token"]["says"] == "Both Secrets have the same token, of “hub” with the role reader+holders."
     assert {one for one in left if not one.endswith(("/default", "/kube-root-ca.crt"))} == {"Namespace//moorage"}
-    until(lambda: shell.objects() == before, within=30, what="all is as it was before")
+
+
+def test_an_upgrade_keeps_tokens_makes_those_of_new_names_and_ends_those_of_old_ones(
+    shell: Shell, typed: list[str]
+) -> None:
+    install = typed[0].replace(" --wait", " --set replicas=0")  # nobody runs them here
+    upgrade = install.replace("helm install", "helm upgrade").replace(" --create-namespace", "")
+
+    shell.run(install)
+    first = shell.tokens()
+    shell.run(f"{upgrade} --set settings.log_level=debug --set tokens.names.tv-screen=reader")
+    second = shell.tokens()
+    shell.run(f"{upgrade} --set tokens.names.admin=null")
+    third = shell.tokens()
+    shell.run("helm rollback moorage 1 --namespace moorage")
+    rolled = shell.tokens()
+    shell.run("kubectl --namespace moorage delete secret moorage-tokens", upgrade)
+    fresh = shell.tokens()
+    hubs = base64.b64decode(shell.get("secret", "moorage-hub", "jupyterhub")["data"]["token"]).decode()
+    refused = shell.run(f"{upgrade} --set settings.log_levell=debug", fails=True).stderr
+    shell.run("helm uninstall moorage --namespace moorage --wait")
+
+    assert first.keys() == {"hub", "admin"}
+    assert min(map(len, first.values())) >= 40
+    assert len(set(first.values())) == 2
+    assert second == {**first, "tv-screen": second["tv-screen"]}
+    assert third == {"hub": first["hub"]}
+    assert rolled == first
+    assert fresh.keys() == first.keys()
+    assert not set(fresh.values()) & set(first.values())
+    assert hubs == fresh["hub"]
+    assert "log_levell" in refused
+
+
+def _pods(shell: Shell) -> list[str]:
+    return shell.run("kubectl --namespace moorage get pods --output=name").stdout.split()
+
+
+def test_a_release_takes_over_what_kubectl_made_with_its_tokens_and_its_pods(shell: Shell, typed: list[str]) -> None:
+    (shell.folder / "deploy").symlink_to(ROOT / "deploy")
+    before = shell.objects()
+    lines = commands(section("docs/install.md", "The service"))
+    shell.run(*(line for line in lines if line.startswith(("kubectl apply", "printf"))))
+    deployment = shell.get("deployment", "moorage")
+    file = base64.b64decode(shell.get("secret", "moorage-tokens")["data"]["tokens"]).decode()
+
+    shell.run(*commands(section("docs/chart.md", "From the plain manifests")))
+    tokens, taken = shell.tokens(), shell.get("deployment", "moorage")
+    shell.run("helm uninstall moorage --namespace moorage --wait")
+    left = {
+        one for one in shell.objects().keys() - before.keys() if one.startswith(("ConfigMap/", "Cluster", "Deploy"))
+    }
+
+    assert {f"{name}:{token}" for name, token in tokens.items()} == {
+        f"{name}:{token}" for name, _, token in (line.split(":") for line in file.splitlines())
+    }
+    assert taken["metadata"]["uid"] == deployment["metadata"]["uid"]
+    assert taken["spec"]["selector"] == deployment["spec"]["selector"]
+    assert {one.rpartition("-")[0] for one in left} == {
+        "ConfigMap/moorage/moorage-settings",
+        "ConfigMap/moorage/kube-root",
+    }
 
 
 def _doctor(shell: Shell, charts: str) -> dict[str, Any]:
