@@ -252,6 +252,54 @@ async def test_the_verdict_says_why_and_one_click_takes_what_would_work(open_pag
     await expect(verdict).to_contain_text("Fits on atlas right now.")
 
 
+async def test_what_a_quota_leaves_is_told_with_a_button_before_anybody_presses_start(open_page, cluster):
+    hard = {"limits.cpu": "6"}
+    cluster.add(
+        {
+            "apiVersion": "v1",
+            "kind": "ResourceQuota",
+            "metadata": {"name": "team", "namespace": "jupyter"},
+            "spec": {"hard": hard},
+            "status": {"hard": hard, "used": {"limits.cpu": "0"}},
+        }
+    )
+    try:
+        page = await open_page()
+        verdict = page.locator("#moorage-verdict")
+        await page.get_by_label("CPU").fill("8")
+        await expect(verdict).to_contain_text(
+            "Change this: The cluster would refuse this server. Your team has 6 CPU left."
+        )
+        await expect(page.get_by_label("CPU")).to_have_attribute("aria-invalid", "true")
+
+        await verdict.get_by_role("button", name="6 CPU").click()
+
+        await expect(page.get_by_label("CPU")).to_have_value("6")
+        await expect(verdict).to_contain_text("✓ Fits")
+        await expect(page.get_by_label("CPU")).not_to_have_attribute("aria-invalid", "true")
+    finally:
+        cluster.delete("resourcequotas", "jupyter", "team")
+
+
+FULL = {
+    "fits": False,
+    "nodes": {"atlas": {"fits": False, "reasons": [], "unresolvable": False}},
+    "prefilter": None,
+    "would_work": {},
+}
+
+
+async def test_who_can_only_wait_has_a_button_for_it(open_page, fake_service, hub, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    fake_service.verdict = FULL
+    page = await open_page()
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Wait, somebody holds it:")
+
+    await page.get_by_role("button", name="Start and wait").click()
+
+    await until(lambda: pods.pod_of(cluster, page.person), what=hub.tail)
+
+
 async def test_another_node_is_one_click_away(open_page, fake_service):
     fake_service.verdict = refusing
     page = await open_page()

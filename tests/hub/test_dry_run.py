@@ -66,3 +66,76 @@ async def test_the_verdict_leaves_nothing_behind(hub, person, cluster, load):
         assert answer.status == 200
 
     assert len(cluster.list("pods", "jupyter")) == before
+
+
+async def ask(hub, person, **fields):
+    headers = {"X-XSRFToken": await person.token()}
+    async with person.http.post(f"{hub.url}/hub/moorage/fit", json=FORM | fields, headers=headers) as answer:
+        return await answer.json()
+
+
+async def test_the_verdict_tells_what_a_quota_leaves_before_anybody_presses_start(hub, person, cluster):
+    with quota(cluster, **{"limits.cpu": "6"}):
+        over, within = [await ask(hub, person, cpu=cpu) for cpu in ("8", "6")]
+        _, page = await person.submit(**{**FORM, "cpu": "8"})
+        status, answer = await hub.api("POST", f"/users/{person.name}/server", {"moorage": 1, "cpu": "8"})
+
+    assert (over["fits"], over["no"], over["field"]) == (False, "change", "cpu")
+    assert [reason["text"] for reason in over["refused"]] == ["Your team has 6 CPU left."]
+    assert over["would_work"] == [{"text": "6 CPU", "use": {"cpu": "6"}}]
+    assert (within["fits"], within["no"]) == (True, None)
+    assert "Your team has 6 CPU left. Kubernetes rejected this server" in page
+    assert status == 400
+    assert answer["message"].startswith("Your team has 6 CPU left.")
+
+
+REFUSED = {"fits": False, "revision": 1, "prefilter": None, "nodes": {"atlas": {"fits": True}}, "would_work": {}}
+
+
+@pytest.mark.parametrize(
+    ("message", "no", "text", "ways"),
+    [
+        (
+            "exceeded quota: team, requested: limits.cpu=2, used: limits.cpu=6, limited: limits.cpu=6",
+            "wait",
+            "Your team has no CPU left.",
+            [],
+        ),
+        (
+            "maximum memory usage per Container is 2Gi, but limit is 3Gi",
+            "change",
+            "Your team may have at most 2 GiB for one server.",
+            ["2 GiB"],
+        ),
+        ('violates PodSecurity "restricted:latest"', "never", "the service's own words", ["The defaults"]),
+    ],
+    ids=["used up", "too much", "policy"],
+)
+async def test_what_the_service_knows_of_the_namespaces_rules_is_told_with_what_to_do(
+    hub, person, fake_service, message, no, text, ways
+):
+    refusal = {"kind": "any", "name": "team", "message": message, "text": "the service's own words", "resource": None}
+    fake_service.verdict = {**REFUSED, "refusals": [refusal]}
+
+    verdict = await ask(hub, person)
+
+    assert (verdict["fits"], verdict["can_wait"], verdict["no"]) == (False, False, no)
+    assert [reason["text"] for reason in verdict["refused"]] == [text]
+    assert [way["text"] for way in verdict["would_work"]] == ways
+
+
+async def test_every_refused_choice_is_of_a_kind_and_has_a_button(hub, person):
+    answers = [await ask(hub, person, **change) for change in ({"cpu": "many"}, {"node": "gone"}, {"memory": "9Ti"})]
+
+    assert [answer["no"] for answer in answers] == ["change"] * 3
+    assert [answer["would_work"][0]["text"] for answer in answers] == ["1 CPU", "Automatic", "256 GiB"]
+
+
+async def test_a_page_that_asks_again_and_again_does_not_try_the_same_choice_each_time(hub, person, cluster):
+    fault = cluster.faults.add("delay", path="/api/v1/namespaces/jupyter/pods", verb="create", seconds=0, times=9)
+
+    for _ in range(4):
+        await ask(hub, person)
+
+    assert fault.hits == 1
+    cluster.faults.clear()

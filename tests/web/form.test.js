@@ -262,3 +262,14 @@ test("nodes with room are counted without the machines that may come", () => {
 
   assert.equal(said.text, "Fits on a right now.");
 });
+
+test("each no is of a kind, and rows say nothing of a pod that the cluster would refuse", () => {
+  const over = answer({ fitting: ["a"], refused: [{ text: "Your team has 6 CPU left.", message: "exceeded quota" }], no: "change", field: "cpu" });
+  const full = answer({ full: { a: "Full." }, can_wait: true, no: "wait" });
+
+  const [first, second] = [{ ...over, fits: false }, full].map((each) => told(each, ""));
+
+  assert.deepEqual([first.kind, first.no, first.field, first.start, first.judged], ["no", "change", "cpu", false, {}]);
+  assert.match(first.text, /Your team has 6 CPU left\./);
+  assert.deepEqual([second.no, second.start], ["wait", true]);
+});

@@ -74,3 +74,10 @@ test("a choice is told in a line, and what is gone by its name", () => {
   assert.deepEqual(goneWords([["node", "x"], ["image", "y"]]), ["Not offered any more: the node “x” and the image “y”."]);
   assert.deepEqual(goneWords([]), []);
 });
+
+test("amounts that mean the same are the same choice", () => {
+  assert.equal(isSame({ cpu: "1,5", memory: "3Gi" }, { cpu: "1500m", memory: "3 GiB" }), true);
+  assert.equal(isSame({ memory: "512 mb" }, { memory: "512 MiB" }), true);
+  assert.equal(isSame({ memory: "3" }, { memory: "3 MiB" }), false);
+  assert.equal(isSame({ cpu: "many" }, { cpu: "more" }), false);
+});

@@ -41,7 +41,7 @@ from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.pulls import Pulls
 from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import StartsNothing, refused, take_back
-from moorage.hub.start.trial import Trial
+from moorage.hub.start.trial import Trial, rejected
 from moorage.hub.state import Filled, hub_state
 from moorage.hub.view.facts import HOSTNAME, ImageFacts
 
@@ -71,7 +71,7 @@ class MoorageSpawner(Settings, Patient):
         # What the start that is under way holds.
         self.taken: dict[str, int] = {}
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
-        self._trial = Trial()
+        self.trial = Trial()
         self._was_refused = False
         # The form behind the start that is under way.
         self._posted: Filled | None = None
@@ -127,9 +127,9 @@ class MoorageSpawner(Settings, Patient):
                 return profile
             posted = profiles.beside(options.posted(formdata), profile)
             await self.service.settled(_FIRST_WORD_SECONDS)
-            choice, _ = await self.chosen(formdata)
+            choice, offer = await self.chosen(formdata)
             saved = profiles.beside(choice.as_options(), profile)
-            await self._trial.of(self, saved)
+            await self.trial.of(self, saved, choice=choice, offer=offer)
         except Exception as error:
             self._hub_state.fill(self.user.name, Filled(self.name, posted, wrong=getattr(error, "field", None)))
             raise refused(_sentence(error)) if isinstance(error, Refusal) else error from None
@@ -200,7 +200,7 @@ class MoorageSpawner(Settings, Patient):
         await self.take_profile(user_options)
         await self.choose(user_options)
         if options.is_ours(user_options):
-            await self._trial.of(self, user_options)
+            await self.trial.of(self, user_options, choice=self._choice, offer=self._offer)
 
     async def choose(self, user_options: Any) -> None:
         """Set the traits that these options stand for. Raises `Refusal`."""
@@ -297,7 +297,7 @@ class MoorageSpawner(Settings, Patient):
 
     def _in_words(self, error: ApiException) -> Exception:
         words = manifest.words(error)
-        return self._refused(f"Kubernetes rejected this server: {words}") if words else error
+        return self._refused(rejected(words, self._choice, self._offer).message) if words else error
 
     def _refused(self, message: str) -> web.HTTPError:
         """The error of a refusal, which is no failure of the hub."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.hub.amounts import cpu_text, is_gpu, memory_text
+from moorage.hub.amounts import cpu_words, is_gpu, memory_field
 from moorage.hub.choice.refusal import Refusal, maximum
 from moorage.hub.limits import SERVERS, words
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from moorage.hub.choice.offer import Offer
 
-_TEXTS = {"cpu": cpu_text, "memory": memory_text}
+_TEXTS = {"cpu": cpu_words, "memory": memory_field}
 
 
 def hold(asked: Mapping[str, int], offer: Offer) -> None:
@@ -25,7 +25,7 @@ def hold(asked: Mapping[str, int], offer: Offer) -> None:
     whose = f"As a member of {group} you" if group else "You"
     most, used = offer.limits.most[name], offer.limits.in_use(name)
     if name == SERVERS:
-        raise Refusal(f"{whose} may have {words(name, most)} at a time. Stop one of yours first.")
+        raise Refusal(f"{whose} may have {words(name, most)} at a time. Stop one of yours first.", no="wait")
     field, left = name if name in _TEXTS else "gpu", max(0, most - used)
     in_use = f" and have {words(name, used)}" if used else ""
     possible = bool(left) or field == "gpu"

@@ -17,12 +17,16 @@ def gpus(count: int) -> Ways:
 
 class Refusal(MoorageError):
     """A choice that can't be had; the message is for the person who made it. `field` is the one of the form to change,
-    where it is one, and `ways` what to put into the form instead, each with its words.
+    where it is one, and `ways` what to put into the form instead, each with its words. `no` is what kind of no it is:
+    "change" the choice, "wait" for what somebody holds, or "never" here.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, field: str | None = None, ways: Ways = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, field: str | None = None, ways: Ways = (), no: str | None = None
+    ) -> None:
         super().__init__(message, hint=hint)
         self.field, self.ways = field, ways
+        self.no = no or ("change" if field or ways else "never")
 
 
 def maximum(amount: str, *, by_hub: bool = False, group: str | None = None) -> str:

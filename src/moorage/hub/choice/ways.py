@@ -51,6 +51,22 @@ def in_words(found: Ways) -> list[dict[str, Any]]:
     return [{"text": text, "use": dict(use)} for text, use in found]
 
 
+def usual(offer: Offer, field: str | None) -> Ways:
+    """The default of this field, or of all of them where it is none that has one."""
+    defaults = offer.defaults
+    cpu, memory, gpu = cpu_words(defaults.cpu), memory_field(defaults.memory), str(defaults.gpu)
+    each: dict[str, tuple[str, dict[str, str]]] = {
+        "cpu": (f"{cpu} CPU", {"cpu": cpu}),
+        "memory": (memory, {"memory": memory}),
+        "gpu": (f"{defaults.gpu or 'no'} GPU", {"gpu": gpu}),
+    }
+    if field in each:
+        return (each[field],)
+    image = offer.default_image()
+    use = {"node": defaults.node or "", "cpu": cpu, "memory": memory, "gpu": gpu}
+    return (("The defaults", use if image is None else {**use, "image": "" if image.own else image.name}),)
+
+
 def other_images(choice: Choice, offer: Offer, broken: Callable[[ImageFacts], str | None]) -> Ways:
     """The usual image, where another one is chosen and nothing is known against this one."""
     usual = offer.default_image()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.amounts import cpu_words, memory_field, short_resource
-from moorage.hub.choice import placement, profiles, ways
+from moorage.hub.choice import placement, profiles, rules, ways
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
-from moorage.hub.start.trial import made_for
+from moorage.hub.start.trial import made_for, rejected
 from moorage.hub.view import holders
 from moorage.hub.view.machines import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from moorage.hub.choice.offer import Choice
+    from moorage.hub.choice.offer import Choice, Offer
     from moorage.hub.view.holders import Sight
 
 _TIMEOUT = 2.0
@@ -45,7 +46,9 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
     try:
         choice, offer = await spawner.chosen(form)
         profile = spawner.profile_of(form)
-        answer = await _ask(spawner, choice, profile)
+        answer, said = await _ask(spawner, choice, profile)
+        if answer is None and said:
+            return _refusal(rejected(said, choice, offer), offer)
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
@@ -54,13 +57,17 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
         if brief["broken"]:
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))
-        if not brief["fits"]:
-            anywhere = await _ask(spawner, replace(choice, node=None), profile) if choice.node is not None else None
+        waits = _take_rules(brief, answer, said, choice=choice, offer=offer)
+        if not brief["fits"] and not brief["refused"]:
+            anywhere = await _anywhere(spawner, choice, profile)
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
             brief["would_work"] += ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
+        brief["no"] = _kind_of_no(brief, waits=waits)
+        if brief["no"] == "never" and not brief["would_work"]:
+            brief["would_work"] = ways.in_words(ways.usual(offer, None))
         return brief
     except Refusal as refusal:
-        return {"refusal": refusal.message, "field": refusal.field, "would_work": ways.in_words(refusal.ways)}
+        return _refusal(refusal, await _usual_offer(spawner))
     except web.HTTPError as error:
         return {"refusal": getattr(error, "jupyterhub_message", "This choice was refused.")}
     except Exception:  # a hook of the administrator's that can't run ahead of time
@@ -68,22 +75,94 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         return {"unknown": "Can't tell whether this fits: the server's pod can't be made ahead of time."}
 
 
-async def _ask(spawner: Any, choice: Choice, profile: dict[str, Any]) -> dict[str, Any] | None:
-    """The service's verdict on the pod that this choice makes, and on its claim; or None."""
+async def _usual_offer(spawner: Any) -> Offer | None:
+    with suppress(Exception):
+        offer: Offer = await (await spawner.standing()).offer()
+        return offer if offer.closed is None else None
+    return None
+
+
+def _refusal(refusal: Refusal, offer: Offer | None) -> dict[str, Any]:
+    found = refusal.ways or (ways.usual(offer, refusal.field) if offer is not None else ())
+    return {
+        "refusal": refusal.message,
+        "no": refusal.no,
+        "field": refusal.field,
+        "would_work": ways.in_words(found),
+    }
+
+
+def _take_rules(
+    brief: dict[str, Any], answer: Mapping[str, Any], said: str | None, *, choice: Choice, offer: Offer
+) -> bool:
+    """Put what the namespace's rules leave of the choice into plain words and buttons: those that the service knows,
+    and what the API server itself has `said`. Whether others hold what is lacking.
+    """
+    refusals = answer.get("refusals")
+    told = [
+        each["message"]
+        for each in (refusals if isinstance(refusals, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("message"), str)
+    ]
+    if said and not any(message in said for message in told):
+        brief["refused"].append({"text": f"Kubernetes rejected this server: {said}"[:500], "message": said[:300]})
+        told.append(said)
+        brief["fits"] = brief["can_wait"] = False
+    if not brief["refused"]:
+        return False
+    brief["after_eviction"] = brief["machine"] = None
+    waits = False
+    for each in brief["refused"]:
+        message = next((message for message in told if message[:300] == each["message"]), "")
+        if (rule := rules.broken(message, choice, offer)) is not None:
+            each["text"] = rule.text
+            brief["field"] = rule.field
+            brief["would_work"] += [way for way in ways.in_words(rule.ways) if way not in brief["would_work"]]
+            waits |= rule.waits
+    return waits
+
+
+def _kind_of_no(brief: Mapping[str, Any], *, waits: bool) -> str | None:
+    """Whether a choice that does not fit has to be changed, can wait for what somebody holds, or never fits here."""
+    if brief["fits"] or brief["after_eviction"] or brief["machine"]:
+        return None
+    if waits or (brief["can_wait"] and not brief["refused"]):
+        return "wait"
+    return "change" if brief["would_work"] else "never"
+
+
+async def _anywhere(spawner: Any, choice: Choice, profile: dict[str, Any]) -> dict[str, Any] | None:
+    """The service's verdict with the node left open, where one was chosen."""
+    if choice.node is None:
+        return None
+    answer, _ = await _ask(spawner, replace(choice, node=None), profile, is_tried=False)
+    return answer
+
+
+async def _ask(
+    spawner: Any, choice: Choice, profile: dict[str, Any], *, is_tried: bool = True
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The service's verdict on the pod that this choice makes, and on its claim, or None; and what the API server says
+    against them, or None.
+    """
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, Turns(at_once=_AT_ONCE, waiting=_WAITING)).one() as is_ours:
         if not is_ours:
-            return None
+            return None, None
+        options = profiles.beside(choice.as_options(), profile)
         async with asyncio.timeout(_TIMEOUT):
             # The pod and its JSON take milliseconds each: each gets turns of the loop.
             await asyncio.sleep(0)
-            made = await made_for(spawner, profiles.beside(choice.as_options(), profile))
+            made = await made_for(spawner, options)
             await asyncio.sleep(0)
         plain = spawner.api.api_client.sanitize_for_serialization
         pod = manifest.for_verdict(plain(made.pod), namespace=made.namespace)
         claims = [manifest.claim_for_verdict(plain(made.claim), namespace=made.namespace)] if made.claim else []
-        answer: dict[str, Any] | None = await spawner.service.fit(pod, claims=claims, timeout=_TIMEOUT)
-        return answer
+        fit = spawner.service.fit(pod, claims=claims, timeout=_TIMEOUT)
+        if not is_tried:
+            return await fit, None
+        answer, said = await asyncio.gather(fit, spawner.trial.said(spawner, options, made))
+        return answer, said
 
 
 def in_brief(
@@ -98,9 +177,12 @@ def in_brief(
     or a volume elsewhere. `after_eviction` is null, or what the cluster would do by itself and whether `at_once`;
     `machine` is null, or what is to be said of one that may come. `refused` is why the API server would not take the
     pod at all, `warnings` say what would hold it up where it fits.
+    `no` is null where it fits, "change", "wait" or "never" otherwise.
     """
     brief: dict[str, Any] = {
         "fits": answer.get("fits") is True,
+        "no": None,
+        "field": None,
         "can_wait": False,
         "after_eviction": _after_eviction(answer),
         "machine": _machine(answer),

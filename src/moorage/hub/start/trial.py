@@ -8,16 +8,22 @@ import asyncio
 import inspect
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubespawner
 from tornado import web
 
+from moorage.hub.choice import rules
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.start import hope, manifest
 
+if TYPE_CHECKING:
+    from moorage.hub.choice.offer import Choice, Offer
+
 # The same options are not tried twice within this time: the form did so just before the start does.
 _TRIED_SECONDS = 15.0
+# For a page: how long an answer may take, and how long it holds.
+_SAID_IN_TIME, _ACCEPTED_SECONDS, _REFUSED_SECONDS = 1.0, 20.0, 5.0
 
 
 # From this release on KubeSpawner creates no claim that it has seen before.
@@ -92,8 +98,11 @@ class Trial:
     def __init__(self) -> None:
         self._options: Any = None
         self._at = float("-inf")
+        self._said: tuple[Any, float, str | None] = None, float("-inf"), None
 
-    async def of(self, spawner: Any, user_options: Any) -> None:
+    async def of(
+        self, spawner: Any, user_options: Any, *, choice: Choice | None = None, offer: Offer | None = None
+    ) -> None:
         """Ask the API server whether it would take the pod and its claim, and where a start may wait, the service
         whether that can help. Raises `Refusal` with the reason.
         """
@@ -118,7 +127,28 @@ class Trial:
             spawner.log.debug("No trial of the pod of %s", spawner._log_name, exc_info=True)  # noqa: SLF001
             return
         if words:
-            raise Refusal(f"Kubernetes rejected this server: {words}")
+            raise rejected(words, choice, offer)
         if hopeless:
             raise Refusal(hopeless)
         self._options, self._at = user_options, now
+
+    async def said(self, spawner: Any, user_options: Any, made: Made) -> str | None:
+        """What the API server says against these objects, or None. For a page, which asks again and again: an answer
+        on the same options holds for a while, and one that does not come in time counts as none.
+        """
+        options, until, words = self._said
+        if not spawner.dry_run or (options == user_options and time.monotonic() < until):
+            return words if spawner.dry_run else None
+        words = await _refusal(spawner.api, made, timeout=min(_SAID_IN_TIME, spawner.dry_run_timeout))
+        self._said = user_options, time.monotonic() + (_REFUSED_SECONDS if words else _ACCEPTED_SECONDS), words
+        return words
+
+
+def rejected(words: str, choice: Choice | None, offer: Offer | None) -> Refusal:
+    """The refusal for what the API server has said, in plain words where these are known."""
+    rule = rules.broken(words, choice, offer) if choice is not None and offer is not None else None
+    said = f"Kubernetes rejected this server: {words}"
+    if rule is None:
+        return Refusal(said)
+    no = "wait" if rule.waits else "change" if rule.ways else "never"
+    return Refusal(f"{rule.text} {said}", field=rule.field, ways=rule.ways, no=no)

@@ -8,12 +8,13 @@ const MOST_HOLDERS = 2;
 /**
  * What to tell of an answer (null: there is none to be had) where `chosen` is the node that was asked for, or empty:
  * `kind` (ok, no, unknown), `text`, the verdicts `judged` by node, sentences on who `held` what is lacking, the `ways`
- * that would work, Kubernetes' own words as `upstream`, and the `field` to change where it is one.
+ * that would work, Kubernetes' own words as `upstream`, the `field` to change where it is one, what kind of `no` it is
+ * (change, wait, never, null), and whether one may `start` and wait.
  */
 export function told(answer, chosen) {
-  const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "", field: null };
+  const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "", field: null, no: null, start: false };
   if (answer === null) return { ...nothing, text: "Can't tell right now whether this fits." };
-  if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null };
+  if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null, no: answer.no ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
   const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
   const judged = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
@@ -22,11 +23,14 @@ export function told(answer, chosen) {
   return {
     kind: kindOf(answer),
     text: (answer.broken ? [answer.broken, ...words] : words).join(" "),
-    judged: chosen ? (chosen in all ? { [chosen]: all[chosen] } : {}) : all,
+    // A row that fits would be no truth where the cluster takes no such pod at all.
+    judged: answer.refused.length ? {} : chosen ? (chosen in all ? { [chosen]: all[chosen] } : {}) : all,
     held: heldWords(answer.held, chosen),
     ways: answer.after_eviction?.at_once ? [] : answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),
-    field: answer.broken ? "image" : null,
+    field: answer.broken ? "image" : (answer.field ?? null),
+    no: answer.no ?? null,
+    start: !answer.fits && answer.can_wait,
   };
 }
 

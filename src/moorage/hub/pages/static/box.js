@@ -4,11 +4,12 @@ import { element } from "../../../web/elements.js";
 import { told } from "./answer.js";
 
 const MARKS = { ok: "✓", no: "✗", unknown: "?" };
+const LABELS = { change: "Change this: ", wait: "Wait, somebody holds it: ", never: "Never here: " };
 
 export class VerdictBox {
-  /** `use(values)` is called when somebody takes one of the ways, `mark(field)` with the field that is to be changed, or null. */
-  constructor(place, { use, mark }) {
-    Object.assign(this, { place, use, mark, shown: "" });
+  /** `use(values)` is called when somebody takes one of the ways, `mark(field)` with the field that is to be changed, or null; `start()` sends the form, `home` is the page of one's servers. */
+  constructor(place, { use, mark, start, home }) {
+    Object.assign(this, { place, use, mark, start, home, shown: "" });
   }
 
   /** Show the answer, and return what it says of each node. What stands there already is left alone, and not announced again. */
@@ -24,17 +25,20 @@ export class VerdictBox {
     return judged;
   }
 
-  parts({ kind, text, held, ways, upstream }) {
+  parts({ kind, text, held, ways, upstream, no, start }) {
     const mark = element("span", { "aria-hidden": "true", text: `${MARKS[kind]} ` });
-    const parts = [element("p", {}, mark, text), ...held.map((line) => element("p", { text: line }))];
+    const label = LABELS[no] ? element("strong", { text: LABELS[no] }) : "";
+    const parts = [element("p", {}, mark, label, text), ...held.map((line) => element("p", { text: line }))];
     if (ways.length) parts.push(element("p", { cls: "moorage-ways" }, "What would work: ", ...ways.flatMap((way) => [this.button(way), " "])));
+    if (no === "wait" && start) parts.push(element("p", {}, this.button({ text: "Start and wait" }, this.start)));
+    else if (no === "wait" || (no && !ways.length)) parts.push(element("p", {}, element("a", { cls: "btn btn-sm btn-outline-primary", href: this.home, text: "Your servers" })));
     if (upstream) parts.push(element("details", {}, element("summary", { text: "What Kubernetes says" }), upstream));
     return parts;
   }
 
-  button(way) {
+  button(way, does = () => this.use(way.use)) {
     const made = element("button", { type: "button", cls: "btn btn-sm btn-outline-primary", text: way.text });
-    made.addEventListener("click", () => this.use(way.use));
+    made.addEventListener("click", does);
     return made;
   }
 }

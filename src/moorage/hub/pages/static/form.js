@@ -32,7 +32,7 @@ const list = new NodeList({
   choose: (name) => fields.use({ node: name === fields.value("node") ? "" : name }),
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
-const box = new VerdictBox(at("verdict"), { use: (values) => fields.use(values), mark: (name) => fields.mark(name) });
+const box = new VerdictBox(at("verdict"), { use: (values) => fields.use(values), mark: (name) => fields.mark(name), start: () => form.requestSubmit(), home: `${data.base}home` });
 const asked = () => ({ user: data.user, server: data.server, ...fields.values(), profile: pickedIn(new FormData(form)), shown: at("shown")?.value });
 const verdict = new Verdict({
   url: `${data.base}moorage/fit`,
@@ -52,7 +52,10 @@ const offered = new Offered({
   body: asked,
   place: at("limits"),
   show(answer) {
-    if (answer.closed) return verdict.soon();
+    if (answer.closed) {
+      verdict.soon();
+      return;
+    }
     data.resources.splice(0, Infinity, ...answer.resources);
     fields.renew(answer);
     hints.say(answer.help, answer.bounds);

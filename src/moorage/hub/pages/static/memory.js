@@ -57,7 +57,18 @@ export function valuesIn(hash) {
 /** Whether two choices are the same in all that both say; the kind of GPU counts only where there is one. */
 export function isSame(one, other) {
   const both = NAMES.filter((name) => name in one && name in other && (name !== "gpu_resource" || Number(one.gpu) > 0));
-  return both.length > 0 && both.every((name) => one[name] === other[name]);
+  return both.length > 0 && both.every((name) => plain(name, one[name]) === plain(name, other[name]));
+}
+
+const SCALES = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
+
+/** An amount as a number where its text is an easy one, so that "3Gi" and "3 GiB" are the same. */
+function plain(name, text) {
+  const [, digits, unit] = (name === "cpu" || name === "memory") ? (/^(\d+(?:[.,]\d+)?)\s*([a-z]*)$/i.exec(text.normalize("NFKC").trim()) ?? []) : [];
+  if (digits === undefined) return text;
+  const number = Number(digits.replace(",", "."));
+  if (name === "cpu") return unit === "m" ? number / 1000 : number;
+  return number * (SCALES[(unit[0] ?? "g").toLowerCase()] ?? 1);
 }
 
 function known(values) {
