@@ -19,6 +19,7 @@ SHARED = {
     "--set",
     "--dry-run",
     "--create-namespace",
+    "--take-ownership",
 }
 OF_A_RELEASE = {"upgrade", "install", "rollback", "history", "get", "list", "uninstall", "test"}
 WITHOUT_A_RELEASE = {"template", "pull", "show", "repo", "VERB"}
