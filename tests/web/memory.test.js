@@ -56,6 +56,14 @@ test("a browser that keeps nothing, or nonsense, is no error", () => {
   }
 });
 
+test("a preset is part of a choice", () => {
+  const preset = { preset: "small", node: "", image: "minimal" };
+
+  assert.equal(hashOf(preset), "#preset=small&node=&image=minimal");
+  assert.equal(isSame(preset, { ...CHOICE, preset: "", node: "" }), false);
+  assert.equal(choiceWords(preset, { presets: { small: "Small" } }), "Small, Automatic, minimal");
+});
+
 test("a link holds the choice behind its #, and nothing else", () => {
   assert.deepEqual(valuesIn(hashOf(CHOICE)), CHOICE);
   assert.equal(hashOf({ ...CHOICE, node: "", gpu: "0" }), "#node=&cpu=2&memory=3Gi&gpu=0&image=minimal");
@@ -69,7 +77,7 @@ test("the kind of GPU tells two choices apart only where there is one", () => {
 });
 
 test("a choice is told in a line, and what is gone by its name", () => {
-  assert.equal(choiceWords(CHOICE, { minimal: "Minimal" }), "atlas, 2 CPU, 3Gi, 1 GPU, Minimal");
+  assert.equal(choiceWords(CHOICE, { images: { minimal: "Minimal" } }), "atlas, 2 CPU, 3Gi, 1 GPU, Minimal");
   assert.equal(choiceWords({ node: "", cpu: "1", gpu: "2", gpu_resource: "nvidia.com/mig-1g.5gb" }), "Automatic, 1 CPU, 2 mig-1g.5gb");
   assert.deepEqual(goneWords([["node", "x"], ["image", "y"]]), ["Not offered any more: the node “x” and the image “y”."]);
   assert.deepEqual(goneWords([]), []);

@@ -62,6 +62,9 @@ def usual(offer: Offer, field: str | None) -> Ways:
     }
     if field in each:
         return (each[field],)
+    if offer.presets_only:
+        first = offer.default_preset()
+        return ((first.display_name, {"preset": first.name}),) if first is not None else ()
     image = offer.default_image()
     use = {"node": defaults.node or "", "cpu": cpu, "memory": memory, "gpu": gpu}
     return (("The defaults", use if image is None else {**use, "image": "" if image.own else image.name}),)

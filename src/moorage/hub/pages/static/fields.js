@@ -111,9 +111,11 @@ export class Fields {
     return gone;
   }
 
-  /** By what names images are shown. */
+  /** By what names images and presets are shown. */
   names() {
-    return Object.fromEntries([...this.controls.image.options].map((option) => [option.value, option.textContent]));
+    const { image, preset } = this.controls;
+    const names = (select) => Object.fromEntries([...(select?.options ?? [])].map((option) => [option.value, option.dataset.words?.split(":")[0] ?? option.textContent]));
+    return { images: names(image), presets: names(preset) };
   }
 
   /** Take what a profile fills in, where nobody has touched the field; the names of those that were kept though they differ. */

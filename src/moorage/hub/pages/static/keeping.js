@@ -4,7 +4,7 @@ import { element } from "../../../web/elements.js";
 import { listed } from "../../../web/amounts.js";
 import { hashOf, isSame, Memory, valuesIn } from "./memory.js";
 
-const LABELS = { node: "node", gpu_resource: "kind of GPU", image: "image" };
+const LABELS = { preset: "preset", node: "node", gpu_resource: "kind of GPU", image: "image" };
 const MOST_RECENT = 3;
 
 export class Keeping {
@@ -99,9 +99,9 @@ export class Keeping {
   }
 }
 
-/** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `images` are the names by which images are shown. */
-export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind = "", image }, images = {}) {
-  const parts = [...(preset ? [preset] : []), node || "Automatic"];
+/** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `names` are those by which images and presets are shown. */
+export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind = "", image }, { images = {}, presets = {} } = {}) {
+  const parts = [...(preset ? [presets[preset] ?? preset] : []), node || "Automatic"];
   if (cpu) parts.push(`${cpu} CPU`);
   if (memory) parts.push(memory);
   if (Number(gpu) > 0) parts.push(`${gpu} ${/\/gpu$/.test(kind) || !kind ? "GPU" : kind.slice(kind.lastIndexOf("/") + 1)}`);
