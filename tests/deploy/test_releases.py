@@ -79,6 +79,10 @@ def test_every_action_is_pinned_by_its_commit_and_the_same_one_everywhere(root):
     assert "actions/checkout" in pins
 
 
+def test_a_script_ends_where_any_program_of_a_pipe_fails(workflows):
+    assert {workflow["defaults"]["run"]["shell"] for workflow in workflows.values()} == {"bash"}
+
+
 def test_every_job_has_an_end_and_no_right_that_it_does_not_name(workflows):
     for name, workflow in workflows.items():
         assert workflow["permissions"] in ({}, {"contents": "read"})

@@ -262,6 +262,23 @@ def test_the_settings_that_are_rendered_are_read_by_the_service_as_they_were_mea
     assert read.gpu_exec_namespace == "gpu-operator"
 
 
+def test_the_chart_can_be_part_of_another_one(shell: Shell, tmp_path: Path) -> None:
+    about = {"apiVersion": "v2", "name": "campus", "version": "1.0.0"}
+    (tmp_path / "Chart.yaml").write_text(
+        yaml.safe_dump(about | {"dependencies": [{"name": "moorage", "version": "0.x"}]})
+    )
+    (tmp_path / "charts").mkdir()
+    (tmp_path / "charts" / "moorage").symlink_to(CHART)
+    values = {"moorage": EVERYTHING, "global": {"imageRegistry": "elsewhere"}}
+
+    whole = shell.run(f"helm template hub {tmp_path} --namespace moorage --kube-version 1.34.0 --values -", stdin=json.dumps(values)).stdout  # fmt: skip
+
+    def names(text: str) -> set[tuple[str, str]]:
+        return {(one["kind"], one["metadata"]["name"]) for one in yaml.safe_load_all(text) if one}
+
+    assert names(whole) == names(shell.template(EVERYTHING))
+
+
 @pytest.fixture
 def typed(shell: Shell) -> Iterator[list[str]]:
     """The commands of the page, with the values that it shows; the cluster is as it was before, afterwards."""
