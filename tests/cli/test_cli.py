@@ -627,6 +627,40 @@ async def test_a_node_whose_driver_starts_is_no_node_without_gpu(moorage, node) 
     assert "GPU driver is starting (1 asked)" in " ".join(fit.out.split())
 
 
+async def test_a_dump_with_karpenters_objects_tells_what_it_may_add(moorage, node) -> None:
+    def of(group: str, kind: str, name: str, **more: object) -> dict[str, object]:
+        return {
+            "apiVersion": f"{group}/v1",
+            "kind": kind,
+            "metadata": {"name": name, "labels": more.pop("labels", {})},
+        } | more
+
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    labels = {"karpenter.sh/nodepool": "large", "node.kubernetes.io/instance-type": "m5.4xlarge"}
+    amounts = {"cpu": "16", "memory": "60Gi", "pods": "110"}
+    there = [{"type": "Initialized", "status": "True"}]
+    objects = [
+        node("n1", cpu="4", memory="8Gi"),
+        of("karpenter.sh", "NodePool", "large", spec={"limits": {"cpu": "40"}}, status=ready),
+        of(
+            "karpenter.sh",
+            "NodeClaim",
+            "large-1",
+            labels=labels,
+            status={"allocatable": amounts, "capacity": amounts, "conditions": there},
+        ),
+        of("other.example", "NodePool", "theirs", status=ready),
+    ]
+
+    fit = await moorage("fit", "--cpu", "16", "--from", "-", stdin=json.dumps({"kind": "List", "items": objects}))
+
+    told = " ".join(fit.out.split())
+    assert (
+        "Would fit on a new machine. There is no room now. A machine of pool large (m5.4xlarge) can be added; " in told
+    )
+    assert "theirs" not in told
+
+
 async def test_machines_that_may_come_are_listed_below_the_nodes_and_tried(moorage, node, tmp_path) -> None:
     file = tmp_path / "machines.yaml"
     file.write_text("- {pool: large, kind: m5.4xlarge, allocatable: {cpu: 16, memory: 60Gi}, most: 2}\n")

@@ -337,12 +337,12 @@ async def test_an_add_on_that_is_not_there_or_not_granted_makes_no_difference(si
     assert [r.getMessage() for r in caplog.records if r.levelno > logging.INFO] == []
 
 
-async def test_the_pools_of_machines_are_known(simulator, start, node):
+async def test_the_first_picture_has_the_pools_of_machines(simulator, start, node):
     simulator.add(node("n1"), {"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "gpus"}})
 
     watching = await start()
 
-    await watching.until(lambda w: [pool.metadata.name for pool in w.live.cluster.all(NodePool)] == ["gpus"])
+    assert [pool.metadata.name for pool in watching.live.cluster.all(NodePool)] == ["gpus"]
 
 
 @pytest.mark.parametrize("kind", ["persistentvolumeclaims", "resourceslices", "resourceclaims", "deviceclasses"])

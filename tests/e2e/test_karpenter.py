@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,8 @@ from rig.rights import grant, manifests
 from rig.service import Service, Witness, service
 
 READY_AFTER, DEVICES_AFTER = 2.0, 1.5
-# What Karpenter, the controllers and the looks of all of us add to what a machine itself takes.
-AND_THEN = 4.0
+# The service looks once a second, and the API server's clock ticks as often.
+A_LOOK = 2.0
 LONGEST_WRONG = 5.0
 FIRST = {
     "gpus": {"gpu": 1, "cpu": "15", "tolerates": GPU},
@@ -59,6 +60,13 @@ class Elastic:
     def node_of(self, name: str) -> str | None:
         found = self.api.find("Pod", name, namespace="default")
         return found["spec"].get("nodeName") if found else None
+
+    def waited(self, name: str) -> float:
+        """Seconds from a pod's creation until it had its place, by the API server's clock, which ticks once a second."""
+        found = self.api.get("Pod", name, namespace="default")
+        (placed,) = (each for each in found["status"]["conditions"] if each["type"] == "PodScheduled")
+        began, ended = found["metadata"]["creationTimestamp"], placed["lastTransitionTime"]
+        return (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
 
     def is_quiet(self) -> bool:
         """Whether no machine comes or goes, and the service knows."""
@@ -101,6 +109,7 @@ def elastic(own: ControlPlane) -> Iterator[Elastic]:
             counting.close()
 
 
+@pytest.mark.timeout(400)
 def test_what_is_foretold_is_what_karpenter_does(elastic: Elastic, results: Path) -> None:
     api, journal = elastic.api, Journal()
     wrong = []
@@ -118,12 +127,10 @@ def test_what_is_foretold_is_what_karpenter_does(elastic: Elastic, results: Path
         if nominated:
             claim = until(lambda name=said.claim: api.find("NodeClaim", name), within=10, what="it is asked for")
             pool = claim["metadata"]["labels"][POOL]
-            if pool not in {
-                each["pool"] for each in told["machines"] if each["fits"] and each["state"] == "can_be_added"
-            }:
-                wrong.append((about, "another pool", pool))
+            if f"A machine of pool {pool} " not in told["answer_text"]:
+                wrong.append((about, told["answer_text"], pool))
         clear(api, made["metadata"]["name"], said)
-        until(elastic.is_quiet, within=10, what="the service has seen it go")
+        until(elastic.is_quiet, within=30, what="the service has seen it go")
 
     (results / "karpenter.txt").write_text(journal.table() + "\n")
     print(f"\n{journal.table()}")
@@ -137,8 +144,8 @@ def test_a_machine_on_its_way_is_foretold_and_takes_another_pod(elastic: Elastic
     first, second = notebook("coming", cpu="2"), notebook("joining", cpu="1500m")
     elastic.api.create(first)
     claim = said_of(elastic.api, "coming").claim
-    (coming,) = until(
-        lambda: [each for each in machines(elastic.served, state="on_its_way") if each["allocatable"]] or None,
+    coming = until(
+        lambda: next((each for each in machines(elastic.served, state="on_its_way") if each["allocatable"]), None),
         within=10,
         what="the machine on its way is known",
     )
@@ -192,8 +199,12 @@ def test_how_long_a_machine_takes_is_learned(elastic: Elastic) -> None:
     cpus = until(lambda: learned("cpus"), within=40, what="it is known for CPUs")
     gpus = until(lambda: learned("gpus"), within=40, what="it is known for GPUs")
 
-    assert READY_AFTER <= cpus <= READY_AFTER + AND_THEN
-    assert READY_AFTER + DEVICES_AFTER <= gpus <= READY_AFTER + DEVICES_AFTER + AND_THEN
+    longest = {
+        "cpus": max(elastic.waited(name) for name in ("first-cpus", "coming")),
+        "gpus": max(elastic.waited(name) for name in ("first-gpus", "second-gpu")),
+    }
+    assert READY_AFTER <= cpus <= longest["cpus"] + A_LOOK
+    assert READY_AFTER + DEVICES_AFTER <= gpus <= longest["gpus"] + A_LOOK
 
 
 def test_karpenter_that_is_installed_later_is_followed_and_nobody_complained_before(elastic: Elastic) -> None:

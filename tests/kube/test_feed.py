@@ -124,7 +124,7 @@ async def test_an_add_on_that_is_not_there_is_looked_for_calmly_and_never_compla
     pauses = [await feed.step() for _ in range(3)]
 
     assert all(20 <= pause <= 30 for pause in pauses)
-    assert record.reports == []
+    assert record.reports == [Health(absent=True)]
 
 
 async def test_an_add_on_is_followed_once_it_is_installed_and_forgotten_when_its_right_goes(simulator, client, record):
@@ -139,7 +139,7 @@ async def test_an_add_on_is_followed_once_it_is_installed_and_forgotten_when_its
     await feed.step()
 
     assert (known, listed, paused) == ({"gpus"}, True, 0)
-    assert (record.objects, record.health) == ({}, Health())
+    assert (record.objects, record.health) == ({}, Health(absent=True))
 
 
 async def test_quiet_watches_end_by_themselves_and_use_their_connection_again(simulator, make_feed):

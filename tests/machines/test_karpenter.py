@@ -299,7 +299,7 @@ def test_what_a_pool_does_not_take_is_said_where_somebody_hopes_for_it(a_machine
 def test_the_heaviest_pool_comes_first_and_of_equals_the_last_by_name():
     found = machines(pool("a"), pool("b"), pool("c", weight=10))
 
-    assert [each.pool for each in found] == ["c", "b", "a"]
+    assert [(each.pool, each.order) for each in found] == [("c", 0), ("b", 1), ("a", 2)]
 
 
 # Limits

@@ -203,9 +203,9 @@ class LiveCluster:
     def _is_waited_for(self, resource: Resource) -> bool:
         """Whether no picture is right without this kind; an optional one is, once it is not to be had."""
         health = self._health[resource.name]
-        if health.listed:
+        if health.listed or health.absent:
             return False
-        return resource.required or (self._snapshot is None and health.reason is None and not resource.addon)
+        return resource.required or (self._snapshot is None and health.reason is None)
 
     async def _recount_for_ever(self) -> None:
         """Compare the ledger with a count from scratch, some nodes at a time. If they ever differ, we have a bug."""

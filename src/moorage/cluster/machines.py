@@ -68,13 +68,15 @@ def _taint(machine: Machine, verdict: NodeVerdict | None, trial: Trial) -> Taint
 
 
 def best(tried: Sequence[Tried]) -> Tried | None:
-    """The answer where no node is one: a machine on its way before one that can be added, the sooner first."""
-    fitting = [each for each in tried if each.fits and each.machine.may_come]
-    return min(
-        fitting,
-        key=lambda each: (each.machine.state != "on_its_way", each.machine.about_seconds or float("inf")),
-        default=None,
-    )
+    """The answer where no node is one: a machine on its way before one that can be added, then as an autoscaler tries
+    its pools, the sooner first.
+    """
+
+    def place(each: Tried) -> tuple[bool, int, float]:
+        machine = each.machine
+        return machine.state != "on_its_way", machine.order, machine.about_seconds or float("inf")
+
+    return min((each for each in tried if each.fits and each.machine.may_come), key=place, default=None)
 
 
 def hope_of(tried: Sequence[Tried]) -> Hope | None:
@@ -102,7 +104,11 @@ def hope_words(tried: Sequence[Tried]) -> str:
     elif machine.state == "on_its_way":
         told = [f"The pod fits on a machine of {_pool(machine)} that is on its way."]
     else:
-        told = [f"A machine of {_pool(machine)} can be added; the cloud may not have one."]
+        fitting = (each.machine for each in tried if each.fits and each.machine.state == "can_be_added")
+        # Of several kinds the autoscaler takes the one that it likes best.
+        sure = sum(1 for each in fitting if each.pool == machine.pool) == 1
+        pool = _pool(machine) if sure else f"pool {machine.pool}"
+        told = [f"A machine of {pool} can be added; the cloud may not have one."]
     if machine.about_seconds is not None:
         told.append(f"It usually takes about {duration(machine.about_seconds)}.")
     return " ".join(told)

@@ -19,6 +19,8 @@ class Health:
     reason: str | None = None
     # The sentence for the person who can grant it, where a right is missing.
     missing_right: str | None = None
+    # An add-on that is not there, or that nobody granted: there is nothing to follow, and nothing wrong about that.
+    absent: bool = False
 
 
 class Sink(Protocol):

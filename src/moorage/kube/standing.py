@@ -77,7 +77,7 @@ class Standing:
         self.end()
         self._alarm = None
         self.pace.reset()
-        self._report(Health())
+        self._report(Health(absent=True))
 
     def end(self) -> None:
         """Nobody follows any more."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from moorage.errors import InvalidQuantity
 from moorage.machines.nodeclaims import Claim, coming, held_by_pool, node_of, read, shapes_of
 from moorage.machines.nodepools import (
@@ -80,9 +82,9 @@ class Karpenter:
         zones = self._zones.union(*(each.zones for each in shapes.values()), *(each.zones for each in readable))
         seen = {ZONE: zones, CAPACITY_TYPE: WAYS}
         yield from (coming(claim) for claim in claims if claim.is_coming)
-        for pool in by_weight(readable):
-            if not pool.is_going:
-                yield from _machines_of(pool, shapes.values(), seen=seen)
+        for order, pool in enumerate(by_weight(pool for pool in readable if not pool.is_going)):
+            for machine in _machines_of(pool, shapes.values(), seen=seen):
+                yield replace(machine, order=order)
 
     async def run(self) -> None:
         """Look, for ever."""

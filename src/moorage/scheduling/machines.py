@@ -66,7 +66,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     promised to one on its way, DaemonSets included, as amounts of the API. `left` is how many more may come,
     `about_seconds` how long one takes, `since` when it began to come (seconds since 1970). `node_name` is its node
     where there is one already. `label` is the pool's label, by which a person chooses it. `zones` are those that it may
-    come in, and `choices` values that other labels of it may have, where its own labels don't say.
+    come in, and `choices` values that other labels of it may have, where its own labels don't say. `order` is the place
+    of its pool among those that its autoscaler tries in turn.
     """
 
     pool: str
@@ -85,6 +86,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     label: tuple[str, str] | None = None
     zones: tuple[str, ...] = ()
     choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    order: int = 0
 
     @property
     def may_come(self) -> bool:

@@ -149,6 +149,7 @@ ASKS: dict[str, Obj] = {
     "a GPU in one zone": {"gpu": 1, "tolerates": GPU, "nodeSelector": {ZONE: "z1"}},
     "a GPU in another zone": {"gpu": 1, "tolerates": GPU, "nodeSelector": {ZONE: "z2"}},
     "a GPU, by the pool's label": {"gpu": 1, "tolerates": GPU, "nodeSelector": {POOL: "gpus"}},
+    "what two pools could add": {"tolerates": GPU},
     "a GPU of a pool without": {"gpu": 1, "tolerates": GPU, "nodeSelector": {POOL: "cpus"}},
     "a big machine, of which there is one": {"cpu": "20", "tolerates": BIG},
     "a pool that is not ready": {"cpu": "20", "tolerates": "example.com/broken"},
@@ -219,7 +220,7 @@ class Journal:
         return "\n".join(f"{told:<12} {what:<14} {about}: {text}" for about, told, what, text in self.rows)
 
 
-def said_of(api: Api, name: str, *, within: float = 15) -> Said:
+def said_of(api: Api, name: str, *, within: float = 30) -> Said:
     """The first word of Karpenter on a pod, or where the scheduler put it before there was any."""
 
     def found() -> Said | None:
@@ -242,7 +243,7 @@ def clear(api: Api, name: str, said: Said) -> None:
     if said.claim is None:
         return
     claim = said.claim
-    until(lambda: api.find("NodeClaim", claim), within=10, what="the machine was asked for")
+    until(lambda: api.find("NodeClaim", claim), within=20, what="the machine was asked for")
     api.delete("NodeClaim", claim)
 
     def gone() -> bool:
@@ -250,7 +251,7 @@ def clear(api: Api, name: str, said: Said) -> None:
             api.delete("Node", node["metadata"]["name"])
         return api.find("NodeClaim", claim) is None
 
-    until(gone, within=20, what="the machine is gone")
+    until(gone, within=40, what="the machine is gone")
 
 
 def machines(served: Service, **want: object) -> list[Obj]:

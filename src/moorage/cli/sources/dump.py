@@ -19,6 +19,8 @@ from moorage.objects import (
     CSIDriver,
     CSIStorageCapacity,
     LimitRange,
+    NodeClaim,
+    NodePool,
     Object,
     PriorityClass,
     ResourceClaim,
@@ -42,6 +44,12 @@ NOT_ASKED: tuple[tuple[type[Object], ...], ...] = (
 )
 
 
+def _is_meant(item: dict[str, Any]) -> bool:
+    """Others call their kinds as Karpenter does."""
+    group = str(item.get("apiVersion") or "karpenter.sh/v1").partition("/")[0]
+    return item.get("kind") not in (NodePool.KIND, NodeClaim.KIND) or group == "karpenter.sh"
+
+
 class Dump:
     """One cluster from the objects of all files that are named."""
 
@@ -50,7 +58,7 @@ class Dump:
         objects, differing = dumps.read(names)
         for item in objects:
             plural = _PLURALS.get(str(item.get("kind")))
-            if plural is not None:
+            if plural is not None and _is_meant(item):
                 found.setdefault(plural, []).append(item)
         if "nodes" not in found:
             shown = " and ".join(map(dumps.shown_name, names))

@@ -13,17 +13,19 @@ from moorage.cluster.machines import Candidates, MachineJson
 from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
 from moorage.machines.configured import Configured
-from moorage.machines.picture import Machines
+from moorage.machines.karpenter import Karpenter
+from moorage.machines.picture import Machines, Source
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.machines import Machine
 
 
 def machines_locally(cluster: Cluster) -> tuple[Machine, ...]:
-    """Those of the file that a service with this environment would read."""
+    """What Karpenter's objects tell, and the file that a service with this environment would read."""
     path = os.environ.get("MOORAGE_MACHINES_FILE")
-    if not path:
-        return ()
-    return Machines([Configured(Path(path), nodes=lambda: cluster.nodes)]).now()
+    described: list[Source] = [Configured(Path(path), nodes=lambda: cluster.nodes)] if path else []
+    karpenter = Karpenter(lambda: cluster, known=lambda: (each for source in described for each in source.machines()))
+    karpenter.look()
+    return Machines([*described, karpenter]).now()
 
 
 def shown_machines(cluster: Cluster) -> list[dict[str, Any]]:
