@@ -163,7 +163,7 @@ c.KubeSpawner.http_timeout = 4
 c.MoorageSpawner.refuse_too_large = False
 
 def other_commands(spawner):
-    commands = {"mute": ["sleep", "60"], "crash": ["sh", "-c", "exit 3"]}
+    commands = {"mute": ["sleep", "60"], "hungry": ["sleep", "60"], "crash": ["sh", "-c", "exit 3"]}
     spawner.cmd = commands.get(spawner.user.name, spawner.cmd)
 
 c.KubeSpawner.pre_spawn_hook = other_commands
@@ -292,6 +292,30 @@ async def test_a_server_that_never_answers_says_so(hub, load, name, words):
 
     assert words in page
     assert words in progress
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_server_that_ran_out_of_memory_before_its_first_answer_ends_the_start_at_once(hub, load, cluster):
+    pod_of, until = load("moorage_test_pods").pod_of, load("moorage_test_rig").until
+
+    def running():
+        pod = pod_of(cluster, "hungry")
+        statuses = pod["status"].get("containerStatuses") if pod else None
+        return pod if statuses and "running" in statuses[0]["state"] else None
+
+    async def starve():
+        pod = await until(running, seconds=20)
+        pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+        cluster.replace(pod)
+
+    before = await hub.failures()
+    (page, progress), _ = await asyncio.gather(ended(hub, load, "hungry", cpu="1", image="minimal"), starve())
+
+    words = "The server ran out of memory and was stopped. Choose more memory."
+    assert words in page
+    assert "did not start in time" not in page
+    assert words in progress
+    assert await hub.failures() == before
 
 
 @IN_THE_HUBS_LOOP

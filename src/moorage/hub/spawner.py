@@ -10,7 +10,7 @@ of this one spawner; no dictionary of the administrator's configuration is chang
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -312,32 +312,43 @@ class MoorageSpawner(Settings, Patient):
             self._hub_state.fill(self.user.name, self._posted)
         if self._was_refused:
             self._was_refused = False
-            take_back(self.handler)
+            take_back()
         return result
 
     async def _start(self) -> Any:
         started = await self._unless_hopeless(super()._start())
+        self.watch_for_its_answer()
         self._hub_state.broken_images.forget(self.image)
         return started
 
     def go_on(self) -> Any:
         return self._unless_hopeless(super().go_on())
 
-    async def _unless_hopeless(self, start: Coroutine[Any, Any, Any]) -> Any:
+    def watch_for_its_answer(self) -> None:
+        """JupyterHub waits for the server's first answer next, and would wait on for one that has no memory left."""
+        server = self.server
+        if server is not None:
+            wait_up = server.wait_up
+            server.wait_up = lambda *how, **more: self._unless_hopeless(wait_up(*how, **more))
+
+    async def _unless_hopeless(self, start: Awaitable[Any]) -> Any:
         """The start's own end, or sooner what makes further waiting useless, in words and as no failure of the hub."""
         pulls = Pulls() if self.end_hopeless_pulls else None
+
+        def hopeless() -> tuple[str, str] | None:
+            pod = self.stored_pod()
+            return ending.out_of_memory(pod) or (pulls.hopeless(pod, lambda: self.events) if pulls else None)
+
         try:
-            return await ending.unless(
-                start, lambda: pulls.hopeless(self.stored_pod(), lambda: self.events) if pulls else None
-            )
-        except ending.Hopeless as hopeless:
-            words = hopeless.words
+            return await ending.unless(start, hopeless)
+        except ending.Hopeless as reason:
+            words = reason.words
             if waits_for_image(self.stored_pod()):
                 if self.image in words:
                     self._hub_state.broken_images.note(self.image, words)
                 words = f"{words} Choose another image, or contact the hub's administrator."
             error = self._refused(words)
-            ending.tell(error, words, hopeless.detail, form=self._form_url())
+            ending.tell(error, words, reason.detail, form=self._form_url())
             raise error from None
 
     def stop_polling(self) -> None:

@@ -11,11 +11,11 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.progress import ended, plain, shown
+from moorage.hub.start.progress import OUT_OF_MEMORY, ended, plain, shown
 from moorage.hub.start.pulls import for_good, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
 log = logging.getLogger("moorage.hub")
 
@@ -47,7 +47,7 @@ class Hopeless(Exception):
 
 
 async def unless(
-    start: Coroutine[Any, Any, Any], hopeless: Callable[[], tuple[str, str] | None], *, every: float = _LOOK_SECONDS
+    start: Awaitable[Any], hopeless: Callable[[], tuple[str, str] | None], *, every: float = _LOOK_SECONDS
 ) -> Any:
     """The start's own end, or `Hopeless` as soon as there is a reason."""
     task = asyncio.ensure_future(start)
@@ -61,6 +61,12 @@ async def unless(
         if not task.done():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+def out_of_memory(pod: Any) -> tuple[str, str] | None:
+    """That the server has needed more memory than it may have: the next try will, too."""
+    words, detail = ended(pod)
+    return (words, detail) if words == OUT_OF_MEMORY else None
 
 
 def explain(error: BaseException | None, last: Callable[[], tuple[str, str]], *, form: str) -> None:

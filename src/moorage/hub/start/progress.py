@@ -21,7 +21,7 @@ _SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9]
 _IMAGE = re.compile(r"image \"([^\"]+)\"")
 _NODES = re.compile(r"^(\d+)/(\d+) nodes are available")
 
-_OUT_OF_MEMORY = "The server ran out of memory and was stopped. Choose more memory."
+OUT_OF_MEMORY = "The server ran out of memory and was stopped. Choose more memory."
 
 # (reason of the event, a pattern in its message or None, what it means)
 _WORDS: tuple[tuple[str, str | None, str], ...] = (
@@ -53,8 +53,8 @@ _WORDS: tuple[tuple[str, str | None, str], ...] = (
     ("InspectFailed", None, "The image name is not valid."),
     ("BackOff", r"pulling image", "The image can't be pulled; trying again."),
     ("BackOff", None, "The server exits right after it starts; trying again."),
-    ("OOMKilling", None, _OUT_OF_MEMORY),
-    ("OOMKilled", None, _OUT_OF_MEMORY),
+    ("OOMKilling", None, OUT_OF_MEMORY),
+    ("OOMKilled", None, OUT_OF_MEMORY),
     ("FailedMount", None, "A volume can't be mounted yet; trying again."),
     ("FailedAttachVolume", None, "The home volume can't be attached yet; it may still be attached to another node."),
     ("FailedCreatePodSandBox", None, "The node can't set up the server's network; trying again."),
@@ -202,7 +202,7 @@ def ended(pod: Any) -> tuple[str | None, str]:
                 continue
             code, reason = end.get("exitCode"), str(end.get("reason") or "")
             if reason == "OOMKilled":
-                return _OUT_OF_MEMORY, f"{reason}: exit code {code}"
+                return OUT_OF_MEMORY, f"{reason}: exit code {code}"
             return f"The server exited before it was ready (exit code {code}).", f"{reason} {end.get('message') or ''}"
     return None, ""
 
@@ -237,7 +237,7 @@ def plain(reason: str, message: str) -> str | None:
                 return f"{words} ({image[1]})"
             return words
     if "OOMKilled" in message:
-        return _OUT_OF_MEMORY
+        return OUT_OF_MEMORY
     return None
 
 

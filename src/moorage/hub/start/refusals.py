@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyterhub.app import JupyterHub
 from tornado import web
 
 try:
@@ -27,10 +28,17 @@ def refused(message: str, *, status: int = 400) -> web.HTTPError:
     return error  # type: ignore[no-any-return]
 
 
-def take_back(handler: Any) -> None:
+def settings_of_the_hub() -> dict[str, Any]:
+    """What JupyterHub's handlers share, or nothing where no hub runs: counts of failures and limits of starts."""
+    application = JupyterHub.instance().tornado_application if JupyterHub.initialized() else None
+    return application.settings if application is not None else {}
+
+
+def take_back() -> None:
     """On JupyterHub 5 every exception of a spawn counts towards the limit at which the hub exits: count one less first.
 
     Otherwise anybody could end the hub by asking five times for a node that does not exist.
     """
-    if COUNTED and handler is not None:
-        handler.settings["failure_count"] = handler.settings.get("failure_count", 0) - 1
+    if COUNTED:
+        settings = settings_of_the_hub()
+        settings["failure_count"] = settings.get("failure_count", 0) - 1

@@ -58,7 +58,8 @@ async def _to_ready(spawner: Any) -> None:
         server.proto, server.ip, server.port = url.scheme, url.hostname, url.port
         spawner.orm_spawner.state = spawner.get_state()
         spawner.db.commit()
-        spawner._start_pending = spawner._waiting_for_response = True  # noqa: SLF001
+        spawner.watch_for_its_answer()
+        spawner._waiting_for_response = True  # noqa: SLF001
         await user._wait_up(spawner)  # noqa: SLF001 - which stops a server that does not answer
         await user.settings["proxy"].add_user(user, spawner.name)
     except Exception:

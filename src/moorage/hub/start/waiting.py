@@ -13,11 +13,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from jupyterhub.app import JupyterHub
-
 from moorage.hub.start.ending import Hopeless, afterwards
 from moorage.hub.start.growth import growth
 from moorage.hub.start.progress import plain, shown
+from moorage.hub.start.refusals import settings_of_the_hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -182,8 +181,7 @@ def taking_no_place() -> Iterator[None]:
     JupyterHub counts every server that is not ready yet towards `concurrent_spawn_limit`, and would turn away people
     for whom there is room.
     """
-    application = JupyterHub.instance().tornado_application if JupyterHub.initialized() else None
-    settings = application.settings if application is not None else {}
+    settings = settings_of_the_hub()
     limited = bool(settings.get("concurrent_spawn_limit"))
     if limited:
         settings["concurrent_spawn_limit"] += 1
