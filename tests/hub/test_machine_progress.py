@@ -65,6 +65,13 @@ async def said(hub, person, start):
     raise AssertionError(f"{start!r} was not said: {heard}")
 
 
+def _knows(person, machine):
+    async def knows():
+        return f'value="{machine}"' in await person.form()
+
+    return knows
+
+
 async def waiting_pod(hub, person, cluster, load):
     await person.submit(**FORM)
     return await load("moorage_test_rig").until(
@@ -75,12 +82,15 @@ async def waiting_pod(hub, person, cluster, load):
 async def test_the_progress_says_that_a_machine_is_being_added_and_how_long_that_takes(
     hub, person, cluster, full, fake_service, load
 ):
-    fake_service.machines = [{"pool": "gpu", "about_seconds": 240}]
+    before = list(fake_service.machines)
+    fake_service.machines = [*before, load("moorage_test_fake_service").machine_json("gpu", about_seconds=240)]
+    await load("moorage_test_rig").until(_knows(person, "~gpu"), seconds=20, what=hub.tail)
     pod = await waiting_pod(hub, person, cluster, load)
     await said(hub, person, "Waiting: not enough CPU free")
 
     cluster.add(event(pod, "TriggeredScaleUp", f"pod triggered scale-up: [{{{GROUP} 0->1 (max: 3)}}]"))
     told = await said(hub, person, "A new machine is being added (usually 4 min, 0:0")
+    fake_service.machines = before
 
     assert GROUP in told["html_message"]
     assert told["message"].endswith(" so far).")

@@ -47,7 +47,8 @@ function amount(label, node, field, show, unit) {
   const cell = element("td", { "data-of": label });
   if (available === null || whole === null) {
     const why = field === "gpu" && (node.preparing?.text ?? node.gpu_units?.find((units) => units.unknown)?.unknown);
-    const words = field === "gpu" && node.preparing?.reason === "devices" ? "none yet" : "unknown";
+    const comes = field === "gpu" && node.preparing?.reason === "devices" && !node.preparing.overdue;
+    const words = comes ? "none yet" : "unknown";
     cell.append(element("span", { cls: "quiet", text: words, ...(why && { title: why }) }));
     return cell;
   }

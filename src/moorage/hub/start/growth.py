@@ -108,7 +108,7 @@ async def usual_seconds(service: ServiceClient, names: Sequence[str]) -> int | N
     """How long machines of the pool that these names stand for take, as the service has seen it; None where it has not,
     or where nobody knows which pool is meant.
     """
-    return seconds_among(await service.machines(), names)
+    return seconds_among(service.machines, names)
 
 
 def seconds_among(machines: Any, names: Sequence[str]) -> int | None:

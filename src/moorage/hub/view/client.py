@@ -25,8 +25,6 @@ from moorage.hub.view.machines import read_machines
 
 SILENCE = 3.0
 REFRESH = 10.0
-# Every start that waits for a machine asks for them again and again.
-_MACHINES_KEPT = 10.0
 LARGEST_ANSWER = 16 << 20
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 # Nodes turned from JSON into facts before the loop gets a turn.
@@ -72,8 +70,8 @@ class ServiceClient:
         self._nodes: dict[str, NodeFacts] | None = None
         self._places: dict[str, NodeFacts] = {}
         self._images: tuple[ImageFacts, ...] | None = None
-        self._machines: list[Any] = []
-        self._machines_at = float("-inf")
+        # Those that may come, as the service tells them.
+        self.machines: list[Any] = []
         self.defaults: Mapping[str, Any] = {}
         self.revision: int | None = None
         self.status = Status(
@@ -131,19 +129,6 @@ class ServiceClient:
             self.log.debug("No verdict: %r", error)
             return None
         return answer if isinstance(answer, dict) and isinstance(answer.get("fits"), bool) else None
-
-    async def machines(self, *, timeout: float = 2.0) -> list[Any]:
-        """What may come, as the service tells it; nothing where it tells none, or not in time."""
-        now = asyncio.get_running_loop().time()
-        if now - self._machines_at > _MACHINES_KEPT:
-            self._machines_at = now
-            try:
-                answer = await self._read("GET", "/api/v1/cluster/machines", timeout=timeout)
-            except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
-                self.log.debug("No machines: %r", error)
-                answer = []
-            self._machines = answer if isinstance(answer, list) else []
-        return self._machines
 
     async def _follow(self) -> None:
         """Follow the stream for ever. Failures change the pace and the status, and end nothing."""
@@ -280,6 +265,7 @@ class ServiceClient:
         self._images = fresh
 
     def _take_machines(self, answer: Any) -> None:
+        self.machines = answer if isinstance(answer, list) else []
         before, self._places = self._places, read_machines(answer)
         changed = {name for name in before | self._places if before.get(name) != self._places.get(name)}
         if self._nodes is None or not changed:
