@@ -83,3 +83,18 @@ def test_every_other_answer_is_hope(answer):
 )
 def test_a_strange_answer_raises_nothing(answer):
     without_hope(answer, pod={}, nodes={})
+
+
+@pytest.mark.parametrize(
+    ("fits", "state", "is_hope"),
+    [
+        (True, "backing_off", True),
+        (None, "can_be_added", True),
+        (False, "can_be_added", False),
+        (True, "at_maximum", False),
+    ],
+)
+def test_a_machine_that_may_still_come_is_hope(fits, state, is_hope):
+    answer = never(b=WITHOUT) | {"machines": [{"pool": "gpu", "fits": fits, "state": state}]}
+
+    assert (without_hope(answer, pod=POD, nodes={}) is None) is is_hope

@@ -136,3 +136,28 @@ async def test_a_file_that_can_not_be_used_ends_the_start(serve, simulator, tmp_
 
     with pytest.raises(Exception, match="entry 1: allocatable is missing"):
         await serve(api_server=simulator.url, machines_file=file)
+
+
+async def test_a_gpu_that_only_a_new_machine_has_is_the_one_that_is_meant(serve, simulator, node, tmp_path) -> None:
+    simulator.add(node("n1", cpu="4", memory="8Gi"))
+    file = tmp_path / "machines.yaml"
+    file.write_text("- {pool: amd, allocatable: {cpu: 16, memory: 60Gi, amd.com/gpu: 1}}")
+    service = await serve(api_server=simulator.url, machines_file=file)
+    await service.ready()
+
+    answer = await service.client.post(FIT, json={"ask": {"cpu": "2", "memory": "4Gi", "gpu": 1}})
+
+    assert answer.json()["answer"] == "new_machine"
+
+
+async def test_the_hub_reads_what_the_service_tells_of_machines(elastic) -> None:
+    from moorage.hub.view.machines import read_machines
+
+    service = await elastic()
+
+    (place,) = read_machines((await service.get("/api/v1/cluster/machines")).json()).values()
+
+    assert place.name == "~large/m5.4xlarge"
+    assert place.selector == {"eks.amazonaws.com/nodegroup": "large"}
+    assert (place.allocatable.cpu, [units.resource for units in place.gpus]) == (16000, ["nvidia.com/gpu"])
+    assert [taint.words() for taint in place.keeps_off] == ["dedicated=users"]

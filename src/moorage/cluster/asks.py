@@ -7,7 +7,7 @@ chosen node, or else most of the cluster, has.
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
@@ -15,7 +15,9 @@ from moorage.cluster.amounts import GpuNames
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
 from moorage.scheduling.accounting.names import is_extended
+from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
+from moorage.scheduling.machines import Machine, as_node
 
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"
@@ -28,8 +30,8 @@ class InvalidAsk(MoorageError):
     """A wish that no pod could ask for."""
 
 
-def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
-    """A pod with one container whose requests and limits are the wish."""
+def pod_of(ask: Mapping[str, Any], *, cluster: Cluster, machines: Sequence[Machine] = ()) -> dict[str, Any]:
+    """A pod with one container whose requests and limits are the wish. `machines` are those that may come."""
     amounts: dict[str, str] = {}
     for name in ("cpu", "memory"):
         if (value := ask.get(name)) is not None:
@@ -37,7 +39,7 @@ def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
     node = ask.get("node") or None
     resource = _gpu_resource(ask.get("gpu_resource"))
     if gpu := _count(ask.get("gpu")):
-        amounts[resource or usual_gpu(cluster, node=node)] = str(gpu)
+        amounts[resource or usual_gpu(cluster, node=node, machines=machines)] = str(gpu)
     selector = dict(ask.get("node_selector") or {})
     if node is not None:
         selector[HOSTNAME] = _hostname(cluster, node)
@@ -60,18 +62,20 @@ def pod_of(ask: Mapping[str, Any], *, cluster: Cluster) -> dict[str, Any]:
     }
 
 
-def usual_gpu(cluster: Cluster, *, node: str | None = None) -> str:
-    """The GPU resource that is meant when none is named."""
-    names = GpuNames()
-    infos = [cluster.nodes[node]] if node in cluster.nodes else cluster.nodes.values()
-    units: Counter[str] = Counter()
-    for info in infos:
-        for name, amount in info.allocatable.scalars.items():
-            if name in names and amount > 0:
-                units[name] += 1
+def usual_gpu(cluster: Cluster, *, node: str | None = None, machines: Sequence[Machine] = ()) -> str:
+    """The GPU resource that is meant when none is named. Machines count where no node has any."""
+    units = _gpus([cluster.nodes[node]] if node in cluster.nodes else cluster.nodes.values())
+    units = units or _gpus(as_node(machine) for machine in machines)
     if not units or USUAL_GPU in units:
         return USUAL_GPU
     return min(units, key=lambda name: (-units[name], name))
+
+
+def _gpus(infos: Iterable[NodeInfo]) -> Counter[str]:
+    """How many of these have any of each GPU resource."""
+    names = GpuNames()
+    scalars = (info.allocatable.scalars.items() for info in infos)
+    return Counter(name for amounts in scalars for name, amount in amounts if name in names and amount > 0)
 
 
 def _hostname(cluster: Cluster, node: str) -> str:

@@ -35,7 +35,8 @@ def shown_machines(cluster: Cluster) -> list[dict[str, Any]]:
 
 
 def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rules: Rules = UNKNOWN) -> dict[str, Any]:
-    pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster)
+    machines = machines_locally(cluster)
+    pod = request["pod"] if "pod" in request else pod_of(request["ask"], cluster=cluster, machines=machines)
     judged = judge(
         cluster,
         pod,
@@ -43,7 +44,7 @@ def fit_locally(cluster: Cluster, request: dict[str, Any], *, revision: int, rul
         rules=rules,
         policy="pod",
         claims=request.get("claims", ()),
-        machines=Candidates(machines_locally(cluster)),
+        machines=Candidates(machines),
     )
     answer: dict[str, Any] = msgspec.json.decode(encoded(judged))
     return answer

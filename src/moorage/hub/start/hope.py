@@ -49,6 +49,8 @@ def without_hope(answer: Mapping[str, Any], *, pod: Mapping[str, Any], nodes: Ma
     asked = _requests(pod)
     if any(_may_come_back(node, nodes.get(name), asked) for name, node in verdicts.items()):
         return None
+    if any(_may_come(machine) for machine in answer.get("machines") or ()):
+        return None
     said = _where(verdicts, pinned=HOSTNAME in ((pod.get("spec") or {}).get("nodeSelector") or {}))
     prefilter = answer.get("prefilter")
     if isinstance(prefilter, dict):
@@ -67,6 +69,13 @@ def _may_come_back(verdict: Mapping[str, Any], node: NodeFacts | None, asked: Ma
     if plugin == "TaintToleration" and any(not taint.key.startswith(_PASSING) for taint in node.keeps_off):
         return False
     return node.preparing is not None or all(_has(node, name, amount) for name, amount in asked.items())
+
+
+def _may_come(machine: Any) -> bool:
+    """Whether this is a machine that may still come and would do, as far as is known."""
+    if not isinstance(machine, dict) or machine.get("fits") is False:
+        return False
+    return machine.get("state") in ("on_its_way", "can_be_added", "backing_off")
 
 
 def _has(node: NodeFacts, resource: str, amount: int) -> bool:

@@ -50,7 +50,8 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     else:
         ask = question.ask.model_dump(exclude_unset=True) if question.ask is not None else {}
         image = parts.catalogue.listing.image(ask["image"]) if ask.get("image") else None
-        pod = pod_of(ask | ({"image": image.reference} if image is not None else {}), cluster=cluster)
+        wish = ask | ({"image": image.reference} if image is not None else {})
+        pod = pod_of(wish, cluster=cluster, machines=parts.machines.now())
     claims = question.claims or []
     bounds.check(pod)
     bounds.check_claims([*claims, *of_volumes(pod)])
