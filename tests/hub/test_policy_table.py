@@ -159,18 +159,18 @@ async def had(table, load, name, body):
         pod = pods.pod_of(simulator, name)
         return pod if pod and pod["spec"].get("nodeName") else None
 
-    pod = await rig.until(placed, seconds=30, what=lambda: f"no pod of {name}: {hub.tail()}")
+    pod = await rig.until(placed, seconds=90, what=lambda: f"no pod of {name}: {hub.tail()}")
 
     async def ready():
         return (await hub.api("GET", f"/users/{name}"))[1]["servers"].get("", {}).get("ready")
 
-    await rig.until(ready, seconds=30)
+    await rig.until(ready, seconds=90)
     await hub.api("DELETE", f"/users/{name}/server")
 
     async def gone():
         return not (await hub.api("GET", f"/users/{name}"))[1]["servers"]
 
-    await rig.until(gone, seconds=30)
+    await rig.until(gone, seconds=90)
     return pod
 
 
@@ -218,7 +218,7 @@ async def passes(table, load, option, who):
         await set_groups(hub, name, groups)
         if who == "raises":
             (folder / "away").touch()
-        if not await asyncio.wait_for(told(), 6):
+        if not await asyncio.wait_for(told(), 20):
             found.append("the open page is told")
     now = await asks(person, "offer", **usual)
     if level is None and not now["closed"]:
