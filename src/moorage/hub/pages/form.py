@@ -5,7 +5,6 @@ where there is any.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +12,17 @@ from jinja2 import Environment, PackageLoader
 from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
-from moorage.hub.amounts import cpu_words, is_card, memory_field, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, is_card, memory_words, short_resource
 from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
+from moorage.hub.pages.sizes import amount_fields, bounds
 from moorage.hub.view.facts import closed_option
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
-    from moorage.hub.choice.offer import Bounds, Offer
+    from moorage.hub.choice.offer import Offer
     from moorage.hub.state import Filled
     from moorage.hub.view.client import Status
     from moorage.hub.view.facts import ImageFacts, NodeFacts
@@ -32,18 +31,6 @@ if TYPE_CHECKING:
 _FIRST_WAIT = 0.5
 # Rows that the page has without JavaScript; with it, all nodes can be searched.
 _MOST_ROWS = 100
-_MEMORY_STEPS = (1 << 30, 2 << 30, 4 << 30, 8 << 30, 16 << 30, 32 << 30, 64 << 30, 128 << 30, 256 << 30)
-_CPU_STEPS = (500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One amount's control: what it holds, what it may hold, and what it suggests."""
-
-    value: str
-    choices: tuple[tuple[str, str], ...]
-    suggestions: tuple[tuple[str, str], ...]
-    help: str
 
 
 @cache
@@ -122,50 +109,6 @@ def _images(offer: Offer, chosen: str) -> tuple[ImageFacts, ...]:
     return images if found is None or found in images else (*images, found)
 
 
-def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
-    """The controls of CPU, memory and GPU."""
-    nodes = offer.usable()
-    cpu, memory, gpus = _largest("cpu", offer), _largest("memory", offer), _most_gpus(offer, nodes)
-    return {
-        "cpu": _field(
-            chosen["cpu"],
-            offer.cpu,
-            steps=_CPU_STEPS,
-            text=cpu_words,
-            words=cpu_words,
-            largest=cpu,
-            example="Cores, such as 2 or 0.5",
-        ),
-        "memory": _field(
-            chosen["memory"],
-            offer.memory,
-            steps=_MEMORY_STEPS,
-            text=memory_field,
-            words=memory_words,
-            largest=memory,
-            example="Such as 3Gi or 512Mi",
-        ),
-        "gpu_most": gpus,
-        "gpu_words": "How many" if gpus is None else f"0 to {gpus}" if gpus else "None available",
-    }
-
-
-def bounds(offer: Offer) -> dict[str, Any]:
-    """How much may be chosen, in exact numbers: what the person may have (`most`), what the largest node has at most
-    (`all`), and whether what a node has counts (`sizes`).
-    """
-    nodes, limits = offer.usable(), offer.limits
-    found: dict[str, Any] = {"sizes": offer.refuse_too_large, "gpu": {}}
-    for name, each in (("cpu", offer.cpu), ("memory", offer.memory)):
-        most = min((amount for amount in (each.most, limits.left(name)) if amount is not None), default=None)
-        found[name] = {"least": each.least, "most": most, "all": _largest(name, offer), "step": each.step}
-    for resource in offer.gpu_resources:
-        sizes = [units.capacity for node in nodes for units in node.gpus if units.resource == resource]
-        everywhere = None if offer.nodes is None else max(sizes, default=0)
-        found["gpu"][resource] = {"most": offer.most_gpus(resource), "all": everywhere}
-    return found
-
-
 def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     """The options of the Node field; each was made when its node changed."""
     by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
@@ -181,41 +124,6 @@ def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
         made[selected] = made[selected].replace("<option ", "<option selected ", 1).replace(" disabled>", ">", 1)
     text = "\n".join(made.values())
     return Markup(text)  # noqa: S704 - each option was escaped by `facts`
-
-
-def _field(
-    value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None, example: str
-) -> Field:
-    limits = [limit for limit in (bounds.most, largest) if limit is not None]
-    limit = min(limits, default=None)
-    # What stands in the field stays in it, so that it does not become another amount without a word.
-    possible = [choice for choice in bounds.choices if limit is None or choice <= limit or text(choice) == value]
-    choices = tuple((text(choice), words(choice)) for choice in possible or bounds.choices)
-    fitting = [step for step in steps if bounds.offers(step) and (limit is None or step <= limit)]
-    return Field(
-        value=value,
-        choices=choices,
-        suggestions=() if choices else tuple((text(step), words(step)) for step in fitting),
-        help=f"{words(bounds.least)} to {words(limit)}" if limit is not None else example,
-    )
-
-
-def _largest(what: str, offer: Offer) -> int | None:
-    configured = getattr(offer, what).most is not None
-    largest = None if configured and not offer.refuse_too_large else offer.largest(what)
-    return min((most for most in (largest, offer.limits.left(what)) if most is not None), default=None)
-
-
-def _most_gpus(offer: Offer, nodes: list[NodeFacts]) -> int | None:
-    """The most of any resource that is offered; the verdict knows the rest."""
-    each = []
-    for resource in offer.gpu_resources:
-        sizes = [units.capacity for node in nodes for units in node.gpus if units.resource == resource]
-        has = None if offer.nodes is None else max(sizes, default=0)
-        limits = [limit for limit in (has, offer.most_gpus(resource)) if limit is not None]
-        each.append(min(limits, default=None))
-    known = [most for most in each if most is not None]
-    return max(known, default=0) if len(known) == len(each) else None
 
 
 def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import said
-from moorage.hub.pages.form import amount_fields, bounds
 from moorage.hub.pages.selection import selected
+from moorage.hub.pages.sizes import amount_fields, bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
