@@ -353,6 +353,18 @@ async def test_the_list_chooses_the_node_by_keyboard(open_page):
     )
 
 
+async def test_a_machine_that_may_come_is_a_row_that_can_be_chosen(open_page):
+    page = await open_page()
+    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    row = page.locator("#moorage-list li", has_text="New machine m5.large")
+
+    await row.get_by_role("button").click()
+
+    await expect(page.get_by_label("Node")).to_have_value("~pool-a/m5.large")
+    await expect(row).to_contain_text("2 CPU")
+    await expect(row).to_contain_text("can be added")
+
+
 async def test_a_refused_form_comes_back_with_what_was_typed(open_page):
     page = await open_page()
     await page.get_by_label("CPU").fill("1000")
