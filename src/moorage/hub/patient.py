@@ -85,6 +85,11 @@ class Patient(Configured):
         """The pods of all servers that this hub follows."""
         return list(self.pod_reflector.pods.values()) if self.pod_reflector else []
 
+    def waits_in_words(self) -> str | None:
+        """What this server waits for, as HTML; None while it waits for no node, or not for longer than any start."""
+        pod = self.stored_pod()
+        return waiting.in_words(pod, self.pods_of_the_hub()) if waiting.allowance(pod) is not None else None
+
     # In a hub that was restarted
 
     async def get_url(self) -> Any:

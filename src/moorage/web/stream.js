@@ -17,9 +17,10 @@ class Lost extends Error {
 
 /**
  * Follow `url` for ever. `headers()` are sent with each try, `on(event, data)` gets each message, `lost(why, words)` is
- * told of each end and failure, `ended(words)` where the log-in is over: the next try waits for what it returns.
+ * told of each end and failure, `ended(words)` where the log-in is over: the next try waits for what it returns. After
+ * `silence` in milliseconds the connection is given up.
  */
-export function follow(url, { headers = () => ({}), on, lost, ended }) {
+export function follow(url, { headers = () => ({}), on, lost, ended, silence = SILENCE }) {
   let id = "";
   let failures = 0;
   let page = new AbortController();
@@ -49,7 +50,7 @@ export function follow(url, { headers = () => ({}), on, lost, ended }) {
       watchdog = setTimeout(() => {
         silent = true;
         line.abort();
-      }, SILENCE);
+      }, silence);
     };
     const leave = () => line.abort();
     signal.addEventListener("abort", leave);

@@ -25,7 +25,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import files, logins, offered, presets, verdict
+from moorage.hub.pages import files, logins, offered, presets, starting, verdict
 from moorage.hub.pages.membership import Membership
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
@@ -68,6 +68,7 @@ def install(spawner_class: type) -> None:
         return
     _joined.add(app)
     if app.tornado_application is not None:
+        starting.take_the_place(app)
         app.tornado_application.add_handlers(".*", urls(app.hub_prefix))
     else:
         app.observe(_put_in_front, names="handlers")
@@ -90,6 +91,7 @@ def _join_when_handlers_are_made(spawner_class: type) -> None:
 def _put_in_front(change: Any) -> None:
     app = change.owner
     app.unobserve(_put_in_front, names="handlers")
+    starting.take_the_place(app)
     app.handlers[:0] = urls(app.hub_prefix)
 
 

@@ -146,6 +146,13 @@ def _machine(all_events: Callable[[], Iterable[dict[str, Any]]]) -> Growth | Non
         return None
 
 
+def in_words(pod: Any, others: Iterable[Any]) -> str | None:
+    """What the page shows first, as HTML; None where the pod waits for no node."""
+    if not unbound(pod) or not verdict(pod):
+        return None
+    return str(_event(pod, before=ahead(pod, others), hope=None)["html_message"])
+
+
 async def _hope(machine: Growth | None, usual: Callable[[Sequence[str]], Awaitable[int | None]] | None) -> str | None:
     if machine is None:
         return None
@@ -162,7 +169,14 @@ def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
     line = f"About {servers} before it; this is an estimate, since smaller servers may start sooner." if before else ""
     stays = f"It waits for up to {lasting(allowance(pod) or 0)}, also while this page is closed."
     words = " ".join(["Waiting for room.", lacks, *filter(None, (hope, line)), stays])
-    return {"progress": _PROGRESS, "message": words, "html_message": shown(words, f"FailedScheduling: {message}")}
+    detail = f"FailedScheduling: {message}"
+    return {
+        "step": "waiting",
+        "progress": _PROGRESS,
+        "message": words,
+        "html_message": shown(words, detail),
+        "detail": detail,
+    }
 
 
 def lasting(seconds: float) -> str:

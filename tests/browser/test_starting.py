@@ -1,0 +1,108 @@
+"""The page of a start in a real browser: waiting for room, over a restart of the hub, to the server or to its end."""
+
+import os
+import re
+import signal
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from moorage.simulator import Simulator, builders
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+GPU = {"moorage": 1, "cpu": "1", "memory": "1Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu"}
+CONFIG = """
+c.MoorageSpawner.wait_for_room = 600
+c.KubeSpawner.delete_grace_period = 0
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
+
+def wait_less(spawner):
+    if spawner.user_options.get("cpu") == "2":
+        spawner.wait_for_room = 5
+
+c.KubeSpawner.pre_spawn_hook = wait_less
+"""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hub(request, load, tmp_path, fake_service):
+    """A hub whose only GPU is held by somebody else."""
+    async with Simulator(scheduler=True, kubelet=True) as cluster:
+        cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="64", memory="64Gi", gpu=1))
+        hub = load("moorage_test_rig").Hub(
+            tmp_path,
+            service_url=fake_service.url,
+            kubeconfig=cluster.kubeconfig(tmp_path / "kubeconfig"),
+            config=CONFIG + getattr(request, "param", ""),
+        )
+        await hub.start()
+        await begin(hub, "holder", GPU)
+        yield hub
+        await hub.stop()
+
+
+async def begin(hub, name, options):
+    await hub.api("POST", f"/users/{name}")
+    status, answer = await hub.api("POST", f"/users/{name}/server", options)
+    assert status in (201, 202), answer
+
+
+def server_of(page):
+    return re.compile(rf"/user/{page.person}/")
+
+
+async def waiting_page(open_page, hub, **more):
+    page = await open_page()
+    await begin(hub, page.person, {**GPU, **more})
+    await page.goto(f"{hub.url}/hub/spawn-pending/{page.person}")
+    await expect(page.get_by_role("heading")).to_have_text("Waiting for room")
+    return page
+
+
+@pytest.mark.timeout(300)
+async def test_a_page_that_waits_goes_on_by_itself_over_a_restart_of_the_hub_to_the_server(open_page, hub):
+    page = await waiting_page(open_page, hub)
+    await expect(page.get_by_role("status")).to_contain_text("Not enough GPU free on any node.")
+
+    os.kill(hub.process.pid, signal.SIGKILL)
+    await hub.process.wait()
+    await expect(page.get_by_role("alert")).to_contain_text("The hub does not answer right now.", timeout=40_000)
+    await hub.start()
+    await expect(page.get_by_role("alert")).to_be_empty(timeout=20_000)
+    await expect(page.get_by_role("heading")).to_have_text("Waiting for room")
+    await hub.api("DELETE", "/users/holder/server")
+
+    await expect(page).to_have_url(server_of(page), timeout=20_000)
+
+
+async def test_a_wait_that_ends_in_vain_leaves_one_state_on_the_page(open_page, hub):
+    page = await waiting_page(open_page, hub, cpu="2")
+
+    await expect(page.get_by_text("No room became free within 5 seconds")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+    await expect(page.get_by_text("Waiting for room")).to_have_count(0)
+
+
+async def test_a_wait_is_stopped_with_its_button(open_page, hub):
+    page = await waiting_page(open_page, hub)
+
+    await page.get_by_role("button", name="Stop").click()
+
+    await expect(page.get_by_text("is not running")).to_be_visible(timeout=20_000)
+    assert await hub.failures() == 0
+
+
+@pytest.mark.parametrize(
+    "hub",
+    ["""c.JupyterHub.tornado_settings["headers"] = {"Content-Security-Policy": "default-src 'self'"}"""],
+    indirect=True,
+)
+async def test_a_strict_content_security_policy_holds_nothing_up(open_page, hub):
+    page = await waiting_page(open_page, hub)
+    await expect(page.get_by_role("status")).to_contain_text("Not enough GPU free on any node.")
+
+    await hub.api("DELETE", "/users/holder/server")
+
+    await expect(page).to_have_url(server_of(page), timeout=20_000)
