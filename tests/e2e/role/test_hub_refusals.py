@@ -34,6 +34,8 @@ BESIDE = {
     f"Secret {NAMESPACE}/moorage-hub",
     f"Role {NAMESPACE}/moorage-limits",
     f"RoleBinding {NAMESPACE}/moorage-limits",
+    f"Role {NAMESPACE}/moorage-scheduler",
+    f"RoleBinding {NAMESPACE}/moorage-scheduler",
 }
 HUBS = {f"{kind} {NAMESPACE}/bay-hub" for kind in ("Deployment", "NetworkPolicy", "Secret")}
 
