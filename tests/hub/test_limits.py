@@ -14,6 +14,8 @@ GI = 1 << 30
 GPU, SLICE = "nvidia.com/gpu", "nvidia.com/mig-1g.5gb"
 
 CONFIG = """
+# A refusal is the answer however busy the machine is.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 60}
 c.MoorageSpawner.user_limits = {"cpu": "4", "memory": "8Gi", "gpu": 1, "servers": 3}
 c.KubeSpawner.profile_list = [
     {"display_name": "Plain", "slug": "plain", "default": True, "kubespawner_override": {}},

@@ -11,6 +11,8 @@ import pytest_asyncio
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CONFIG = """
+# A refusal is the answer however busy the machine is.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 60}
 import asyncio, sys
 
 async def most_memory(spawner):

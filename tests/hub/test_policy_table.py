@@ -25,6 +25,8 @@ IMAGES = [
     for n in range(4)
 ]
 CONFIG = f"""
+# A refusal is the answer however busy the machine is.
+c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 60}}
 import asyncio
 from pathlib import Path
 

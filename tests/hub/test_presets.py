@@ -13,6 +13,8 @@ from moorage.hub.spawner import MoorageSpawner
 on_a_hub = pytest.mark.asyncio(loop_scope="session")
 
 CONFIG = """
+# A refusal is the answer however busy the machine is.
+c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 60}
 c.MoorageSpawner.presets = [
     {"name": "small", "display_name": "Small", "description": "For <b>notes</b>", "cpu": "1", "memory": "2Gi", "gpu": 0},
     {"name": "card", "display_name": "A card", "cpu": 4, "memory": "8Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu",
