@@ -128,6 +128,7 @@ async def test_openapi_lists_every_path_and_error(service) -> None:
         "/api/v1/cluster/resources/{name}",
         "/api/v1/cluster/stream",
         "/api/v1/cluster/fit",
+        "/api/v1/cluster/machines",
         "/api/v1/images/jupyter",
         "/api/v1/jupyterhub/config",
         "/livez",
