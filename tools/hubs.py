@@ -25,7 +25,7 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "test-results"
 ENVIRONMENTS = ROOT / ".venvs"
 TESTS = ("tests/hub", "tests/browser")
-SECONDS = 1200
+SECONDS = 2400
 PIP = ("-m", "pip", "--quiet", "--disable-pip-version-check", "install")
 
 
