@@ -392,7 +392,7 @@ def _doctor(shell: Shell, charts: str) -> dict[str, Any]:
     found = shell.run(
         f"helm repo add jupyterhub {charts} >/dev/null",
         "moorage hub-values your-values.yaml --image registry.example.org/moorage:0.1.0 > hub-values.yaml",
-        "helm install jupyterhub jupyterhub/jupyterhub --namespace jupyterhub --version 4.4.0 --values hub-values.yaml >/dev/null",
+        "helm install jupyterhub jupyterhub/jupyterhub --namespace jupyterhub --version 4.4.0 --values hub-values.yaml --wait --timeout 60s >/dev/null",
         "moorage doctor --namespace jupyterhub -o json || true",
     ).stdout
     return {one["subject"]: one for one in json.loads(found)["findings"]}
