@@ -110,9 +110,13 @@ def _claim(harbour: ControlPlane, made: Obj) -> Obj:
         for volume in made["spec"]["volumes"]
         if "persistentVolumeClaim" in volume
     )
-    found = harbour.admin.get("PersistentVolumeClaim", name, namespace=NAMESPACE)
-    assert found["status"]["phase"] == "Bound"
-    return found
+
+    def bound() -> Obj | None:
+        found = harbour.admin.get("PersistentVolumeClaim", name, namespace=NAMESPACE)
+        return found if found["status"]["phase"] == "Bound" else None
+
+    # The scheduler goes by the claim's volume, which is written before its phase.
+    return until(bound, within=10, what="the claim says that it is bound")
 
 
 def _zone(harbour: ControlPlane, name: str) -> str:
