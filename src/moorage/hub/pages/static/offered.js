@@ -1,6 +1,7 @@
 // What somebody may have, when it changes while their page is open.
 
 import { element } from "../../../web/elements.js";
+import { answerTo } from "./asking.js";
 
 const TIMEOUT = 6000;
 
@@ -11,17 +12,9 @@ export class Offered {
   }
 
   async ask() {
-    try {
-      const response = await fetch(this.url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...this.headers },
-        body: JSON.stringify(this.body()),
-        signal: AbortSignal.timeout(TIMEOUT),
-      });
-      if (response.ok) this.take(await response.json());
-    } catch {
-      // The hub decides by the same rule when the form is sent.
-    }
+    // Without an answer nothing changes: the hub decides by the same rule when the form is sent.
+    const answer = await answerTo(this.url, { headers: this.headers, body: this.body(), timeout: TIMEOUT });
+    if (answer) this.take(answer);
   }
 
   take(answer) {

@@ -1,6 +1,7 @@
 // Choices that an administrator has made beforehand: what each would get now, and a way back to a choice by hand.
 
 import { say } from "../../../web/elements.js";
+import { answerTo } from "./asking.js";
 
 const TIMEOUT = 20000;
 const AFTER_CHANGE = 10000;
@@ -31,17 +32,9 @@ export class Presets {
   async ask() {
     this.timer = null;
     this.asked = Date.now();
-    try {
-      const response = await fetch(this.url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...this.headers },
-        body: JSON.stringify(this.body()),
-        signal: AbortSignal.timeout(TIMEOUT),
-      });
-      if (response.ok) this.tell(await response.json());
-    } catch {
-      // Nothing is known then; the verdict on the choice says so.
-    }
+    // Without an answer nothing is known; the verdict on the choice says so.
+    const answers = await answerTo(this.url, { headers: this.headers, body: this.body(), timeout: TIMEOUT });
+    if (answers) this.tell(answers);
   }
 
   tell(answers) {

@@ -1,5 +1,7 @@
 // KubeSpawner's profiles above our fields: picking one fills in the fields that nobody has touched.
 
+import { answerTo } from "./asking.js";
+
 const TIMEOUT = 6000;
 const LABELS = { preset: "Preset", node: "Node", cpu: "CPU", memory: "Memory", gpu: "GPU", gpu_resource: "Kind", image: "Image" };
 
@@ -21,24 +23,11 @@ export class Profiles {
     if (picked === this.asked) return;
     const first = !this.asked;
     this.asked = picked;
-    const answer = await this.ask(body);
+    // Without an answer nothing is filled in: the hub decides by the same rule when the form is sent.
+    const answer = await answerTo(this.url, { headers: this.headers, body, timeout: TIMEOUT });
     if (picked !== this.asked || !answer) return;
     const kept = answer.fields ? this.fill(answer) : [];
     this.told.textContent = answer.refusal ?? (answer.fields && !(first && !kept.length) ? filledWords(kept) : "");
-  }
-
-  async ask(body) {
-    try {
-      const response = await fetch(this.url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...this.headers },
-        body: JSON.stringify(body),
-        signal: AbortSignal.timeout(TIMEOUT),
-      });
-      return response.ok ? await response.json() : null;
-    } catch {
-      return null; // the hub decides by the same rule when the form is sent
-    }
   }
 }
 

@@ -1,5 +1,7 @@
 // Asks the hub whether the choice fits, a moment after the last change and again as the cluster changes; only the newest answer counts.
 
+import { post } from "./asking.js";
+
 const AFTER_TYPING = 250;
 const AFTER_CHANGE = 2000;
 const TIMEOUT = 6000;
@@ -43,12 +45,7 @@ export class Verdict {
     const limit = setTimeout(() => running.abort(), TIMEOUT);
     let answer = null;
     try {
-      const response = await fetch(this.url, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", ...this.headers },
-        body: JSON.stringify(this.body()),
-        signal: running.signal,
-      });
+      const response = await post(this.url, { headers: this.headers, body: this.body(), signal: running.signal });
       if (response.ok) answer = await response.json();
       else if (response.status === 401 || response.status === 403) this.ended();
     } catch {
