@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.gpus.sources.smi import FIELDS, OLD_FIELDS, parse_csv, parse_list, with_slices
+from moorage.gpus.sources.smi import FIELDS, OLD_FIELDS, parse_csv, parse_list, with_list
 from moorage.gpus.sources.smi_xml import parse_xml
 
 # Columns in the order of older queries, with the name in the middle as people write it by hand.
@@ -342,7 +342,7 @@ def test_slices_are_named_by_the_list_in_the_drivers_order() -> None:
         "GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-aa11)\n  MIG 3g.40gb Device 0: (UUID: MIG-1)\n  MIG 1g.10gb Device 1: (UUID: MIG-2)\n"
     )
 
-    cards = with_slices(parse_xml(XML).cards, listed.cards)
+    cards = with_list(parse_xml(XML).cards, listed.cards)
 
     assert [(part.uuid, part.profile, part.instance) for part in cards[0].parts] == [
         ("MIG-1", "3g.40gb", 2),

@@ -190,6 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
         _again_and_again(driver.refresh, every)
     except KeyboardInterrupt:
         server.shutdown()
+    finally:
+        server.server_close()
 
 
 def _again_and_again(refresh: Callable[[], object], every: float) -> None:

@@ -69,7 +69,7 @@ def cards(body: bytes, *, now: float, extra: frozenset[str] = frozenset()) -> li
     if not output.cards:
         failure = output.failure or "; ".join(output.problems[:2]) or "nvidia-smi reported no card"
         raise NoAnswer(_both(failure, problem))
-    found = smi.with_slices(output.cards, smi.parse_list(answer.list, source="agent").cards)
+    found = smi.with_list(output.cards, smi.parse_list(answer.list, source="agent").cards)
     found = [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]
     return [*(_with_problem(card, problem) for card in found), *held]
 

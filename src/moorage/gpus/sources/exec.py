@@ -136,7 +136,7 @@ class Exec(Sweep[FoundPod]):
             raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi said nothing")
         if any(card.mig for card in output.cards):
             listed = await self._run(node, target, ("-L",))
-            return smi.with_slices(output.cards, smi.parse_list(listed.stdout).cards)
+            return smi.with_list(output.cards, smi.parse_list(listed.stdout).cards)
         return output.cards
 
     async def close(self) -> None:

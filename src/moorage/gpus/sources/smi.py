@@ -116,12 +116,16 @@ def parse_list(text: str, *, source: str = "exec", taken_at: float | None = None
     return output
 
 
-def with_slices(cards: Iterable[CardFact], listed: Iterable[CardFact]) -> list[CardFact]:
-    """Cards of one call with the names of slices that another (`-L`) told, slice by slice in the driver's order."""
+def with_list(cards: Iterable[CardFact], listed: Iterable[CardFact]) -> list[CardFact]:
+    """Cards of one call with what another (`-L`) told: the index, which the XML leaves out, and the names of slices,
+    slice by slice in the driver's order.
+    """
     by_uuid = {card.uuid: card for card in listed if card.uuid}
     found = []
     for card in cards:
         names = by_uuid.get(card.uuid) if card.uuid else None
+        if names is not None and card.index is None:
+            card = msgspec.structs.replace(card, index=names.index)  # noqa: PLW2901
         if names is None or not names.parts:
             found.append(card)
         elif not card.parts:
