@@ -9,15 +9,11 @@ of this one spawner; no dictionary of the administrator's configuration is chang
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
-from jupyterhub.utils import url_escape_path, url_path_join
-from kubernetes_asyncio.client.rest import ApiException
 from tornado import web
 from traitlets import Any as AnyTrait
 from traitlets import default
@@ -32,17 +28,14 @@ from moorage.hub.choice.placement import placement_of
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.configured import CHOSEN
+from moorage.hub.outcome import Outcome
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
-from moorage.hub.patient import Patient
 from moorage.hub.settings import Settings
-from moorage.hub.start import affinity, ending, held, manifest, progress, waiting
-from moorage.hub.start.growth import usual_seconds
-from moorage.hub.start.pulls import Pulls
-from moorage.hub.start.pulls import waiting as waits_for_image
-from moorage.hub.start.refusals import StartsNothing, refused, take_back
-from moorage.hub.start.trial import Trial, rejected
-from moorage.hub.state import Filled, hub_state
+from moorage.hub.start import affinity, held, manifest
+from moorage.hub.start.refusals import StartsNothing, refused
+from moorage.hub.start.trial import Trial
+from moorage.hub.state import Filled
 from moorage.hub.view.facts import HOSTNAME, ImageFacts
 
 _FIRST_WORD_SECONDS = 1.0
@@ -52,7 +45,7 @@ _NOTHING = (
 )
 
 
-class MoorageSpawner(Settings, Patient):
+class MoorageSpawner(Settings, Outcome):
     """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
     go on working.
     """
@@ -66,16 +59,10 @@ class MoorageSpawner(Settings, Patient):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         install(MoorageSpawner)
-        self._choice: Choice | None = None
-        self._offer = Offer()
         # What the start that is under way holds.
         self.taken: dict[str, int] = {}
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
         self.trial = Trial()
-        self._was_refused = False
-        # The form behind the start that is under way.
-        self._posted: Filled | None = None
-        self._hub_state = hub_state()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
     async def offer(self) -> Offer:
@@ -282,101 +269,6 @@ class MoorageSpawner(Settings, Patient):
         pod = manifest.canonical(await super().get_pod_manifest())
         preset = self._choice.preset if self._choice else None
         return affinity.bind(pod, (*self._offer.where, *(preset.where() if preset else ())))
-
-    async def _make_create_pod_request(self, pod: Any, request_timeout: float) -> bool:
-        try:
-            return await super()._make_create_pod_request(pod, request_timeout)
-        except ApiException as error:
-            raise self._in_words(error) from error
-
-    async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
-        try:
-            return bool(await super()._make_create_pvc_request(pvc, request_timeout))
-        except ApiException as error:
-            raise self._in_words(error) from error
-
-    def _in_words(self, error: ApiException) -> Exception:
-        words = manifest.words(error)
-        return self._refused(rejected(words, self._choice, self._offer).message) if words else error
-
-    def _refused(self, message: str) -> web.HTTPError:
-        """The error of a refusal, which is no failure of the hub."""
-        self._was_refused = self._start_pending
-        return refused(message)
-
-    def run_post_stop_hook(self) -> Any:
-        # The last of what ends a start, and so the moment before it is counted.
-        result = super().run_post_stop_hook()
-        if sys.exc_info()[1] and self._posted and self._posted.is_fresh():
-            # JupyterHub shows the form again for a start that fails as soon as it is posted: the default server's.
-            self._hub_state.fill(self.user.name, self._posted)
-        if self._was_refused:
-            self._was_refused = False
-            take_back()
-        return result
-
-    async def _start(self) -> Any:
-        started = await self._unless_hopeless(super()._start())
-        self.watch_for_its_answer()
-        self._hub_state.broken_images.forget(self.image)
-        return started
-
-    def go_on(self) -> Any:
-        return self._unless_hopeless(super().go_on())
-
-    def watch_for_its_answer(self) -> None:
-        """JupyterHub waits for the server's first answer next, and would wait on for one that has no memory left."""
-        server = self.server
-        if server is not None:
-            wait_up = server.wait_up
-            server.wait_up = lambda *how, **more: self._unless_hopeless(wait_up(*how, **more))
-
-    async def _unless_hopeless(self, start: Awaitable[Any]) -> Any:
-        """The start's own end, or sooner what makes further waiting useless, in words and as no failure of the hub."""
-        pulls = Pulls() if self.end_hopeless_pulls else None
-
-        def hopeless() -> tuple[str, str] | None:
-            pod = self.stored_pod()
-            return ending.out_of_memory(pod) or (pulls.hopeless(pod, lambda: self.events) if pulls else None)
-
-        try:
-            return await ending.unless(start, hopeless)
-        except ending.Hopeless as reason:
-            words = reason.words
-            if waits_for_image(self.stored_pod()):
-                if self.image in words:
-                    self._hub_state.broken_images.note(self.image, words)
-                words = f"{words} Choose another image, or contact the hub's administrator."
-            error = self._refused(words)
-            ending.tell(error, words, reason.detail, form=self._form_url())
-            raise error from None
-
-    def stop_polling(self) -> None:
-        # A start that fails is ended by JupyterHub while it handles the error, which it then shows. This comes first
-        # then, and the pod is still there.
-        super().stop_polling()
-        ending.explain(sys.exc_info()[1], self._last_words, form=self._form_url())
-
-    def _last_words(self) -> tuple[str, str]:
-        words, detail = ending.last_words(self.stored_pod(), self.events)
-        waits = waits_for_image(self.stored_pod())
-        if waits is not None and waits[2] == self.image:
-            self._hub_state.broken_images.note(self.image, words)
-        return words, detail
-
-    def _form_url(self) -> str:
-        return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
-
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        machines: dict[str, Any] = {"all_events": lambda: self.events, "usual": partial(usual_seconds, self.service)}
-        starts = lambda: self.pending == "spawn"  # noqa: E731
-        if self.wait_for_room or waiting.allowance(self.stored_pod()):
-            told = waiting.told(self.stored_pod, self.pods_of_the_hub, starting=starts, **machines)
-            async for event in told:
-                yield event
-        told = progress.told(super().progress(), pod=self.stored_pod, waiting=starts, **machines)
-        async for event in told:
-            yield event
 
 
 def _sentence(refusal: Refusal) -> str:
