@@ -1,4 +1,4 @@
-from moorage.hub.view.facts import read_node
+from moorage.hub.view.nodes import read_node
 
 T4 = {"model": "Tesla T4", "memory_total": "15360 MiB", "memory_used": "Unknown", "utilization": None}
 BUSY = "free to schedule, but 20 of 24 GB are in use outside Kubernetes"

@@ -3,7 +3,7 @@
 import pytest
 
 from moorage.hub.start.hope import without_hope
-from moorage.hub.view.facts import read_node
+from moorage.hub.view.nodes import read_node
 
 POD = {
     "spec": {

@@ -11,8 +11,9 @@ from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages.verdict import in_brief
 from moorage.hub.selector import read as selector
-from moorage.hub.view.facts import node_words, read_node
+from moorage.hub.view.encoding import node_words
 from moorage.hub.view.machines import read_machines
+from moorage.hub.view.nodes import read_node
 
 GI = 1 << 30
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
 from moorage.hub.choice.options import decide, from_form, refuse_empty
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, Units
+from moorage.hub.view.facts import Amounts, NodeFacts, Units
+from moorage.hub.view.images import ImageFacts
 
 GI = 1 << 30
 MINIMAL = ImageFacts("minimal", "registry.example/minimal:1", "Minimal", default=True)

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from moorage.hub.choice.placement import Placement, barred, placement_of
-from moorage.hub.view.facts import read_node
+from moorage.hub.view.nodes import read_node
 
 PURPOSE = "hub.jupyter.org/node-purpose"
 

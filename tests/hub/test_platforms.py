@@ -8,7 +8,9 @@ from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.ways import ways
 from moorage.hub.pages.verdict import in_brief
-from moorage.hub.view.facts import Amounts, ImageFacts, NodeFacts, read_images, read_node
+from moorage.hub.view.facts import Amounts, NodeFacts
+from moorage.hub.view.images import ImageFacts, read_images
+from moorage.hub.view.nodes import read_node
 
 SIZE = Amounts(16000, 64 << 30)
 

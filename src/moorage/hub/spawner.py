@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado import web
 from traitlets import Any as AnyTrait
@@ -36,7 +36,10 @@ from moorage.hub.start import affinity, held, manifest
 from moorage.hub.start.refusals import StartsNothing, refused
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled
-from moorage.hub.view.facts import HOSTNAME, ImageFacts
+from moorage.hub.view.facts import HOSTNAME
+
+if TYPE_CHECKING:
+    from moorage.hub.view.images import ImageFacts
 
 _FIRST_WORD_SECONDS = 1.0
 _NOTHING = (

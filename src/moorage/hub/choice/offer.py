@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_text, memory_text
 from moorage.hub.limits import Limits
-from moorage.hub.view.facts import ImageFacts, NodeFacts
+from moorage.hub.view.images import ImageFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from moorage.hub.choice.placement import Placement
     from moorage.hub.presets import Preset
     from moorage.hub.selector import Requirement
+    from moorage.hub.view.facts import NodeFacts
 
 VERSION = 1
 # KubeSpawner's settings that say how much there is where no option of ours does.

@@ -13,7 +13,8 @@ from moorage.hub.choice import preset as preset_choice
 from moorage.hub.choice.offer import Bounds, Defaults, Offer
 from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.limits import Holding, Limits
-from moorage.hub.view.facts import HOSTNAME, ImageFacts, NodeFacts, read_images
+from moorage.hub.view.facts import HOSTNAME, NodeFacts
+from moorage.hub.view.images import ImageFacts, read_images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

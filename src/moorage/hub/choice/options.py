@@ -25,7 +25,8 @@ from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
 from moorage.hub.view.machines import MARK
 
 if TYPE_CHECKING:
-    from moorage.hub.view.facts import ImageFacts, NodeFacts
+    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.images import ImageFacts
 
 FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "image")
 # So many kinds or images are named where one has to be chosen.

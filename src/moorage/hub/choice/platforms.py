@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.view.facts import ImageFacts, NodeFacts
+    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.images import ImageFacts
 
 _NAMES = {"linux": "Linux", "windows": "Windows"}
 # What a container runtime also takes. Source: containerd v2 pkg platforms/compare.go (platformVector)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import quoted
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.view.facts import ImageFacts
+from moorage.hub.view.images import ImageFacts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from moorage.hub.choice.offer import Choice, Offer
     from moorage.hub.choice.refusal import Ways
-    from moorage.hub.view.facts import ImageFacts
+    from moorage.hub.view.images import ImageFacts
 
 _NAMED = 3
 _CPU_GRAIN, _MEMORY_GRAIN = 100, 128 << 20

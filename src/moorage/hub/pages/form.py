@@ -17,7 +17,7 @@ from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.pages.sizes import amount_fields, bounds
-from moorage.hub.view.facts import closed_option
+from moorage.hub.view.encoding import closed_option
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from moorage.hub.choice.offer import Offer
     from moorage.hub.state import Filled
     from moorage.hub.view.client import Status
-    from moorage.hub.view.facts import ImageFacts, NodeFacts
+    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.images import ImageFacts
 
 # How long the page waits for a service that was never heard of before.
 _FIRST_WAIT = 0.5

@@ -15,13 +15,17 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from moorage.hub.view import sse
-from moorage.hub.view.facts import ImageFacts, NodeFacts, read_images, read_node
+from moorage.hub.view.images import ImageFacts, read_images
 from moorage.hub.view.machines import read_machines
+from moorage.hub.view.nodes import read_node
+
+if TYPE_CHECKING:
+    from moorage.hub.view.facts import NodeFacts
 
 SILENCE = 3.0
 REFRESH = 10.0

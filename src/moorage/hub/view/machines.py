@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.amounts import is_gpu
 from moorage.hub.view.cards import Cards
 from moorage.hub.view.checked import text, whole
-from moorage.hub.view.facts import Coming, NodeFacts, Units, amounts_of, encoded, labels_of, taints_of
+from moorage.hub.view.encoding import encoded
+from moorage.hub.view.facts import Coming, NodeFacts, Units
+from moorage.hub.view.nodes import amounts_of, labels_of, taints_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

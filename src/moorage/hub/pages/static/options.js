@@ -4,7 +4,7 @@ import { cpuWords, memoryWords, shortResource } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
 import { misfit } from "./platforms.js";
 
-/** As the hub writes them with the page (`node_words` in view/facts.py), where these resources are `offered`; `image` is the chosen one. */
+/** As the hub writes them with the page (`node_words` in view/encoding.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {
   const name = node.title ?? node.name;
   if (node.closed) return `${name} (${node.closed})`;
