@@ -22,7 +22,16 @@ async def test_the_core_resources_are_listed(api):
 
     assert answer.body["kind"] == "APIResourceList"
     listed = {row["name"]: row for row in answer.body["resources"]}
-    assert {"pods", "pods/log", "pods/status", "pods/binding", "pods/eviction", "nodes", "events"} <= set(listed)
+    assert {
+        "pods",
+        "pods/log",
+        "pods/status",
+        "pods/binding",
+        "pods/eviction",
+        "pods/resize",
+        "nodes",
+        "events",
+    } <= set(listed)
     assert listed["pods"]["namespaced"] is True
     assert listed["nodes"]["shortNames"] == ["no"]
 

@@ -203,3 +203,58 @@ async def test_a_pod_that_nobody_can_read_does_not_stop_the_others(cluster, pod,
     await until(lambda: phase(cluster, "good") == "Succeeded")
 
     await until(lambda: phase(cluster, "bad") == "Succeeded")
+
+
+def of(cluster, name, *path):
+    found = cluster.get("pods", "default", name)
+    for key in path:
+        found = found[key]
+    return found
+
+
+def pending(cluster, name):
+    conditions = of(cluster, name, "status", "conditions")
+    return next((each["reason"] for each in conditions if each["type"] == "PodResizePending"), None)
+
+
+def resize(cluster, name, **requests):
+    """What the API server stores of a resize that it has let through."""
+    container = of(cluster, name, "spec", "containers", 0)
+    cluster.patch(
+        "pods", "default", name, {"spec": {"containers": [{**container, "resources": {"requests": requests}}]}}
+    )
+
+
+async def test_a_resize_is_given_without_a_restart(cluster, pod, until):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sleep", "60"], cpu="1"))
+    await until(lambda: phase(cluster, "p") == "Running")
+    before = of(cluster, "p", "status", "containerStatuses", 0)
+
+    resize(cluster, "p", cpu="2")
+
+    await until(lambda: of(cluster, "p", "status", "containerStatuses", 0, "allocatedResources") == {"cpu": "2"})
+    after = of(cluster, "p", "status", "containerStatuses", 0)
+    assert after["resources"] == {"requests": {"cpu": "2"}}
+    assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
+
+
+async def test_a_resize_waits_for_room_and_happens_once_there_is_some(cluster, pod, until):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sleep", "60"], cpu="1"), pod("q", on="n1", cpu="6"))
+    await until(lambda: phase(cluster, "p") == "Running")
+
+    resize(cluster, "p", cpu="4")
+    await until(lambda: pending(cluster, "p") == "Deferred")
+    assert of(cluster, "p", "status", "containerStatuses", 0, "allocatedResources") == {"cpu": "1"}
+    cluster.delete("pods", "default", "q")
+
+    await until(lambda: pending(cluster, "p") is None)
+    assert of(cluster, "p", "status", "containerStatuses", 0, "allocatedResources") == {"cpu": "4"}
+
+
+async def test_a_resize_beyond_the_node_is_infeasible(cluster, pod, until):
+    cluster.add(pod("p", on="n1", phase="Pending", command=["sleep", "60"], cpu="1"))
+    await until(lambda: phase(cluster, "p") == "Running")
+
+    resize(cluster, "p", cpu="9")
+
+    await until(lambda: pending(cluster, "p") == "Infeasible")

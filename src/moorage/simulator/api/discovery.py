@@ -150,6 +150,7 @@ def _rows(kind: Kind) -> list[Json]:
     if kind.plural == "pods":
         rows.append({**_sub(kind, "log"), "kind": "Pod", "verbs": ["get"]})
         rows.append({**_sub(kind, "binding"), "kind": "Binding", "verbs": ["create"]})
+        rows.append({**_sub(kind, "resize"), "kind": "Pod", "verbs": ["get", "patch", "update"]})
         eviction = {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]}
         rows.append({**_sub(kind, "eviction"), **eviction})
     return rows

@@ -48,7 +48,7 @@ async def answer(
 ) -> web.StreamResponse:
     """What the API server answers, with the kinds of faults that let the request go on; `Refusal` where it refuses."""
     kind, namespace, name = target.kind, target.namespace, target.name
-    if target.subresource not in (None, "status"):
+    if target.subresource not in (None, "status") and not _is_resize(target):
         return await subresources.answer(backend, request, target)
     match target.verb:
         case "watch":
@@ -65,6 +65,11 @@ async def answer(
             return await _delete(backend, request, target, name)
         case _:
             return await _delete_collection(backend, request, target)
+
+
+def _is_resize(target: Target) -> bool:
+    """Whether it is the whole pod that is read or changed, though little of it may change."""
+    return (target.kind.plural, target.subresource) == ("pods", "resize") and target.verb in ("get", "update", "patch")
 
 
 def cut(request: web.Request) -> None:

@@ -13,7 +13,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from moorage.simulator.rules import admission, defaulting, quotas, validation
+from moorage.simulator.rules import admission, defaulting, quotas, resizing, validation
 from moorage.simulator.rules.canonical import canonicalize
 from moorage.simulator.rules.shapes import without_nulls
 from moorage.simulator.store.metadata import key_of, now, random_suffix
@@ -164,9 +164,11 @@ class Api(Reader):
         if kind is NODES and subresource == "status" and not trusted:
             defaulting.taint_by_readiness(body)
         if not trusted:
-            if kind is not PODS:
+            if kind is not PODS or subresource == "resize":
                 canonicalize(kind, body)
             validation.check_update(kind, old, body, subresource=subresource)
+            if subresource == "resize":
+                resizing.admit(self, old, body)
         if body == old:
             return current
         if kind.has_status and body.get("spec") != old.get("spec"):
@@ -183,8 +185,12 @@ class Api(Reader):
 
     @staticmethod
     def _merge_for_update(kind: Kind, old: Json, body: Json, *, subresource: str | None, trusted: bool) -> Json:
-        """What this kind of update may change: the status alone, or all but the status and the system's metadata."""
-        if subresource == "status":
+        """What this kind of update may change: the status or a pod's amounts alone, or all but the status and the
+        system's metadata.
+        """
+        if subresource == "resize":
+            body = resizing.kept(old, deepcopy(body))
+        elif subresource == "status":
             body = {**old, "metadata": dict(old["metadata"]), "status": body.get("status") or {}}
             if kind is NODES:
                 body["spec"] = dict(old.get("spec") or {})

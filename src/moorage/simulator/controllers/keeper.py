@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from moorage.simulator.controllers import resizing
 from moorage.simulator.controllers.logbook import Logbook
 from moorage.simulator.controllers.probes import passes
 from moorage.simulator.controllers.processes import Process
@@ -56,6 +57,7 @@ class Keeper:
         self._started = now()
         self._last: Json = {}
         self._granted: list[tuple[str, list[str]]] = []
+        self.waits_to_resize = False
         self._living: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[Any] | None = None
 
@@ -80,6 +82,16 @@ class Keeper:
             ending, self._ending = self._ending, asyncio.create_task(self._stop_process(0))
             if ending is not None and ending is not asyncio.current_task():
                 ending.cancel()
+
+    def resize(self) -> None:
+        """Give the containers what the pod asks for now, or tell why not."""
+        pod = self._api.find(PODS, self._namespace, self._name)
+        if self._others or self._ending is not None or pod is None or pod["metadata"]["uid"] != self._uid:
+            return
+        status, self.waits_to_resize = resizing.decided(self._api, pod, had=self._spec["containers"])
+        if not self.waits_to_resize:
+            self._spec = {**self._spec, "containers": pod["spec"]["containers"]}
+        self._write_status(status)
 
     async def abandon(self) -> None:
         """The simulator stops."""
@@ -297,6 +309,9 @@ class Keeper:
             host=self._hosts.address(self._node),
             init=init,
         )
+        self._write_status(status)
+
+    def _write_status(self, status: Json) -> None:
         self._api.update(
             PODS, self._namespace, self._name, lambda body: {**body, "status": status}, subresource="status"
         )

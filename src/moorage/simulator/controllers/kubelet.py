@@ -56,6 +56,7 @@ class Kubelet:
                 self._see(
                     change.current.body if change.current else None, change.previous.body if change.previous else None
                 )
+            self._resize_those_that_wait()
             await follower.wait()
 
     def _see(self, pod: Json | None, before: Json | None) -> None:
@@ -80,3 +81,9 @@ class Kubelet:
             keeper.begin()
         if pod["metadata"].get("deletionTimestamp"):
             keeper.end(int(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+        elif before is not None and before["spec"] != pod["spec"]:
+            keeper.resize()
+
+    def _resize_those_that_wait(self) -> None:
+        for keeper in [each for each in self._keepers.values() if each.waits_to_resize]:
+            keeper.resize()

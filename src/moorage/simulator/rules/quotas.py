@@ -39,6 +39,18 @@ def admit(objects: Reader, kind: Kind, body: Json) -> None:
         raise forbidden(kind, body["metadata"].get("name"), refusal.message)
 
 
+def admit_change(objects: Reader, kind: Kind, old: Json, body: Json) -> None:
+    """Refuse a change of a pod whose growth would take its namespace over a quota."""
+    before, after = rules.usage(old), rules.usage(body)
+    more = {name: amount - before.get(name, 0) for name, amount in after.items() if amount > before.get(name, 0)}
+    held = objects.typed(QUOTAS, ResourceQuota, body["metadata"]["namespace"])
+    for quota in sorted(held, key=lambda each: each.metadata.name):
+        hard = {name: amount for name, amount in rules.told(quota).items() if name in more}
+        if hard and rules.covers(quota, body):
+            for refusal in rules.exceeding(quota, more, hard=hard):
+                raise forbidden(kind, body["metadata"].get("name"), refusal.message)
+
+
 def _check(kind: Kind, body: Json, quotas: list[ResourceQuota]) -> Iterator[Refusal]:
     asked = usage(kind, body)
     for quota in sorted(quotas, key=lambda held: held.metadata.name):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
-from moorage.simulator.rules import podrules, resourcerules
+from moorage.simulator.rules import podrules, resizing, resourcerules
 from moorage.simulator.rules.resourcerules import invalid_value
 from moorage.simulator.rules.shapes import misfit
 from moorage.simulator.store.status import bad_request, invalid
@@ -180,6 +180,10 @@ def check_update(kind: Kind, old: Json, body: Json, *, subresource: str | None) 
         return
     check(kind, body)
     name = str(old["metadata"]["name"])
+    if subresource == "resize":
+        if causes := resizing.causes(old, body):
+            raise invalid(kind, name, causes)
+        return
     if kind.plural == "pods" and _fixed(old) != _fixed(body):
         raise invalid(kind, name, [("FieldValueForbidden", "spec", _FIXED)])
     if kind.plural in ("secrets", "configmaps") and old.get("immutable") and old.get("data") != body.get("data"):
