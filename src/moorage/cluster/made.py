@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from moorage.cluster.held import HolderPolicy
 from moorage.cluster.machines import Hope, Tried, hope_words, no_hope_words
+from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.evictions import Evictions, NodeEvictions
 from moorage.scheduling.verdict import Verdict
 
 Answer = Literal["now", "after_eviction", "on_its_way", "new_machine", "waits", "never"]
 _MOST_NAMES = 20
 # As Zero to JupyterHub labels the pods that keep room, and people's servers.
-_COMPONENT, _PLACEHOLDER, _SERVER = "component", "user-placeholder", "singleuser-server"
+_COMPONENT, PLACEHOLDER, _SERVER = "component", "user-placeholder", "singleuser-server"
 
 
 class Evict(Struct, frozen=True):
@@ -33,18 +34,23 @@ class Evict(Struct, frozen=True):
         return self.longest_grace_seconds == 0 or self.placeholders == self.count
 
 
+def component(pod: PodInfo) -> str | None:
+    """What part of a hub a pod is."""
+    return pod.labels.get(_COMPONENT)
+
+
 def evicts(made: Evictions, *, policy: HolderPolicy) -> dict[str, Evict]:
     """By node, what could be evicted there."""
     return {name: _evict(node, policy=policy) for name, node in made.nodes.items() if node.pods}
 
 
 def _evict(node: NodeEvictions, *, policy: HolderPolicy) -> Evict:
-    components = [pod.labels.get(_COMPONENT) for pod in node.pods]
+    components = [component(pod) for pod in node.pods]
     return Evict(
         len(node.pods),
         node.pdb_violations,
         max(pod.grace_seconds for pod in node.pods),
-        components.count(_PLACEHOLDER),
+        components.count(PLACEHOLDER),
         components.count(_SERVER),
         node.victims[:_MOST_NAMES] if policy == "pod" else (),
     )

@@ -12,6 +12,7 @@ from moorage.objects.pods import (
     PodAffinity,
     PodAnnotations,
     PodResourceClaim,
+    SchedulingGate,
     Volume,
 )
 
@@ -21,6 +22,7 @@ class CountedMeta(Part):
     namespace: str | None = None
     uid: str | None = None
     resource_version: str | None = None
+    creation_timestamp: str | None = None
     labels: Raw = EMPTY
     annotations: PodAnnotations | None = None
     deletion_timestamp: str | None = None
@@ -40,6 +42,7 @@ class CountedSpec(Part):
     node_selector: Raw = EMPTY
     tolerations: Raw = EMPTY
     affinity: CountedAffinity | None = None
+    scheduling_gates: list[SchedulingGate] | None = None
     scheduler_name: str | None = None
     priority: int | None = None
     termination_grace_period_seconds: int | None = None

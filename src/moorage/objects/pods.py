@@ -32,6 +32,7 @@ class PodMeta(Part):
     uid: str | None = None
     resource_version: str | None = None
     generate_name: str | None = None
+    creation_timestamp: str | None = None
     labels: Raw = EMPTY
     annotations: PodAnnotations | None = None
     deletion_timestamp: str | None = None
@@ -184,6 +185,7 @@ class PodCondition(Part):
     type: str = ""
     status: str = ""
     reason: str | None = None
+    message: str | None = None
 
 
 class PodClaimStatus(Part):

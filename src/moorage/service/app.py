@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import moorage
 from moorage.service.http.description import Described
 from moorage.service.http.errors import answer_error
-from moorage.service.paths import dashboard, fit, health, hub_config, images, machines, resources, streaming
+from moorage.service.paths import dashboard, fit, health, hub_config, images, machines, resources, streaming, waiting
 from moorage.service.settings import Settings
 from moorage.service.state.parts import Parts, running
 
@@ -35,7 +35,7 @@ def create_router(settings: Settings | None = None, *, parts: Parts | None = Non
             yield {"moorage": started}
 
     router = APIRouter(lifespan=lifespan)
-    for resource in (resources, streaming, fit, machines, images, hub_config):
+    for resource in (resources, streaming, fit, waiting, machines, images, hub_config):
         router.include_router(resource.router)
     return router
 

@@ -50,6 +50,18 @@ _shared_labels: dict[bytes, bytes] = {b"": b"", b"null": b""}
 _labels = msgspec.json.Decoder(dict[str, str | None])
 
 
+class Wait(msgspec.Struct, gc=False, frozen=True):
+    """What a pod without a node tells of its waiting: since when it is there, which gates hold it back, whose it is,
+    and what that scheduler said last (None before its first word).
+    """
+
+    since: str | None = None
+    gates: tuple[str, ...] = ()
+    scheduler: str = DEFAULT_SCHEDULER
+    reason: str | None = None
+    message: str = ""
+
+
 class PodExtra(msgspec.Struct, gc=False, frozen=True):
     """What only some pods have."""
 
@@ -65,6 +77,7 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
     resource_claims: bool = False
     annotations: PodAnnotations | None = None
     preempted: bool = False
+    wait: Wait | None = None
 
 
 NO_EXTRA = PodExtra()
@@ -183,6 +196,8 @@ def _read_labels(raw: bytes) -> Labels:
 def _extra(pod: Pod | CountedPod) -> PodExtra:
     """What is extra of a pod: for most nothing or a claim, told as cheaply as can be."""
     spec, status, annotations = pod.spec, pod.status, pod.metadata.annotations
+    if not spec.node_name:
+        return _read_extra(pod)
     if spec.init_containers or spec.affinity is not None or spec.resource_claims:
         return _read_extra(pod)
     if annotations is not None and annotations != _NO_ANNOTATIONS:
@@ -237,6 +252,7 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
         resource_claims=bool(spec.resource_claims),
         annotations=annotations if annotations != _NO_ANNOTATIONS else None,
         preempted=pod.metadata.deletion_timestamp is not None and _is_preempted(pod),
+        wait=None if spec.node_name else _wait(pod),
     )
     return NO_EXTRA if extra == NO_EXTRA else extra
 
@@ -245,6 +261,18 @@ def _is_preempted(pod: Pod | CountedPod) -> bool:
     """As podTerminatingByPreemption in pkg/scheduler/framework/plugins/defaultpreemption/default_preemption.go."""
     target = condition(pod, "DisruptionTarget")
     return target is not None and (target.status, target.reason) == ("True", "PreemptionByScheduler")
+
+
+def _wait(pod: Pod | CountedPod) -> Wait:
+    said = condition(pod, "PodScheduled")
+    refused = said is not None and said.status == "False"
+    return Wait(
+        pod.metadata.creation_timestamp,
+        tuple(gate.name for gate in pod.spec.scheduling_gates or ()),
+        intern(pod.spec.scheduler_name or DEFAULT_SCHEDULER),
+        (said.reason or "") if said is not None and refused else None,
+        (said.message or "") if said is not None and refused else "",
+    )
 
 
 _shared_terms: dict[bytes, tuple[PodAffinityTerm, ...]] = {}

@@ -139,6 +139,34 @@ class Held(BaseModel):
     pod: str | None = Field(description="null where only the namespace may be seen.")
 
 
+class WaitReason(BaseModel):
+    nodes: int | None = Field(description="On how many nodes; null where it is about none in particular.")
+    message: str = Field(description="The scheduler's own words.")
+    text: str = Field(description="Plain words.")
+
+
+class Waiting(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    namespace: str | None = Field(description="null where it may not be seen.")
+    pod: str | None = Field(description="null where it may not be seen.")
+    uid: str | None = Field(description="null where it may not be seen.")
+    user: str | None = Field(description="Whose notebook server it is; null where it is none or may not be seen.")
+    component: str | None = Field(
+        description="What part of a hub it is: singleuser-server, user-placeholder (it only keeps room), …"
+    )
+    asks: Amounts = Field(description="What it asks for.")
+    since: str | None = Field(description="When it was made.")
+    state: Literal["gated", "new", "no_room", "makes_room"] = Field(
+        description="Held back by a gate, not looked at yet, refused by every node, or room is being made for it."
+    )
+    text: str = Field(description="Why it waits, in plain words.")
+    reasons: list[WaitReason] = Field(description="What the scheduler said last.")
+    priority: int
+    scheduler: str
+    decided_by: str | None = Field(description="What decides about it where that is not kube-scheduler.")
+
+
 class MachineGpu(BaseModel):
     model: str | None = Field(description="null where nobody knows it.")
     count: int

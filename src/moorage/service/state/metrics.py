@@ -12,6 +12,7 @@ from moorage import clock
 from moorage.cluster.live import LiveCluster
 from moorage.images.catalogue import Catalogue
 from moorage.service.http.odd_requests import OddRequests
+from moorage.service.state.waits import Waits
 from moorage.service.streams.streams import Streams
 
 # Each node is some ten series; beyond this the per-node ones are left out and `moorage_node_metrics_omitted` says so.
@@ -36,7 +37,7 @@ _COUNTERS = {
 
 
 class Metrics:
-    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue) -> None:
+    def __init__(self, live: LiveCluster, streams: Streams, catalogue: Catalogue, waits: Waits) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = Counter(
@@ -51,6 +52,7 @@ class Metrics:
         )
         self.odd_requests = OddRequests()
         self._registry.register(_Picture(live, streams, catalogue, self.odd_requests))
+        self._registry.register(waits)
 
     def count(self, path: str, method: str, status: int, seconds: float) -> None:
         self._requests.labels(path, method, str(status)).inc()

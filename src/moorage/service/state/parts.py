@@ -34,6 +34,7 @@ from moorage.service.state.metrics import Metrics
 from moorage.service.state.rulebook import Rulebook
 from moorage.service.state.schedulers import Schedulers
 from moorage.service.state.sources import catalogue_of
+from moorage.service.state.waits import Waits
 from moorage.service.streams.streams import Streams
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class Parts:
     presence: Presence
     machines: Machines
     machine_json: MachineJson
+    gpus: GpuNames
     rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
@@ -146,6 +148,8 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         most=settings.max_streams,
         everybody_sees_names=settings.gpu_holders == "pod",
     )
+    waits = Waits(lambda: live.cluster)
+    gpus = GpuNames(tuple(settings.gpu_resources))
     parts = Parts(
         settings=settings,
         alone=alone,
@@ -153,12 +157,13 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
         machines=machines,
-        machine_json=MachineJson(labels=labels, gpus=GpuNames(tuple(settings.gpu_resources))),
+        machine_json=MachineJson(labels=labels, gpus=gpus),
+        gpus=gpus,
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,
         streams=streams,
-        metrics=Metrics(live, streams, catalogue),
+        metrics=Metrics(live, streams, catalogue, waits),
     )
     tasks = parts.tasks = [
         asyncio.create_task(live.run(), name="cluster"),
@@ -167,6 +172,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         asyncio.create_task(streams.run(), name="stream"),
         asyncio.create_task(catalogue.run(), name="images"),
         asyncio.create_task(machines.run(), name="machines"),
+        asyncio.create_task(waits.run(), name="waits"),
     ]
     for task in tasks:
         task.add_done_callback(_tell)
