@@ -42,20 +42,25 @@ def schema(chart):
 
 
 @pytest.fixture
-async def series(simulator, node):
+async def series(simulator, node, pod):
     """Every name that /metrics has, as Prometheus calls it."""
     import aiohttp
 
     from moorage.service.run import serving
     from moorage.service.settings import Settings
 
-    simulator.add(node("n1", cpu="4"))
+    refused = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no room"}
+    waits = [pod(name, cpu="1") | {"status": {"phase": "Pending", "conditions": [refused]}} for name in ("a", "b")]
+    simulator.add(node("n1", cpu="4"), *waits)
     async with (
         serving(Settings(port=0, api_server=simulator.url)) as (url, _),
         aiohttp.ClientSession(url, raise_for_status=True) as client,
     ):
         async with asyncio.timeout(20):
             while "moorage_node_available_gpu{" not in await _metrics(client):
+                await asyncio.sleep(0.02)
+            simulator.delete("pods", "default", "a")
+            while "moorage_wait_seconds_bucket{" not in await _metrics(client):
                 await asyncio.sleep(0.02)
         return set(re.findall(r"(?m)^(moorage_\w+)[{ ]", await _metrics(client)))
 

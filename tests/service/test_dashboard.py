@@ -51,6 +51,26 @@ async def test_the_page_follows_the_cluster(service, simulator, node, pod, page)
     assert page.problems == []
 
 
+async def test_who_waits_is_listed_while_anybody_does(service, simulator, node, pod, page) -> None:
+    simulator.add(node("alpha", cpu="8"))
+    await service.until(lambda nodes: "alpha" in nodes)
+    await page.goto(service.url)
+    await expect(page.get_by_role("row").filter(has_text="alpha")).to_be_visible()
+    heading = page.get_by_role("heading", name="In line")
+    await expect(heading).to_be_hidden()
+
+    message = "0/1 nodes are available: 1 Insufficient cpu."
+    said = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
+    simulator.add({**pod("p", cpu="9"), "status": {"phase": "Pending", "conditions": [said]}})
+
+    await expect(heading).to_be_visible()
+    await expect(page.locator("#waiting li")).to_contain_text("A pod: 9 CPU; waits for")
+    await expect(page.locator("#waiting li")).to_contain_text("Not enough CPU free.")
+    simulator.delete("pods", "default", "p")
+    await expect(heading).to_be_hidden()
+    assert page.problems == []
+
+
 @pytest.mark.parametrize(("policy", "words"), [("pod", "held by default/p"), ("hidden", "held")])
 async def test_a_held_card_says_by_whom_as_far_as_it_may_be_told(
     serve, simulator, node, pod, page, policy, words

@@ -9,6 +9,7 @@ import { networkWords } from "../../src/moorage/dashboard/network.js";
 import { aboutWords, groupsOf, kindsOf, preparingWords } from "../../src/moorage/dashboard/row.js";
 import { statusOf } from "../../src/moorage/dashboard/status.js";
 import { totalsOf } from "../../src/moorage/dashboard/totals.js";
+import { waitingWords } from "../../src/moorage/dashboard/waiting.js";
 
 function answer(nodes, rest = {}) {
   const verdicts = Object.entries(nodes).map(([name, text]) => [name, text ? { fits: false, reasons: [{ text, message: "Insufficient cpu" }] } : { fits: true, reasons: [] }]);
@@ -131,4 +132,15 @@ test("an answer that a machine gives is said in the service's words, with each m
     ["Pool gpu (g5.xlarge)", "Fits; can be added, 2 more, about 4 min"],
     ["Pool cpu (g5.xlarge)", "Doesn't fit: No GPU free; can be added, 2 more, about 4 min"],
   ]);
+});
+
+test("who waits is named as far as names are told", () => {
+  const asks = { cpu_millicores: 2000, memory_bytes: 4 * 2 ** 30, extended: { "nvidia.com/gpu": 1 } };
+  const since = new Date(Date.now() - 180_000).toISOString();
+  const pod = { asks, since, text: "Not enough GPU free.", namespace: "lab", pod: "jupyter-ada", user: "ada", component: "singleuser-server" };
+  const rest = "2 CPU, 4 GiB, 1 GPU; waits for 3 min. Not enough GPU free.";
+  assert.equal(waitingWords(pod), `Server of ada (lab/jupyter-ada): ${rest}`);
+  assert.equal(waitingWords({ ...pod, user: null }), `lab/jupyter-ada: ${rest}`);
+  assert.equal(waitingWords({ ...pod, user: null, pod: null }), `A server in lab: ${rest}`);
+  assert.equal(waitingWords({ ...pod, user: null, pod: null, namespace: null, component: null }), `A pod: ${rest}`);
 });

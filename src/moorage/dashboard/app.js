@@ -5,12 +5,15 @@ import { say } from "../web/elements.js";
 import { Nodes } from "../web/nodes.js";
 import { follow } from "../web/stream.js";
 import * as fit from "./fit.js";
-import * as machines from "./machines.js";
+import { drawLines, keep } from "./lines.js";
+import { machineWords } from "./machines.js";
 import { drawNetwork } from "./network.js";
 import { statusOf } from "./status.js";
 import { Table } from "./table.js";
 import { drawTotals } from "./totals.js";
+import { waitingWords } from "./waiting.js";
 
+const MOST = 20;
 const API = new URL("api/v1/", document.baseURI);
 const status = document.getElementById("status");
 const notice = document.getElementById("notice");
@@ -57,6 +60,12 @@ function tell() {
   say(notice, more);
 }
 
+/** A list of the page that follows a path of the same name, a line for each entry. */
+function list(name, words, { every }) {
+  const place = document.getElementById(name);
+  keep(new URL(`cluster/${name}`, API), { authorization, every, draw: (told) => drawLines(place, told.map(words), { most: MOST }) });
+}
+
 async function logIn(why) {
   say(document.getElementById("login-why"), why ?? "This service needs a token.");
   field.value = "";
@@ -67,6 +76,7 @@ async function logIn(why) {
 
 document.getElementById("filter").addEventListener("input", (event) => table.show(event.target.value));
 fit.listen(new URL("cluster/fit", API), authorization);
-machines.keep(document.getElementById("machines"), new URL("cluster/machines", API), authorization);
+list("machines", machineWords, { every: 10_000 });
+list("waiting", waitingWords, { every: 2_000 });
 setInterval(tell, 1000);
 follow(new URL("cluster/stream", API), { headers: authorization, on, lost, ended: logIn });
