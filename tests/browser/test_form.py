@@ -427,7 +427,7 @@ async def test_a_log_in_that_ends_is_told_with_a_link_by_the_next_question(open_
     await page.get_by_label("CPU").fill("3")
 
     status = page.locator("#moorage-status")
-    await expect(status).to_have_text("You have been logged out. Log in again.", timeout=5000)
+    await expect(status).to_have_text("You have been logged out. Log in again", timeout=5000)
     await status.get_by_role("link", name="Log in again").click()
     await expect(page.get_by_label("Username")).to_be_visible()
     assert page.url.endswith("login?next=%2Fhub%2Fspawn")
@@ -442,7 +442,7 @@ async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, 
     await page.context.clear_cookies()
     hub.process.send_signal(signal.SIGCONT)
 
-    await expect(page.locator("#moorage-status")).to_have_text("You have been logged out. Log in again.", timeout=10000)
+    await expect(page.locator("#moorage-status")).to_have_text("You have been logged out. Log in again", timeout=10000)
 
 
 IN_THE_LISTS_VIEW = """() => {

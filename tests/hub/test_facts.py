@@ -1,3 +1,4 @@
+from moorage.hub.view.encoding import option
 from moorage.hub.view.nodes import read_node
 
 T4 = {"model": "Tesla T4", "memory_total": "15360 MiB", "memory_used": "Unknown", "utilization": None}
@@ -92,7 +93,7 @@ def test_how_many_units_are_left_may_be_unknown_and_is_then_not_none():
     node = read_node({"name": "n", "hostname_label": "n", "gpu_units": [units]})
 
     assert node.units("nvidia.com/gpu").available is None
-    assert "0 GPU" not in node.option
+    assert "0 GPU" not in option(node)
 
 
 def units(*resources):
@@ -102,14 +103,14 @@ def units(*resources):
 def test_cards_of_two_makers_on_a_node_are_told_apart():
     node = read_node({"name": "n", "hostname_label": "n", "gpu_units": units("amd.com/gpu", "nvidia.com/gpu")})
 
-    assert "1 AMD GPU, 1 NVIDIA GPU free" in node.option
+    assert "1 AMD GPU, 1 NVIDIA GPU free" in option(node)
 
 
 def test_a_nodes_only_cards_are_named_by_their_maker_where_others_are_offered():
     node = read_node({"name": "n", "hostname_label": "n", "gpu_units": units("nvidia.com/gpu")})
 
-    assert "(1 GPU free)" in node.option
-    assert "(1 NVIDIA GPU free)" in node.option_by_maker
+    assert "(1 GPU free)" in option(node)
+    assert "(1 NVIDIA GPU free)" in option(node, by_maker=True)
 
 
 STARTING = {"reason": "devices", "text": "GPU driver is starting", "since": None, "overdue": False}
@@ -126,7 +127,7 @@ def test_a_node_whose_driver_starts_says_so_in_the_list_and_stays_open():
     node = prepared(**STARTING)
 
     assert (node.closed, node.preparing) == (None, "GPU driver is starting")
-    assert "n (4 CPU, 16 GiB free; GPU driver is starting)" in node.option
+    assert "n (4 CPU, 16 GiB free; GPU driver is starting)" in option(node)
     assert b'"preparing":"GPU driver is starting"' in node.page
 
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, capital, cpuWords, listed, memoryWords, plural, sentence, shareWords, shortResource } from "../../src/moorage/web/amounts.js";
+import { ago, capital, cpuWords, listed, memoryWords, sentence, shareWords, shortResource } from "../../src/moorage/web/amounts.js";
 
 test("memory is rounded down to one digit", () => {
   const shown = [0, 1023, 1024, 1536 * 2 ** 20, 2 ** 30 - 1, 123.99 * 2 ** 30, 1.5 * 2 ** 40].map(memoryWords);
@@ -24,8 +24,7 @@ test("whole cards are GPUs and slices have their own names", () => {
   assert.deepEqual(["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb"].map(shortResource), ["GPU", "GPU", "mig-1g.5gb"]);
 });
 
-test("one is one and the rest are many", () => {
-  assert.deepEqual([0, 1, 2].map((count) => plural(count, "node")), ["0 nodes", "1 node", "2 nodes"]);
+test("names are listed as one says them", () => {
   assert.deepEqual([[], ["a"], ["a", "b"], ["a", "b", "c"]].map(listed), ["", "a", "a and b", "a, b and c"]);
 });
 

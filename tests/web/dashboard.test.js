@@ -67,8 +67,8 @@ test("each holder of a card is named once", () => {
 test("the status says whether the cluster or the service can't be heard", () => {
   const since = "2026-01-01T12:00:00Z";
 
-  assert.deepEqual(statusOf({ picture: null, broken: null, known: false }), { state: "connecting", since: null, notice: "" });
-  assert.deepEqual(statusOf({ picture: { stale: false }, broken: null, known: true }), { state: "live", since: null, notice: "" });
+  assert.deepEqual(statusOf({ picture: null, broken: null, known: false }), { state: "connecting", words: "connecting", since: null, notice: "" });
+  assert.deepEqual(statusOf({ picture: { stale: false }, broken: null, known: true }), { state: "live", words: "live", since: null, notice: "" });
   assert.equal(statusOf({ picture: { stale: true, since, reason: "it is away" }, broken: null, known: true }).notice, "The service has lost contact with the cluster: it is away. The numbers below are the last known ones.");
   assert.equal(statusOf({ picture: null, broken: { since, why: "silent", words: null }, known: false }).notice, "The service is silent. Trying again.");
   assert.equal(statusOf({ picture: null, broken: { since, why: "refused", words: "HTTP 502" }, known: true }).notice, "The service refused: HTTP 502. The numbers below are the last known ones. Trying again.");

@@ -2,8 +2,10 @@
 
 import { ago } from "../web/amounts.js";
 import { say } from "../web/elements.js";
+import { offerLanguages } from "../web/languages.js";
 import { Nodes } from "../web/nodes.js";
 import { follow } from "../web/stream.js";
+import { spoken, t } from "../web/texts.js";
 import * as fit from "./fit.js";
 import { drawLines, keep } from "./lines.js";
 import { machineWords } from "./machines.js";
@@ -24,9 +26,9 @@ const table = new Table({ rows: document.getElementById("rows"), more: document.
 let picture = null; // what the service says of its own view
 let broken = null; // since when and why the service can't be heard
 
-function authorization() {
+function headers() {
   const token = sessionStorage.getItem("moorage-token");
-  return token ? { Authorization: `Bearer ${token}` } : {};
+  return { "Accept-Language": spoken().language, ...(token && { Authorization: `Bearer ${token}` }) };
 }
 
 function on(event, data) {
@@ -53,9 +55,9 @@ function lost(why, words) {
 }
 
 function tell() {
-  const { state, since, notice: more } = statusOf({ picture, broken, known: nodes.size > 0 });
+  const { state, words, since, notice: more } = statusOf({ picture, broken, known: nodes.size > 0 });
   status.className = `pill ${state.replaceAll(" ", "-")}`;
-  say(status, since ? `${state} ${ago(since)}` : state);
+  say(status, since ? `${words} ${ago(since)}` : words);
   notice.hidden = !more;
   say(notice, more);
 }
@@ -63,11 +65,11 @@ function tell() {
 /** A list of the page that follows a path of the same name, a line for each entry. */
 function list(name, words, { every }) {
   const place = document.getElementById(name);
-  keep(new URL(`cluster/${name}`, API), { authorization, every, draw: (told) => drawLines(place, told.map(words), { most: MOST }) });
+  keep(new URL(`cluster/${name}`, API), { headers, every, draw: (told) => drawLines(place, told.map(words), { most: MOST }) });
 }
 
 async function logIn(why) {
-  say(document.getElementById("login-why"), why ?? "This service needs a token.");
+  say(document.getElementById("login-why"), why ?? t("This service needs a token."));
   field.value = "";
   dialog.showModal();
   await new Promise((done) => dialog.addEventListener("close", done, { once: true }));
@@ -75,8 +77,9 @@ async function logIn(why) {
 }
 
 document.getElementById("filter").addEventListener("input", (event) => table.show(event.target.value));
-fit.listen(new URL("cluster/fit", API), authorization);
+fit.listen(new URL("cluster/fit", API), headers);
 list("machines", machineWords, { every: 10_000 });
 list("waiting", waitingWords, { every: 2_000 });
 setInterval(tell, 1000);
-follow(new URL("cluster/stream", API), { headers: authorization, on, lost, ended: logIn });
+offerLanguages(document.getElementById("languages"));
+follow(new URL("cluster/stream", API), { headers, on, lost, ended: logIn });

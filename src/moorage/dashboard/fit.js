@@ -1,6 +1,7 @@
 // "Would it fit?": one ask, answered for each node in plain words.
 
 import { element } from "../web/elements.js";
+import { t } from "../web/texts.js";
 import { told } from "./answer.js";
 
 const form = document.getElementById("fit");
@@ -20,16 +21,15 @@ function fill(select, values) {
   select.value = values.includes(chosen) ? chosen : "";
 }
 
-export function listen(url, authorization) {
+export function listen(url, headers) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const headers = { "Content-Type": "application/json", ...authorization() };
     try {
-      const response = await fetch(url, { method: "POST", headers, body: JSON.stringify({ ask: asked() }) });
+      const response = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json", ...headers() }, body: JSON.stringify({ ask: asked() }) });
       const body = await response.json();
       show(body.error ? { fits: false, head: body.error.message, lines: [["", body.error.hint]] } : told(body));
     } catch {
-      show({ fits: false, head: "The service can't be reached.", lines: [] });
+      show({ fits: false, head: t("The service can't be reached."), lines: [] });
     }
   });
 }

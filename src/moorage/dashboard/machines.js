@@ -1,8 +1,7 @@
 // Machines that are not there yet and may come: a short list below the nodes.
 
 import { cpuWords, memoryWords } from "../web/amounts.js";
-
-const STATES = { on_its_way: "on its way", can_be_added: "can be added", at_maximum: "at its maximum", backing_off: "the cloud refuses for now", unknown: "unknown" };
+import { again, t, tn } from "../web/texts.js";
 
 /** One machine in a line: what it is, what it has, whether it can come. */
 export function machineWords(machine) {
@@ -10,21 +9,33 @@ export function machineWords(machine) {
 }
 
 export function machineName({ pool, kind }) {
-  return kind ? `Pool ${pool} (${kind})` : `Pool ${pool}`;
+  return kind ? t("Pool {pool} ({kind})", { pool, kind }) : t("Pool {pool}", { pool });
 }
 
 function sizeWords({ allocatable, gpu }) {
-  if (!allocatable) return "size unknown";
+  if (!allocatable) return t("size unknown");
   const cards = gpu ? [`${gpu.count} × ${gpu.model ?? "GPU"}`] : [];
-  return [`${cpuWords(allocatable.cpu_millicores)} CPU`, memoryWords(allocatable.memory_bytes), ...cards].join(", ");
+  return [t("{amount} CPU", { amount: cpuWords(allocatable.cpu_millicores) }), memoryWords(allocatable.memory_bytes), ...cards].join(", ");
 }
 
 export function stateWords({ state, left, about_seconds: about, why }) {
-  const more = state === "can_be_added" && left !== null ? `, ${left} more` : "";
-  const time = about === null || about === undefined ? "" : `, about ${durationWords(about)}`;
-  return `${STATES[state] ?? state}${more}${time}${why ? ` (${why.replace(/\.$/, "")})` : ""}`;
+  const words = [stateWord(state)];
+  if (state === "can_be_added" && left !== null) words.push(tn("{count} more", "{count} more", left));
+  if (about !== null && about !== undefined) words.push(t("about {time}", { time: durationWords(about) }));
+  return words.join(", ") + (why ? ` (${again(why).replace(/\.$/, "")})` : "");
+}
+
+function stateWord(state) {
+  const words = {
+    on_its_way: t("on its way"),
+    can_be_added: t("can be added"),
+    at_maximum: t("at its maximum"),
+    backing_off: t("the cloud refuses for now"),
+    unknown: t("unknown"),
+  };
+  return words[state] ?? state;
 }
 
 function durationWords(seconds) {
-  return seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return seconds < 90 ? t("{seconds} s", { seconds }) : t("{minutes} min", { minutes: Math.round(seconds / 60) });
 }

@@ -1,7 +1,7 @@
 // Pools of cards that no node has for itself: many reach them over a network, so they are listed once.
 
-import { plural } from "../web/amounts.js";
 import { arrange, element } from "../web/elements.js";
+import { t, tn } from "../web/texts.js";
 
 export function drawNetwork(place, nodes) {
   const words = networkWords(nodes);
@@ -21,7 +21,13 @@ export function networkWords(nodes) {
       pools.set(key, [...(pools.get(key) ?? []), units]);
     }
   }
-  return [...pools].sort().map(([name, told]) => `Network pool ${name}: ${modelWords(told[0].models)}, ${freeWords(told)}, reached by ${plural(told.length, "node")}`);
+  return [...pools].sort().map(([pool, told]) =>
+    tn("Network pool {pool}: {models}, {free}, reached by {count} node", "Network pool {pool}: {models}, {free}, reached by {count} nodes", told.length, {
+      pool,
+      models: modelWords(told[0].models),
+      free: freeWords(told),
+    }),
+  );
 }
 
 function modelWords(models = {}) {
@@ -30,5 +36,5 @@ function modelWords(models = {}) {
 
 function freeWords(told) {
   const free = told.map((units) => units.available).filter((amount) => amount !== null);
-  return free.length ? `${Math.max(...free)} of ${told[0].allocatable} free` : "how many are free is unknown";
+  return free.length ? t("{part} of {whole} free", { part: Math.max(...free), whole: told[0].allocatable }) : t("how many are free is unknown");
 }

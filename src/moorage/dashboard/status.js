@@ -1,26 +1,30 @@
 // How far the page's numbers can be trusted: a word for the pill, and a notice where they can't.
 
 import { sentence } from "../web/amounts.js";
+import { again, t } from "../web/texts.js";
 
-const LOST = {
-  unreachable: "The service can't be reached.",
-  silent: "The service is silent.",
-  closed: "The service closed the connection.",
-  away: "This page was in the background.",
-};
-const LAST = "The numbers below are the last known ones.";
+const lost = () => ({
+  unreachable: t("The service can't be reached."),
+  silent: t("The service is silent."),
+  closed: t("The service closed the connection."),
+  away: t("This page was in the background."),
+});
 
 /**
  * `picture` is what the service says of its view of the cluster, `broken` since when and why it can't be heard itself
  * (each null where there is nothing to tell), `known` whether any node is shown.
  */
 export function statusOf({ picture, broken, known }) {
+  const last = t("The numbers below are the last known ones.");
   if (broken) {
-    const sentences = [LOST[broken.why] ?? (broken.why === "refused" ? `The service refused: ${sentence(broken.words)}` : ""), known ? LAST : "", "Trying again."];
-    return { state: "no connection", since: broken.since, notice: sentences.filter(Boolean).join(" ") };
+    const why = lost()[broken.why] ?? (broken.why === "refused" ? t("The service refused: {why}", { why: sentence(broken.words) }) : "");
+    const sentences = [why, known ? last : "", t("Trying again.")];
+    return { state: "no connection", words: t("no connection"), since: broken.since, notice: sentences.filter(Boolean).join(" ") };
   }
   if (picture?.stale) {
-    return { state: "stale", since: picture.since, notice: `The service has lost contact with the cluster: ${picture.reason ?? "no reason known"}. ${LAST}` };
+    const reason = picture.reason ? again(picture.reason) : t("no reason known");
+    const notice = t("The service has lost contact with the cluster: {reason}.", { reason });
+    return { state: "stale", words: t("stale"), since: picture.since, notice: `${notice} ${last}` };
   }
-  return { state: picture ? "live" : "connecting", since: null, notice: "" };
+  return { state: picture ? "live" : "connecting", words: picture ? t("live") : t("connecting"), since: null, notice: "" };
 }

@@ -1,6 +1,7 @@
 // The table of nodes. A row is made anew only when its node changed.
 
 import { arrange, element } from "../web/elements.js";
+import { t, tn } from "../web/texts.js";
 import { row } from "./row.js";
 
 const MOST_ROWS = 300;
@@ -37,12 +38,12 @@ export class Table {
     const rows = shown.map((node) => this.row(node));
     this.first = false;
     if (!rows.length) {
-      const text = this.nodes.size ? "No node matches this filter." : "This cluster has no nodes.";
+      const text = this.nodes.size ? t("No node matches this filter.") : t("This cluster has no nodes.");
       rows.push(element("tr", {}, element("td", { colspan: "5", cls: "empty", text })));
     }
     arrange(this.place, rows);
     this.more.hidden = found.length <= shown.length;
-    this.more.textContent = `Showing the first ${shown.length} of ${found.length} nodes. Filter to see others.`;
+    this.more.textContent = tn("Showing the first {shown} of {count} node. Filter to see others.", "Showing the first {shown} of {count} nodes. Filter to see others.", found.length, { shown: shown.length });
   }
 
   row(node) {

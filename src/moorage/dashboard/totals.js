@@ -1,7 +1,8 @@
 // What the whole cluster has free, above the table.
 
-import { cpuWords, memoryWords, plural } from "../web/amounts.js";
+import { cpuWords, memoryWords } from "../web/amounts.js";
 import { element, say } from "../web/elements.js";
+import { t, tn } from "../web/texts.js";
 
 export function drawTotals(place, nodes) {
   const totals = totalsOf(nodes);
@@ -22,11 +23,12 @@ export function totalsOf(nodes) {
   const most = nodes.reduce((best, node) => Math.max(best, node.available.gpu), 0);
   const gpus = sum((node) => node.allocatable.gpu);
   const unknown = nodes.filter((node) => node.available.gpu === null).length;
-  const unknownWords = unknown ? `, unknown on ${plural(unknown, "node")}` : "";
+  const unknownWords = unknown ? tn("unknown on {count} node", "unknown on {count} nodes", unknown) : "";
+  const gpuWords = gpus ? t("GPU units free, at most {most} on one node", { most }) : t("GPU units");
   return [
-    [`${open} of ${nodes.length}`, "nodes open to new pods"],
-    [`${cpuWords(sum((node) => node.available.cpu_millicores))} cores`, `free of ${cpuWords(sum((node) => node.allocatable.cpu_millicores))}`],
-    [memoryWords(sum((node) => node.available.memory_bytes)), `memory free of ${memoryWords(sum((node) => node.allocatable.memory_bytes))}`],
-    [`${sum((node) => node.available.gpu)} of ${gpus}`, (gpus ? `GPU units free, at most ${most} on one node` : "GPU units") + unknownWords],
+    [t("{part} of {whole}", { part: open, whole: nodes.length }), t("nodes open to new pods")],
+    [t("{cores} cores", { cores: cpuWords(sum((node) => node.available.cpu_millicores)) }), t("free of {whole}", { whole: cpuWords(sum((node) => node.allocatable.cpu_millicores)) })],
+    [memoryWords(sum((node) => node.available.memory_bytes)), t("memory free of {whole}", { whole: memoryWords(sum((node) => node.allocatable.memory_bytes)) })],
+    [t("{part} of {whole}", { part: sum((node) => node.available.gpu), whole: gpus }), [gpuWords, unknownWords].filter(Boolean).join(", ")],
   ];
 }

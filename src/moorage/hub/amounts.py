@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.quantity import NANO, parse_nanos
+from moorage.texts import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,6 +94,11 @@ def memory_text(amount: int) -> str:
 
 def cpu_words(milli: int) -> str:
     """Cores for people: "1.5"."""
+    return decimal(cpu_field(milli))
+
+
+def cpu_field(milli: int) -> str:
+    """The same for a field that people type into, with the point that is read everywhere."""
     whole, rest = divmod(milli, 1000)
     return f"{whole}.{rest:03d}".rstrip("0") if rest else str(whole)
 
@@ -106,7 +112,7 @@ def memory_words(amount: int, *, up: bool = False) -> str:
             tenths = amount * 10 >> bits
             if up and tenths << bits < amount * 10:
                 tenths += 1
-            return f"{tenths // 10}.{tenths % 10} {unit}" if tenths % 10 else f"{tenths // 10} {unit}"
+            return f"{decimal(f'{tenths / 10:.1f}')} {unit}" if tenths % 10 else f"{tenths // 10} {unit}"
     return f"{amount} B"
 
 

@@ -1,25 +1,41 @@
 // Amounts in the words of moorage/hub/amounts.py, so that what a script writes reads as what came with the page.
 
+import { number, t } from "./texts.js";
+
 const SIZES = [["TiB", 2 ** 40], ["GiB", 2 ** 30], ["MiB", 2 ** 20], ["KiB", 2 ** 10]];
 
 /** Cores for thousandths of a core: "1.5". */
 export function cpuWords(milli) {
+  return number(milli / 1000);
+}
+
+/** The same for a field, which is read everywhere. */
+export function cpuField(milli) {
   return String(milli / 1000);
 }
 
 /** Rounded down, so that nobody is promised what is not there; at most one digit after the point: "1.5 GiB". */
 export function memoryWords(bytes) {
+  return memory(bytes, number);
+}
+
+/** The same for a field. */
+export function memoryField(bytes) {
+  return memory(bytes, String);
+}
+
+function memory(bytes, shown) {
   for (const [unit, size] of SIZES) {
-    if (bytes >= size) return `${Math.floor((bytes * 10) / size) / 10} ${unit}`;
+    if (bytes >= size) return `${shown(Math.floor((bytes * 10) / size) / 10)} ${unit}`;
   }
   return `${bytes} B`;
 }
 
 /** "54 of 62 GiB" for "54 GiB" and "62 GiB". */
 export function shareWords(part, whole) {
-  if (part === "0 B") return `0 of ${whole}`;
   const [, unit] = whole.split(" ");
-  return unit && part.endsWith(` ${unit}`) ? `${part.split(" ")[0]} of ${whole}` : `${part} of ${whole}`;
+  const alike = part === "0 B" || (unit && part.endsWith(` ${unit}`));
+  return t("{part} of {whole}", { part: alike ? part.split(" ")[0] : part, whole });
 }
 
 const CARD = "/gpu";
@@ -33,14 +49,9 @@ export function shortResource(resource, { among = [] } = {}) {
   return others ? `${MAKERS[domain] ?? domain} GPU` : "GPU";
 }
 
-/** "1 node", "2 nodes". */
-export function plural(count, one, many = `${one}s`) {
-  return `${count} ${count === 1 ? one : many}`;
-}
-
 /** "a", "a and b", "a, b and c". */
 export function listed(words) {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+  return words.length < 2 ? words.join("") : t("{first} and {last}", { first: words.slice(0, -1).join(", "), last: words.at(-1) });
 }
 
 /** A phrase as a sentence begins: "No GPU free". Names such as "nvidia.com/gpu" stay as they are. */
@@ -56,8 +67,8 @@ export function sentence(words) {
 /** How long ago a moment (ISO 8601) was: "for 5 s". */
 export function ago(moment) {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(moment)) / 1000));
-  if (Number.isNaN(seconds)) return "for a while";
-  if (seconds < 90) return `for ${seconds} s`;
-  if (seconds < 5400) return `for ${Math.round(seconds / 60)} min`;
-  return `for ${Math.round(seconds / 3600)} h`;
+  if (Number.isNaN(seconds)) return t("for a while");
+  if (seconds < 90) return t("for {seconds} s", { seconds });
+  if (seconds < 5400) return t("for {minutes} min", { minutes: Math.round(seconds / 60) });
+  return t("for {hours} h", { hours: Math.round(seconds / 3600) });
 }

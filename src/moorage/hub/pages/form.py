@@ -17,7 +17,9 @@ from moorage.hub.choice import placement, profiles
 from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.pages.sizes import amount_fields, bounds
-from moorage.hub.view.encoding import closed_option
+from moorage.hub.view.encoding import closed_option, option
+from moorage.texts import again, t, tn
+from moorage.texts.pages import texts
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -36,9 +38,11 @@ _MOST_ROWS = 100
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         loader=PackageLoader("moorage.hub.pages", "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    made.globals.update(t=t, tn=tn)
+    return made
 
 
 async def render(spawner: Any, *, filled: Filled | None) -> str:
@@ -57,6 +61,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
         _environment()
         .get_template("form.html")
         .render(
+            spoken=texts(),
             profiles=Markup(theirs),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
             shown=profiles.shown(chosen, standing.profile),
             static=url_path_join(base, "moorage", "static", files.version(), files.STATIC),
@@ -98,7 +103,9 @@ async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
         except Exception:
             spawner.log.warning("Profile options of %s can't be used", spawner._log_name, exc_info=True)  # noqa: SLF001
             notes = [
-                "Your last profile is no longer available." if chosen else "The profiles can't be shown right now."
+                t("Your last profile is no longer available.")
+                if chosen
+                else t("The profiles can't be shown right now.")
             ]
     return await spawner.standing(), "", notes
 
@@ -113,13 +120,13 @@ def _images(offer: Offer, chosen: str) -> tuple[ImageFacts, ...]:
 def _options(nodes: list[NodeFacts], selected: str, offer: Offer) -> Markup:
     """The options of the Node field; each was made when its node changed."""
     by_maker = len([resource for resource in offer.gpu_resources if is_card(resource)]) > 1
-    made = {node.name: node.option_by_maker if by_maker else node.option for node in nodes}
+    made = {node.name: option(node, by_maker=by_maker) for node in nodes}
     for name, reason in offer.barred.items():
         if name in offer.hidden:
             continue
         made[name] = closed_option(name, reason)
     if selected and selected not in made:
-        made[selected] = closed_option(selected, "gone")
+        made[selected] = closed_option(selected, t("gone"))
     if selected:
         # An option that is disabled would not be sent: the choice would turn into Automatic.
         made[selected] = made[selected].replace("<option ", "<option selected ", 1).replace(" disabled>", ">", 1)
@@ -134,7 +141,7 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
     among = [*offer.gpu_resources, *(units.resource for units in node.gpus)]
     coming = node.machine is not None
     bars = [
-        _bar("CPU", node.available.cpu, node.allocatable.cpu, cpu_words, coming=coming),
+        _bar(t("CPU"), node.available.cpu, node.allocatable.cpu, cpu_words, coming=coming),
         _bar("", node.available.memory, node.allocatable.memory, memory_words, coming=coming),
         *(
             _bar(short_resource(units.resource, among=among), units.available, units.allocatable, str, coming=coming)
@@ -145,13 +152,15 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
     return {
         "name": node.title,
         "closed": bool(node.closed or node.name in offer.barred),
-        "state": node.closed
-        or offer.barred.get(node.name)
-        or node.preparing
-        or (node.machine.words if node.machine is not None else "")
-        or (f"reserved ({taints})" if taints else ""),
+        "state": again(
+            node.closed
+            or offer.barred.get(node.name)
+            or node.preparing
+            or (node.machine.words if node.machine is not None else "")
+        )
+        or (t("reserved ({taints})", taints=taints) if taints else ""),
         "bars": bars,
-        "cards": node.cards.words(),
+        "cards": [again(card) for card in node.cards.words()],
     }
 
 
@@ -159,7 +168,7 @@ def _bar(what: str, available: int | None, whole: int | None, words: Any, *, com
     if coming and whole is not None:  # nothing of it is taken yet
         return {"what": what, "text": f"{words(whole)} {what}".strip(), "share": None}
     if available is None or whole is None:
-        return {"what": what, "text": f"{what or 'memory'}: unknown", "share": None}
+        return {"what": what, "text": t("{what}: unknown", what=what or t("memory")), "share": None}
     return {
         "what": what,
         "text": f"{_share_words(words(available), words(whole))} {what}".strip(),
@@ -169,10 +178,9 @@ def _bar(what: str, available: int | None, whole: int | None, words: Any, *, com
 
 def _share_words(part: str, whole: str) -> str:
     """For "54 GiB" and "62 GiB": "54 of 62 GiB"."""
-    if part == "0 B":
-        return f"0 of {whole}"
     number, _, unit = part.partition(" ")
-    return f"{number} of {whole}" if unit and whole.endswith(f" {unit}") else f"{part} of {whole}"
+    alike = part == "0 B" or (unit and whole.endswith(f" {unit}"))
+    return t("{part} of {whole}", part=number if alike else part, whole=whole)
 
 
 def status_words(status: Status) -> str:
@@ -180,14 +188,20 @@ def status_words(status: Status) -> str:
     if status.live:
         return ""
     since = _since(status.since)
-    reason = f" ({status.reason})" if status.reason else ""
+    reason = f" ({again(status.reason)})" if status.reason else ""
     if status.known:
-        return f"The numbers are from {since} and may have changed{reason}. You can still start a server."
-    return f"What is free has been unknown since {since}{reason}. You can still start a server."
+        return t(
+            "The numbers are from {since} and may have changed{reason}. You can still start a server.",
+            since=since,
+            reason=reason,
+        )
+    return t(
+        "What is free has been unknown since {since}{reason}. You can still start a server.", since=since, reason=reason
+    )
 
 
 def _since(moment: datetime | None) -> str:
-    return moment.strftime("%H:%M:%S UTC") if moment else "an unknown time"
+    return moment.strftime("%H:%M:%S UTC") if moment else t("an unknown time")
 
 
 def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:

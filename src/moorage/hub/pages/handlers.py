@@ -25,7 +25,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from moorage.hub.pages import files, logins, offered, presets, starting, verdict
+from moorage.hub.pages import files, language, logins, offered, presets, starting, verdict
 from moorage.hub.pages.membership import Membership
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
@@ -60,6 +60,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
 def install(spawner_class: type) -> None:
     """Add our handlers to the hub in this process, once, if it starts its servers with `spawner_class`."""
     logins.watch()
+    language.watch()
     if not JupyterHub.initialized():
         _join_when_handlers_are_made(spawner_class)
         return

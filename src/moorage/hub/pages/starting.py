@@ -11,6 +11,8 @@ from jinja2 import FileSystemLoader
 from jupyterhub.utils import url_path_join
 
 from moorage.hub.pages import files
+from moorage.texts import t
+from moorage.texts.pages import texts
 
 _FOLDER = str(Path(__file__).with_name("templates") / "hub")
 
@@ -22,7 +24,7 @@ def take_the_place(app: Any) -> None:
         environment = app.tornado_settings.get(name)
         if environment is None:
             continue
-        environment.globals["moorage_static"] = static
+        environment.globals.update(moorage_static=static, moorage_t=t, moorage_texts=texts)
         for loader in getattr(environment.loader, "loaders", ()):
             # JupyterHub's own folder is the last one, and stands behind a prefix once more, for templates that extend.
             if isinstance(loader, FileSystemLoader) and _FOLDER not in loader.searchpath:

@@ -16,6 +16,7 @@ import contextlib
 import json
 import logging
 import time
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -95,7 +96,7 @@ class Broadcast:
 
     def start(self) -> None:
         if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run(), context=Context())
 
     async def close(self) -> None:
         if self._task is not None:

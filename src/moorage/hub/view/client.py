@@ -13,6 +13,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,8 @@ class ServiceClient:
         self._session = aiohttp.ClientSession(
             headers=self._headers, timeout=aiohttp.ClientTimeout(total=None, connect=2)
         )
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._refresh())]
+        # What is heard is for everybody: in nobody's language, whoever was the first to ask.
+        self._tasks = [asyncio.create_task(task, context=Context()) for task in (self._follow(), self._refresh())]
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []

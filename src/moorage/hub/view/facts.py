@@ -86,15 +86,14 @@ class NodeFacts:
     arch: str | None = None
     # What pods hold that make room for people's servers.
     evictable: Amounts = field(default_factory=Amounts)
-    # What pages get, made once for all of them: the stream's JSON, and the option of the form's Node field.
+    # What pages get, made once for all of them: the stream's JSON.
     page: bytes = field(default=b"", compare=False, repr=False)
     # The same for who may see who holds its cards; the very same bytes where nobody is known to.
     named_page: bytes = field(default=b"", compare=False, repr=False)
     # The pods that hold its cards, as far as they are known.
     holders: frozenset[str] = frozenset()
-    option: str = field(default="", compare=False, repr=False)
-    # The same where cards of several makers are offered.
-    option_by_maker: str = field(default="", compare=False, repr=False)
+    # The options of the form's Node field that were made so far, by language and whether they tell makers apart.
+    options: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False, repr=False)
     machine: Coming | None = None
 
     @property

@@ -1,13 +1,20 @@
-"""The page at `/`: static files, under a policy that allows nothing else."""
+"""The page at `/`: static files, under a policy that allows nothing else, and its texts in the reader's language."""
 
+import re
+from functools import cache
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from moorage.texts import COOKIE, preferred, speaking, t
+from moorage.texts.pages import texts
 
 PACKAGE = Path(str(files("moorage")))
 FOLDER = PACKAGE / "dashboard"
@@ -18,6 +25,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+# The two things that a template needs: {{ t("…") }} and {{ name }}.
+_PLACE = re.compile(r'\{\{ (?:t\("([^"]+)"\)|(\w+)) \}\}')
 
 
 class _Files(StaticFiles):
@@ -32,10 +41,19 @@ class _Files(StaticFiles):
         return response
 
 
+@cache
+def _page(language: str) -> str:
+    with speaking(language):
+        values = texts()
+        template = (FOLDER / "index.html").read_text(encoding="utf-8")
+        return _PLACE.sub(lambda found: escape(t(found[1])) if found[1] else str(values[found[2]]), template)
+
+
 def add_to(app: FastAPI) -> None:
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(FOLDER / "index.html", headers=HEADERS, media_type="text/html")
+    async def page(request: Request) -> Response:
+        accepted, chosen = request.headers.get("Accept-Language"), request.cookies.get(COOKIE)
+        return HTMLResponse(_page(preferred(accepted, chosen=chosen)), headers=HEADERS)
 
     @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def docs() -> Response:

@@ -18,6 +18,7 @@ from moorage.service.http.errors import as_api_error
 from moorage.service.http.methods import Headers, allowed, as_get, is_head
 from moorage.service.http.schemas import ErrorAnswer
 from moorage.service.state.parts import Parts, parts_of
+from moorage.texts import preferred, speak
 
 _bearer = HTTPBearer(auto_error=False, description="A token from the service's token file.")
 
@@ -29,6 +30,7 @@ class MoorageRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             started = time.perf_counter()
+            speak(preferred(request.headers.get("Accept-Language")))
             try:
                 response = await handle(request)
             except (

@@ -1,6 +1,7 @@
 // The hub's answer in the words of the page.
 
 import { listed, sentence } from "../../../web/amounts.js";
+import { t } from "../../../web/texts.js";
 
 const MOST_NAMED = 4;
 const MOST_HOLDERS = 2;
@@ -13,7 +14,7 @@ const MOST_HOLDERS = 2;
  */
 export function told(answer, chosen) {
   const nothing = { kind: "unknown", text: "", judged: {}, held: [], ways: [], upstream: "", field: null, no: null, start: false };
-  if (answer === null) return { ...nothing, text: "Can't tell right now whether this fits." };
+  if (answer === null) return { ...nothing, text: t("Can't tell right now whether this fits.") };
   if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null, no: answer.no ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
   const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
@@ -47,28 +48,29 @@ function kindOf({ fits, after_eviction: room, machine, broken }) {
 function wordsOf(answer, { judged, chosen, reasons }) {
   if (answer.fits) return [fitWords(judged, chosen), ...answer.warnings];
   const { after_eviction: room, warnings } = answer;
-  if (room) return [room.at_once ? "Fits after an eviction." : headWords(answer, chosen), room.text, ...warnings];
-  if (answer.machine) return [answer.machine.text, "You can start anyway and wait for it.", ...warnings];
+  if (room) return [room.at_once ? t("Fits after an eviction.") : headWords(answer, chosen), room.text, ...warnings];
+  if (answer.machine) return [answer.machine.text, t("You can start anyway and wait for it."), ...warnings];
   return [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)];
 }
 
 function fitWords(judged, chosen) {
   const total = Object.keys(judged).length;
   const fitting = Object.keys(judged).filter((name) => judged[name].fits).sort();
-  if (chosen) return `Fits on ${chosen} right now.`;
-  if (!fitting.length) return "Fits right now.";
-  if (fitting.length <= MOST_NAMED) return `Fits on ${listed(fitting)} right now.`;
-  return fitting.length === total ? "Fits on every node right now." : `Fits on ${fitting.length} of ${total} nodes right now.`;
+  if (chosen) return t("Fits on {nodes} right now.", { nodes: chosen });
+  if (!fitting.length) return t("Fits right now.");
+  if (fitting.length <= MOST_NAMED) return t("Fits on {nodes} right now.", { nodes: listed(fitting) });
+  if (fitting.length === total) return t("Fits on every node right now.");
+  return t("Fits on {fitting} of {total} nodes right now.", { fitting: fitting.length, total });
 }
 
 function headWords(answer, chosen) {
-  if (answer.refused.length) return "The cluster would refuse this server.";
-  return `Doesn't fit on ${chosen || "any node"} right now.`;
+  if (answer.refused.length) return t("The cluster would refuse this server.");
+  return chosen ? t("Doesn't fit on {node} right now.", { node: chosen }) : t("Doesn't fit on any node right now.");
 }
 
 /** Only room comes by itself: a taint, a selector or a volume elsewhere stays in the way however long one waits. */
 function endWords(answer) {
-  return answer.can_wait ? ["You can start anyway and wait for room."] : [];
+  return answer.can_wait ? [t("You can start anyway and wait for room.")] : [];
 }
 
 /** Who holds what is lacking on the chosen node, or where somebody's own servers do. */
@@ -77,5 +79,5 @@ function heldWords(held, chosen) {
   return lines
     .filter(([name, ones]) => ones.length && (!chosen || name === chosen))
     .slice(0, MOST_HOLDERS)
-    .map(([name, ones]) => `Held on ${name} by ${ones.map((one) => one.text).join(", ")}.`);
+    .map(([name, ones]) => t("Held on {node} by {holders}.", { node: name, holders: ones.map((one) => one.text).join(", ") }));
 }

@@ -1,6 +1,7 @@
 // How much may be chosen where the choice points: what the person may have, and no more than the chosen node or its kind of GPU has.
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
+import { t } from "../../../web/texts.js";
 
 const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };
 const STEPS = {
@@ -25,9 +26,9 @@ function sizeOf(name, node, kind) {
 /** "0.1 to 16", or null where nothing is known. */
 export function rangeWords(name, { least, most }) {
   if (most === null) return null;
-  if (name === "gpu" && !most) return "None available";
+  if (name === "gpu" && !most) return t("None available");
   const words = WORDS[name];
-  return most < least ? `At most ${words(most)}` : `${words(least)} to ${words(most)}`;
+  return most < least ? t("At most {most}", { most: words(most) }) : t("{least} to {most}", { least: words(least), most: words(most) });
 }
 
 /** The amounts that a slider stops at: the administrator's steps, or else usual sizes and the most that there is. */

@@ -1,10 +1,11 @@
 // The verdict below the fields, with a button for each way that would work.
 
 import { element } from "../../../web/elements.js";
+import { t } from "../../../web/texts.js";
 import { told } from "./answer.js";
 
 const MARKS = { ok: "✓", no: "✗", unknown: "?" };
-const LABELS = { change: "Change this: ", wait: "Wait, somebody holds it: ", never: "Never here: " };
+const labels = () => ({ change: t("Change this:"), wait: t("Wait, somebody holds it:"), never: t("Never here:") });
 
 export class VerdictBox {
   /** `use(values)` is called when somebody takes one of the ways, `mark(field)` with the field that is to be changed, or null; `start()` sends the form, `home` is the page of one's servers. */
@@ -27,12 +28,12 @@ export class VerdictBox {
 
   parts({ kind, text, held, ways, upstream, no, start }) {
     const mark = element("span", { "aria-hidden": "true", text: `${MARKS[kind]} ` });
-    const label = LABELS[no] ? element("strong", { text: LABELS[no] }) : "";
+    const label = labels()[no] ? element("strong", { text: `${labels()[no]} ` }) : "";
     const parts = [element("p", {}, mark, label, text), ...held.map((line) => element("p", { text: line }))];
-    if (ways.length) parts.push(element("p", { cls: "moorage-ways" }, "What would work: ", ...ways.flatMap((way) => [this.button(way), " "])));
-    if (no === "wait" && start) parts.push(element("p", {}, this.button({ text: "Start and wait" }, this.start)));
-    else if (no === "wait" || (no && !ways.length)) parts.push(element("p", {}, element("a", { cls: "btn btn-sm btn-outline-primary", href: this.home, text: "Your servers" })));
-    if (upstream) parts.push(element("details", {}, element("summary", { text: "What Kubernetes says" }), upstream));
+    if (ways.length) parts.push(element("p", { cls: "moorage-ways" }, t("What would work:"), " ", ...ways.flatMap((way) => [this.button(way), " "])));
+    if (no === "wait" && start) parts.push(element("p", {}, this.button({ text: t("Start and wait") }, this.start)));
+    else if (no === "wait" || (no && !ways.length)) parts.push(element("p", {}, element("a", { cls: "btn btn-sm btn-outline-primary", href: this.home, text: t("Your servers") })));
+    if (upstream) parts.push(element("details", {}, element("summary", { text: t("What Kubernetes says") }), upstream));
     return parts;
   }
 

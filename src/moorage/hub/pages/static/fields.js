@@ -1,8 +1,8 @@
 // The form's controls: what stands in them, and putting values into them as somebody would by hand.
 
+import { t } from "../../../web/texts.js";
 import { imageOf } from "./platforms.js";
 
-const GONE = " (not offered any more)";
 const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
 
 export class Fields {
@@ -104,7 +104,7 @@ export class Fields {
       if (control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value)) continue;
       if (name === "gpu_resource" && !Number(values.gpu)) continue;
       gone.push([name, value]);
-      control.add(new Option(`${value} (${name === "node" ? "gone" : "not offered"})`, value));
+      control.add(new Option(name === "node" ? t("{name} (gone)", { name: value }) : t("{name} (not offered)", { name: value }), value));
       control.closest(".mb-3").hidden = false;
     }
     this.use(Object.fromEntries(usable));
@@ -148,7 +148,7 @@ export class Fields {
     const { gpu, gpu_resource: kind, image, preset } = this.controls;
     if (preset) {
       const byHand = [...preset.options].some((option) => option.value === "");
-      swap(preset, [...presets.map(({ value, words }) => [value, words]), ...(byHand ? [["", "By hand"]] : [])]);
+      swap(preset, [...presets.map(({ value, words }) => [value, words]), ...(byHand ? [["", t("By hand")]] : [])]);
       presets.forEach(({ words, help }, place) => Object.assign(preset.options[place].dataset, { words, help }));
       this.know(presets);
       this.lock();
@@ -187,7 +187,8 @@ function swap(select, pairs) {
   const chosen = select.selectedOptions[0];
   options(select, pairs);
   if (chosen && !pairs.some(([value]) => value === chosen.value)) {
-    chosen.text = `${chosen.text.replace(GONE, "")}${GONE}`;
+    chosen.dataset.name ??= chosen.text;
+    chosen.text = t("{name} (not offered any more)", { name: chosen.dataset.name });
     select.add(chosen);
   }
   if (chosen) select.value = chosen.value;

@@ -1,5 +1,6 @@
 // Brings the spawn form to life: live numbers, a verdict on the choice, and one click to what would work. Without it the form works all the same.
 
+import { offerLanguages } from "../../../web/languages.js";
 import { Nodes } from "../../../web/nodes.js";
 import { follow } from "../../../web/stream.js";
 import { VerdictBox } from "./box.js";
@@ -120,6 +121,7 @@ const heard = {
   status: (state) => status.show(state),
 };
 
+offerLanguages(at("speak"), { cls: "btn btn-sm btn-link" });
 status.show(data.status);
 // On a narrow screen the list would push Start out of sight; it is one touch away.
 if (matchMedia("(max-width: 47.9rem)").matches) at("list").closest("details").open = false;

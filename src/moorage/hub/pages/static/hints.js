@@ -2,6 +2,7 @@
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
+import { t } from "../../../web/texts.js";
 import { rangeOf, rangeWords } from "./bounds.js";
 import { Slider } from "./slider.js";
 
@@ -43,19 +44,20 @@ export class Hints {
       const free = most[name] === null ? null : Math.min(most[name], range.most ?? Infinity);
       const words = free === null ? usual : `${usual}; ${freeWords(WORDS[name](free), node)}`;
       this.sliders[name]?.show(range, this.bounds[name].step);
-      say(place, takenWords(this.fields.value(name), this.understood[name]) + words);
+      const taken = takenWords(this.fields.value(name), this.understood[name]);
+      say(place, taken ? `${taken} ${words}` : words);
     }
   }
 }
 
-/** "Taken as 2.5 GiB. " where somebody has written it otherwise. */
+/** "Taken as 2.5 GiB." where somebody has written it otherwise. */
 export function takenWords(typed, understood) {
-  return understood && understood !== typed.trim() ? `Taken as ${understood}. ` : "";
+  return understood && understood !== typed.trim() ? t("Taken as {amount}.", { amount: understood }) : "";
 }
 
 function freeWords(amount, node) {
-  if (node?.machine) return `${amount} on ${node.title}`;
-  return node ? `${amount} free on ${node.name}` : `up to ${amount} free on one node`;
+  if (node?.machine) return t("{amount} on {node}", { amount, node: node.title });
+  return node ? t("{amount} free on {node}", { amount, node: node.name }) : t("up to {amount} free on one node", { amount });
 }
 
 /** The most that one of these nodes has free; null where it is unknown of any. Closed nodes count where one was chosen only. */

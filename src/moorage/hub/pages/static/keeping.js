@@ -2,9 +2,9 @@
 
 import { element } from "../../../web/elements.js";
 import { listed } from "../../../web/amounts.js";
+import { t } from "../../../web/texts.js";
 import { hashOf, isSame, Memory, valuesIn } from "./memory.js";
 
-const LABELS = { preset: "preset", node: "node", gpu_resource: "kind of GPU", image: "image" };
 const MOST_RECENT = 3;
 
 export class Keeping {
@@ -26,8 +26,8 @@ export class Keeping {
       const draft = this.memory.draft(this.last);
       if (draft && !isSame(draft, rendered)) {
         const gone = this.fields.take(draft);
-        this.say(["Your unfinished choice is filled in again.", ...goneWords(gone)], {
-          text: "Undo",
+        this.say([t("Your unfinished choice is filled in again."), ...goneWords(gone)], {
+          text: t("Undo"),
           does: () => {
             this.fields.take(rendered);
             this.say([]);
@@ -51,7 +51,7 @@ export class Keeping {
     // Otherwise a reload would undo what is changed from here on.
     history.replaceState(history.state, "", location.pathname + location.search);
     const gone = this.fields.take(values);
-    this.say(["This link has filled in the form. Nothing has been started.", ...goneWords(gone)]);
+    this.say([t("This link has filled in the form. Nothing has been started."), ...goneWords(gone)]);
     return true;
   }
 
@@ -71,7 +71,7 @@ export class Keeping {
     if (words === this.offered) return;
     this.offered = words;
     this.recent.hidden = !others.length;
-    this.recent.replaceChildren("Your last choices: ", ...others.flatMap((values) => [this.button(values), " "]));
+    this.recent.replaceChildren(t("Your last choices:"), " ", ...others.flatMap((values) => [this.button(values), " "]));
   }
 
   button(values) {
@@ -88,12 +88,12 @@ export class Keeping {
     const link = new URL(`${this.base}spawn${hashOf(this.fields.values())}`, location.href).href;
     try {
       await navigator.clipboard.writeText(link);
-      this.say(["The link is copied. Whoever opens it gets this form filled in, and nothing starts by it."]);
+      this.say([t("The link is copied. Whoever opens it gets this form filled in, and nothing starts by it.")]);
     } catch {
       // Without https a page may not write to the clipboard.
-      const shown = element("input", { cls: "form-control form-control-sm", readonly: "", "aria-label": "Link to this choice" });
+      const shown = element("input", { cls: "form-control form-control-sm", readonly: "", "aria-label": t("Link to this choice") });
       shown.value = link;
-      this.told.replaceChildren("Copy this link: ", shown);
+      this.told.replaceChildren(t("Copy this link:"), " ", shown);
       shown.select();
     }
   }
@@ -101,8 +101,8 @@ export class Keeping {
 
 /** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `names` are those by which images and presets are shown. */
 export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind = "", image }, { images = {}, presets = {} } = {}) {
-  const parts = [...(preset ? [presets[preset] ?? preset] : []), node || "Automatic"];
-  if (cpu) parts.push(`${cpu} CPU`);
+  const parts = [...(preset ? [presets[preset] ?? preset] : []), node || t("Automatic")];
+  if (cpu) parts.push(t("{amount} CPU", { amount: cpu }));
   if (memory) parts.push(memory);
   if (Number(gpu) > 0) parts.push(`${gpu} ${/\/gpu$/.test(kind) || !kind ? "GPU" : kind.slice(kind.lastIndexOf("/") + 1)}`);
   if (image) parts.push(images[image] ?? image);
@@ -112,8 +112,14 @@ export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind
 /** What of a choice is not there any more. */
 export function goneWords(gone) {
   if (!gone.length) return [];
-  const names = gone.map(([name, value]) => `the ${LABELS[name] ?? name} “${value}”`);
-  return [`Not offered any more: ${listed(names)}.`];
+  return [t("Not offered any more: {names}.", { names: listed(gone.map(([name, value]) => goneName(name, value))) })];
+}
+
+function goneName(field, name) {
+  if (field === "preset") return t("the preset “{name}”", { name });
+  if (field === "node") return t("the node “{name}”", { name });
+  if (field === "gpu_resource") return t("the kind of GPU “{name}”", { name });
+  return field === "image" ? t("the image “{name}”", { name }) : `${field} “${name}”`;
 }
 
 function storage(name) {

@@ -1,6 +1,7 @@
 // The list of nodes: what is free on each, kept up to date in place so that nothing jumps and focus stays where it is.
 
 import { arrange, say } from "../../../web/elements.js";
+import { again, t, tn } from "../../../web/texts.js";
 import { Row } from "./row.js";
 
 const MOST_ROWS = 100;
@@ -96,16 +97,16 @@ export class NodeList {
 /** A node with why it can never be used, as the hub says of some (`barred`, or null), and whether it is not shown at all (`hidden`). */
 export function marked(node, { nodes, reasons }) {
   const place = Object.hasOwn(nodes, node.name) ? nodes[node.name] : null;
-  return { ...node, barred: place === null ? null : (reasons[place] ?? "not offered to you"), hidden: place === -1 };
+  return { ...node, barred: place === null ? null : (reasons[place] ?? t("not offered to you")), hidden: place === -1 };
 }
 
 function texts(node) {
-  return [node.title ?? node.name, node.machine, ...node.cards, ...node.gpus.map((units) => units.resource)];
+  return [node.title ?? node.name, again(node.machine), ...node.cards, ...node.gpus.map((units) => units.resource)];
 }
 
 /** What stands below the list of so many nodes. */
 export function moreWords({ all, found, shown }) {
-  if (!all) return "This cluster has no nodes.";
-  if (!found) return "No node or card matches.";
-  return found > shown ? `and ${found - shown} more; search to narrow the list` : "";
+  if (!all) return t("This cluster has no nodes.");
+  if (!found) return t("No node or card matches.");
+  return found > shown ? tn("and {count} more; search to narrow the list", "and {count} more; search to narrow the list", found - shown) : "";
 }

@@ -2,23 +2,25 @@
 
 import { cpuWords, memoryWords, shortResource } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
+import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
 
 /** As the hub writes them with the page (`node_words` in view/encoding.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {
   const name = node.title ?? node.name;
-  if (node.closed) return `${name} (${node.closed})`;
+  if (node.closed) return `${name} (${again(node.closed)})`;
   if (node.barred) return `${name} (${node.barred})`;
-  if (node.pickable === false) return `${node.name} (can't be chosen: no hostname label)`;
-  if (misfit(image, node)) return `${name} (closed for this image)`;
+  if (node.pickable === false) return t("{name} (can't be chosen: no hostname label)", { name: node.name });
+  if (misfit(image, node)) return t("{name} (closed for this image)", { name });
   const among = [...offered, ...node.gpus.map((units) => units.resource)];
   const parts = [];
-  if (node.cpu.available !== null) parts.push(`${cpuWords(node.cpu.available)} CPU`);
+  if (node.cpu.available !== null) parts.push(t("{amount} CPU", { amount: cpuWords(node.cpu.available) }));
   if (node.memory.available !== null) parts.push(memoryWords(node.memory.available));
   for (const units of node.gpus) if (units.allocatable && units.available !== null) parts.push(`${units.available} ${shortResource(units.resource, { among })}`);
-  if (node.machine) return `${name} (${parts.join(", ") || "size unknown"}; ${node.machine})`;
-  const free = parts.length ? `${parts.join(", ")} free` : "free: unknown";
-  return `${node.name} (${node.preparing ? `${free}; ${node.preparing}` : free})`;
+  const size = parts.join(", ") || t("size unknown");
+  if (node.machine) return `${name} (${size}; ${again(node.machine)})`;
+  const free = parts.length ? t("{amounts} free", { amounts: parts.join(", ") }) : t("free: unknown");
+  return `${node.name} (${node.preparing ? `${free}; ${again(node.preparing)}` : free})`;
 }
 
 /** Bring them up to date; the selection stays. */
@@ -35,7 +37,7 @@ export function showOptions(select, nodes, { offered, image }) {
   const names = new Set(shown.map((node) => node.name));
   for (const [name, option] of known) {
     if (!name || names.has(name)) continue;
-    if (name === chosen) say(option, `${name} (gone)`);
+    if (name === chosen) say(option, t("{name} (gone)", { name }));
     else option.remove();
   }
 }

@@ -1,5 +1,7 @@
 // Whether an image runs on a node, by the rule of moorage/hub/choice/platforms.py: what is unknown speaks against nothing.
 
+import { t } from "../../../web/texts.js";
+
 const NAMES = { linux: "Linux", windows: "Windows" };
 const ALSO = { amd64: ["386"], arm64: ["arm"] };
 
@@ -12,12 +14,12 @@ export function imageOf(option) {
 /** Why an image can't run on a node, or null where it may. */
 export function misfit(image, node) {
   if (!image) return null;
-  if (image.os.length && node.os && !image.os.includes(node.os)) return `Runs ${NAMES[node.os] ?? node.os}; the image is for ${listed(image.os)}.`;
+  if (image.os.length && node.os && !image.os.includes(node.os)) return t("Runs {system}; the image is for {others}.", { system: NAMES[node.os] ?? node.os, others: listed(image.os) });
   const runs = [node.arch, ...(ALSO[node.arch] ?? [])];
-  if (image.arch.length && node.arch && !image.arch.some((arch) => runs.includes(arch))) return `Its architecture is ${node.arch}; the image is for ${listed(image.arch)}.`;
+  if (image.arch.length && node.arch && !image.arch.some((arch) => runs.includes(arch))) return t("Its architecture is {arch}; the image is for {others}.", { arch: node.arch, others: listed(image.arch) });
   return null;
 }
 
 function listed(names) {
-  return names.map((name) => NAMES[name] ?? name).join(" or ");
+  return names.map((name) => NAMES[name] ?? name).reduce((first, last) => t("{first} or {last}", { first, last }));
 }

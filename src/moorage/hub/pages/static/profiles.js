@@ -1,9 +1,9 @@
 // KubeSpawner's profiles above our fields: picking one fills in the fields that nobody has touched.
 
+import { t } from "../../../web/texts.js";
 import { answerTo } from "./asking.js";
 
 const TIMEOUT = 6000;
-const LABELS = { preset: "Preset", node: "Node", cpu: "CPU", memory: "Memory", gpu: "GPU", gpu_resource: "Kind", image: "Image" };
 
 export class Profiles {
   /** `body()` is what is asked about; `fill(answer)` puts it into the fields and says which of them were kept; `told` is where that is said. */
@@ -37,7 +37,8 @@ export function pickedIn(entries) {
 }
 
 export function filledWords(kept) {
-  const names = kept.map((name) => LABELS[name]);
-  const words = "The profile's values are filled in below.";
-  return names.length ? `${words} What you changed stays: ${names.join(", ")}.` : words;
+  const labels = { preset: t("Preset"), node: t("Node"), cpu: t("CPU"), memory: t("Memory"), gpu: t("GPU"), gpu_resource: t("Kind"), image: t("Image") };
+  const names = kept.map((name) => labels[name]);
+  const words = t("The profile's values are filled in below.");
+  return names.length ? [words, t("What you changed stays: {names}.", { names: names.join(", ") })].join(" ") : words;
 }

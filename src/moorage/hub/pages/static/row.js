@@ -2,6 +2,7 @@
 
 import { cpuWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
 import { arrange, element, say } from "../../../web/elements.js";
+import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
 
 export class Row {
@@ -28,7 +29,7 @@ export class Row {
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     say(this.name, node.title ?? node.name);
-    this.cards.textContent = node.cards.join("\n");
+    this.cards.textContent = node.cards.map(again).join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
   }
@@ -58,15 +59,15 @@ export class Row {
 /** What stands beside a node's name: why it takes nothing, or what the verdict says of it, or its taints. */
 export function stateWords(node, verdict, image = null) {
   const unable = misfit(image, node);
-  if (node.closed || node.barred) return node.closed || node.barred;
+  if (node.closed || node.barred) return again(node.closed || node.barred);
   if (unable) return unable;
-  if (verdict?.fits && node.machine) return `would fit; ${node.machine}`;
-  if (verdict?.fits) return node.preparing ? `fits; ${node.preparing}` : "fits";
-  if (verdict?.room) return verdict.room === "at_once" ? "fits after an eviction" : "only after an eviction";
-  if (verdict) return verdict.reasons[0]?.text ?? "doesn't fit";
-  if (node.machine) return node.machine;
-  if (node.preparing) return node.preparing;
-  return node.taints.length ? `reserved (${node.taints.join(", ")})` : "";
+  if (verdict?.fits && node.machine) return [t("would fit"), again(node.machine)].join("; ");
+  if (verdict?.fits) return [t("fits"), ...(node.preparing ? [again(node.preparing)] : [])].join("; ");
+  if (verdict?.room) return verdict.room === "at_once" ? t("fits after an eviction") : t("only after an eviction");
+  if (verdict) return verdict.reasons[0]?.text ?? t("doesn't fit");
+  if (node.machine) return again(node.machine);
+  if (node.preparing) return again(node.preparing);
+  return node.taints.length ? t("reserved ({taints})", { taints: node.taints.join(", ") }) : "";
 }
 
 /** Each with its `text` and the `share` that is free in percent, null where that is unknown. */
@@ -74,7 +75,7 @@ export function barsOf(node, offered = []) {
   const among = [...offered, ...node.gpus.map((units) => units.resource)];
   const made = node.machine ? size : bar;
   return [
-    made("CPU", node.cpu, cpuWords),
+    made(t("CPU"), node.cpu, cpuWords),
     made("", node.memory, memoryWords), // its unit says what it is
     ...node.gpus.filter((units) => units.capacity).map((units) => made(shortResource(units.resource, { among }), units, String)),
   ];
@@ -82,13 +83,14 @@ export function barsOf(node, offered = []) {
 
 /** Of a machine that is not there yet nothing is taken. */
 function size(what, { allocatable }, words) {
-  return { text: allocatable === null ? `${what || "memory"}: unknown` : `${words(allocatable)} ${what}`.trim(), share: null };
+  return { text: allocatable === null ? t("{what}: unknown", { what: what || t("memory") }) : `${words(allocatable)} ${what}`.trim(), share: null };
 }
 
 function bar(what, { available, allocatable, evictable }, words) {
-  if (available === null || allocatable === null) return { text: `${what || "memory"}: unknown`, share: null };
-  const kept = evictable ? ` (+${words(evictable)} kept for users)` : "";
-  const text = `${shareWords(words(available), words(allocatable))} ${what}`.trim() + kept;
+  if (available === null || allocatable === null) return { text: t("{what}: unknown", { what: what || t("memory") }), share: null };
+  const parts = [shareWords(words(available), words(allocatable)), what];
+  if (evictable) parts.push(t("(+{amount} kept for users)", { amount: words(evictable) }));
+  const text = parts.filter(Boolean).join(" ");
   return { text, share: allocatable > 0 ? (100 * available) / allocatable : 0 };
 }
 

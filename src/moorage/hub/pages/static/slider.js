@@ -1,10 +1,10 @@
 // A slider beside an amount's field, for the pointer: with the keyboard the amount is typed.
 
-import { cpuWords, memoryWords } from "../../../web/amounts.js";
+import { cpuField, memoryField } from "../../../web/amounts.js";
 import { element } from "../../../web/elements.js";
 import { amountOf, stopsOf } from "./bounds.js";
 
-const TEXTS = { cpu: cpuWords, memory: memoryWords };
+const TEXTS = { cpu: cpuField, memory: memoryField };
 
 export class Slider {
   /** `use(values)` is called when somebody moves it. */

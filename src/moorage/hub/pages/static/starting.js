@@ -2,17 +2,18 @@
 // end is a page of JupyterHub's at the same address, so that all there is to do then is to load it.
 
 import { follow } from "../../../web/stream.js";
+import { t } from "../../../web/texts.js";
 
 const AGAIN_MS = 2000;
 // JupyterHub says something every 8 seconds. A proxy may keep the line to a page open whose hub is gone.
 const SILENCE_MS = 20_000;
-const STATES = { waiting: "Waiting for room", starting: "Your server is starting" };
 
 /** What an event of the progress makes of the page: `state`, `title`, how many `percent`, and whether it is `over`. */
 export function seen(event) {
   const state = event.step === "waiting" ? "waiting" : "starting";
   const over = Boolean(event.ready || event.failed);
-  return { state, title: event.ready ? "Your server is ready" : STATES[state], percent: event.progress ?? null, over };
+  const title = event.ready ? t("Your server is ready") : state === "waiting" ? t("Waiting for room") : t("Your server is starting");
+  return { state, title, percent: event.progress ?? null, over };
 }
 
 /** Kubernetes' own words of an event, or null. */
@@ -75,7 +76,7 @@ function begin(page) {
   function say(event) {
     const text = words(event);
     const more = detail(event);
-    message.replaceChildren(text, ...(more ? [folded("What Kubernetes says", more)] : []));
+    message.replaceChildren(text, ...(more ? [folded(t("What Kubernetes says"), more)] : []));
     const line = document.createElement("div");
     line.className = "progress-log-event";
     line.textContent = text;
@@ -85,7 +86,7 @@ function begin(page) {
 
   async function lost(why) {
     if (ended) return;
-    part("starting-trouble").textContent = "The hub does not answer right now. This page goes on by itself.";
+    part("starting-trouble").textContent = t("The hub does not answer right now. This page goes on by itself.");
     if (why !== "refused") return;
     // By the proxy of a hub that is away, or by the hub because the start is over.
     const answer = await fetch(location.href, { redirect: "manual" }).catch(() => null);
@@ -107,15 +108,15 @@ function begin(page) {
   stop.hidden = false;
   stop.addEventListener("click", async () => {
     stop.disabled = true;
-    stop.textContent = "Stopping…";
+    stop.textContent = t("Stopping…");
     const answer = await fetch(url, { method: "DELETE", headers: { "X-XSRFToken": token } }).catch(() => null);
     if (answer?.ok) {
       reload();
       return;
     }
-    part("starting-trouble").textContent = "The server could not be stopped. Try again in a moment.";
+    part("starting-trouble").textContent = t("The server could not be stopped. Try again in a moment.");
     stop.disabled = false;
-    stop.textContent = "Stop";
+    stop.textContent = t("Stop");
   });
 }
 

@@ -1,0 +1,102 @@
+// What people read, in their language: `t("Fits on {node} right now.", { node })`. The English text is its own key; the
+// page brings the texts of another language along (moorage/texts/).
+
+export const COOKIE = "moorage-language";
+const CATEGORIES = ["zero", "one", "two", "few", "many", "other"];
+const LEAST_LETTERS = 5;
+
+let catalogue, plural, format, patterns, seen;
+
+/** Speak this language: its `texts` by the English ones, those with a plural as a list of their forms. */
+export function speak({ language = "en", languages = {}, texts = {}, manies = {} } = {}) {
+  const rules = new Intl.PluralRules(language);
+  const used = CATEGORIES.filter((category) => rules.resolvedOptions().pluralCategories.includes(category));
+  catalogue = { language, languages, texts, manies };
+  plural = (count) => used.indexOf(rules.select(count));
+  // Digits are as everywhere in Kubernetes.
+  format = new Intl.NumberFormat(`${language}-u-nu-latn`, { maximumFractionDigits: 3, useGrouping: false });
+  patterns = null;
+  seen = new Map();
+}
+
+speak(read());
+
+function read() {
+  const place = globalThis.document?.getElementById("moorage-texts");
+  return place ? JSON.parse(place.textContent) : {};
+}
+
+/** This text with its values, in the language of who reads. */
+export function t(text, values = {}) {
+  return put(catalogue.texts[text] ?? text, values);
+}
+
+/** The text for so many, which is the value `count`. */
+export function tn(one, many, count, values = {}) {
+  const forms = catalogue.texts[one];
+  const text = forms ? forms[Math.min(plural(count), forms.length - 1)] : count === 1 ? one : many;
+  return put(text, { count, ...values });
+}
+
+/** A number with the decimal mark of who reads: "1.5". */
+export function number(value) {
+  return format.format(value);
+}
+
+/** A moment's time of day, as the browser writes it. */
+export function time(moment) {
+  const wanted = catalogue.language === "en" ? undefined : catalogue.language;
+  return new Date(moment).toLocaleTimeString(wanted);
+}
+
+/** The language of who reads, and the names of all by their own. */
+export function spoken() {
+  return { language: catalogue.language, languages: catalogue.languages };
+}
+
+/** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is. */
+export function again(text) {
+  if (!text || !Object.keys(catalogue.texts).length) return text;
+  if (!seen.has(text)) seen.set(text, recognised(text));
+  return seen.get(text);
+}
+
+function recognised(text) {
+  const known = catalogue.texts[text];
+  if (typeof known === "string") return known;
+  patterns ??= patternsOf(catalogue);
+  for (const { pattern, one, many } of patterns) {
+    const found = pattern.exec(text);
+    if (!found) continue;
+    const values = Object.fromEntries(Object.entries(found.groups).map(([name, value]) => [name, name === "count" ? value : again(value)]));
+    return many ? tn(one, many, Number(values.count), values) : t(one, values);
+  }
+  return text;
+}
+
+/** The more they say, the earlier. */
+function patternsOf({ texts, manies }) {
+  const all = Object.entries(texts).flatMap(([one, words]) =>
+    Array.isArray(words) ? [{ text: one, one, many: manies[one] }, { text: manies[one], one, many: manies[one] }] : [{ text: one, one, many: null }],
+  );
+  return all
+    .map((each) => ({ ...each, letters: each.text.replace(/\{\w+\}|\s/g, "").length }))
+    .filter(({ text, letters }) => text.includes("{") && letters >= LEAST_LETTERS)
+    .sort((one, other) => other.letters - one.letters)
+    .map((each) => ({ ...each, pattern: patternOf(each.text) }));
+}
+
+function patternOf(text) {
+  const names = new Set();
+  const parts = text.split(/\{(\w+)\}/).map((part, place) => {
+    if (place % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+    if (names.has(part)) return `\\k<${part}>`;
+    names.add(part);
+    return part === "count" ? "(?<count>\\d+)" : `(?<${part}>.+)`;
+  });
+  return new RegExp(`^${parts.join("")}$`, "s");
+}
+
+function put(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (Object.hasOwn(values, name) ? values[name] : whole));
+}

@@ -1,0 +1,65 @@
+"""No text outside the catalogue, and none in it without its German."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "moorage"
+CATALOGUES = sorted((SOURCE / "texts").glob("*.po"))
+TEMPLATES = [
+    *sorted((SOURCE / "hub" / "pages" / "templates").rglob("*.html")),
+    SOURCE / "dashboard" / "index.html",
+]
+# What no language changes.
+NAMES = {"moorage", "API", ""}
+
+
+def test_the_catalogues_are_as_the_code_is_and_complete() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "texts.py", "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout) == (0, ""), f"{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("file", CATALOGUES, ids=lambda file: file.stem)
+def test_a_translation_has_the_values_of_its_text(file) -> None:
+    with file.open("rb") as opened:
+        catalogue = read_po(opened, locale=file.stem)
+
+    wrong = []
+    for message in catalogue:
+        ids = message.id if isinstance(message.id, tuple) else (message.id,)
+        strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
+        wanted = set(re.findall(r"\{(\w+)\}", ids[-1]))
+        wrong += [text for text in strings if set(re.findall(r"\{(\w+)\}", text)) != wanted]
+        assert not message.fuzzy, message.id
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.name)
+def test_a_template_has_no_words_of_its_own(file) -> None:
+    bare = re.sub(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    spoken = re.findall(r'(?:aria-label|placeholder|title|alt)="([^"]*)"', bare)
+    spoken += re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", "\n", bare, flags=re.DOTALL).splitlines()
+
+    # A macro makes attributes, which stand outside of any tag there.
+    words = {re.sub(r'[\w-]+="[^"]*"', "", text).strip() for text in spoken}
+    assert words - NAMES == set()
+
+
+def test_no_script_has_a_text_where_it_can_not_be_extracted() -> None:
+    """Babel reads no calls inside of template literals."""
+    found = [
+        f"{file.relative_to(SOURCE)}: {line.strip()}"
+        for file in SOURCE.rglob("*.js")
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if re.search(r"`[^`]*\$\{[^}`]*\b(?:t|tn|later)\(", line)
+    ]
+
+    assert found == []
