@@ -137,12 +137,42 @@ def test_an_option_that_says_how_much_lifts_the_configured_limit_of_that_amount(
     assert offer.cpu.offers(8000) is ("memory_max" not in options and "memory_choices" not in options)
 
 
-def test_where_only_guarantees_are_configured_the_default_is_no_less_and_nothing_is_the_most():
-    offer = offered(configured={"cpu_guarantee": 3, "mem_guarantee": 8 * GI})
+def test_where_only_guarantees_are_configured_they_stay_without_a_limit_and_nothing_is_the_most():
+    offer = offered(configured={"mem_guarantee": 8 * GI})
 
-    assert (offer.defaults.cpu, offer.defaults.memory) == (6000, 8 * GI)
+    assert offer.defaults.unlimited == {"cpu", "memory"}
+    assert offer.defaults.as_configured == {"cpu": 0, "memory": 8 * GI}
     assert (offer.cpu.most, offer.memory.most) == (None, None)
-    assert offered(configured={"cpu_guarantee": 0.1, "mem_guarantee": 1 * GI}).defaults == offered().defaults
+
+
+@pytest.mark.parametrize(
+    ("options", "memory"),
+    [
+        ({"memory_max": "64Gi"}, 3 * GI),
+        ({"memory_choices": ["4Gi"]}, 4 * GI),
+        ({"memory_step": "2Gi"}, 2 * GI),
+        ({"user_limits": {"memory": "64Gi"}}, 3 * GI),
+        ({"default_memory": "4Gi"}, 4 * GI),
+        ({"presets_only": True}, 3 * GI),
+    ],
+)
+def test_an_amount_that_an_option_bounds_always_has_a_limit(options, memory):
+    offer = offered(settings(**options), configured={"mem_guarantee": 3 * GI})
+
+    assert "memory" not in offer.defaults.as_configured
+    assert offer.defaults.memory == memory
+
+
+def test_an_amount_without_limit_gets_ours_where_nothing_is_guaranteed():
+    assert offered().defaults == Defaults(cpu=1000, memory=2 * GI)
+    assert offered(configured={"cpu_limit": 2}).defaults.memory == 2 * GI
+
+
+def test_limits_that_are_configured_keep_their_guarantees_where_nobody_chooses():
+    offer = offered(configured={"cpu_limit": 2, "cpu_guarantee": 0.5, "mem_limit": 4 * GI})
+
+    assert offer.defaults.as_configured == {"cpu": 500, "memory": 4 * GI}
+    assert (offer.defaults.cpu, offer.defaults.memory, offer.defaults.unlimited) == (2000, 4 * GI, frozenset())
 
 
 def test_configured_gpus_are_the_default_the_most_and_the_only_kind():
@@ -207,7 +237,7 @@ def test_what_a_profile_sets_comes_before_every_other_default_and_may_be_more_th
     assert offer.default_image().reference == "registry.example/p:1"
 
 
-def test_a_profile_of_guarantees_alone_gives_no_less_than_these():
+def test_a_profile_of_guarantees_alone_gives_these_without_a_limit():
     configured = {"cpu_guarantee": 2, "mem_guarantee": 6 * GI}
 
     offer = offer_of(
@@ -215,4 +245,5 @@ def test_a_profile_of_guarantees_alone_gives_no_less_than_these():
         preset=("cpu_guarantee", "mem_guarantee"),
     )  # fmt: skip
 
-    assert (offer.defaults.cpu, offer.defaults.memory) == (4000, 6 * GI)
+    assert offer.defaults.as_configured == {"cpu": 2000, "memory": 6 * GI}
+    assert offer.defaults.unlimited == {"cpu", "memory"}

@@ -1,6 +1,7 @@
 """A hub as Zero to JupyterHub makes it: what the form says of a first start is what happens, and the pod is KubeSpawner's."""
 
 import contextlib
+import re
 
 import kubespawner
 import pytest
@@ -241,6 +242,70 @@ async def test_a_start_by_rest_gives_the_choice_and_all_that_the_chart_sets(usua
     claim = cluster.get("pvc", "jupyter", spec["volumes"][0]["persistentVolumeClaim"]["claimName"])
     assert claim["status"]["phase"] == "Bound"
     assert claim["metadata"]["annotations"]["pv.kubernetes.io/bind-completed"] == "yes"
+
+
+# What the chart gives where nobody says more: a guarantee of memory, and no limit of anything.
+AS_CONFIGURED = {"requests": {"memory": "1Gi"}}
+
+
+def amounts(pod):
+    """The server's resources without what is empty, which is how the API server has those that were never set."""
+    return {name: value for name, value in pod["spec"]["containers"][0]["resources"].items() if value}
+
+
+@pytest.mark.parametrize("options", [None, {"moorage": 1}, {"moorage": 1, "cpu": None, "memory": None}])
+async def test_a_start_without_a_choice_stays_as_the_hub_is_configured(usual, someone, load, options):
+    hub, cluster = usual
+
+    status, answer = await hub.api("POST", f"/users/{someone.name}/server", options)
+
+    assert status == 202, answer
+    assert amounts(await started(hub, cluster, load, someone.name)) == AS_CONFIGURED
+    await stopped(hub, load, someone.name)
+
+
+async def test_so_does_the_form_that_nobody_has_touched_and_each_start_after_it(usual, someone, load):
+    hub, cluster = usual
+    page = await someone.form()
+    shown = dict(re.findall(r'id="moorage-(cpu|memory)"[^>]*?value="([^"]*)"', page, re.DOTALL))
+
+    status, where = await someone.submit(**{**FORM, **shown})
+
+    assert "No limit (1 GiB guaranteed)" in page
+    assert status == 302, where
+    assert amounts(await started(hub, cluster, load, someone.name)) == AS_CONFIGURED
+    await stopped(hub, load, someone.name)
+    _, user = await hub.api("GET", f"/users/{someone.name}?include_stopped_servers")
+    assert user["servers"][""]["user_options"]["memory"] is None
+    await hub.api("POST", f"/users/{someone.name}/server")
+    assert amounts(await started(hub, cluster, load, someone.name)) == AS_CONFIGURED
+
+
+async def test_what_is_not_chosen_beside_a_choice_stays_too(usual, someone, load):
+    hub, cluster = usual
+
+    await hub.api("POST", f"/users/{someone.name}/server", {"moorage": 1, "cpu": "2"})
+
+    expected = {"limits": {"cpu": "2"}, "requests": {"cpu": "1", "memory": "1Gi"}}
+    assert amounts(await started(hub, cluster, load, someone.name)) == expected
+
+
+async def test_the_verdict_is_on_the_pod_without_a_limit(usual, someone, load):
+    _, cluster = usual
+    cluster.add(builders.node("narrow", cpu="4", memory="1.5Gi"))
+
+    async def told():
+        answer = await verdict(someone, cpu="", memory="")
+        return answer if "narrow" in fitting(answer) else None
+
+    try:
+        answer = await load("moorage_test_rig").until(told)
+        larger = await verdict(someone, cpu="", memory="2Gi")
+    finally:
+        cluster.delete("nodes", None, "narrow")
+
+    assert answer["understood"] == {"cpu": "no limit", "memory": "no limit (1 GiB guaranteed)"}
+    assert "narrow" not in fitting(larger)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

@@ -225,9 +225,11 @@ class MoorageSpawner(Settings, Outcome):
                 raise Refusal(f"The option {said} is read only beside “moorage”: 1. Add this to the options.")
 
     def _apply(self, choice: Choice, offer: Offer) -> None:
-        self.cpu_limit = choice.cpu_milli / 1000
-        self.cpu_guarantee = choice.cpu_request_milli / 1000
-        self.mem_limit = self.mem_guarantee = choice.memory_bytes
+        if "cpu" not in choice.as_configured:
+            self.cpu_limit = choice.cpu_milli / 1000
+            self.cpu_guarantee = choice.cpu_request_milli / 1000
+        if "memory" not in choice.as_configured:
+            self.mem_limit = self.mem_guarantee = choice.memory_bytes
         # Where there is no choice for anybody, the hub gives what it is configured to give.
         if offer.gpu_most != 0 or "gpu_max" in self.whose or callable(self.gpu_max):
             ours = gpu_names(self.configured, offer.gpu_resources)

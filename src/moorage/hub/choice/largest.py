@@ -61,7 +61,7 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
 
 
 def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]:
-    cpu, memory = choice.cpu_milli, choice.memory_bytes
+    cpu, memory = choice.requested("cpu"), choice.requested("memory")
     asks = [
         Ask("cpu", f"{cpu_words(cpu)} CPU", cpu, [node.capacity.cpu for node in nodes], cpu_words),
         Ask(

@@ -73,6 +73,10 @@ class Defaults:
     memory: int = 2 << 30
     gpu: int = 0
     image: str | None = None
+    # The amounts that stay as KubeSpawner is configured where nobody chooses, each with what is requested of it; an
+    # amount above is then its limit, or what is requested of one that is `unlimited`.
+    as_configured: Mapping[str, int] = field(default_factory=dict)
+    unlimited: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,21 @@ class Choice:
     cpu_request_milli: int = 0
     preset: Preset | None = None
     presets_only: bool = False
+    # Nobody chose these: see `Defaults`.
+    as_configured: Mapping[str, int] = field(default_factory=dict)
+    unlimited: frozenset[str] = frozenset()
+
+    def with_amounts(self, **amounts: int) -> Choice:
+        """The same with these chosen by hand: `cpu_milli`, `memory_bytes`."""
+        names = {"cpu_milli": "cpu", "memory_bytes": "memory"}
+        chosen = {names[name] for name in amounts}
+        kept = {name: amount for name, amount in self.as_configured.items() if name not in chosen}
+        other: Choice = replace(self, as_configured=kept, unlimited=self.unlimited - chosen, **amounts)  # type: ignore[arg-type]
+        return other
+
+    def requested(self, name: str) -> int:
+        """How much of "cpu" or "memory" a node must have for it, as far as that is held against its size."""
+        return self.as_configured.get(name, self.cpu_milli if name == "cpu" else self.memory_bytes)
 
     def asked(self) -> dict[str, int]:
         """What the pod will hold of each resource."""
@@ -219,8 +238,8 @@ class Choice:
         options = {
             "moorage": VERSION,
             "node": self.node.name if self.node else None,
-            "cpu": cpu_text(self.cpu_milli),
-            "memory": memory_text(self.memory_bytes),
+            "cpu": None if "cpu" in self.as_configured else cpu_text(self.cpu_milli),
+            "memory": None if "memory" in self.as_configured else memory_text(self.memory_bytes),
             "gpu": self.gpu,
             "gpu_resource": self.gpu_resource,
             "image": self.image.name if self.image and not self.image.own else None,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NVIDIA = "nvidia.com/gpu"
 _CPU, _MEMORY = 1000, 2 << 30
 _GRAIN = {"cpu": 100, "memory": 128 << 20}
+# KubeSpawner's setting of each amount; there is a guarantee beside each.
+_AMOUNTS = {"cpu": "cpu_limit", "memory": "mem_limit"}
 
 
 def offer_of(
@@ -171,21 +173,32 @@ def _defaults(
     preset: Collection[str],
 ) -> Defaults:
     """The profile has the first word, then the hub's configuration, the service's defaults, KubeSpawner's settings, and
-    ours, which are no less than what KubeSpawner guarantees.
+    ours, which are no less than what KubeSpawner guarantees. What KubeSpawner's settings say stays as it is there.
     """
+    as_configured: dict[str, int] = {}
+    unlimited: set[str] = set()
+    # A hub that guarantees nothing, without a limit, gets ours.
+    sized = any(configured.get(_guarantee(limit)) for limit in _AMOUNTS.values())
 
-    def first(name: str, limit: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
-        usual = (getattr(allowed, f"default_{name}"), said.get(f"default_{name}"), configured.get(limit))
-        values = [_read(value, read) for value in usual]
-        largest = offer.largest(name) if offer.refuse_too_large and values[-1] else None
-        if values[-1] and largest and values[-1] > largest:
+    def first(name: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
+        limit = _AMOUNTS[name]
+        given = usual = _read(configured.get(limit), read)
+        requested = _read(configured.get(_guarantee(limit)), read) or given or 0
+        by_us = [_read(getattr(allowed, f"default_{name}"), read), _read(said.get(f"default_{name}"), read)]
+        largest = offer.largest(name) if offer.refuse_too_large and usual else None
+        if usual and largest and usual > largest:
             # A limit that no node has was only ever a limit; as a request it could never start.
-            values[-1] = largest - largest % _GRAIN[name]
-        if limit in preset:
-            values.insert(0, values[-1])
-        elif limit.replace("limit", "guarantee") in preset:
-            values.insert(0, ours)
-        return _first(values, bounds, ours)
+            usual = largest - largest % _GRAIN[name]
+        by_profile = [usual] if limit in preset else [ours] if _guarantee(limit) in preset else []
+        amount = _first([*by_profile, *by_us, usual], bounds, ours)
+        if limit in preset or (not by_profile and any(by_us)):
+            return amount
+        if given is None and sized and _is_free(name, allowed, bounds):
+            unlimited.add(name)
+            amount = requested
+        if name in unlimited or (amount == usual and not (largest and requested > largest)):
+            as_configured[name] = requested
+        return amount
 
     ratio, requested = offer.cpu_guarantee_ratio, _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
     cpu = max(_CPU, -(-requested * ratio.denominator // ratio.numerator) if ratio else requested)
@@ -193,11 +206,23 @@ def _defaults(
     image = configured.get("image") if "image" in preset else allowed.default_image or said.get("default_image")
     return Defaults(
         node=_default_node(allowed, offer, said=said, configured=configured, preset=preset),
-        cpu=first("cpu", "cpu_limit", offer.cpu, cpu, amounts.read_cpu),
-        memory=first("memory", "mem_limit", offer.memory, memory, amounts.read_memory),
+        cpu=first("cpu", offer.cpu, cpu, amounts.read_cpu),
+        memory=first("memory", offer.memory, memory, amounts.read_memory),
         gpu=_default_gpu(allowed, offer, said=said, gpus=gpus, preset=preset),
         image=image if isinstance(image, str) and image else None,
+        as_configured=as_configured,
+        unlimited=frozenset(unlimited),
     )
+
+
+def _guarantee(limit: str) -> str:
+    return limit.replace("limit", "guarantee")
+
+
+def _is_free(name: str, allowed: Any, bounds: Bounds) -> bool:
+    """Whether nothing says how much of this amount there may be, so that it may also have no limit."""
+    bounded = bounds.most is not None or bounds.step or bounds.choices
+    return not (bounded or allowed.presets_only or name in allowed.user_limits)
 
 
 def _default_node(

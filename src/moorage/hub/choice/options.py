@@ -25,6 +25,7 @@ from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
 from moorage.hub.view.machines import MARK
 
 if TYPE_CHECKING:
+    from moorage.hub.presets import Preset
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
 
@@ -80,7 +81,7 @@ def refuse_empty(options: Mapping[str, Any], offer: Offer) -> None:
     usual = offer.defaults
     words = {"cpu": cpu_words(usual.cpu), "memory": amounts.memory_field(usual.memory), "gpu": str(usual.gpu)}
     for name, text in words.items():
-        if name in options and options[name] is None:
+        if name in options and options[name] is None and name not in usual.unlimited:
             label = f"{text} {LABELS[name]}" if name != "memory" else text
             raise Refusal(
                 f"{LABELS[name]} is empty. Enter an amount, such as {text}.", field=name, ways=[(label, {name: text})]
@@ -135,8 +136,21 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         )
         image = presets.image(preset, offer) or image
     node = _node({**options, "node": preset.node} if preset and preset.node else options, offer)
+    kept = _as_configured(options, offer, preset)
     request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
-    choice = Choice(cpu, memory, gpu, resource, node, image, request, preset, offer.presets_only)
+    choice = Choice(
+        cpu,
+        memory,
+        gpu,
+        resource,
+        node,
+        image,
+        kept.get("cpu", request),
+        preset,
+        offer.presets_only,
+        as_configured=kept,
+        unlimited=offer.defaults.unlimited & kept.keys(),
+    )
     hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
         raise Refusal(
@@ -161,6 +175,13 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
             ways=AUTOMATIC,
         )
     return choice
+
+
+def _as_configured(options: Mapping[str, Any], offer: Offer, preset: Preset | None) -> dict[str, int]:
+    """The amounts that neither the person nor the preset has chosen, and that stay as KubeSpawner is configured."""
+    set_by_it = preset.values() if preset else {}
+    left = offer.defaults.as_configured.items()
+    return {name: amount for name, amount in left if options.get(name) in (None, "") and name not in set_by_it}
 
 
 def refuse_unknown(options: Mapping[str, Any]) -> None:

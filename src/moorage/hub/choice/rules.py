@@ -90,14 +90,15 @@ def _short(resource: str, by: int, *, is_limit: bool, choice: Choice, waits: boo
     if resource == "cpu":
         return _Short("cpu", by if is_limit else _of_limit(by, choice), waits)
     if resource == "memory":
-        return _Short("memory", by, waits)
+        beyond = 0 if is_limit else choice.memory_bytes - choice.requested("memory")
+        return _Short("memory", by + beyond, waits)
     return _Short("gpu", by, waits) if resource == choice.gpu_resource else None
 
 
 def _of_limit(by: int, choice: Choice) -> int:
     """What part of a choice of CPU so much of its request is, rounded away from 0."""
     request = choice.cpu_request_milli
-    if not request:
+    if not request or "cpu" in choice.as_configured:
         raise ValueError("nothing of the request is chosen")
     part = -(-abs(by) * choice.cpu_milli // request)
     return part if by > 0 else -part
@@ -145,7 +146,7 @@ def _changed(choice: Choice, offer: Offer, worst: dict[str, _Short]) -> Choice:
             continue
         wanted = max(0, have - short.by)
         amount = bounds.down(wanted, grain=_GRAIN[field]) if short.by > 0 else bounds.nearest(wanted)
-        made = replace(made, cpu_milli=amount) if field == "cpu" else replace(made, memory_bytes=amount)
+        made = made.with_amounts(cpu_milli=amount) if field == "cpu" else made.with_amounts(memory_bytes=amount)
     if "gpu" in worst:
         made = replace(made, gpu=max(0, choice.gpu - worst["gpu"].by))
     return made

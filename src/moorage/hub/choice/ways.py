@@ -54,10 +54,12 @@ def in_words(found: Ways) -> list[dict[str, Any]]:
 def usual(offer: Offer, field: str | None) -> Ways:
     """The default of this field, or of all of them where it is none that has one."""
     defaults = offer.defaults
-    cpu, memory, gpu = cpu_words(defaults.cpu), memory_field(defaults.memory), str(defaults.gpu)
+    cpu = "" if "cpu" in defaults.unlimited else cpu_words(defaults.cpu)
+    memory = "" if "memory" in defaults.unlimited else memory_field(defaults.memory)
+    gpu = str(defaults.gpu)
     each: dict[str, tuple[str, dict[str, str]]] = {
-        "cpu": (f"{cpu} CPU", {"cpu": cpu}),
-        "memory": (memory, {"memory": memory}),
+        "cpu": (f"{cpu} CPU" if cpu else "No CPU limit", {"cpu": cpu}),
+        "memory": (memory or "No memory limit", {"memory": memory}),
         "gpu": (f"{defaults.gpu or 'no'} GPU", {"gpu": gpu}),
     }
     if field in each:
@@ -132,11 +134,10 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         request = choice.cpu_request_milli - short["cpu"]
         if request <= 0 or not ratio:
             return None
-        smaller = replace(smaller, cpu_milli=offer.cpu.down(int(request / ratio), grain=_CPU_GRAIN))
+        smaller = smaller.with_amounts(cpu_milli=offer.cpu.down(int(request / ratio), grain=_CPU_GRAIN))
     if "memory" in short:
-        smaller = replace(
-            smaller, memory_bytes=offer.memory.down(choice.memory_bytes - short["memory"], grain=_MEMORY_GRAIN)
-        )
+        left = choice.requested("memory") - short["memory"]
+        smaller = smaller.with_amounts(memory_bytes=offer.memory.down(left, grain=_MEMORY_GRAIN))
     if choice.gpu_resource in short:
         smaller = replace(smaller, gpu=choice.gpu - short[choice.gpu_resource])
     if smaller == choice or smaller.gpu < 0:
@@ -152,7 +153,8 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         use["memory"] = memory_field(smaller.memory_bytes)
     if choice.gpu_resource in short:
         use["gpu"] = str(smaller.gpu)
-    words = [f"{cpu_words(smaller.cpu_milli)} CPU", memory_words(smaller.memory_bytes)]
+    amounts = {"cpu": f"{cpu_words(smaller.cpu_milli)} CPU", "memory": memory_words(smaller.memory_bytes)}
+    words = [text for name, text in amounts.items() if name not in smaller.unlimited]
     if choice.gpu:
         kind = short_resource(choice.gpu_resource or "", among=offer.gpu_resources)
         words.append(f"{smaller.gpu or 'no'} {kind}")

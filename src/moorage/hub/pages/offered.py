@@ -76,6 +76,7 @@ def _fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     amounts = amount_fields(offer, chosen)
     return {
         "choices": {name: amounts[name].choices for name in ("cpu", "memory")},
+        "empty": {name: amounts[name].empty for name in ("cpu", "memory")},
         "help": {"cpu": amounts["cpu"].help, "memory": amounts["memory"].help, "gpu": amounts["gpu_words"]},
         "gpu_most": amounts["gpu_most"],
         "bounds": bounds(offer),

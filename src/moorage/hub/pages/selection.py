@@ -27,8 +27,8 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
     image = offer.default_image()
     chosen: dict[str, Any] = {
         "node": defaults.node or "",
-        "cpu": cpu_words(defaults.cpu),
-        "memory": memory_field(defaults.memory),
+        "cpu": "" if "cpu" in defaults.unlimited else cpu_words(defaults.cpu),
+        "memory": "" if "memory" in defaults.unlimited else memory_field(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
         "image": "" if image is None or image.own else image.name,

@@ -10,7 +10,7 @@ from moorage.hub.amounts import cpu_words, memory_field, memory_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Bounds, Offer
+    from moorage.hub.choice.offer import Bounds, Choice, Defaults, Offer
     from moorage.hub.view.facts import NodeFacts
 
 _MEMORY_STEPS = (1 << 30, 2 << 30, 4 << 30, 8 << 30, 16 << 30, 32 << 30, 64 << 30, 128 << 30, 256 << 30)
@@ -25,6 +25,8 @@ class Field:
     choices: tuple[tuple[str, str], ...]
     suggestions: tuple[tuple[str, str], ...]
     help: str
+    # What it means where nothing stands in it; empty where something has to.
+    empty: str = ""
 
 
 def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
@@ -40,6 +42,7 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             words=cpu_words,
             largest=cpu,
             example="Cores, such as 2 or 0.5",
+            empty=no_limit("cpu", offer.defaults),
         ),
         "memory": _field(
             chosen["memory"],
@@ -49,10 +52,26 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             words=memory_words,
             largest=memory,
             example="Such as 3Gi or 512Mi",
+            empty=no_limit("memory", offer.defaults),
         ),
         "gpu_most": gpus,
         "gpu_words": "How many" if gpus is None else f"0 to {gpus}" if gpus else "None available",
     }
+
+
+def no_limit(name: str, made: Defaults | Choice) -> str:
+    """What an amount is that nobody has chosen, where it has no limit; empty where it has one."""
+    if name not in made.unlimited:
+        return ""
+    requested = made.as_configured[name]
+    words = f"{cpu_words(requested)} CPU" if name == "cpu" else memory_words(requested)
+    return f"No limit ({words} guaranteed)" if requested else "No limit"
+
+
+def understood(choice: Choice) -> dict[str, str]:
+    """As what the amounts of a choice were read."""
+    said = {"cpu": cpu_words(choice.cpu_milli), "memory": memory_field(choice.memory_bytes)}
+    return {name: no_limit(name, choice).replace("No", "no", 1) or words for name, words in said.items()}
 
 
 def bounds(offer: Offer) -> dict[str, Any]:
@@ -72,7 +91,7 @@ def bounds(offer: Offer) -> dict[str, Any]:
 
 
 def _field(
-    value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None, example: str
+    value: str, bounds: Bounds, *, steps: Any, text: Any, words: Any, largest: int | None, example: str, empty: str
 ) -> Field:
     limits = [limit for limit in (bounds.most, largest) if limit is not None]
     limit = min(limits, default=None)
@@ -85,6 +104,7 @@ def _field(
         choices=choices,
         suggestions=() if choices else tuple((text(step), words(step)) for step in fitting),
         help=f"{words(bounds.least)} to {words(limit)}" if limit is not None else example,
+        empty=empty,
     )
 
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
-from moorage.hub.amounts import cpu_words, memory_field, short_resource
+from moorage.hub.amounts import short_resource
 from moorage.hub.choice import placement, profiles, rules, ways
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
+from moorage.hub.pages.sizes import understood
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for, rejected
@@ -53,7 +54,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
         brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
-        brief["understood"] = {"cpu": cpu_words(choice.cpu_milli), "memory": memory_field(choice.memory_bytes)}
+        brief["understood"] = understood(choice)
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
         if brief["broken"]:
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))

@@ -98,7 +98,7 @@ export class Fields {
   /** Put in a whole choice from elsewhere: what is not offered any more stays and is marked. Those, each with its value. */
   take(values) {
     const gone = [];
-    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || name === "node" || name === "preset"));
+    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || mayBeEmpty(name, this.controls[name])));
     for (const [name, value] of usable) {
       const control = this.controls[name];
       if (control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value)) continue;
@@ -119,9 +119,10 @@ export class Fields {
   }
 
   /** Take what a profile fills in, where nobody has touched the field; the names of those that were kept though they differ. */
-  fill({ fields, choices, gpu_most: most, resources, images }) {
+  fill({ fields, choices, empty, gpu_most: most, resources, images }) {
     const kept = Object.keys(this.controls).filter((name) => this.touched.has(name) && this.value(name) !== fields[name]);
     const before = this.values();
+    this.empty(empty);
     for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT") options(this.controls[name], choices[name]);
     const { gpu, gpu_resource: kind, image } = this.controls;
     if (gpu) {
@@ -144,8 +145,9 @@ export class Fields {
   }
 
   /** Take what the fields may be from now on. What stands in them stays. */
-  renew({ choices, gpu_most: most, resources, images, presets }) {
+  renew({ choices, empty, gpu_most: most, resources, images, presets }) {
     const { gpu, gpu_resource: kind, image, preset } = this.controls;
+    this.empty(empty);
     if (preset) {
       const byHand = [...preset.options].some((option) => option.value === "");
       swap(preset, [...presets.map(({ value, words }) => [value, words]), ...(byHand ? [["", t("By hand")]] : [])]);
@@ -170,6 +172,14 @@ export class Fields {
     this.changed();
   }
 
+  /** What each amount is where nothing stands in its field: something has to where there are no words for it. */
+  empty(words) {
+    for (const [name, text] of Object.entries(words)) {
+      this.controls[name].placeholder = text;
+      this.controls[name].required = !text;
+    }
+  }
+
   typed(name) {
     this.touched.add(name);
     if (name === "preset") this.lock();
@@ -180,6 +190,10 @@ export class Fields {
   describeImage() {
     this.help.textContent = this.controls.image.selectedOptions[0]?.dataset.help ?? "";
   }
+}
+
+function mayBeEmpty(name, control) {
+  return name === "node" || name === "preset" || (control.tagName === "INPUT" && !control.required);
 }
 
 /** Other options; the selected one stays, even where it is not among them. */

@@ -23,7 +23,8 @@ export class Slider {
     slider.disabled = input.matches(":disabled");
     slider.max = String(Math.max(0, this.stops.length - 1));
     const amount = amountOf(this.name, input.value);
-    if (!Number.isNaN(amount)) slider.value = String(nearest(this.stops, amount));
+    if (input.value.trim() === "") slider.value = slider.max;
+    else if (!Number.isNaN(amount)) slider.value = String(nearest(this.stops, amount));
   }
 }
 
