@@ -166,6 +166,11 @@ class MoorageSpawner(Settings, Outcome):
             raise
         self._good_options = user_options
 
+    def keep_options(self, user_options: dict[str, Any]) -> None:
+        """Save these options for the next start."""
+        self.user_options = self.orm_spawner.user_options = self._good_options = user_options
+        self.db.commit()
+
     async def _apply_options(self, user_options: Any) -> None:
         try:
             await self._take(user_options)
@@ -271,7 +276,7 @@ class MoorageSpawner(Settings, Outcome):
     # The pod
 
     async def get_pod_manifest(self) -> Any:
-        pod = manifest.canonical(await super().get_pod_manifest())
+        pod = manifest.stays_on_resize(manifest.canonical(await super().get_pod_manifest()))
         preset = self._choice.preset if self._choice else None
         return affinity.bind(pod, (*self._offer.where, *(preset.where() if preset else ())))
 

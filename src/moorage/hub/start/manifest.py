@@ -9,6 +9,7 @@ import json
 import re
 from typing import Any
 
+from kubernetes_asyncio.client.models import V1ContainerResizePolicy
 from kubernetes_asyncio.client.rest import ApiException
 
 from moorage.hub.amounts import cpu_text, memory_text
@@ -39,6 +40,16 @@ def canonical(pod: Any) -> Any:
                     amounts[name] = memory_text(int(value))
                 elif value == int(value):
                     amounts[name] = str(int(value))
+    return pod
+
+
+def stays_on_resize(pod: Any) -> Any:
+    """The same pod, whose server runs on when its amounts change. What an administrator says of that stays."""
+    own = next((each for each in pod.spec.containers or () if each.name == "notebook"), None)
+    if own is not None and not getattr(own, "resize_policy", None):
+        own.resize_policy = [
+            V1ContainerResizePolicy(resource_name=name, restart_policy="NotRequired") for name in ("cpu", "memory")
+        ]
     return pod
 
 

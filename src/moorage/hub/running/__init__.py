@@ -1,0 +1,1 @@
+"""A server that runs: what it has, and how it becomes larger or smaller without a restart."""

@@ -1,0 +1,355 @@
+"""A server that runs becomes larger or smaller in place: real hub, real service, a simulated cluster."""
+
+import pytest
+import pytest_asyncio
+
+from moorage.hub.running import pod as pods
+from moorage.simulator import Simulator, builders
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+CONFIG = """
+c.MoorageSpawner.user_limits = {"cpu": "10", "servers": 2}
+c.MoorageSpawner.memory_max = "20Gi"
+c.Spawner.group_overrides = {
+    "10-whole": {"groups": ["whole"], "spawner_override": {"cpu_guarantee_ratio": 1.0}},
+    "20-presets": {"groups": ["ready-made"], "spawner_override": {
+        "presets_only": True,
+        "presets": [
+            {"name": "small", "display_name": "Small", "default": True, "cpu": "1", "memory": "1Gi", "gpu": 0},
+            {"name": "large", "display_name": "Large", "cpu": "2", "memory": "4Gi", "gpu": 0},
+        ],
+    }},
+}
+c.JupyterHub.load_groups = {"whole": {"users": ["guaranteed"]}, "ready-made": {"users": ["tina"]}}
+"""
+RIGHTS = [
+    (("get", "list", "watch", "create", "delete"), ("pods", "events", "secrets", "services", "persistentvolumeclaims")),
+]
+RESIZE = (("patch",), ("pods/resize",))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def cluster():
+    async with Simulator(scheduler=True, kubelet=True) as simulator:
+        simulator.add(
+            builders.namespace("jupyter"),
+            builders.node("atlas", cpu="8", memory="32Gi", gpu=1, labels={"nvidia.com/gpu.product": "Tesla-T4"}),
+            builders.node("borg", cpu="8", memory="32Gi", unschedulable=True),
+        )
+        yield simulator
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def service(tmp_path_factory, cluster, load):
+    folder = tmp_path_factory.mktemp("service")
+    made = load("moorage_test_rig").Service(
+        folder, kubeconfig=cluster.kubeconfig(folder / "kubeconfig", token="service")
+    )
+    await made.start()
+    yield made
+    await made.kill()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub(tmp_path_factory, cluster, service, load):
+    folder = tmp_path_factory.mktemp("resize")
+    cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", [*RIGHTS, RESIZE])
+    cluster.authorizer.add("service", "service")
+    kubeconfig = cluster.kubeconfig(folder / "kubeconfig", token="hub", namespace="jupyter")
+    made = load("moorage_test_rig").Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def until(load):
+    return load("moorage_test_rig").until
+
+
+class Server:
+    """One person's default server."""
+
+    def __init__(self, hub, cluster, name):
+        self.hub, self.cluster, self.name = hub, cluster, name
+
+    async def start(self, **options):
+        body = {"moorage": 1, "cpu": "2", "memory": "2Gi", **options} if options is not None else None
+        code, answer = await self.hub.api("POST", f"/users/{self.name}/server", body)
+        assert code in (201, 202), answer
+
+    @property
+    def pod(self):
+        return self.cluster.get("pods", "jupyter", f"jupyter-{self.name}")
+
+    @property
+    def resources(self):
+        return pods.container(self.pod)["resources"]
+
+    async def has(self, token=None):
+        import aiohttp
+
+        headers = {"Authorization": f"token {token or self.hub.token}"}
+        url = f"{self.hub.url}/hub/moorage/server?user={self.name}"
+        async with aiohttp.ClientSession(headers=headers) as http, http.get(url) as answer:
+            return await answer.json()
+
+    async def patch(self, *, token=None, **body):
+        import aiohttp
+
+        headers = {"Authorization": f"token {token or self.hub.token}"}
+        url = f"{self.hub.url}/hub/moorage/server"
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.patch(url, json={"user": self.name, **body}) as answer,
+        ):
+            return answer.status, await answer.json()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(hub, cluster, until):
+    made = []
+
+    async def start(name, **options):
+        server = Server(hub, cluster, name)
+        made.append(server)
+        await hub.api("POST", f"/users/{name}")
+        await server.start(**options)
+
+        async def is_ready():
+            return (await hub.api("GET", f"/users/{name}"))[1]["servers"].get("", {}).get("ready")
+
+        await until(is_ready, seconds=30, what=lambda: str(server.pod))
+        return server
+
+    yield start
+    for each in made:
+        await hub.api("DELETE", f"/users/{each.name}/server")
+        await until(lambda each=each: each.pod is None, seconds=20)
+
+
+async def test_a_server_grows_and_shrinks_without_a_restart_and_the_next_start_has_its_size(hub, server, until):
+    ada = await server("ada")
+    before = ada.pod["status"]["containerStatuses"][0]
+
+    code, answer = await ada.patch(cpu="4", memory="6Gi")
+
+    assert code == 200, answer
+    assert (answer["fits"], answer["cpu"], answer["memory"]) == (True, "4", "6Gi")
+    assert ada.resources == {"limits": {"cpu": "4", "memory": "6Gi"}, "requests": {"cpu": "2", "memory": "6Gi"}}
+    await until(lambda: pods.in_force(ada.pod).memory == 6 << 30)
+    after = ada.pod["status"]["containerStatuses"][0]
+    assert (after["containerID"], after["restartCount"]) == (before["containerID"], 0)
+
+    code, answer = await ada.patch(memory="1Gi")
+
+    assert code == 200, answer
+    assert any("Less memory" in note for note in answer["notes"])
+    assert ada.resources["limits"] == {"cpu": "4", "memory": "1Gi"}
+    saved = (await hub.api("GET", "/users/ada"))[1]["servers"][""]["user_options"]
+    assert (saved["cpu"], saved["memory"]) == ("4", "1Gi")
+    await hub.api("DELETE", "/users/ada/server")
+    await until(lambda: ada.pod is None, seconds=20)
+    assert (await hub.api("POST", "/users/ada/server"))[0] in (201, 202)
+    await until(lambda: ada.pod and ada.pod["status"]["phase"] == "Running", seconds=20)
+    assert ada.resources["limits"] == {"cpu": "4", "memory": "1Gi"}
+
+
+async def test_what_it_has_and_could_grow_to_is_told(server):
+    bea = await server("bea", gpu=1)
+
+    has = await bea.has()
+
+    assert (has["running"], has["node"], has["cpu"], has["memory"]) == (True, "atlas", "2", "2Gi")
+    assert has["gpus"] == {"nvidia.com/gpu": 1}
+    assert has["resize"] is None
+    assert has["since"] == bea.pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+    # The node has no more CPU, and 20 GiB is what one server may have.
+    assert has["can_resize"], has
+    assert (has["could_grow_to"]["cpu"], has["could_grow_to"]["memory"]) == ("8", "20Gi")
+    assert has["uses"] is None
+    assert "metrics" in has["uses_reason"]
+    assert has["culled"] is None
+    assert "idle-culler" in has["culled_reason"]
+
+
+async def test_a_trial_changes_nothing_and_what_it_has_counts_as_its_own(server):
+    cyd = await server("cyd", cpu="6", memory="20Gi")
+
+    code, answer = await cyd.patch(cpu="7", dry_run=True)
+
+    assert (code, answer["fits"]) == (200, True), answer
+    assert cyd.resources["limits"] == {"cpu": "6", "memory": "20Gi"}
+
+
+async def test_without_room_it_is_told_waits_and_happens_once_there_is_some(cluster, server, until):
+    dan = await server("dan")
+    cluster.add(builders.pod("other", on="atlas", cpu="6", memory="1Gi", namespace="jupyter"))
+
+    async def is_seen():
+        return (await dan.patch(cpu="6", dry_run=True))[1].get("fits") is False
+
+    await until(is_seen, what="the service knows the other pod")
+    code, answer = await dan.patch(cpu="6", dry_run=True)
+    assert answer["waits"]
+    assert "No room on atlas now: 1 CPU" in answer["text"]
+    assert answer["would_work"] == [{"text": "4 CPU", "use": {"cpu": "4"}}]
+
+    code, answer = await dan.patch(cpu="6")
+
+    assert code == 200, answer
+
+    async def is_deferred():
+        return ((await dan.has())["resize"] or {}).get("state") == "deferred"
+
+    await until(is_deferred)
+    has = await dan.has()
+    assert (has["cpu"], has["asked"]["cpu"]) == ("2", "6")
+    assert "Waiting for room on atlas to change to 6 CPU, 2 GiB memory." in has["resize"]["text"]
+    assert "Node didn't have enough resource: cpu" in has["resize"]["detail"]
+
+    cluster.delete("pods", "jupyter", "other")
+
+    async def is_done():
+        has = await dan.has()
+        return has["resize"] is None and has["cpu"] == "6"
+
+    await until(is_done)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"cpu": "9"}, "9 CPU is too much: atlas has 8."),
+        ({"memory": "21Gi"}, "The maximum is 20 GiB."),
+        ({"cpu": "11"}, "You may have up to 10 CPU over all your servers."),
+        ({"gpu": 0}, "GPUs can't be changed while a server runs."),
+        ({"mem": "3Gi"}, "Did you mean “memory”?"),
+        ({"memory": "lots"}, "“lots” is not a valid amount"),
+        ({}, "Say how much CPU or memory"),
+    ],
+)
+async def test_what_may_not_be_is_refused_with_its_reason(server, asked, words):
+    eve = await server("eve")
+
+    code, answer = await eve.patch(**asked)
+    _, tried = await eve.patch(**asked, dry_run=True)
+
+    assert (code, words in answer["message"]) == (400, True), answer
+    assert tried["refusal"] == answer["message"]
+    assert eve.resources["limits"] == {"cpu": "2", "memory": "2Gi"}
+
+
+async def test_another_class_of_service_is_refused_before_anybody_is_asked(cluster, server, until):
+    guaranteed = await server("guaranteed")
+    name = guaranteed.pod["metadata"]["name"]
+    body = guaranteed.resources
+    assert body["requests"] == body["limits"]
+    # As if the administrator had changed the ratio meanwhile.
+    own = pods.container(guaranteed.pod)
+    smaller = {**own, "resources": {"limits": body["limits"], "requests": {"cpu": "1", "memory": "2Gi"}}}
+    cluster.patch("pods", "jupyter", name, {"spec": {"containers": [smaller]}})
+
+    async def is_seen():
+        refusal = (await guaranteed.patch(cpu="3", dry_run=True))[1]["refusal"]
+        return "(Guaranteed in place of Burstable)" in refusal and "rejected" not in refusal
+
+    await until(is_seen)
+
+    assert (await guaranteed.patch(cpu="3"))[0] == 400
+
+
+async def test_a_change_that_would_restart_the_container_is_refused(cluster, server, until):
+    fay = await server("fay")
+    assert {each["restartPolicy"] for each in pods.container(fay.pod)["resizePolicy"]} == {"NotRequired"}
+    own = {**pods.container(fay.pod), "resizePolicy": [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]}
+    cluster.patch("pods", "jupyter", fay.pod["metadata"]["name"], {"spec": {"containers": [own]}})
+
+    async def is_refused():
+        return "would restart it" in (await fay.patch(memory="3Gi", dry_run=True))[1].get("refusal", "")
+
+    await until(is_refused)
+    assert (await fay.patch(cpu="3", dry_run=True))[1]["fits"] is True
+
+
+async def test_where_only_presets_may_be_had_their_amounts_may(server, hub):
+    tina = await server("tina", cpu=None, memory=None, preset="small")
+
+    refused = (await tina.patch(cpu="1500m", dry_run=True))[1]
+    code, answer = await tina.patch(cpu="2", memory="4Gi")
+
+    assert refused["refusal"].startswith("This hub offers presets only.")
+    assert {"text": "Large", "use": {"cpu": "2", "memory": "4 GiB"}} in refused["would_work"]
+    assert code == 200, answer
+    assert (await hub.api("GET", "/users/tina"))[1]["servers"][""]["user_options"]["preset"] == "large"
+
+
+async def test_a_quota_has_its_say(cluster, server):
+    gus = await server("gus")
+    hard = {"limits.memory": "5Gi"}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "team", "namespace": "jupyter"}}
+    cluster.add({**quota, "spec": {"hard": hard}, "status": {"hard": hard, "used": {"limits.memory": "2Gi"}}})
+    try:
+        answer = (await gus.patch(memory="8Gi", dry_run=True))[1]
+    finally:
+        cluster.delete("resourcequotas", "jupyter", "team")
+
+    assert answer["refusal"].startswith("Your team's quota leaves at most 5 GiB for this server.")
+    assert answer["would_work"] == [{"text": "5 GiB", "use": {"memory": "5 GiB"}}]
+
+
+async def test_without_the_right_it_is_told_which_one_and_how_to_give_it(cluster, server):
+    hal = await server("hal")
+    cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", RIGHTS)
+    try:
+        code, answer = await hal.patch(cpu="3")
+        has = await hal.has()
+    finally:
+        cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", [*RIGHTS, RESIZE])
+
+    assert code == 501
+    assert "no right to “patch” “pods/resize” in the namespace jupyter" in answer["message"]
+    assert "hub-resize.yaml" in answer["message"]
+    assert (has["can_resize"], has["can_resize_reason"]) == (False, answer["message"])
+
+
+async def test_who_may_start_a_server_may_resize_it_and_nobody_else(hub, server):
+    ida = await server("ida")
+    await hub.api("POST", "/users/joe")
+    tokens = {}
+    for owner, scopes in (
+        ("ida", ["servers!user=ida"]),
+        ("joe", ["servers!user=joe"]),
+        ("ida", ["read:users!user=ida"]),
+    ):
+        _, made = await hub.api("POST", f"/users/{owner}/tokens", {"scopes": scopes})
+        tokens[owner, scopes[0]] = made["token"]
+
+    mine = await ida.patch(cpu="3", dry_run=True, token=tokens["ida", "servers!user=ida"])
+    theirs = await ida.patch(cpu="3", dry_run=True, token=tokens["joe", "servers!user=joe"])
+    reading = await ida.patch(cpu="3", dry_run=True, token=tokens["ida", "read:users!user=ida"])
+
+    assert (mine[0], theirs[0], reading[0]) == (200, 404, 403)
+
+
+async def test_another_site_can_not_resize_by_a_persons_cookie(hub, server):
+    kim = await hub.log_in("kim")
+    token = await kim.token()
+    await server("kim")
+    url, body = f"{hub.url}/hub/moorage/server", {"cpu": "3", "dry_run": True}
+
+    async with (
+        kim.http.patch(url, json=body) as without,
+        kim.http.patch(url, json=body, headers={"X-XSRFToken": token}) as with_it,
+    ):
+        assert (without.status, with_it.status) == (403, 200), await with_it.text()
+    await kim.close()
+
+
+async def test_a_server_that_does_not_run_says_so(hub, cluster):
+    await hub.api("POST", "/users/liv")
+    liv = Server(hub, cluster, "liv")
+
+    assert (await liv.has())["running"] is False
+    assert (await liv.patch(cpu="1"))[0] == 409
