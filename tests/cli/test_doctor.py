@@ -171,7 +171,7 @@ async def test_what_is_wrong_has_a_mark_a_sentence_and_what_to_do(doctor):
     assert ended.status == 1
     text = " ".join(ended.out.split())
     assert "✗ pull secrets The values name mine, which is not in the namespace jhub. → `kubectl" in text
-    assert text.endswith("1 wrong; 13 fine.")
+    assert text.endswith("1 wrong; 14 fine.")
 
 
 async def test_a_hub_without_moorage_is_told_what_to_do_first(doctor):
@@ -458,7 +458,7 @@ async def test_a_right_that_is_missing_is_named_and_the_rest_is_still_told(docto
     assert ended.status == 1
     assert {subject for subject, one in told.items() if one["state"] == "unknown"} == {
         "release", "versions", "moorage", "extraEnv", "profiles", "caps", "placeholders", "names", "pull secrets",
-        "storage", "token",
+        "storage", "token", "state",
     }  # fmt: skip
     assert told["token"]["says"] == "Unknown: not allowed to get secrets in the namespace jhub."
     assert told["caps"]["next"] == "name the hub with --namespace, and grant list on secrets there"
@@ -525,5 +525,43 @@ def test_values_of_any_shape_get_a_finding_for_each_subject(changes, live):
 
     told = findings(facts)
 
-    assert len({one.subject for one in told}) == len(told) == 14
+    assert len({one.subject for one in told}) == len(told) == 15
     assert all(one.says for one in told)
+
+
+def shared_state(doctor):
+    """The service's settings name a ConfigMap, and what optional/state.yaml brings is there."""
+    settings = {"name": "moorage-settings", "namespace": "moorage"}
+    data = {"MOORAGE_STATE_CONFIGMAP": "moorage/moorage-state"}
+    doctor.cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": settings, "data": data})
+    doctor.cluster.add(*yaml.safe_load_all((DEPLOY / "kubernetes/optional/state.yaml").read_text()))
+
+
+async def test_what_replicas_keep_together_is_told(doctor):
+    assert "Defaults of the form come from the settings" in (await doctor.says("state"))[1]
+
+    shared_state(doctor)
+
+    assert await doctor.says("state") == (
+        "ok",
+        "All replicas keep the form's defaults in the ConfigMap moorage/moorage-state. ",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("configmaps", "There is no ConfigMap moorage/moorage-state"),
+        ("roles", "may not get, list, patch, watch the ConfigMap moorage/moorage-state"),
+        ("rolebindings", "may not get, list, patch, watch the ConfigMap moorage/moorage-state"),
+    ],
+)
+async def test_what_replicas_can_not_keep_is_told_with_what_mends_it(doctor, kind, words):
+    shared_state(doctor)
+    doctor.cluster.delete(kind, "moorage", "moorage-state")
+
+    told = await doctor.says("state")
+
+    assert told[0] == "failed"
+    assert words in told[1]
+    assert "kubectl" in told[1]

@@ -74,6 +74,18 @@ def test_the_optional_rights_are_those_that_their_setting_uses(one):
     scheduler = one("optional/scheduler.yaml", "Role")
     assert granted([scheduler]) == {("", "configmaps"): {"get"}}
     assert scheduler["rules"][0]["resourceNames"] == ["user-scheduler"]
+    state = one("optional/state.yaml", "Role")
+    assert granted([state]) == {("", "configmaps"): {"get", "list", "watch", "patch"}}
+    assert state["rules"][0]["resourceNames"] == [one("optional/state.yaml", "ConfigMap")["metadata"]["name"]]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_the_one_thing_that_may_be_changed_is_the_services_own_configmap(objects, manifest):
+    roles = [found for found in objects(manifest) if found["kind"] in ("Role", "ClusterRole")]
+    writing = {(key, verb) for key, verbs in granted(roles).items() for verb in verbs - {"get", "list", "watch"}}
+
+    assert writing <= {(("", "configmaps"), "patch"), (("", "pods/exec"), "create")}
+    assert ((("", "configmaps"), "patch") in writing) == (manifest == "optional/state.yaml")
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS)

@@ -41,6 +41,7 @@ EVERYTHING = {
         "runtimeClasses": True,
         "karpenter": True,
         "clusterAutoscalerNamespace": "kube-system",
+        "stateConfigMap": True,
         "gpuExecNamespace": "gpu-operator",
         "schedulerConfigMap": "jupyterhub/user-scheduler",
     },

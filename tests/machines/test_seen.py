@@ -330,3 +330,76 @@ def test_many_nodes_are_looked_at_in_turns(world):
 
     assert [world.seen.look(most=2) for _ in range(3)] == [False, False, True]
     assert len(world.kinds) == 5
+
+
+class Shared:
+    """A ConfigMap that replicas keep together, without a server."""
+
+    known, name = True, "moorage/state"
+
+    def __init__(self):
+        self.data = {}
+        self.writes = 0
+        self._listeners = []
+
+    def listen(self, listener):
+        self._listeners.append(listener)
+
+    async def change(self, key, make):
+        text = make(self.data.get(key))
+        self.writes += 1
+        self.become({**self.data, key: text})
+        return text
+
+    def become(self, data):
+        self.data = data
+        for listener in self._listeners:
+            listener()
+
+
+async def test_replicas_learn_from_each_other_and_then_write_nothing_more():
+    shared = Shared()
+    one, other = World(Notes(shared=shared)), World(Notes(shared=shared))
+    one.put("a", gpu=1)
+    await one.seen.keep()
+    other.put("b", gpu=4, labels={**GPU, "node.kubernetes.io/instance-type": "g5.12xlarge"})
+    other.seen.look()
+
+    for _ in range(3):
+        await other.seen.keep()
+        await one.seen.keep()
+        one.seen.look()
+        other.seen.look()
+        written = shared.writes
+
+    assert one.kinds.keys() == other.kinds.keys() == {"g5.xlarge", "g5.12xlarge"}
+    for _ in range(3):
+        one.now = other.now = one.now + 60
+        one.put("a", gpu=1)
+        await one.seen.keep()
+        await other.seen.keep()
+    assert shared.writes == written
+
+
+async def test_what_somebody_took_away_is_written_again():
+    shared = Shared()
+    world = World(Notes(shared=shared))
+    world.put("a", gpu=1)
+    await world.seen.keep()
+
+    shared.become({})
+    await world.seen.keep()
+
+    assert "g5.xlarge" in shared.data["machines.json"]
+
+
+async def test_what_is_kept_for_replicas_stays_below_what_an_api_server_takes():
+    shared = Shared()
+    notes = Notes(shared=shared)
+    notes.put("kinds", [{"number": number, "text": "x" * 4000} for number in range(500)])
+
+    await notes.keep()
+
+    text = shared.data["machines.json"]
+    assert len(text) < 1_000_000
+    assert json.loads(text)["kinds"][-1]["number"] == 499

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
+import signal
+import socket
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -109,3 +114,75 @@ async def service(serve: Callable[..., Any], simulator: Any) -> Service:
     started = await serve(api_server=simulator.url)
     await started.ready()
     return started
+
+
+def _unused() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nobody listens on."""
+    return _unused()
+
+
+class Process:
+    """`moorage serve` as a process, and what it logs."""
+
+    def __init__(self, process: Any, port: int) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.lines: list[dict[str, Any]] = []
+        self.raw: list[str] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for line in self.process.stderr:
+            self.raw.append(line.decode())
+            self.lines.append(json.loads(line))
+
+    async def ready(self) -> None:
+        async with asyncio.timeout(30), httpx2.AsyncClient() as client:
+            while True:
+                try:
+                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
+                        return
+                except httpx2.HTTPError:
+                    pass
+                await asyncio.sleep(0.05)
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        async with asyncio.timeout(15):
+            status = await self.process.wait()
+            await self._reading
+        return status
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line.get("event") == event]
+
+
+@pytest.fixture
+async def start(simulator: Any) -> AsyncIterator[Callable[..., Any]]:
+    """`await start(*arguments, **environment)` starts `moorage serve` as a process on the simulated cluster."""
+    started: list[Any] = []
+
+    async def one(*arguments: str, **env: str) -> Process:
+        port = _unused()
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOORAGE_", "KUBE"))}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "moorage.cli", "serve", "--port", str(port), "--api-server", simulator.url),
+            *arguments,
+            stderr=asyncio.subprocess.PIPE,
+            env={**clean, **env},
+        )
+        started.append(process)
+        return Process(process, port)
+
+    yield one
+    for process in started:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()

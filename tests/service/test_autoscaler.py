@@ -38,18 +38,26 @@ def quick(monkeypatch):
     monkeypatch.setattr("moorage.machines.seen._EVERY", 0.02)
 
 
-async def test_a_group_at_0_looks_like_its_nodes_did_over_a_restart(simulator, serve, node, tmp_path) -> None:
+@pytest.mark.parametrize("place", ["file", "configmap"])
+async def test_a_group_at_0_looks_like_its_nodes_did_over_a_restart(simulator, serve, node, tmp_path, place) -> None:
     file = tmp_path / "machines.json"
+    settings = {"machines_state_file": file} if place == "file" else {"state_configmap": "moorage/state"}
+
+    def is_kept():
+        kept = simulator.get("ConfigMap", "moorage", "state")
+        return file.exists() or (kept is not None and "g5.xlarge" in kept["data"]["machines.json"])
+
+    simulator.add({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "moorage"}})
     simulator.add(node("n1", cpu="4", gpu=1, labels=LABELS), STATUS)
-    first = await serve(api_server=simulator.url, machines_state_file=file)
+    first = await serve(api_server=simulator.url, **settings)
     (machine,) = await machines(first, lambda found: found and found[0].node is not None)
     assert (machine.pool, machine.kind, machine.state, machine.left) == ("gpu", "g5.xlarge", "can_be_added", 3)
     async with asyncio.timeout(10):
-        while not file.exists():
+        while not is_kept():
             await asyncio.sleep(0.02)
     simulator.delete("Node", None, "n1")
 
-    second = await serve(api_server=simulator.url, machines_state_file=file)
+    second = await serve(api_server=simulator.url, **settings)
     (machine,) = await machines(second, lambda found: found and found[0].source == "cluster-autoscaler")
 
     assert (machine.kind, machine.gpu_count, machine.left) == ("g5.xlarge", 1, 3)

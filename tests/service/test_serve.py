@@ -1,8 +1,6 @@
 """`moorage serve` as a process."""
 
 import asyncio
-import json
-import os
 import signal
 import socket
 import sys
@@ -12,69 +10,6 @@ import pytest
 
 from moorage.errors import MoorageError
 from moorage.service.managed import managed_by_hub
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Process:
-    def __init__(self, process, port: int) -> None:
-        self.process = process
-        self.url = f"http://127.0.0.1:{port}"
-        self.lines: list[dict] = []
-        self.raw: list[str] = []
-        self._reading = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        async for line in self.process.stderr:
-            self.raw.append(line.decode())
-            self.lines.append(json.loads(line))
-
-    async def ready(self) -> None:
-        async with asyncio.timeout(30), httpx2.AsyncClient() as client:
-            while True:
-                try:
-                    if (await client.get(f"{self.url}/readyz")).status_code == 200:
-                        return
-                except httpx2.HTTPError:
-                    pass
-                await asyncio.sleep(0.05)
-
-    async def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        async with asyncio.timeout(15):
-            status = await self.process.wait()
-            await self._reading
-        return status
-
-    def said(self, event: str) -> list[dict]:
-        return [line for line in self.lines if line.get("event") == event]
-
-
-@pytest.fixture
-async def start(simulator):
-    started = []
-
-    async def one(*arguments: str, **env: str) -> Process:
-        port = free_port()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOORAGE_", "KUBE"))}
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "moorage.cli", "serve", "--port", str(port), "--api-server", simulator.url),
-            *arguments,
-            stderr=asyncio.subprocess.PIPE,
-            env={**clean, **env},
-        )
-        started.append(process)
-        return Process(process, port)
-
-    yield one
-    for process in started:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 async def test_it_ends_at_once_and_well_with_open_pages(start) -> None:
@@ -188,9 +123,9 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(simulator) -> None:
     assert len(err.decode().splitlines()) == 1
 
 
-async def test_a_hub_can_run_it_as_its_service(start, tmp_path) -> None:
+async def test_a_hub_can_run_it_as_its_service(start, tmp_path, free_port) -> None:
     (tmp_path / "tokens").write_text(f"hub:reader:{'t' * 32}\n")
-    port = free_port()
+    port = free_port
     service = await start(
         JUPYTERHUB_SERVICE_URL=f"http://127.0.0.1:{port}",
         JUPYTERHUB_SERVICE_PREFIX="/services/moorage/",

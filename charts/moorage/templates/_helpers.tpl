@@ -56,6 +56,9 @@ capabilities:
 {{- with .Values.rights.quotaNamespaces }}{{ $_ := set $found "MOORAGE_QUOTA_NAMESPACES" (join "," .) }}{{ end }}
 {{- with .Values.rights.schedulerConfigMap }}{{ $_ := set $found "MOORAGE_SCHEDULER_CONFIGMAPS" . }}{{ end }}
 {{- with .Values.rights.clusterAutoscalerNamespace }}{{ $_ := set $found "MOORAGE_CLUSTER_AUTOSCALER_NAMESPACE" . }}{{ end }}
+{{- if .Values.rights.stateConfigMap }}
+{{- $_ := set $found "MOORAGE_STATE_CONFIGMAP" (printf "%s/%s-state" .Release.Namespace (include "moorage.name" .)) }}
+{{- end }}
 {{- with .Values.rights.gpuExecNamespace }}{{ $_ := set $found "MOORAGE_GPU_EXEC_NAMESPACE" . }}{{ end }}
 {{- if .Values.gpuAgent.enabled }}
 {{- $_ := set $found "MOORAGE_GPU_AGENT" "true" }}

@@ -1,8 +1,7 @@
-"""HTTP to one API server: `get` for a whole answer, `stream` for one that goes on.
+"""HTTP to one API server: `get` for a whole answer, `stream` for one that goes on, `write` for the one object of ours.
 
-Only reading: there is no method that writes. What can go wrong comes out as `moorage.kube.errors`, so that callers
-decide by class and never by text. Credentials are asked for before each request, since service account tokens and those
-of exec plugins change while a watch lives.
+What can go wrong comes out as `moorage.kube.errors`, so that callers decide by class and never by text. Credentials
+are asked for before each request, since service account tokens and those of exec plugins change while a watch lives.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Literal, Self
 
 import aiohttp
 
@@ -73,7 +72,7 @@ class Chunks:
 
 
 class Client:
-    """A reader of one API server. Made outside a running loop or inside one; used inside one; closed when done."""
+    """A client of one API server. Made outside a running loop or inside one; used inside one; closed when done."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -149,6 +148,24 @@ class Client:
         async with answer:
             yield Chunks(self.server, answer)
 
+    async def write(
+        self, method: Literal["POST", "PATCH"], path: str, body: bytes, *, kind: str, within: float = 10
+    ) -> bytes:
+        """Send one change, with a body of this media type, and return the object as it is then.
+
+        `moorage.kube.kept` alone calls this. Nothing is asked twice: whether a change that got no answer was made, is
+        not known.
+        """
+        try:
+            async with asyncio.timeout(within):
+                headers = {**await self._headers(compress=False), "Content-Type": kind}
+                async with await self._request(method, path, headers=headers, data=body) as answer:
+                    return await answer.read()
+        except TimeoutError:
+            raise _silent(self.server, within) from None
+        except _BROKEN as error:
+            raise _unreachable(self.server, error) from error
+
     async def close(self) -> None:
         """Give back the connections. The client can be used again afterwards."""
         if self._session is not None:
@@ -175,18 +192,31 @@ class Client:
     async def _open(
         self, path: str, params: Mapping[str, str] | None, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
+        return await self._request("GET", path, params=params, headers=headers)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        params: Mapping[str, str] | None = None,
+        data: bytes | None = None,
+    ) -> aiohttp.ClientResponse:
         compress = headers["Accept-Encoding"] == "gzip"
-        answer = await self._running().get(
+        answer = await self._running().request(
+            method,
             self.server + path,
             params=params,
             headers=headers,
+            data=data,
             server_hostname=self.endpoint.server_name,
             proxy=self.endpoint.proxy,
             allow_redirects=False,
             # A page is unpacked in one go, which takes less time than aiohttp's many steps.
             auto_decompress=not compress,
         )
-        if answer.status != 200:
+        if answer.status not in (200, 201):
             async with answer:
                 body = await answer.content.read(_LARGEST_FAILURE)
                 if compress and answer.headers.get("Content-Encoding"):

@@ -45,6 +45,10 @@ class NotFound(ApiError):
     """404: no such object, or this server does not serve the kind."""
 
 
+class Conflict(ApiError):
+    """409: somebody else has changed or made the object meanwhile."""
+
+
 class Gone(ApiError):
     """410: the resourceVersion or the continue token is older than what the server still knows."""
 
@@ -67,7 +71,14 @@ class Status(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Status)
-_KINDS: dict[int, type[ApiError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound, 410: Gone, 429: TooManyRequests}
+_KINDS: dict[int, type[ApiError]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Gone,
+    429: TooManyRequests,
+}
 
 
 def error_of(status: int, body: bytes, *, retry_after: str | None = None) -> ApiError:

@@ -2,18 +2,15 @@
 
 import logging
 from collections.abc import Callable, Container, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from moorage import clock
 from moorage.kube.client import Client
-from moorage.kube.feed import Feed, follow
-from moorage.kube.pages import Page
-from moorage.kube.resources import Resource
-from moorage.kube.sink import Health
+from moorage.kube.configmap import feed_of
+from moorage.kube.feed import follow
 from moorage.machines.groups import Group, Status, pool_of, read, without_probes, written_at
-from moorage.objects import ConfigMap, Unreadable
+from moorage.objects import ConfigMap
 from moorage.scheduling.machines import Machine
 
 log = logging.getLogger(__name__)
@@ -45,14 +42,8 @@ class ClusterAutoscaler:
         self._told = ""
         self._written: float | None = None
         self._status = _NOTHING
-        resource = Resource(
-            "configmaps",
-            f"/api/v1/namespaces/{namespace}/configmaps",
-            ConfigMap,
-            selector=f"metadata.name={NAME}",
-            addon=True,
-        )
-        self._feed = Feed(resource, client=client, sink=_Sink(self._take))
+        # Who can't be followed is asked again; what was said last grows old by its own moment.
+        self._feed = feed_of(client, namespace=namespace, name=NAME, take=self._followed, addon=True)
 
     async def run(self) -> None:
         """Follow the ConfigMap, for ever."""
@@ -70,6 +61,9 @@ class ClusterAutoscaler:
         for group in status.groups:
             by_pool.setdefault(pool_of(group.name, pools), []).append(group)
         return tuple(machine for pool, groups in by_pool.items() for machine in machines_of(pool, groups, trouble))
+
+    def _followed(self, item: ConfigMap | None) -> None:
+        self._take(((item.data if item is not None else None) or {}).get("status") or "")
 
     def _take(self, text: str) -> None:
         self._written = written_at(text)
@@ -129,37 +123,3 @@ def _coming(pool: str, group: Group) -> list[Machine]:
         return []
     machine = Machine(pool=pool, source="cluster-autoscaler", state="on_its_way", since=group.since)
     return [machine] * min(max(group.target - group.registered, 0), _MOST_COMING)
-
-
-class _Sink:
-    """Takes the one ConfigMap's text, and no text once it is gone."""
-
-    def __init__(self, take: Callable[[str], None]) -> None:
-        self._take = take
-        self._listed = ""
-
-    def begin(self, _resource: Resource) -> None:
-        self._listed = ""
-
-    def page(self, _resource: Resource, page: Page) -> None:
-        for item in page.objects:
-            self._listed = _text(item)
-
-    def end(self, _resource: Resource) -> None:
-        self._take(self._listed)
-
-    def put(self, _resource: Resource, item: Any) -> None:
-        self._take(_text(item))
-
-    def put_unreadable(self, _resource: Resource, item: Unreadable) -> None:
-        log.warning("Cluster Autoscaler's status: %s", item, extra={"event": "autoscaler_status"})
-
-    def drop(self, _resource: Resource, _item: Any) -> None:
-        self._take("")
-
-    def report(self, _resource: Resource, _health: Health) -> None:
-        """Who can't be followed is asked again; what it said last grows old by its own moment."""
-
-
-def _text(item: ConfigMap) -> str:
-    return (item.data or {}).get("status") or ""

@@ -1,7 +1,7 @@
 """Nodes as they were seen: what the next machine of their pool will look like, and those that are not ready yet.
 
 Nobody but its own nodes tells what a machine of a group looks like, and a group at 0 has none. So each kind that was
-ready once is remembered while the service runs, and over restarts where a file is set.
+ready once is remembered while the service runs, and over restarts where a file or a ConfigMap is set.
 """
 
 import asyncio
@@ -27,7 +27,8 @@ _WRITTEN_EVERY = 10
 _AT_ONCE = 100
 _MOST = 500
 # A kind that nobody has seen for so long is nobody's hope.
-_FORGOTTEN_AFTER = 30 * 86400.0
+_DAY = 86400.0
+_FORGOTTEN_AFTER = 30 * _DAY
 _OF_ONE_NODE = (HOSTNAME, "alpha.eksctl.io/instance-id", "nvidia.com/gfd.timestamp", "topology.k8s.aws/")
 
 
@@ -79,8 +80,8 @@ class Seen:
         self._shapes: dict[tuple[str, str | None], Machine] = {}
         self._elastic: set[str] = set()
         self._kind_of: dict[str, tuple[str, str | None]] = {}
-        for kind in self._notes.of("kinds", Kind):
-            self._remember(kind)
+        self._recall()
+        self._notes.listen(self._recall)
 
     def pools(self) -> Container[str]:
         """The pools that nodes are or were labelled with."""
@@ -100,7 +101,7 @@ class Seen:
             await self.keep()
 
     async def keep(self) -> None:
-        """Write down what was seen, where there is a file for it."""
+        """Write down what was seen, where there is a place for it."""
         await self._notes.keep()
 
     def look(self, *, most: int | None = None) -> bool:
@@ -117,7 +118,8 @@ class Seen:
             if kind is not None:
                 kind.seen = now
         self._forget(now)
-        self._notes.put("kinds", list(self._kinds.values()))
+        # Written by the day: an API server should not be troubled by each look.
+        self._notes.put("kinds", [replace(kind, seen=kind.seen // _DAY * _DAY) for kind in self._kinds.values()])
         if before != self.machines():
             self._changed()
         return len(new) != most
@@ -176,6 +178,15 @@ class Seen:
             before.seen = now  # as most of its pool are
         else:
             self._remember(found)
+
+    def _recall(self) -> None:
+        """What was noted before, or by another replica, beside what was seen here."""
+        for noted in self._notes.of("kinds", Kind):
+            known = self._kinds.get((noted.pool, noted.kind))
+            if known is None:
+                self._remember(noted)
+            elif noted.elastic:
+                self._is_elastic(noted.pool)
 
     def _is_elastic(self, pool: str) -> None:
         if pool not in self._elastic:

@@ -78,8 +78,8 @@ class Times:
         self._waiting: dict[str, float | None] = {}
         self._asked: dict[tuple[str, float | None], tuple[float | None, float]] = {}
         self._new: dict[str, _New] = {}
-        for taken in self._notes.of("times", Taken):
-            self._taken[taken.pool, taken.kind] = deque(taken.seconds, maxlen=_REMEMBERED)
+        self._recall()
+        self._notes.listen(self._recall)
 
     def about(self, machine: Machine) -> int | None:
         """The median in seconds for this kind, or where none of it was seen for its pool; None where neither was."""
@@ -165,6 +165,12 @@ class Times:
         """Since when a machine of this pool was on its way when a node of it came."""
         moments = [since for (name, _), (since, _) in self._asked.items() if name == pool and since is not None]
         return min((since for since in moments if since <= seen), default=None)
+
+    def _recall(self) -> None:
+        """What was noted before, or by another replica that has seen more."""
+        for noted in self._notes.of("times", Taken):
+            if len(noted.seconds) > len(self._taken.get((noted.pool, noted.kind), ())):
+                self._taken[noted.pool, noted.kind] = deque(noted.seconds, maxlen=_REMEMBERED)
 
     def _note(self, pool: str, kind: str | None, seconds: float) -> None:
         taken = self._taken.pop((pool, kind), None)

@@ -154,7 +154,15 @@ class Settings(BaseSettings):
         default=None, description="Registry name in image references, if nodes use a different one from the URL."
     )
 
-    state_file: Path | None = Field(default=None, description="File that keeps the form's defaults across restarts.")
+    state_file: Path | None = Field(
+        default=None, description="File that keeps the form's defaults across restarts, for a single replica."
+    )
+    state_configmap: str | None = Field(
+        default=None,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        description="ConfigMap of moorage's own, as namespace/name, that keeps the form's defaults and what was seen "
+        "of machines, for all replicas. Needs optional/state.yaml. Takes the place of both state files.",
+    )
     default_node: str | None = Field(default=None, description="Default node in the form; empty means Automatic.")
     default_cpu: str | None = Field(
         default=None, description="Default CPU in the form; empty: what the hub is configured to give, or 1."
@@ -216,6 +224,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"listening on {self.host} without a token file would let everybody in: set MOORAGE_TOKEN_FILE, "
                 "listen on 127.0.0.1, or pass --allow-anonymous-access-from-everywhere if that is intended"
+            )
+        files = {"MOORAGE_STATE_FILE": self.state_file, "MOORAGE_MACHINES_STATE_FILE": self.machines_state_file}
+        if self.state_configmap is not None and (set_ := [name for name, file in files.items() if file is not None]):
+            raise ValueError(
+                f"MOORAGE_STATE_CONFIGMAP and {' and '.join(set_)} are both set: keep the ConfigMap for several "
+                "replicas, or files for one, and unset the other"
             )
         if bool(self.harbor_url) != bool(self.harbor_project):
             raise ValueError("a Harbor registry needs both MOORAGE_HARBOR_URL and MOORAGE_HARBOR_PROJECT")

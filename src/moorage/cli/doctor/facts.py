@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from moorage.cli.doctor.hub import Hub
+from moorage.cli.doctor.kept import Kept, read_kept
 from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
 from moorage.cli.doctor.values import Values
 
@@ -30,6 +31,7 @@ class Service:
     policies: list[Json] | Unknown = field(default_factory=list)
     deployment: Json | Unknown | None = None
     binding: Json | Unknown | None = None
+    kept: Kept = field(default_factory=Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,8 @@ async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) 
         reader.one("deployments", name, namespace=where),
         reader.one("clusterrolebindings", _NAME),
     )
-    return Service(url, where, name, port, there, slices, policies, deployment, binding)
+    kept = await read_kept(reader, deployment)
+    return Service(url, where, name, port, there, slices, policies, deployment, binding, kept)
 
 
 async def _only_service(reader: Reader) -> str | None:

@@ -25,7 +25,7 @@ async def livez(parts: Running) -> Health:
 
 @router.get("/readyz", responses=error_responses(), summary="Readiness")
 async def readyz(parts: Running) -> Health:
-    if not parts.live.ready:
+    if not parts.ready:
         raise ApiError(
             503,
             "not_ready",

@@ -37,7 +37,7 @@ async def get_config(parts: Running) -> Response:
 async def put_config(request: Request, parts: Running) -> Response:
     change = await read(request, FormDefaultsChange)
     try:
-        return _answer(parts, parts.form_defaults.change(change))
+        return _answer(parts, await parts.form_defaults.change(change))
     except NotKept as exc:
         raise ApiError(503, "not_kept", str(exc), hint=exc.hint or "") from exc
 
@@ -50,8 +50,7 @@ def _answer(parts: Parts, values: Values) -> Response:
     images = parts.catalogue.listing.images
     if values.default_image is not None and images and not any(i.answers_to(values.default_image) for i in images):
         warnings.append(f"The image {values.default_image} is not in the catalogue right now.")
-    if not parts.form_defaults.kept:
-        warnings.append("Changes are lost when the service restarts, since MOORAGE_STATE_FILE is not set.")
+    warnings += parts.form_defaults.warnings
     return Response(
         msgspec.json.encode({**msgspec.structs.asdict(values), "warnings": warnings}),
         media_type="application/json",

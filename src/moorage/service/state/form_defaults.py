@@ -1,4 +1,4 @@
-"""The defaults of the form: from the settings, changed by an admin, kept in a file where there is one."""
+"""The defaults of the form: from the settings, changed by an admin, kept in a file or a ConfigMap where one is set."""
 
 import logging
 import re
@@ -10,6 +10,7 @@ import msgspec
 from moorage.cluster.asks import plain
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.files import replace_file
+from moorage.kube.kept import Kept, NotWritten
 from moorage.quantity import Quantity
 from moorage.service.http.inputs import FormDefaultsChange
 from moorage.service.settings import Settings
@@ -18,6 +19,11 @@ log = logging.getLogger(__name__)
 
 # RFC 1123 subdomain, as the API server checks a node's name.
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+KEY = "form-defaults.json"
+_LOST = (
+    "Changes are lost when the service restarts, and other replicas don't tell them, since neither "
+    "MOORAGE_STATE_CONFIGMAP nor MOORAGE_STATE_FILE is set."
+)
 # Loose on purpose: the kubelet decides; this keeps out what can't be a reference at all.
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]*")
 
@@ -27,7 +33,7 @@ class RefusedDefault(MoorageError):
 
 
 class NotKept(MoorageError):
-    """The file can't be written."""
+    """A change can't be saved, and was not made."""
 
 
 class Values(msgspec.Struct, frozen=True):
@@ -39,8 +45,11 @@ class Values(msgspec.Struct, frozen=True):
 
 
 class FormDefaults:
-    def __init__(self, settings: Settings) -> None:
+    """The values that hold now. `shared`: where all replicas keep them; it is the truth, so that all tell the same."""
+
+    def __init__(self, settings: Settings, *, shared: Kept | None = None) -> None:
         self._file = settings.state_file
+        self._shared = shared
         self._configured = checked(
             Values(),
             {
@@ -53,15 +62,21 @@ class FormDefaults:
         )
         self._values = self._configured
         self._seen: tuple[int, int] | None = None
-        self._refused: str | None = None
+        self._text: str | None = None
 
     @property
-    def kept(self) -> bool:
-        """Whether a change outlives this process."""
-        return self._file is not None
+    def warnings(self) -> tuple[str, ...]:
+        """Why a change may not outlive this process, or not reach it, in a sentence each."""
+        if self._shared is not None:
+            return self._shared.troubles
+        if self._file is None:
+            return (_LOST,)
+        return ()
 
     def current(self) -> Values:
-        """Read again when another replica, or a person, has written the file."""
+        """As they are after the newest change by this or another replica, or by a person."""
+        if self._shared is not None:
+            return self._shared_values(self._shared.data.get(KEY))
         if self._file is None:
             return self._values
         try:
@@ -74,21 +89,61 @@ class FormDefaults:
             self._read(self._file)
         return self._values
 
-    def change(self, change: FormDefaultsChange) -> Values:
-        values = checked(self.current(), change.model_dump(exclude_unset=True))
+    async def change(self, change: FormDefaultsChange) -> Values:
+        """Raises `RefusedDefault` and `NotKept`; nothing was changed then."""
+        given = change.model_dump(exclude_unset=True)
+        values = checked(self.current(), given)
+        if self._shared is not None:
+            return await self._change_shared(self._shared, given)
         if self._file is not None:
-            _write(self._file, msgspec.json.format(msgspec.json.encode(values), indent=1) + b"\n")
+            _write(self._file, _encoded(values))
         self._values = values
         return values
 
+    async def _change_shared(self, shared: Kept, given: dict[str, Any]) -> Values:
+        values = self._values
+
+        def make(text: str | None) -> str:
+            nonlocal values
+            values = checked(self._shared_values(text), given)
+            return _encoded(values).decode()
+
+        try:
+            await shared.change(KEY, make)
+        except NotWritten as exc:
+            log.warning("form defaults can't be written", extra={"configmap": shared.name, "reason": exc.message})
+            raise NotKept(f"The new values can't be saved. {exc.message}", hint=exc.hint) from exc
+        return values
+
+    def _shared_values(self, text: str | None) -> Values:
+        if text is None:
+            self._text, self._values = None, self._configured
+        elif text != self._text:
+            self._text = text
+            self._take(text.encode(), at=f"ConfigMap {self._shared.name}" if self._shared is not None else "")
+        return self._values
+
     def _read(self, file: Path) -> None:
         try:
-            stored = msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-            self._values = checked(self._configured, stored)
-        except (OSError, msgspec.MsgspecError, MoorageError, UnicodeDecodeError) as exc:
-            log.warning(
-                "form defaults rejected; the previous ones stay in force", extra={"file": str(file), "reason": str(exc)}
-            )
+            data = file.read_bytes()
+        except OSError as exc:
+            _reject(str(file), exc)
+        else:
+            self._take(data, at=str(file))
+
+    def _take(self, data: bytes, *, at: str) -> None:
+        try:
+            self._values = checked(self._configured, msgspec.json.decode(data, type=dict[str, Any]))
+        except (msgspec.MsgspecError, MoorageError, UnicodeDecodeError) as exc:
+            _reject(at, exc)
+
+
+def _reject(at: str, reason: Exception) -> None:
+    log.warning("form defaults rejected; the previous ones stay in force", extra={"file": at, "reason": str(reason)})
+
+
+def _encoded(values: Values) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(values), indent=1) + b"\n"
 
 
 def checked(values: Values, given: dict[str, Any]) -> Values:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from moorage.kube.client import Client
+from moorage.kube.kept import Kept
 from moorage.machines.autoscaler import ClusterAutoscaler
 from moorage.machines.configured import Configured
 from moorage.machines.karpenter import Karpenter
@@ -15,9 +16,11 @@ from moorage.scheduling.machines import Machine
 from moorage.service.settings import Settings
 
 
-def machines_of(settings: Settings, *, client: Client, cluster: Callable[[], Cluster]) -> Machines:
-    """What this service can know of machines that may come."""
-    notes = Notes(settings.machines_state_file)
+def machines_of(
+    settings: Settings, *, client: Client, cluster: Callable[[], Cluster], shared: Kept | None = None
+) -> Machines:
+    """What this service can know of machines that may come. `shared`: where replicas keep what they have seen."""
+    notes = Notes(settings.machines_state_file, shared=shared)
     seen = Seen(cluster, notes=notes)
     described: list[Source] = [seen]
     if settings.machines_file is not None:

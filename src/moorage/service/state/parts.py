@@ -21,7 +21,9 @@ from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
 from moorage.images.presence import Presence
+from moorage.kube.client import Client
 from moorage.kube.connect import connect
+from moorage.kube.kept import Kept
 from moorage.machines.picture import Machines
 from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
@@ -55,6 +57,7 @@ class Parts:
     form_defaults: FormDefaults
     streams: Streams
     metrics: Metrics
+    shared: Kept | None = None
     ages: Ages = field(default_factory=Ages)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -71,8 +74,15 @@ class Parts:
             )
         return snapshot.with_names() if seen_by is not None and seen_by.sees_holders else snapshot
 
+    @property
+    def ready(self) -> bool:
+        """Whether it tells what others tell: the cluster was read, and what replicas share, if that can be read."""
+        return self.live.ready and (self.shared is None or self.shared.settled.is_set())
+
     def why_not_ready(self) -> str:
         reason = self.live.status.reason
+        if self.live.ready and self.shared is not None:
+            return f"The ConfigMap {self.shared.name} has not been read yet."
         return "The cluster has not been read yet" + (f": {reason}" if reason else ".")
 
     def age_seconds(self) -> float:
@@ -104,7 +114,6 @@ async def parts_of(request: Request) -> Parts:
 async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[Parts]:
     """Start every part, and end all of them with the block. `alone`: the port is ours, and not somebody else's."""
     tokens = Tokens(settings.token_file) if settings.token_file is not None else None
-    form_defaults = FormDefaults(settings)
     catalogue = catalogue_of(settings)
     client = await connect(
         kubeconfig=settings.kubeconfig,
@@ -113,7 +122,9 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         token_file=settings.api_token_file,
         certificate_authority=settings.api_ca_file,
     )
-    machines = machines_of(settings, client=client, cluster=lambda: live.cluster)
+    shared = shared_state(settings, client=client)
+    form_defaults = FormDefaults(settings, shared=shared)
+    machines = machines_of(settings, client=client, cluster=lambda: live.cluster, shared=shared)
     cards = Cards(
         [
             Dra(lambda: live.cluster.devices),
@@ -164,6 +175,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         form_defaults=form_defaults,
         streams=streams,
         metrics=Metrics(live, streams, catalogue, waits),
+        shared=shared,
     )
     tasks = parts.tasks = [
         asyncio.create_task(live.run(), name="cluster"),
@@ -174,6 +186,8 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         asyncio.create_task(machines.run(), name="machines"),
         asyncio.create_task(waits.run(), name="waits"),
     ]
+    if shared is not None:
+        tasks.append(asyncio.create_task(shared.run(), name="state"))
     for task in tasks:
         task.add_done_callback(_tell)
     try:
@@ -183,6 +197,14 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await client.close()
+
+
+def shared_state(settings: Settings, *, client: Client) -> Kept | None:
+    """What all replicas keep together, where that is set."""
+    if settings.state_configmap is None:
+        return None
+    namespace, _, name = settings.state_configmap.partition("/")
+    return Kept(client, namespace=namespace, name=name)
 
 
 def _tell(task: asyncio.Task[None]) -> None:

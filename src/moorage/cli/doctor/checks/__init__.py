@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from moorage.cli.doctor.checks import chart, images, people, service, spawner, storage
+from moorage.cli.doctor.checks import chart, images, kept, people, service, spawner, storage
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, unknown
 from moorage.cli.doctor.reading import Unknown
@@ -21,7 +21,7 @@ _OF_VALUES: dict[str, Check] = {
     "pull secrets": images.pull_secrets,
     "storage": storage.claims,
 }
-_OF_CLUSTER = (service.reachable, service.admitted, service.token)
+_OF_CLUSTER = (service.reachable, service.admitted, service.token, kept.state)
 
 
 def findings(facts: Facts) -> list[Finding]:
