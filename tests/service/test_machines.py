@@ -110,7 +110,8 @@ async def test_a_pool_at_its_maximum_gives_no_hope_and_says_so(elastic, pod) -> 
 
 async def test_nodes_of_the_pool_count_towards_its_maximum(elastic, node, simulator) -> None:
     service = await elastic(most=1)
-    simulator.add(node("n2", cpu="16", labels={"eks.amazonaws.com/nodegroup": "large"}))
+    labels = {"eks.amazonaws.com/nodegroup": "large", "node.kubernetes.io/instance-type": "m5.4xlarge"}
+    simulator.add(node("n2", cpu="16", gpu=1, labels=labels))
     await service.until(lambda nodes: "n2" in nodes)
 
     (machine,) = (await service.get("/api/v1/cluster/machines")).json()
