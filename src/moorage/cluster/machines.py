@@ -1,6 +1,6 @@
 """Machines that are not there yet, as JSON and in words, and whether one of them is an answer to a pod."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -140,9 +140,16 @@ def duration(seconds: int) -> str:
 class MachineJson:
     """Machines in the shape of `GET /api/v1/cluster/machines`."""
 
-    def __init__(self, *, labels: Sequence[str] = DEFAULT_LABELS, gpus: GpuNames | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        labels: Sequence[str] = DEFAULT_LABELS,
+        gpus: GpuNames | None = None,
+        gpu_kinds: Callable[[Mapping[str, str], Mapping[str, int]], list[dict[str, Any]]] | None = None,
+    ) -> None:
         self._labels = AllowedLabels(labels)
         self._gpus = gpus or GpuNames()
+        self._gpu_kinds = gpu_kinds
 
     def of(self, machine: Machine) -> dict[str, Any]:
         """One machine."""
@@ -161,6 +168,7 @@ class MachineJson:
             "taints": [{"key": t.key, "value": t.value, "effect": t.effect} for t in (info.taints if info else ())],
             "zones": machine.zones,
             "gpu": {"model": machine.gpu_model, "count": machine.gpu_count} if machine.gpu_count else None,
+            "gpu_kinds": self._gpu_kinds(info.labels, info.allocatable.scalars) if info and self._gpu_kinds else [],
             "left": machine.left,
             "about_seconds": machine.about_seconds,
             "since": datetime.fromtimestamp(since, UTC).isoformat() if since is not None else None,

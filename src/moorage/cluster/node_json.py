@@ -137,13 +137,13 @@ class NodeJson:
         return None
 
     def _more_of_cards(self, info: NodeInfo) -> dict[str, Any]:
-        """Their summary, and devices that no resource name counts."""
+        """Their summary, devices that no resource name counts, and the models behind resource names."""
         if self._gpu_more is not None:
             try:
                 return self._gpu_more(info)
             except Exception as error:
                 self._tell_failure(info, error)
-        return {"gpu_summary": None, "gpu_claims": []}
+        return {"gpu_summary": None, "gpu_claims": [], "gpu_kinds": []}
 
     def _tell_failure(self, info: NodeInfo, error: Exception) -> None:
         """Cards are facts from elsewhere: what is wrong with them must not hide the node."""

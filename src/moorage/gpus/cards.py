@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage import clock
 from moorage.gpus.details import with_names
+from moorage.gpus.kinds import kinds
 from moorage.gpus.picture import Picture, draw
 from moorage.gpus.sources.hami import Hami
 from moorage.gpus.sources.podstatus import PodStatus
@@ -129,13 +130,16 @@ class Cards:
         return found
 
     def more(self, node: NodeInfo | NodeView) -> dict[str, Any]:
-        """What a node's JSON says of its cards beside `gpu_details`: a summary, and devices that claims give."""
+        """What a node's JSON says of its cards beside `gpu_details`: a summary, devices that claims give, and the kinds
+        of GPU that a pod can ask for.
+        """
         view = self._view(node)
         if view is None:
             return {}
         return {
             "gpu_summary": summarize(self.details(node), self.units(view), extra=self._extra),
             "gpu_claims": self.claimable_units(view),
+            "gpu_kinds": kinds(view.labels, view.capacity, extra=self._extra),
         }
 
     def _view(self, node: NodeInfo | NodeView) -> NodeView | None:

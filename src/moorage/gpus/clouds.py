@@ -101,6 +101,16 @@ def read(labels: Mapping[str, str]) -> CloudCard | None:
     )
 
 
+def model_keys(labels: Mapping[str, str], vendor: str) -> list[str]:
+    """The labels of clouds that name the model of this vendor's cards."""
+    found = []
+    for keys in _CLOUDS:
+        card = _read(labels, keys) if keys.model else None
+        if card is not None and card.model is not None and card.vendor == vendor:
+            found.append(keys.model or "")
+    return found
+
+
 def _read(labels: Mapping[str, str], keys: _Keys) -> CloudCard | None:
     model, vendor = _of(labels, keys.model).strip(), _of(labels, keys.vendor).strip().lower()
     if not model and not vendor:

@@ -58,10 +58,22 @@ class LabelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(labels: Mapping[str, str]) -> LabelFacts:
     """All that labels say; an empty record where they say nothing."""
-    found = next((facts for reader in (_nvidia, _amd, _intel) if (facts := reader(labels)) is not None), None)
+    found = next((facts for reader in _READERS.values() if (facts := reader(labels)) is not None), None)
     if found is not None and found.model is not None:
         return found
     cloud = _cloud(labels) or _present(labels)
+    return cloud if found is None else _with(found, cloud)
+
+
+def of_vendor(labels: Mapping[str, str], vendor: str) -> LabelFacts:
+    """The same of one vendor's cards, where a node has those of several."""
+    reader = _READERS.get(vendor)
+    found = reader(labels) if reader is not None else None
+    if found is not None and found.model is not None:
+        return found
+    cloud = _cloud(labels)
+    if cloud is None or cloud.vendor != vendor:
+        return found or LabelFacts()
     return cloud if found is None else _with(found, cloud)
 
 
@@ -178,6 +190,9 @@ def _intel(labels: Mapping[str, str]) -> LabelFacts | None:
         memory=_mebibytes(labels.get("gpu.intel.com/memory.max")),
         present=True,
     )
+
+
+_READERS = {"nvidia": _nvidia, "amd": _amd, "intel": _intel}
 
 
 def _cloud(labels: Mapping[str, str]) -> LabelFacts | None:

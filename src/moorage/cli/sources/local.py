@@ -12,6 +12,7 @@ from moorage.cluster.fit_json import encoded, judge
 from moorage.cluster.machines import Candidates, MachineJson
 from moorage.cluster.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
+from moorage.gpus.kinds import kinds
 from moorage.machines.configured import Configured
 from moorage.machines.karpenter import Karpenter
 from moorage.machines.picture import Machines, Source
@@ -29,7 +30,7 @@ def machines_locally(cluster: Cluster) -> tuple[Machine, ...]:
 
 
 def shown_machines(cluster: Cluster) -> list[dict[str, Any]]:
-    describe = MachineJson()
+    describe = MachineJson(gpu_kinds=kinds)
     shown: list[dict[str, Any]] = msgspec.to_builtins([describe.of(machine) for machine in machines_locally(cluster)])
     return shown
 

@@ -50,6 +50,23 @@ class Preparing(BaseModel):
     overdue: bool = Field(description="Whether this should be over by now.")
 
 
+class KindLabel(BaseModel):
+    key: str
+    value: str
+
+
+class GpuKind(BaseModel):
+    resource: str
+    model: str
+    memory_mib: int | None = Field(description="Of one unit; null when unknown.")
+    sharing: Literal["time-slicing", "mps", "mig", "partition"] | None = Field(
+        description="How several pods come to one card; null where each has its own."
+    )
+    slots: int | None = Field(description="How many of them share a card; null when unknown.")
+    profile: str | None = Field(description="Which part of a card a unit is, such as 1g.5gb.")
+    labels: list[KindLabel] = Field(description="Each alone tells the model: what a pod's affinity may ask for.")
+
+
 class Node(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -70,6 +87,7 @@ class Node(BaseModel):
         "removed."
     )
     gpu_details: list[Card]
+    gpu_kinds: list[GpuKind] = Field(description="The models behind the resource names, where labels tell them.")
     schedulable: bool
     images_present: list[list[str]] | None = Field(
         None, description="The names of each image on the node; only on request."
@@ -191,6 +209,7 @@ class Machine(BaseModel):
     taints: list[dict[str, Any]] = Field(description="Those that it keeps once it is ready.")
     zones: list[str] = Field(description="Where it may come, if its labels do not say that.")
     gpu: MachineGpu | None
+    gpu_kinds: list[GpuKind] = Field(description="As of a node.")
     left: int | None = Field(description="How many more may come; null when unknown.")
     about_seconds: int | None = Field(description="How long one takes, as seen here; null until one was seen.")
     since: str | None = Field(description="When it began to come.")

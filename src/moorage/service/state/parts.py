@@ -16,6 +16,7 @@ from moorage.cluster.live import LiveCluster
 from moorage.cluster.machines import MachineJson
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
+from moorage.gpus.kinds import kinds
 from moorage.gpus.promises import Promises
 from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.dra import Dra
@@ -168,7 +169,9 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
         machines=machines,
-        machine_json=MachineJson(labels=labels, gpus=gpus),
+        machine_json=MachineJson(
+            labels=labels, gpus=gpus, gpu_kinds=partial(kinds, extra=frozenset(settings.gpu_resources))
+        ),
         gpus=gpus,
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
