@@ -72,8 +72,8 @@ def test_a_preset_is_for_all_or_for_members_of_any_of_its_groups():
 def test_a_preset_says_its_amounts():
     preset = read([{"name": "a", "cpu": "1500m", "memory": "3Gi", "gpu": 2, "gpu_kind": "NVIDIA-A100"}])[0]
 
-    assert preset.words() == "1.5 CPU, 3 GiB memory, 2 NVIDIA A100"
-    assert preset.values() == {"cpu": "1500m", "memory": "3Gi", "gpu": "2"}
+    assert preset.words() == "1.5 CPU, 3 GiB memory, 2 A100"
+    assert preset.values() == {"cpu": "1500m", "memory": "3Gi", "gpu": "2", "gpu_kind": "NVIDIA-A100"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -127,7 +127,7 @@ async def test_the_form_has_the_presets_of_its_person_and_no_others(prepared):
     assert "Small: 1 CPU, 2 GiB memory" in page
     assert "For &lt;b&gt;notes&lt;/b&gt;" in page
     assert "A card" not in page
-    assert "A card: 4 CPU, 8 GiB memory, 1 NVIDIA A100 SXM4 40GB" in theirs
+    assert "A card: 4 CPU, 8 GiB memory, 1 A100 40 GB" in theirs
     assert ">By hand</option>" in page
     await person.close()
     await labmate.close()

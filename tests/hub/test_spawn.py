@@ -240,7 +240,7 @@ async def test_a_node_that_is_cordoned_meanwhile_stays_the_choice(hub, person, c
     [
         ({"node": "gone<"}, '<option selected value="gone&lt;">gone&lt; (gone)</option>'),
         ({"image": "gone<"}, '<option value="gone&lt;" selected>gone&lt; (not offered)</option>'),
-        ({"gpu_resource": "x/y<"}, '<option value="x/y&lt;" selected>x/y&lt; (not offered)</option>'),
+        ({"gpu_resource": "x/y<"}, '<option value="x/y&lt;" selected>y&lt; (not offered)</option>'),
     ],
 )
 async def test_what_is_gone_stays_the_choice_and_is_marked(person, change, kept):

@@ -85,7 +85,7 @@ def test_fewer_cards_or_another_kind_of_card():
     found = ways(chosen(offered, node="atlas", gpu=2), offered, verdict=short(gpu=1), anywhere=None)
 
     assert {"gpu": "1"} in use(found)
-    assert {"gpu_resource": "nvidia.com/mig-1g.5gb", "node": "atlas"} in use(found)
+    assert {"gpu_resource": "nvidia.com/mig-1g.5gb", "gpu_kind": "", "node": "atlas"} in use(found)
 
 
 def test_less_is_not_offered_where_less_does_not_help():

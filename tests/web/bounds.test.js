@@ -17,7 +17,8 @@ const bounds = {
   memory: { least: 2 ** 27, most: 32 * GI, all: 256 * GI, step: null },
   gpu: { "nvidia.com/gpu": { most: 4, all: 8 }, "amd.com/gpu": { most: null, all: 1 } },
 };
-const at = (name, where) => rangeWords(name, rangeOf(name, bounds, { node: null, kind: "nvidia.com/gpu", ...where }));
+const kindOf = (value) => ({ value, dataset: {} });
+const at = (name, where) => rangeWords(name, rangeOf(name, bounds, { node: null, kind: kindOf("nvidia.com/gpu"), ...where }));
 
 test("bounds follow the chosen node and the kind of GPU, and never go beyond what the person may have", () => {
   assert.equal(at("cpu", {}), "0.1 to 64");
@@ -25,13 +26,13 @@ test("bounds follow the chosen node and the kind of GPU, and never go beyond wha
   assert.equal(at("memory", { node }), "128 MiB to 32 GiB");
   assert.equal(at("gpu", {}), "0 to 4");
   assert.equal(at("gpu", { node }), "0 to 2");
-  assert.equal(at("gpu", { node, kind: "amd.com/gpu" }), "None available");
-  assert.equal(at("gpu", { kind: "amd.com/gpu" }), "0 to 1");
+  assert.equal(at("gpu", { node, kind: kindOf("amd.com/gpu") }), "None available");
+  assert.equal(at("gpu", { kind: kindOf("amd.com/gpu") }), "0 to 1");
 });
 
 test("what nobody knows has no bounds, and where nodes are added on demand their sizes count for nothing", () => {
-  assert.equal(at("gpu", { kind: "" }), null);
-  assert.equal(rangeOf("cpu", { ...bounds, sizes: false }, { node, kind: "" }).most, 64000);
+  assert.equal(at("gpu", { kind: undefined }), null);
+  assert.equal(rangeOf("cpu", { ...bounds, sizes: false }, { node, kind: undefined }).most, 64000);
 });
 
 test("a slider stops at the administrator's steps, or else at usual sizes and the most that there is", () => {

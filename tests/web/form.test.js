@@ -13,6 +13,7 @@ import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/row.js";
 import { statusWords } from "../../src/moorage/hub/pages/static/status.js";
 
 const GI = 2 ** 30;
+const KIND = { value: "nvidia.com/gpu", dataset: {} };
 
 function node(name, fields = {}) {
   const amounts = { cpu: { available: 1500, allocatable: 4000 }, memory: { available: 6 * GI, allocatable: 16 * GI } };
@@ -136,7 +137,7 @@ test("bars tell what is unknown and leave out what a node does not have", () => 
 
 test("the most that is free counts open nodes, and is unknown where any is", () => {
   const all = [node("a", { gpus: [gpus(2)] }), node("b", { cpu: { available: 9000 }, closed: "cordoned" })];
-  const asked = { chosen: false, resource: "nvidia.com/gpu" };
+  const asked = { chosen: false, kind: KIND };
 
   assert.deepEqual(mostFree(all, asked), { cpu: 1500, memory: 6 * GI, gpu: 2 });
   assert.equal(mostFree([all[1]], { ...asked, chosen: true }).cpu, 9000);
@@ -202,7 +203,7 @@ test("of a form's entries those of the profiles tell which one is picked", () =>
 
 test("what a profile could not fill in since somebody had changed it is named", () => {
   assert.equal(filledWords([]), "The profile's values are filled in below.");
-  assert.equal(filledWords(["cpu", "gpu_resource"]), "The profile's values are filled in below. What you changed stays: CPU, Kind.");
+  assert.equal(filledWords(["cpu", "gpu_kind"]), "The profile's values are filled in below. What you changed stays: CPU, Kind.");
 });
 
 test("a node that the hub's servers can never use is closed with the hub's reason", () => {
@@ -212,7 +213,7 @@ test("a node that the hub's servers can never use is closed with the hub's reaso
   assert.equal(marked({ name: "toString" }, barred).barred, null);
   assert.equal(optionWords(core), "core (reserved (dedicated=core))");
   assert.equal(stateWords(core, { fits: false, reasons: [{ text: "It has a taint." }] }), "reserved (dedicated=core)");
-  assert.equal(mostFree([core, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
+  assert.equal(mostFree([core, node("a")], { chosen: false, kind: KIND }).cpu, 1500);
 });
 
 test("a refusal names the field to change and what would work", () => {
@@ -234,7 +235,7 @@ test("a node that is not offered to a person is hidden, and its numbers are nobo
   const theirs = marked(node("theirs", { cpu: { available: 64000, allocatable: 64000 } }), { reasons: [], nodes: { theirs: -1 } });
 
   assert.ok(theirs.hidden);
-  assert.equal(mostFree([theirs, node("a")], { chosen: false, resource: "nvidia.com/gpu" }).cpu, 1500);
+  assert.equal(mostFree([theirs, node("a")], { chosen: false, kind: KIND }).cpu, 1500);
 });
 
 const MACHINE = { title: "New machine g5.xlarge", machine: "NVIDIA A10G; can be added, about 4 min", cpu: { available: 4000, allocatable: 4000 }, gpus: [gpus(1)] };

@@ -21,15 +21,13 @@ from moorage.hub.amounts import (
     read_memory,
     short_resource,
 )
+from moorage.hub.models import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 _READERS = {"cpu": read_cpu, "memory": read_memory, "gpu": read_count, "nodes": selector.read}
-# How a vendor's own labels name the model of a node's cards.
-_MODELS = {"amd.com": "amd.com/gpu.product-name"}
-_NVIDIA = "nvidia.com/gpu.product"
 
 
 class InvalidPreset(MoorageError, ValueError):
@@ -62,6 +60,8 @@ class Preset:
             "memory": None if self.memory is None else memory_text(self.memory),
             "gpu": None if self.gpu is None else str(self.gpu),
             "gpu_resource": self.gpu_resource,
+            # One without the other would be half a kind.
+            "gpu_kind": self.gpu_kind or ("" if self.gpu_resource else None),
             "image": self.image,
         }
         return {name: value for name, value in said.items() if value is not None}
@@ -72,20 +72,13 @@ class Preset:
         memory = {} if self.memory is None else {"memory": memory_field(self.memory)}
         return {**self.values(), **cpu, **memory}
 
-    def where(self) -> tuple[selector.Requirement, ...]:
-        """What the labels of a node must meet."""
-        if not self.gpu_kind or self.gpu == 0:
-            return self.nodes
-        label = _MODELS.get((self.gpu_resource or "").partition("/")[0], _NVIDIA)
-        return (*self.nodes, selector.Requirement(label, "In", (self.gpu_kind,)))
-
     def words(self) -> str:
         """Its amounts: "2 CPU, 4 GiB memory, 1 GPU"; empty where it sets none."""
         parts = [f"{cpu_words(self.cpu)} CPU"] if self.cpu is not None else []
         parts += [f"{memory_words(self.memory)} memory"] if self.memory is not None else []
         if self.gpu:
             kind = short_resource(self.gpu_resource or "nvidia.com/gpu")
-            parts.append(f"{self.gpu} {self.gpu_kind.replace('-', ' ') if self.gpu_kind else kind}")
+            parts.append(f"{self.gpu} {spoken(self.gpu_kind) if self.gpu_kind else kind}")
         return ", ".join(parts)
 
 

@@ -132,6 +132,7 @@ class MoorageSpawner(Settings, Outcome):
 
     async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
         """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
+        formdata = options.unfolded(formdata)
         standing = await self.standing(self.profile_of(formdata))
         left = profiles.untouched(formdata, standing.profile)
         offer = await standing.offer()
@@ -277,8 +278,10 @@ class MoorageSpawner(Settings, Outcome):
 
     async def get_pod_manifest(self) -> Any:
         pod = manifest.stays_on_resize(manifest.canonical(await super().get_pod_manifest()))
-        preset = self._choice.preset if self._choice else None
-        return affinity.bind(pod, (*self._offer.where, *(preset.where() if preset else ())))
+        choice = self._choice
+        preset, kind = (choice.preset, choice.kind) if choice else (None, None)
+        wanted = (*self._offer.where, *(preset.nodes if preset else ()))
+        return affinity.bind(pod, wanted, either=kind.terms() if kind else ())
 
 
 def _sentence(refusal: Refusal) -> str:

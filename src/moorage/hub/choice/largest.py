@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moorage.hub.amounts import cpu_words, memory_field, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_field, memory_words
 from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.refusal import AUTOMATIC, Refusal
 
@@ -73,8 +73,8 @@ def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]
         ),
     ]
     if choice.gpu and choice.gpu_resource:
-        units = [node.units(choice.gpu_resource) for node in nodes]
-        kind = short_resource(choice.gpu_resource, among=offer.gpu_resources)
+        units = [choice.units_on(node) for node in nodes]
+        kind = choice.gpu_words(offer.gpu_resources)
         sizes: list[int | None] = [each.capacity if each else 0 for each in units]
         asks.append(Ask("gpu", f"{choice.gpu} {kind}", choice.gpu, sizes, str))
     return asks

@@ -7,19 +7,21 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_text, memory_text
+from moorage.hub.amounts import cpu_text, memory_text, short_resource
 from moorage.hub.limits import Limits
 from moorage.hub.view.images import ImageFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
+    from moorage.hub.choice.kind import Kind
     from moorage.hub.choice.placement import Placement
     from moorage.hub.presets import Preset
     from moorage.hub.selector import Requirement
-    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.facts import NodeFacts, Units
 
 VERSION = 1
+_AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource", "gpu_kind")
 # KubeSpawner's settings that say how much there is where no option of ours does.
 _CONFIGURED = {"cpu": "cpu_limit", "memory": "mem_limit", "gpu": "extra_resource_limits"}
 
@@ -228,6 +230,19 @@ class Choice:
         """How much of "cpu" or "memory" a node must have for it, as far as that is held against its size."""
         return self.as_configured.get(name, self.cpu_milli if name == "cpu" else self.memory_bytes)
 
+    # Of the GPUs; None where there are none.
+    kind: Kind | None = None
+
+    def units_on(self, node: NodeFacts) -> Units | None:
+        """What this node has of the chosen kind of GPU."""
+        return self.kind.units(node) if self.kind is not None else node.units(self.gpu_resource or "")
+
+    def gpu_words(self, among: Collection[str]) -> str:
+        """The chosen kind of GPU, where these resources are offered."""
+        if self.kind is not None and self.kind.name is not None:
+            return self.kind.words
+        return short_resource(self.gpu_resource or "", among=among)
+
     def asked(self) -> dict[str, int]:
         """What the pod will hold of each resource."""
         gpus = {self.gpu_resource: self.gpu} if self.gpu and self.gpu_resource else {}
@@ -243,10 +258,12 @@ class Choice:
             "gpu": self.gpu,
             "gpu_resource": self.gpu_resource,
             "image": self.image.name if self.image and not self.image.own else None,
+            # Only where one was chosen: a release that knows no models refuses what it does not know.
+            **({"gpu_kind": self.kind.name} if self.kind and self.kind.name else {}),
         }
         if self.preset is None:
             return options
         # What the preset sets is the preset's, whatever that is at the next start.
-        set_by_it = {*self.preset.values(), *(("cpu", "memory", "gpu", "gpu_resource") if self.presets_only else ())}
+        set_by_it = {*self.preset.values(), *(_AMOUNTS if self.presets_only else ())}
         kept = {name: value for name, value in options.items() if name not in set_by_it}
         return {**kept, "preset": self.preset.name}

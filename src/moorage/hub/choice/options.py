@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
-from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_words
+from moorage.hub.choice import cards, spoken
 from moorage.hub.choice import preset as presets
-from moorage.hub.choice import spoken
 from moorage.hub.choice.holding import hold
+from moorage.hub.choice.kind import parted
 from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import AUTOMATIC, Refusal, gpus, maximum
+from moorage.hub.choice.refusal import AUTOMATIC, Refusal, maximum
 from moorage.hub.view.machines import MARK
 
 if TYPE_CHECKING:
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
 
-FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "image")
-# So many kinds or images are named where one has to be chosen.
-_NAMED = 3
+FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image")
 # What people call the fields.
 LABELS = {
     "preset": "Preset",
@@ -40,6 +39,7 @@ LABELS = {
     "memory": "Memory",
     "gpu": "GPU",
     "gpu_resource": "Kind",
+    "gpu_kind": "Kind",
     "image": "Image",
 }
 _KNOWN = ("moorage", *FIELDS, "profiles")
@@ -51,6 +51,7 @@ _ALSO = {"ram": "memory", "cores": "cpu", "host": "node", "nodename": "node", "a
 def posted(form: Mapping[str, Any]) -> dict[str, Any]:
     """The form's lists of strings as the versioned dictionary, as they were typed."""
     options: dict[str, Any] = {"moorage": VERSION}
+    form = unfolded(form)
     for name in FIELDS:
         values = form.get(name)
         if values is None:
@@ -62,6 +63,15 @@ def posted(form: Mapping[str, Any]) -> dict[str, Any]:
         text = values[0].strip() if values else ""
         options[name] = text or None
     return options
+
+
+def unfolded(form: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same where one field says both resource and model, as that of the page does."""
+    values = form.get("gpu_kind")
+    if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], str) or "/" not in values[0]:
+        return form
+    resource, name = parted(values[0].strip())
+    return {**form, "gpu_resource": [resource], "gpu_kind": [name or ""]}
 
 
 def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,18 +132,11 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         words=memory_words,
         group=offer.group_of("memory"),
     )
-    gpu = _gpu_count(options.get("gpu"), offer)
-    resource = _gpu_resource(options.get("gpu_resource"), gpu, offer)
-    if resource is not None:
-        _refuse_too_many(gpu, resource, offer)
+    gpu, kind = cards.chosen(options, offer, preset)
     image = _image(options, offer)
     if preset is not None:
         cpu = cpu if preset.cpu is None else preset.cpu
         memory = memory if preset.memory is None else preset.memory
-        gpu = gpu if preset.gpu is None else preset.gpu
-        resource = (
-            (preset.gpu_resource or resource or next(iter(offer.gpu_resources), "nvidia.com/gpu")) if gpu else None
-        )
         image = presets.image(preset, offer) or image
     node = _node({**options, "node": preset.node} if preset and preset.node else options, offer)
     kept = _as_configured(options, offer, preset)
@@ -142,12 +145,13 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         cpu,
         memory,
         gpu,
-        resource,
+        kind.resource if kind is not None else None,
         node,
         image,
         kept.get("cpu", request),
         preset,
         offer.presets_only,
+        kind=kind,
         as_configured=kept,
         unlimited=offer.defaults.unlimited & kept.keys(),
     )
@@ -224,50 +228,6 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
     else:
         why = f"is not offered. Choose a multiple of {words(bounds.step)}."
     raise Refusal(f"{words(amount)} {what} {why}", field=name, ways=ways)
-
-
-def _gpu_count(value: Any, offer: Offer) -> int:
-    if value is None or value == "":
-        return offer.defaults.gpu
-    try:
-        count = amounts.read_count(value)
-    except InvalidQuantity as error:
-        raise Refusal(f"GPU: {error.message}.", field="gpu") from None
-    if (most := offer.gpu_most) is not None and count > most:
-        raise Refusal(
-            f"{count} GPU is too many. {maximum(str(most), group=offer.group_of('gpu'))}", field="gpu", ways=gpus(most)
-        )
-    return count
-
-
-def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
-    most = offer.gpu_limits.get(resource)
-    if most is not None and count > most:
-        kind = short_resource(resource, among=offer.gpu_resources)
-        raise Refusal(
-            f"{count} {kind} is too many. {maximum(str(most), by_hub=True, group=offer.group_of('gpu'))}",
-            field="gpu",
-            ways=gpus(most),
-        )
-
-
-def _gpu_resource(value: Any, gpu: int, offer: Offer) -> str | None:
-    if value is not None and value != "" and not isinstance(value, str):
-        raise Refusal(f"The kind of GPU must be text, not {quoted(value)}.")
-    if gpu == 0:
-        return None
-    if not value:
-        if not offer.gpu_resources:
-            raise Refusal("This hub offers no GPUs. Choose 0.", field="gpu", ways=gpus(0))
-        return offer.gpu_resources[0]
-    if value not in offer.gpu_resources:
-        offered = ", ".join(offer.gpu_resources) or "none"
-        raise Refusal(
-            f"{quoted(value)} is not offered. Choose one of: {offered}.",
-            field="gpu_resource",
-            ways=[(name, {"gpu_resource": name}) for name in offer.gpu_resources[:_NAMED]] or gpus(0),
-        )
-    return str(value)
 
 
 def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:

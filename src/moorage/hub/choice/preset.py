@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from moorage.hub.choice.refusal import Ways
     from moorage.hub.presets import Preset
 
-_AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource")
+_AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource", "gpu_kind")
 _NAMED = 3
 NONE_OFFERED = "No preset is offered to you. Contact the hub's administrator."
 

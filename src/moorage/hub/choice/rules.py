@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
-from moorage.hub.amounts import cpu_words, memory_field, memory_words, read_count, read_cpu, read_memory, short_resource
+from moorage.hub.amounts import cpu_words, memory_field, memory_words, read_count, read_cpu, read_memory
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.refusal import Refusal
 
@@ -116,7 +116,7 @@ def _told(found: Iterable[_Short | None], choice: Choice, offer: Offer) -> Broke
     words = {
         "cpu": f"{cpu_words(smaller.cpu_milli) if smaller.cpu_milli > 0 else 'no'} CPU",
         "memory": memory_words(smaller.memory_bytes) if smaller.memory_bytes > 0 else "no memory",
-        "gpu": f"{smaller.gpu or 'no'} {short_resource(choice.gpu_resource or '', among=offer.gpu_resources)}",
+        "gpu": f"{smaller.gpu or 'no'} {choice.gpu_words(offer.gpu_resources)}",
     }
     said = " and ".join(words[field] for field in worst)
     waits = any(short.waits for short in worst.values())

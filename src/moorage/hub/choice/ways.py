@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_words, memory_field, memory_words, short_resource
+from moorage.hub.amounts import cpu_words, memory_field, memory_words
+from moorage.hub.choice import kinds
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.platforms import misfits
+from moorage.hub.choice.platforms import misfit, misfits
 from moorage.hub.choice.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from moorage.hub.choice.kind import Kind
     from moorage.hub.choice.offer import Choice, Offer
     from moorage.hub.choice.refusal import Ways
+    from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
 
 _NAMED = 3
@@ -38,8 +41,9 @@ def ways(
             found.append({"text": "Automatic", "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
     target = choice.node.name if choice.node else _closest(verdict)
+    if choice.preset is None or not {"gpu_resource", "gpu"} & set_by_preset.keys():
+        found += _kinds(choice, offer, target if target not in offer.barred else None)
     if target is not None and target not in offer.barred and choice.preset is None:
-        found += _kinds(choice, offer, target)
         less = _less(choice, offer, _node(verdict, target))
         if less is not None:
             found.append(less)
@@ -99,28 +103,50 @@ def _node(verdict: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return node if isinstance(node, dict) else {}
 
 
-def _kinds(choice: Choice, offer: Offer, name: str) -> list[dict[str, Any]]:
-    """Another kind of GPU that the node has enough of."""
-    node = (offer.nodes or {}).get(name)
-    if (
-        node is None
-        or not choice.gpu
-        or ((had := node.units(choice.gpu_resource or "")) and (had.available or 0) >= choice.gpu)
-    ):
+def _kinds(choice: Choice, offer: Offer, target: str | None) -> list[dict[str, Any]]:
+    """Another kind of GPU of which enough is free where the rest fits: on the node that is meant, or else elsewhere."""
+    if not choice.gpu or choice.kind is None:
         return []
-    others = [
-        units
-        for units in node.gpus
-        if units.resource in offer.gpu_resources
-        and (units.available or 0) >= choice.gpu
-        and ((most := offer.most_gpus(units.resource)) is None or most >= choice.gpu)
-    ]
-    found = []
-    for units in others[:_NAMED]:
-        if units.resource != choice.gpu_resource:
-            use = {"gpu_resource": units.resource, "node": name}
-            found.append({"text": f"{choice.gpu} × {units.resource} on {name}", "use": use})
-    return found
+    nodes = offer.nodes or {}
+    meant = nodes.get(target) if target is not None else None
+    if meant is not None and _room(choice, choice.kind, meant):
+        return []
+    on_it, elsewhere = [], []
+    for kind in _others(choice.kind, offer):
+        most = offer.most_gpus(kind.resource)
+        if most is not None and most < choice.gpu:
+            continue
+        words = f"{choice.gpu} × {kind.words}"
+        if meant is not None and _room(choice, kind, meant):
+            on_it.append({"text": f"{words} on {meant.title}", "use": {**kind.fields, "node": meant.name}})
+        elif any(_room(choice, kind, node) and _fits(choice, node) for node in offer.usable()):
+            node = {"node": ""} if choice.node is not None else {}
+            elsewhere.append({"text": words, "use": {**kind.fields, **node}})
+    return [*on_it, *elsewhere][:_NAMED]
+
+
+def _others(kind: Kind, offer: Offer) -> list[Kind]:
+    """All but this one, models where they are known."""
+    listed = kinds.offered(offer)
+    by_model = {each.resource for each in listed if each.name is not None}
+    if kind.name is None:
+        listed = [each for each in listed if each.resource != kind.resource]
+    return [each for each in listed if each.value != kind.value and (each.name or each.resource not in by_model)]
+
+
+def _room(choice: Choice, kind: Kind, node: NodeFacts) -> bool:
+    units = kind.units(node)
+    return units is not None and (units.available or 0) >= choice.gpu
+
+
+def _fits(choice: Choice, node: NodeFacts) -> bool:
+    """Whether the rest of the choice does, as far as this is known."""
+    cpu, memory = node.available.cpu, node.available.memory
+    return (
+        not (node.closed or misfit(choice.image, node))
+        and (cpu is None or cpu >= choice.cpu_request_milli)
+        and (memory is None or memory >= choice.memory_bytes)
+    )
 
 
 def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -156,8 +182,7 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
     amounts = {"cpu": f"{cpu_words(smaller.cpu_milli)} CPU", "memory": memory_words(smaller.memory_bytes)}
     words = [text for name, text in amounts.items() if name not in smaller.unlimited]
     if choice.gpu:
-        kind = short_resource(choice.gpu_resource or "", among=offer.gpu_resources)
-        words.append(f"{smaller.gpu or 'no'} {kind}")
+        words.append(f"{smaller.gpu or 'no'} {choice.gpu_words(offer.gpu_resources)}")
     return {"text": ", ".join(words), "use": use}
 
 

@@ -14,6 +14,8 @@ from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_words, is_card, memory_words, short_resource
 from moorage.hub.choice import placement, profiles
+from moorage.hub.choice.kind import joint, parted
+from moorage.hub.models import resource_words, spoken
 from moorage.hub.pages import files, said
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.pages.sizes import amount_fields, bounds
@@ -79,6 +81,9 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             selected=chosen,
             **amount_fields(offer, chosen),
             resources=offer.gpu_resources,
+            kinds=(kinds := said.kinds(offer)),
+            kind=(kind := joint(chosen["gpu_resource"], chosen["gpu_kind"])),
+            kind_gone=_kind_gone(kind) if kind not in [each["value"] for each in kinds] else "",
             images=(images := _images(offer, chosen["image"])),
             image_values=["" if image.own else image.name for image in images],
             broken={image.name: words for image in images if (words := spawner.broken(image))},
@@ -108,6 +113,12 @@ async def _profiles(spawner: Any, saved: Any) -> tuple[Any, str, list[str]]:
                 else t("The profiles can't be shown right now.")
             ]
     return await spawner.standing(), "", notes
+
+
+def _kind_gone(value: str) -> str:
+    """What a kind of GPU is called that can't be chosen any more."""
+    resource, name = parted(value)
+    return t("{name} (not offered)", name=spoken(name) if name else resource_words(resource or ""))
 
 
 def _images(offer: Offer, chosen: str) -> tuple[ImageFacts, ...]:
@@ -214,6 +225,7 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "last": as_fields(spawner.user_options),
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
+        "kinds": said.kinds(offer),
         "presets": said.presets(offer),
         "bounds": bounds(offer),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),

@@ -81,5 +81,6 @@ def _fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "gpu_most": amounts["gpu_most"],
         "bounds": bounds(offer),
         "resources": list(offer.gpu_resources),
+        "kinds": said.kinds(offer),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }

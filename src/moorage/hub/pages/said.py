@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.hub.choice.kinds import offered as every_kind
 from moorage.hub.choice.preset import image as image_of
 from moorage.hub.choice.preset import short_words as preset_words
 from moorage.hub.limits import GPU, words
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from moorage.hub.choice.kind import Kind
     from moorage.hub.choice.offer import Offer
     from moorage.hub.presets import Preset
+    from moorage.hub.view.facts import NodeFacts
 
 
 def limits(offer: Offer) -> list[str]:
@@ -31,6 +35,31 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
         }
         for preset in offer.presets
     ]
+
+
+def kinds(offer: Offer) -> list[dict[str, Any]]:
+    """The kinds of GPU as a page gets them, each with how many are free now."""
+    nodes = [node for node in offer.usable() if node.machine is None and not node.closed]
+    return [
+        {
+            "value": kind.value,
+            "words": kind.words,
+            "help": kind.help,
+            "names": [value for _, value in kind.labels],
+            "text": _with_free(kind, nodes),
+        }
+        for kind in every_kind(offer)
+    ]
+
+
+def _with_free(kind: Kind, nodes: Sequence[NodeFacts]) -> str:
+    """`A100 40 GB: 3 of 4 free`; the kind alone where nobody knows."""
+    units = [each for node in nodes if (each := kind.units(node)) is not None]
+    known = [each.available for each in units if each.available is not None]
+    if not units or len(known) < len(units):
+        return kind.words
+    free = t("{part} of {whole} free", part=sum(known), whole=sum(each.allocatable for each in units))
+    return t("{kind}: {free}", kind=kind.words, free=free)
 
 
 def _shown(preset: Preset, offer: Offer) -> dict[str, str]:

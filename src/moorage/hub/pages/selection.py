@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from moorage.hub.choice.offer import Offer
 
 _AMOUNTS = ("cpu", "memory", "gpu")
-_LONGEST = {"cpu": 64, "memory": 64, "gpu": 64, "node": 253, "gpu_resource": 316}
+_KIND = ("gpu_resource", "gpu_kind")
+_LONGEST = {"cpu": 64, "memory": 64, "gpu": 64, "node": 253, "gpu_resource": 316, "gpu_kind": 63}
 _FILLED = "This link has filled in the form. Nothing has been started: check the choice, then press Start."
 
 
@@ -31,6 +32,7 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
         "memory": "" if "memory" in defaults.unlimited else memory_field(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
+        "gpu_kind": "",
         "image": "" if image is None or image.own else image.name,
     }
     usual = offer.default_preset()
@@ -59,18 +61,22 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
         probe: dict[str, Any] = {
             "moorage": VERSION,
             "node": None,
-            "gpu": 1 if name == "gpu_resource" else 0,
+            "gpu": 1 if name in _KIND else 0,
+            **({"gpu_resource": saved.get("gpu_resource")} if name == "gpu_kind" else {}),
             name: value,
         }
         try:
             choice = options.decide(probe, loose)
         except Refusal as refusal:
-            if filled:
+            if name in _KIND and not saved.get("gpu"):
+                continue
+            # A kind of GPU never becomes another one.
+            if filled or name in _KIND:
                 chosen[name] = str(value)[: _LONGEST.get(name, 512)]
-            elif not (name == "gpu_resource" and not saved.get("gpu")):
+            if not filled:
                 notes.append(f"Your last choice is no longer available: {refusal.message}")
             continue
-        value = choice.as_options()[name]
+        value = choice.as_options().get(name)
         chosen[name] = _text(name, value)
     preset = offer.preset(chosen["preset"])
     return {**chosen, **(preset.shown() if preset else {})}, notes
@@ -81,7 +87,8 @@ def as_fields(saved: Any) -> dict[str, str] | None:
     if not options.is_ours(saved):
         return None
     texts = {name: saved.get(name) for name in options.FIELDS}
-    return {name: _text(name, text) for name, text in texts.items() if name in saved}
+    kind = {"gpu_kind": ""} if "gpu_resource" in saved else {}
+    return {**kind, **{name: _text(name, text) for name, text in texts.items() if name in saved}}
 
 
 def _text(name: str, value: Any) -> str:

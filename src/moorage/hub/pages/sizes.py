@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_words, memory_field, memory_words
+from moorage.hub.choice import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,10 +84,10 @@ def bounds(offer: Offer) -> dict[str, Any]:
     for name, each in (("cpu", offer.cpu), ("memory", offer.memory)):
         most = min((amount for amount in (each.most, limits.left(name)) if amount is not None), default=None)
         found[name] = {"least": each.least, "most": most, "all": _largest(name, offer), "step": each.step}
-    for resource in offer.gpu_resources:
-        sizes = [units.capacity for node in nodes for units in node.gpus if units.resource == resource]
+    for kind in kinds.offered(offer):
+        sizes = [units.capacity for node in nodes for units in node.gpus if kind.has(units)]
         everywhere = None if offer.nodes is None else max(sizes, default=0)
-        found["gpu"][resource] = {"most": offer.most_gpus(resource), "all": everywhere}
+        found["gpu"][kind.value] = {"most": offer.most_gpus(kind.resource), "all": everywhere}
     return found
 
 

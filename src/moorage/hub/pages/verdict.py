@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.amounts import short_resource
-from moorage.hub.choice import placement, profiles, rules, ways
+from moorage.hub.choice import kinds, placement, profiles, rules, ways
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages.sizes import understood
@@ -52,7 +52,8 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             return _refusal(rejected(said, choice, offer), offer)
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
-        brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=misfits(choice.image, offer.nodes))
+        closed = {**kinds.without(choice.kind, offer.nodes), **misfits(choice.image, offer.nodes)}
+        brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=closed)
         brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
         brief["understood"] = understood(choice)
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
@@ -173,7 +174,8 @@ def in_brief(
     closed: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The service's verdict, checked field by field and small: each node names one of a few `kinds` of answer. `card`
-    finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too.
+    finds what people call GPU; `closed` says of nodes why the image can't run there, as the service may say, too, or
+    that they have no such card.
     `can_wait` where some node would have the pod once others have left it: no waiting helps against a taint, a selector
     or a volume elsewhere. `after_eviction` is null, or what the cluster would do by itself and whether `at_once`;
     `machine` is null, or what is to be said of one that may come. `refused` is why the API server would not take the

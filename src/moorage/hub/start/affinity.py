@@ -6,6 +6,7 @@ own matches no node, and is left so.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from kubernetes_asyncio.client import models
@@ -17,19 +18,20 @@ if TYPE_CHECKING:
     from moorage.hub.selector import Requirement
 
 
-def bind(pod: Any, requirements: Iterable[Requirement]) -> Any:
-    """The same pod, on nodes that meet these alone. What it has already is objects of the Kubernetes client, or
-    dictionaries of an administrator's `extra_pod_config`.
+def bind(pod: Any, requirements: Iterable[Requirement], *, either: Sequence[Mapping[str, Any]] = ()) -> Any:
+    """The same pod, on nodes that meet these alone, and one of the expressions `either`. What it has already is objects
+    of the Kubernetes client, or dictionaries of an administrator's `extra_pod_config`.
     """
     expressions = [each.as_expression() for each in requirements]
-    if not expressions:
+    if not expressions and not either:
         return pod
+    ways: list[list[Mapping[str, Any]]] = [[*expressions, each] for each in either] or [[*expressions]]
     affinity = get_k8s_model(models.V1Affinity, pod.spec.affinity or {})
     nodes = get_k8s_model(models.V1NodeAffinity, affinity.node_affinity or {})
     required = nodes.required_during_scheduling_ignored_during_execution
     terms = get_k8s_model(models.V1NodeSelector, required).node_selector_terms if required else [{}]
     nodes.required_during_scheduling_ignored_during_execution = models.V1NodeSelector(
-        node_selector_terms=[_joined(term, expressions, alone=not required) for term in terms]
+        node_selector_terms=[_joined(term, way, alone=not required) for term in terms for way in ways]
     )
     affinity.node_affinity = nodes
     pod.spec.affinity = affinity
@@ -37,7 +39,7 @@ def bind(pod: Any, requirements: Iterable[Requirement]) -> Any:
 
 
 def _joined(term: Any, expressions: Sequence[Mapping[str, Any]], *, alone: bool) -> Any:
-    joined = get_k8s_model(models.V1NodeSelectorTerm, term)
+    joined = get_k8s_model(models.V1NodeSelectorTerm, copy(term))
     if alone or joined.match_expressions or joined.match_fields:
         joined.match_expressions = [*(joined.match_expressions or []), *expressions]
     return joined

@@ -10,6 +10,8 @@ from moorage.hub.view.cards import Cards
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moorage.hub.models import Model
+
 HOSTNAME = "kubernetes.io/hostname"
 
 
@@ -29,14 +31,17 @@ class Units:
     capacity: int
     allocatable: int
     available: int | None
+    # None where nobody knows.
+    model: Model | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        found: dict[str, Any] = {
             "resource": self.resource,
             "capacity": self.capacity,
             "allocatable": self.allocatable,
             "available": self.available,
         }
+        return found if self.model is None else {**found, "model": self.model.name}
 
 
 @dataclass(frozen=True, slots=True)

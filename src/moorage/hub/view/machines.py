@@ -12,10 +12,13 @@ from moorage.hub.view.cards import Cards
 from moorage.hub.view.checked import text, whole
 from moorage.hub.view.encoding import encoded
 from moorage.hub.view.facts import Coming, NodeFacts, Units
+from moorage.hub.view.models import models_of
 from moorage.hub.view.nodes import amounts_of, labels_of, taints_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from moorage.hub.models import Model
 
 # No node is called so, and it sorts behind all that are.
 MARK = "~"
@@ -62,7 +65,7 @@ def _place(name: str, machines: list[dict[str, Any]], *, alone: bool) -> NodeFac
             capacity=amounts_of(machine.get("capacity")),
             allocatable=size,
             available=size,
-            gpus=_units(machine.get("allocatable")),
+            gpus=_units(machine.get("allocatable"), models_of(machine.get("gpu_kinds"))),
             cards=Cards(),
             schedulable=closed is None,
             closed=closed,
@@ -82,12 +85,12 @@ def _label(value: Any) -> dict[str, str] | None:
     return {key: content} if key and content else None
 
 
-def _units(allocatable: Any) -> tuple[Units, ...]:
+def _units(allocatable: Any, models: Mapping[str, Model]) -> tuple[Units, ...]:
     extended = allocatable.get("extended") if isinstance(allocatable, dict) else None
     if not isinstance(extended, dict):
         return ()
     amounts = ((name, whole(amount)) for name, amount in extended.items() if text(name, 316) and is_gpu(name))
-    return tuple(Units(name, amount, amount, amount) for name, amount in amounts if amount)
+    return tuple(Units(name, amount, amount, amount, models.get(name)) for name, amount in amounts if amount)
 
 
 def _words(machine: Mapping[str, Any], coming: int) -> str:

@@ -12,6 +12,7 @@ from moorage.hub.view.cards import read_cards
 from moorage.hub.view.checked import text, whole
 from moorage.hub.view.encoding import encoded
 from moorage.hub.view.facts import HOSTNAME, Amounts, NodeFacts, Taint, Units
+from moorage.hub.view.models import models_of
 
 # Those that keep pods off a node.
 _TAINT_EFFECTS = ("NoSchedule", "NoExecute")
@@ -95,6 +96,7 @@ def amounts_of(value: Any) -> Amounts:
 
 def _units(value: dict[str, Any]) -> tuple[Units, ...]:
     found = []
+    models = models_of(value.get("gpu_kinds"))
     listed = value.get("gpu_units")
     for item in listed[:50] if isinstance(listed, list) else ():
         if not isinstance(item, dict) or not (resource := text(item.get("resource"), 316)):
@@ -110,6 +112,7 @@ def _units(value: dict[str, Any]) -> tuple[Units, ...]:
                 allocatable if capacity is None else capacity,
                 allocatable,
                 None if available is None else max(0, available),
+                models.get(resource),
             )
         )
     return tuple(found)

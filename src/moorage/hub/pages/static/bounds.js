@@ -2,6 +2,7 @@
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { t } from "../../../web/texts.js";
+import { finder } from "./kinds.js";
 
 const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };
 const STEPS = {
@@ -10,16 +11,16 @@ const STEPS = {
 };
 const MOST_STOPS = 64;
 
-/** `least` and `most` (null where it is unknown) of an amount, for the hub's `bounds`, a node or null, and a kind of GPU. */
+/** `least` and `most` (null where it is unknown) of an amount, for the hub's `bounds`, a node or null, and the option of a kind of GPU. */
 export function rangeOf(name, bounds, { node, kind }) {
-  const { least = 0, most = null, all = null } = name === "gpu" ? { ...bounds.gpu[kind] } : bounds[name];
+  const { least = 0, most = null, all = null } = name === "gpu" ? { ...bounds.gpu[kind?.value] } : bounds[name];
   const size = node && bounds.sizes ? sizeOf(name, node, kind) : all;
   const limits = [most, size].filter((limit) => limit !== null);
   return { least, most: limits.length ? Math.min(...limits) : null };
 }
 
 function sizeOf(name, node, kind) {
-  if (name === "gpu") return node.gpus.find((units) => units.resource === kind)?.capacity ?? 0;
+  if (name === "gpu") return finder(kind)(node)?.capacity ?? 0;
   return node[name].capacity ?? node[name].allocatable;
 }
 

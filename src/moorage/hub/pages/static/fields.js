@@ -1,14 +1,16 @@
 // The form's controls: what stands in them, and putting values into them as somebody would by hand.
 
+import { say } from "../../../web/elements.js";
 import { t } from "../../../web/texts.js";
+import { folded, kindOptions, optionFor, parted, unfolded } from "./kinds.js";
 import { imageOf } from "./platforms.js";
 
-const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_resource: "resource", image: "image" };
+const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_kind: "kind", image: "image" };
 
 export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
   constructor({ at, changed, presets = [] }) {
-    Object.assign(this, { changed, help: at("image-help") });
+    Object.assign(this, { changed, helps: { image: at("image-help"), gpu_kind: at("kind-help") } });
     this.own = {}; // what stood in the fields that a preset has filled in
     this.know(presets);
     this.touched = new Set(); // by hand, or by taking a way that would work
@@ -17,7 +19,7 @@ export class Fields {
     this.controls = Object.fromEntries(found.filter(([, control]) => control));
     for (const [name, control] of Object.entries(this.controls)) control.addEventListener("input", () => this.typed(name));
     this.lock();
-    this.describeImage();
+    this.describe();
   }
 
   get node() {
@@ -33,10 +35,22 @@ export class Fields {
     return this.controls[name]?.value ?? "";
   }
 
+  /** The option of the chosen kind of GPU; undefined where none is offered. */
+  get kind() {
+    return this.controls.gpu_kind?.selectedOptions[0];
+  }
+
   /** All of them, as they would be posted: without those that are the preset's. */
   values() {
     const posted = Object.entries(this.controls).filter(([, control]) => !control.matches(":disabled"));
-    return Object.fromEntries(posted.map(([name, control]) => [name, control.value]));
+    return unfolded(Object.fromEntries(posted.map(([name, control]) => [name, control.value])));
+  }
+
+  /** Values as the controls hold them. */
+  held(values) {
+    const found = folded(values);
+    if (found.gpu_kind !== undefined && this.controls.gpu_kind) found.gpu_kind = optionFor(this.controls.gpu_kind, found.gpu_kind);
+    return found;
   }
 
   /** The first that can be changed by hand. */
@@ -50,11 +64,11 @@ export class Fields {
 
   /** Show what the chosen preset has in its fields, which are its own for as long as it is chosen. */
   lock() {
-    const values = this.presets[this.value("preset")] ?? {};
+    const values = this.held(this.presets[this.value("preset")] ?? {});
     for (const [name, control] of Object.entries(this.controls)) {
       if (Object.hasOwn(values, name)) {
         this.own[name] ??= control.value;
-        if (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === values[name])) control.add(new Option(values[name], values[name]));
+        if (control.tagName === "SELECT" && ![...control.options].some((option) => option.value === values[name])) control.add(new Option(name === "gpu_kind" ? kindName(values[name]) : values[name], values[name]));
         control.value = values[name];
         control.disabled = true;
       } else if (Object.hasOwn(this.own, name)) {
@@ -82,7 +96,8 @@ export class Fields {
     }
   }
 
-  use(values) {
+  use(given) {
+    const values = this.held(given);
     this.unlock(values);
     for (const [name, value] of Object.entries(values)) {
       const control = this.controls[name];
@@ -91,45 +106,47 @@ export class Fields {
       if (name === "preset") this.lock();
       this.touched.add(name);
     }
-    this.describeImage();
+    this.describe();
     this.changed();
   }
 
   /** Put in a whole choice from elsewhere: what is not offered any more stays and is marked. Those, each with its value. */
   take(values) {
     const gone = [];
-    const usable = Object.entries(values).filter(([name, value]) => this.controls[name] && (value || mayBeEmpty(name, this.controls[name])));
+    const usable = Object.entries(this.held(values)).filter(([name, value]) => this.controls[name] && (value || mayBeEmpty(name, this.controls[name])));
     for (const [name, value] of usable) {
       const control = this.controls[name];
       if (control.tagName !== "SELECT" || [...control.options].some((option) => option.value === value)) continue;
-      if (name === "gpu_resource" && !Number(values.gpu)) continue;
-      gone.push([name, value]);
-      control.add(new Option(name === "node" ? t("{name} (gone)", { name: value }) : t("{name} (not offered)", { name: value }), value));
+      if (name === "gpu_kind" && !Number(values.gpu)) continue;
+      const called = name === "gpu_kind" ? kindName(value) : value;
+      gone.push([name, called]);
+      control.add(new Option(name === "node" ? t("{name} (gone)", { name: called }) : t("{name} (not offered)", { name: called }), value));
       control.closest(".mb-3").hidden = false;
     }
-    this.use(Object.fromEntries(usable));
+    this.use(unfolded(Object.fromEntries(usable)));
     return gone;
   }
 
-  /** By what names images and presets are shown. */
+  /** By what names images, presets and kinds of GPU are shown. */
   names() {
-    const { image, preset } = this.controls;
+    const { image, preset, gpu_kind: kind } = this.controls;
     const names = (select) => Object.fromEntries([...(select?.options ?? [])].map((option) => [option.value, option.dataset.words?.split(":")[0] ?? option.textContent]));
-    return { images: names(image), presets: names(preset) };
+    return { images: names(image), presets: names(preset), kinds: names(kind) };
   }
 
   /** Take what a profile fills in, where nobody has touched the field; the names of those that were kept though they differ. */
-  fill({ fields, choices, empty, gpu_most: most, resources, images }) {
+  fill({ fields: given, choices, empty, gpu_most: most, kinds, images }) {
+    const fields = folded(given);
     const kept = Object.keys(this.controls).filter((name) => this.touched.has(name) && this.value(name) !== fields[name]);
-    const before = this.values();
+    const before = Object.fromEntries(Object.entries(this.controls).map(([name, control]) => [name, control.value]));
     this.empty(empty);
     for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT") options(this.controls[name], choices[name]);
-    const { gpu, gpu_resource: kind, image } = this.controls;
+    const { gpu, gpu_kind: kind, image } = this.controls;
     if (gpu) {
       gpu.max = most ?? "";
-      gpu.closest(".mb-3").hidden = !resources.length;
-      options(kind, resources.map((resource) => [resource, resource]));
-      kind.closest(".mb-3").hidden = resources.length < 2;
+      gpu.closest(".mb-3").hidden = !kinds.length;
+      kind.replaceChildren(...kindOptions(kinds));
+      kind.closest(".mb-3").hidden = kinds.length < 2;
     }
     for (const option of image.querySelectorAll("[data-unlisted]")) option.remove();
     image.prepend(...images.map(([value, words]) => new Option(words, value)));
@@ -139,14 +156,14 @@ export class Fields {
       // What is not there any more can't be kept.
       if (control.tagName === "SELECT" && control.selectedIndex < 0) control.value = fields[name];
     }
-    this.describeImage();
+    this.describe();
     this.changed();
     return kept.filter((name) => this.value(name) === before[name]);
   }
 
   /** Take what the fields may be from now on. What stands in them stays. */
-  renew({ choices, empty, gpu_most: most, resources, images, presets }) {
-    const { gpu, gpu_resource: kind, image, preset } = this.controls;
+  renew({ choices, empty, gpu_most: most, kinds, images, presets }) {
+    const { gpu, gpu_kind: kind, image, preset } = this.controls;
     this.empty(empty);
     if (preset) {
       const byHand = [...preset.options].some((option) => option.value === "");
@@ -158,8 +175,8 @@ export class Fields {
     for (const name of ["cpu", "memory"]) if (this.controls[name].tagName === "SELECT" && choices[name].length) swap(this.controls[name], choices[name]);
     if (gpu) {
       gpu.max = most ?? "";
-      gpu.closest(".mb-3").hidden = !resources.length && gpu.value === "0";
-      swap(kind, resources.map((resource) => [resource, resource]));
+      gpu.closest(".mb-3").hidden = !kinds.length && gpu.value === "0";
+      exchange(kind, kindOptions(kinds));
       kind.closest(".mb-3").hidden = kind.options.length < 2;
     }
     swap(image, images.map(({ value, words }) => [value, words]));
@@ -168,7 +185,7 @@ export class Fields {
       Object.assign(dataset, { help, os: os.join(" "), arch: arch.join(" ") });
       if (!listed) dataset.unlisted = "";
     });
-    this.describeImage();
+    this.describe();
     this.changed();
   }
 
@@ -183,12 +200,13 @@ export class Fields {
   typed(name) {
     this.touched.add(name);
     if (name === "preset") this.lock();
-    if (name === "image") this.describeImage();
+    if (name in this.helps) this.describe();
     this.changed();
   }
 
-  describeImage() {
-    this.help.textContent = this.controls.image.selectedOptions[0]?.dataset.help ?? "";
+  /** What is to be said of the chosen image, and of sharing a GPU of the chosen kind. */
+  describe() {
+    for (const [name, place] of Object.entries(this.helps)) if (place) say(place, this.controls[name].selectedOptions[0]?.dataset.help ?? "");
   }
 }
 
@@ -196,13 +214,24 @@ function mayBeEmpty(name, control) {
   return name === "node" || name === "preset" || (control.tagName === "INPUT" && !control.required);
 }
 
+/** A kind that is not offered, by its model or its resource. */
+function kindName(value) {
+  const { gpu_resource: resource, gpu_kind: model } = parted(value);
+  return model || resource;
+}
+
 /** Other options; the selected one stays, even where it is not among them. */
 function swap(select, pairs) {
+  exchange(select, pairs.map(([value, words]) => new Option(words, value)));
+}
+
+function exchange(select, fresh) {
   const chosen = select.selectedOptions[0];
-  options(select, pairs);
-  if (chosen && !pairs.some(([value]) => value === chosen.value)) {
-    chosen.dataset.name ??= chosen.text;
+  select.replaceChildren(...fresh);
+  if (chosen && !fresh.some(({ value }) => value === chosen.value)) {
+    chosen.dataset.name ??= chosen.dataset.words ?? chosen.text;
     chosen.text = t("{name} (not offered any more)", { name: chosen.dataset.name });
+    delete chosen.dataset.words;
     select.add(chosen);
   }
   if (chosen) select.value = chosen.value;

@@ -7,6 +7,7 @@ import { VerdictBox } from "./box.js";
 import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
+import { showKinds, unlisted } from "./kinds.js";
 import { marked, NodeList } from "./list.js";
 import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
@@ -64,6 +65,7 @@ const offered = new Offered({
   },
 });
 
+let told = new Set(); // models of nodes that the hub was asked about already
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown
 
@@ -84,6 +86,12 @@ function showNodes() {
   image = fields.value("image");
   list.suit(fields.image);
   showOptions(fields.node, nodes, { offered: data.resources, image: fields.image });
+  showKinds(at("kind"), nodes.sorted());
+  const fresh = unlisted(nodes.sorted(), at("kind")).filter((kind) => !told.has(kind));
+  if (fresh.length) {
+    told = new Set([...told, ...fresh]);
+    offered.ask();
+  }
   hints.show();
 }
 

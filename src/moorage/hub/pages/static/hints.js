@@ -4,6 +4,7 @@ import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
 import { t } from "../../../web/texts.js";
 import { rangeOf, rangeWords } from "./bounds.js";
+import { finder } from "./kinds.js";
 import { Slider } from "./slider.js";
 
 const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };
@@ -35,8 +36,8 @@ export class Hints {
   show() {
     const node = this.nodes.get(this.fields.value("node"));
     const there = this.nodes.sorted().filter((each) => !each.machine);
-    const kind = this.fields.value("gpu_resource");
-    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), resource: kind });
+    const { kind } = this.fields;
+    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), kind });
     for (const { name, place, usual: otherwise } of this.places) {
       const range = rangeOf(name, this.bounds, { node, kind });
       const usual = rangeWords(name, range) ?? otherwise;
@@ -61,17 +62,12 @@ function freeWords(amount, node) {
 }
 
 /** The most that one of these nodes has free; null where it is unknown of any. Closed nodes count where one was chosen only. */
-export function mostFree(nodes, { chosen, resource }) {
+export function mostFree(nodes, { chosen, kind }) {
   const open = chosen ? nodes : nodes.filter((node) => !node.closed && !node.barred);
   const most = (amounts) => (amounts.length && !amounts.includes(null) ? Math.max(...amounts) : null);
   return {
     cpu: most(open.map((node) => node.cpu.available)),
     memory: most(open.map((node) => node.memory.available)),
-    gpu: most(open.map((node) => unitsFree(node, resource))),
+    gpu: most(open.map(finder(kind)).map((units) => (units ? units.available : 0))),
   };
-}
-
-function unitsFree(node, resource) {
-  const units = node.gpus.find((each) => each.resource === resource);
-  return units ? units.available : 0;
 }

@@ -1,6 +1,6 @@
 // Choices that a browser remembers for one person: what stands in an unfinished form, in this tab, and what was started last.
 
-const NAMES = ["preset", "node", "cpu", "memory", "gpu", "gpu_resource", "image"];
+const NAMES = ["preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image"];
 const MOST_RECENT = 3;
 const LONGEST = 512;
 // So long what was sent may still be on its way over a log-in.
@@ -45,7 +45,7 @@ export class Memory {
 
 /** The part of a link's hash that stands for these values. */
 export function hashOf(values) {
-  const said = NAMES.filter((name) => name in values && (name !== "gpu_resource" || Number(values.gpu) > 0));
+  const said = NAMES.filter((name) => name in values && (!ofKind(name) || (values[name] && Number(values.gpu) > 0)));
   return `#${new URLSearchParams(said.map((name) => [name, values[name]]))}`;
 }
 
@@ -56,8 +56,12 @@ export function valuesIn(hash) {
 
 /** Whether two choices are the same in all that both say; the kind of GPU counts only where there is one. */
 export function isSame(one, other) {
-  const both = NAMES.filter((name) => name in one && name in other && (name !== "gpu_resource" || Number(one.gpu) > 0));
+  const both = NAMES.filter((name) => name in one && name in other && (!ofKind(name) || Number(one.gpu) > 0));
   return both.length > 0 && both.every((name) => plain(name, one[name]) === plain(name, other[name]));
+}
+
+function ofKind(name) {
+  return name === "gpu_resource" || name === "gpu_kind";
 }
 
 const SCALES = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30, t: 2 ** 40 };
