@@ -115,7 +115,7 @@ async def test_a_kind_that_is_served_in_no_version_is_told_as_not_served(simulat
     await feed.until(lambda f: f.record.health.reason == "this API server does not serve pods")
 
 
-POOLS, _ = ADDONS
+POOLS, *_ = ADDONS
 
 
 async def test_an_add_on_that_is_not_there_is_looked_for_calmly_and_never_complained_of(client, record):

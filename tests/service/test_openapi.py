@@ -87,7 +87,7 @@ def test_what_is_answered_is_what_is_described(services, tmp_path, service, toke
     ended = generated(services[service], folder=tmp_path, token=token)
 
     assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
-    assert "Tested: 11" in ended.stdout
+    assert "Tested: 13" in ended.stdout
 
 
 @pytest.mark.parametrize(("service", "demanded"), [("tokens", True), ("open", False)])

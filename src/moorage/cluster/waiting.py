@@ -20,7 +20,7 @@ from moorage.scheduling.words import sentence
 
 State = Literal["gated", "new", "no_room", "makes_room"]
 # KubeSpawner's label of a person's pods; its value is the name as labels may have it.
-_USER = "hub.jupyter.org/username"
+USER = "hub.jupyter.org/username"
 _OTHERS = {
     "volcano": "Volcano",
     "yunikorn": "YuniKorn",
@@ -76,7 +76,7 @@ def entry(pod: PodInfo, cluster: Cluster, *, policy: HolderPolicy, gpus: GpuName
         "namespace": pod.namespace if policy != "hidden" else None,
         "pod": pod.name if named else None,
         "uid": pod.uid if named else None,
-        "user": pod.labels.get(_USER) if named else None,
+        "user": pod.labels.get(USER) if named else None,
         "component": component(pod),
         "asks": shown(amounts, names=tuple(sorted(asks.scalars)), gpus=gpus, up=True),
         "since": wait.since,

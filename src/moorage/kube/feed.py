@@ -132,13 +132,13 @@ class Feed:
             right = self.resource.missing_right
             return self._failed(right, right=right, longest=_LONGEST_PAUSE_AT_ODDS)
         except NotFound:
-            if self.resource.addon:
-                return await self._without()
             if self._unserved < len(self.resource.older):
                 self._unserved += 1
                 self.resource = self.resource.in_next_version()
                 return 0.0
             self._unserved = 0
+            if self.resource.addon:
+                return await self._without()
             if not self.resource.required and not self.health.listed:
                 # A kind that this server does not serve has no objects, which is all there is to know of it.
                 await self._may_change()

@@ -51,6 +51,11 @@ def _devices(kind: type[Any], *, counted: bool = True) -> Resource:
     return Resource(kind.PLURAL, paths[0], kind, counted=counted, silence=silence, older=tuple(paths[1:]))
 
 
+def _kueue(kind: type[Any]) -> Resource:
+    paths = [f"/apis/kueue.x-k8s.io/{version}/{kind.PLURAL}" for version in ("v1beta2", "v1beta1")]
+    return Resource(kind.PLURAL, paths[0], kind, addon=True, older=tuple(paths[1:]))
+
+
 NODES = Resource("nodes", "/api/v1/nodes", objects.Node, required=True, silence=_PROMPT)
 # The scheduler's own selector: a pod that ends then arrives as DELETED.
 PODS = Resource(
@@ -83,4 +88,7 @@ FOLLOWED = (
 ADDONS = (
     Resource("nodepools", "/apis/karpenter.sh/v1/nodepools", objects.NodePool, addon=True),
     Resource("nodeclaims", "/apis/karpenter.sh/v1/nodeclaims", objects.NodeClaim, addon=True),
+    _kueue(objects.LocalQueue),
+    _kueue(objects.ClusterQueue),
+    _kueue(objects.Workload),
 )

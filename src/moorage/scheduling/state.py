@@ -10,11 +10,13 @@ from collections import ChainMap
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from moorage.objects import (
+    ClusterQueue,
     CountedPod,
     CSIDriver,
     CSINode,
     CSIStorageCapacity,
     DeviceClass,
+    LocalQueue,
     Namespace,
     Node,
     NodeClaim,
@@ -31,6 +33,7 @@ from moorage.objects import (
     StorageClass,
     Unreadable,
     VolumeAttachment,
+    Workload,
     decode,
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
@@ -69,6 +72,9 @@ KINDS: tuple[type[Object], ...] = (
     PriorityClass,
     NodePool,
     NodeClaim,
+    LocalQueue,
+    ClusterQueue,
+    Workload,
 )
 
 

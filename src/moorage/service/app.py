@@ -12,7 +12,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import moorage
 from moorage.service.http.description import Described
 from moorage.service.http.errors import answer_error
-from moorage.service.paths import dashboard, fit, health, hub_config, images, machines, resources, streaming, waiting
+from moorage.service.paths import (
+    dashboard,
+    fit,
+    health,
+    hub_config,
+    images,
+    machines,
+    queues,
+    resources,
+    streaming,
+    waiting,
+)
 from moorage.service.settings import Settings
 from moorage.service.state.parts import Parts, running
 
@@ -35,7 +46,7 @@ def create_router(settings: Settings | None = None, *, parts: Parts | None = Non
             yield {"moorage": started}
 
     router = APIRouter(lifespan=lifespan)
-    for resource in (resources, streaming, fit, waiting, machines, images, hub_config):
+    for resource in (resources, streaming, fit, waiting, queues, machines, images, hub_config):
         router.include_router(resource.router)
     return router
 

@@ -153,3 +153,70 @@ def _amounts(**lists: Mapping[str, Any]) -> Json:
 
 def namespace(name: str, *, labels: Mapping[str, str] | None = None) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": dict(labels or {})}}
+
+
+def cluster_queue(
+    name: str,
+    quotas: Mapping[str, Mapping[str, str | int]],
+    *,
+    used: Mapping[str, Mapping[str, str | int]] | None = None,
+    **spec: Any,
+) -> Json:
+    """A ClusterQueue of Kueue with these quotas by flavor and resource, and what of them is reserved."""
+    flavors = [
+        {"name": flavor, "resources": [{"name": what, "nominalQuota": str(most)} for what, most in amounts.items()]}
+        for flavor, amounts in quotas.items()
+    ]
+    covered = sorted({resource for amounts in quotas.values() for resource in amounts})
+    reserved = [
+        {"name": flavor, "resources": [{"name": what, "total": str(total)} for what, total in amounts.items()]}
+        for flavor, amounts in (used or {}).items()
+    ]
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "ClusterQueue",
+        "metadata": {"name": name},
+        "spec": {
+            "namespaceSelector": {},
+            "resourceGroups": [{"coveredResources": covered, "flavors": flavors}] if flavors else [],
+            **spec,
+        },
+        "status": {"flavorsReservation": reserved},
+    }
+
+
+def local_queue(name: str, *, cluster_queue: str, namespace: str = "default", **spec: Any) -> Json:
+    """A LocalQueue of Kueue: the way of one namespace to a ClusterQueue."""
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "LocalQueue",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"clusterQueue": cluster_queue, **spec},
+    }
+
+
+def workload(
+    name: str,
+    *,
+    queue: str,
+    namespace: str = "default",
+    pod_uid: str | None = None,
+    priority: int = 0,
+    conditions: Iterable[Mapping[str, str]] = (),
+    **spec: Any,
+) -> Json:
+    """A Workload of Kueue, which stands for the pod of this uid."""
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": name, "uid": pod_uid, "controller": True}
+    return {
+        "apiVersion": "kueue.x-k8s.io/v1beta2",
+        "kind": "Workload",
+        "metadata": {"name": name, "namespace": namespace, **({"ownerReferences": [owner]} if pod_uid else {})},
+        "spec": {"queueName": queue, "priority": priority, "podSets": [], **spec},
+        "status": {"conditions": [dict(condition) for condition in conditions]},
+    }
+
+
+def workload_priority_class(name: str, value: int) -> Json:
+    """A priority of Kueue's, which counts in queues alone."""
+    version, kind = "kueue.x-k8s.io/v1beta2", "WorkloadPriorityClass"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "value": value}

@@ -19,6 +19,7 @@ from moorage.simulator.api.faults import Faults
 from moorage.simulator.api.objects import Api
 from moorage.simulator.controllers.hosts import Hosts
 from moorage.simulator.controllers.kubelet import Kubelet
+from moorage.simulator.controllers.queueing import Queueing
 from moorage.simulator.controllers.scheduler import NAME as DEFAULT_SCHEDULER
 from moorage.simulator.controllers.scheduler import Scheduler
 from moorage.simulator.rules.patching import merge
@@ -41,6 +42,7 @@ class Simulator:
         scheduler: bool = False,
         scheduler_names: Collection[str] = (DEFAULT_SCHEDULER,),
         kubelet: bool = False,
+        queueing: bool = False,
         has_image: Callable[[str], bool] | None = None,
         folder: Path | None = None,
         processes: bool = True,
@@ -50,7 +52,8 @@ class Simulator:
         """A cluster that isn't running yet.
 
         With `scheduler` pending pods that name one of `scheduler_names` are placed, with `kubelet` placed pods are run,
-        as local processes unless `processes` is off. `has_image` says which images can be had, `folder` keeps the homes
+        as local processes unless `processes` is off. With `queueing` pods that name a queue wait for its quota, as in
+        Kueue. `has_image` says which images can be had, `folder` keeps the homes
         of the pods beyond the simulator's end, and with `prefix` the API answers only under that path.
         """
         self.host = host
@@ -70,24 +73,28 @@ class Simulator:
         )
         self._server = ApiServer(backend, prefix=prefix)
         self._kubelet = Kubelet(self.api, self.hosts)
-        self._with = (scheduler, kubelet)
+        self._with = (scheduler, kubelet, queueing)
+        self.queueing = Queueing(self.api)
         self._scheduler_names = scheduler_names
         self._scheduler: Scheduler | None = None
 
     async def start(self, port: int = 0) -> Self:
-        scheduler, kubelet = self._with
+        scheduler, kubelet, queueing = self._with
         self._scheduler = Scheduler(self.api, names=self._scheduler_names) if scheduler else None
         self.port = await self._server.start(self.host, port)
         if self._scheduler is not None:
             await self._scheduler.start()
         if kubelet:
             await self._kubelet.start()
+        if queueing:
+            await self.queueing.start()
         return self
 
     async def stop(self) -> None:
         """End every process of every pod and close the port."""
         if self._scheduler is not None:
             await self._scheduler.stop()
+        await self.queueing.stop()
         await self._kubelet.stop()
         await self._server.stop()
 

@@ -16,9 +16,11 @@ from moorage.gpus.cards import Cards
 from moorage.gpus.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.objects import (
+    ClusterQueue,
     CSIDriver,
     CSIStorageCapacity,
     LimitRange,
+    LocalQueue,
     NodeClaim,
     NodePool,
     Object,
@@ -29,6 +31,7 @@ from moorage.objects import (
     ResourceSlice,
     RuntimeClass,
     VolumeAttachment,
+    Workload,
     decode,
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
@@ -44,10 +47,16 @@ NOT_ASKED: tuple[tuple[type[Object], ...], ...] = (
 )
 
 
+# Kinds whose names others use, too, and whose they are meant to be.
+_GROUPS = {
+    **dict.fromkeys((NodePool.KIND, NodeClaim.KIND), "karpenter.sh"),
+    **dict.fromkeys((LocalQueue.KIND, ClusterQueue.KIND, Workload.KIND), "kueue.x-k8s.io"),
+}
+
+
 def _is_meant(item: dict[str, Any]) -> bool:
-    """Others call their kinds as Karpenter does."""
-    group = str(item.get("apiVersion") or "karpenter.sh/v1").partition("/")[0]
-    return item.get("kind") not in (NodePool.KIND, NodeClaim.KIND) or group == "karpenter.sh"
+    meant = _GROUPS.get(str(item.get("kind")))
+    return meant is None or str(item.get("apiVersion") or meant).partition("/")[0] == meant
 
 
 class Dump:

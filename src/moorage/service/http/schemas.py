@@ -163,6 +163,60 @@ class WaitReason(BaseModel):
     text: str = Field(description="Plain words.")
 
 
+class InQueue(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    queue: str
+    cluster_queue: str | None
+    standing: Literal["waiting", "reserved", "admitted", "given_up", "finished"]
+    ahead: int | None = Field(description="How many come before it in its cluster queue; null when unknown.")
+    ahead_in_queue: int | None = Field(description="How many of its own queue come before it; null when unknown.")
+    priority: int
+    since: str | None
+    reason: str | None = Field(description="Kueue's own.")
+    message: str = Field(description="Kueue's own words.")
+    text: str = Field(description="Plain words.")
+
+
+class QueueWaiting(InQueue):
+    workload: str | None = Field(description="null where it may not be seen.")
+    pod: str | None = Field(description="null where it may not be seen.")
+    uid: str | None = Field(description="The pod's; null where it may not be seen.")
+    user: str | None = Field(description="Whose notebook server it is; null where it is none or may not be seen.")
+
+
+class QueueShare(BaseModel):
+    resource: str
+    flavor: str
+    quota: int | None = Field(description="In base units: thousandths of a core, bytes, pieces; null when unknown.")
+    used: int | None = Field(description="What is reserved of it, by all queues that share the cluster queue.")
+    left: int | None = Field(description="What is left of the cluster queue's own quota.")
+    borrows: bool = Field(description="Whether others of its cohort may lend more.")
+    unknown: str | None = Field(description="Why amounts are null.")
+
+
+class Queue(BaseModel):
+    namespace: str
+    name: str
+    cluster_queue: str | None
+    cohort: str | None
+    closed: str | None = Field(description="Why nothing is admitted, where that is so.")
+    resources: list[QueueShare]
+    running: int = Field(description="How many have quota.")
+    pending: int
+    waiting: list[QueueWaiting] = Field(description="In order, those that have none.")
+
+
+class Queues(BaseModel):
+    kueue: Literal["followed", "not_allowed", "absent", "unknown"]
+    reason: str | None = Field(description="Why nothing, or nothing newer, is known.")
+    places: Literal["kueue", "counted"] | None = Field(
+        description="Who tells the places: Kueue, or we by priority and age; null where nobody waits."
+    )
+    places_reason: str | None = Field(description="Why Kueue does not.")
+    queues: list[Queue]
+
+
 class Waiting(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -183,6 +237,7 @@ class Waiting(BaseModel):
     priority: int
     scheduler: str
     decided_by: str | None = Field(description="What decides about it where that is not kube-scheduler.")
+    queue: InQueue | None = Field(description="What Kueue says of it; null where it does not pass a queue.")
 
 
 class MachineGpu(BaseModel):

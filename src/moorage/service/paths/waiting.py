@@ -1,15 +1,23 @@
 """`GET /cluster/waiting`: the pods that have no place yet."""
 
+from typing import Annotated, Any
+
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from moorage.cluster.held import HolderPolicy
 from moorage.cluster.turns import Turns
 from moorage.cluster.waiting import entry, waiting
+from moorage.queues.kueue import GATES, QUEUE_NAME, InLine
+from moorage.queues.shown import standing
+from moorage.scheduling.accounting.podinfo import PodInfo
+from moorage.service.http.errors import ApiError
 from moorage.service.http.pieces import Encoded, array_of
 from moorage.service.http.schemas import Waiting
 from moorage.service.paths.resources import picture_headers
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
+from moorage.service.state.parts import Parts
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -22,8 +30,62 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 )
 async def list_waiting(parts: Running, person: Reader) -> Response:
     snapshot = parts.snapshot()
-    cluster, gpus = parts.live.cluster, parts.gpus
+    told = await parts.queues.now()
+    lines = {each.pod_uid: each for queue in told.queues for each in queue.waiting}
     policy = "pod" if person.sees_holders else parts.settings.gpu_holders
-    entries = (msgspec.json.encode(entry(pod, cluster, policy=policy, gpus=gpus)) for pod in waiting(cluster))
-    array = await array_of(entries, turns=Turns())
+    shown = (
+        msgspec.json.encode(_shown(pod, lines.get(pod.uid), parts=parts, policy=policy, unknown=told.reason))
+        for pod in waiting(parts.live.cluster)
+    )
+    array = await array_of(shown, turns=Turns())
     return Encoded(*array, headers=picture_headers(snapshot, parts=parts))
+
+
+@router.get(
+    "/cluster/waiting/{uid}",
+    response_model=Waiting,
+    responses=error_responses(404, 422),
+    summary="One pod that waits for a place",
+)
+async def one_waiting(parts: Running, person: Reader, uid: Annotated[str, Path(max_length=253)]) -> Response:
+    snapshot = parts.snapshot()
+    line = await parts.queues.of_pod(uid)
+    unknown = (await parts.queues.standing())[1] if line is None else None
+    cluster = parts.live.cluster
+    if uid not in cluster.unbound:
+        raise ApiError(
+            404,
+            "not_waiting",
+            "No pod with this uid waits for a place.",
+            hint="It may have one, or be gone; /api/v1/cluster/waiting lists those that wait.",
+        )
+    policy = "pod" if person.sees_holders else parts.settings.gpu_holders
+    shown = _shown(cluster.pods[uid], line, parts=parts, policy=policy, unknown=unknown)
+    return Encoded(msgspec.json.encode(shown), headers=picture_headers(snapshot, parts=parts))
+
+
+def _shown(
+    pod: PodInfo, line: InLine | None, *, parts: Parts, policy: HolderPolicy, unknown: str | None
+) -> dict[str, Any]:
+    """A pod that waits, with Kueue's word on it where Kueue holds it back."""
+    told = entry(pod, parts.live.cluster, policy=policy, gpus=parts.gpus)
+    gates = pod.extra.wait.gates if pod.extra.wait is not None else ()
+    if not any(gate in GATES for gate in gates):
+        return {**told, "queue": standing(line) if line is not None else None}
+    if line is None:
+        why = f" Why is not known: {unknown}." if unknown else ""
+        name = pod.labels.get(QUEUE_NAME)
+        return {
+            **told,
+            "queue": None,
+            "text": f"Kueue has not admitted it{f' from queue {name}' if name else ''} yet.{why}",
+        }
+    return {**told, "queue": standing(line), "text": _text(line)}
+
+
+def _text(line: InLine) -> str:
+    if line.standing != "waiting":
+        return line.text
+    ahead = line.place.ahead if line.place is not None else None
+    before = "next" if ahead == 0 else f"{ahead} before it" if ahead is not None else "its place is not known yet"
+    return f"In queue {line.queue}, {before}. {line.text}"

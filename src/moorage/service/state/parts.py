@@ -26,6 +26,7 @@ from moorage.kube.client import Client
 from moorage.kube.connect import connect
 from moorage.kube.kept import Kept
 from moorage.machines.picture import Machines
+from moorage.queues.picture import Queues
 from moorage.scheduling.state import SCHEDULERS
 from moorage.service.http.auth import Person, Tokens
 from moorage.service.http.errors import ApiError
@@ -53,6 +54,7 @@ class Parts:
     machines: Machines
     machine_json: MachineJson
     gpus: GpuNames
+    queues: Queues
     rulebook: Rulebook
     tokens: Tokens | None
     form_defaults: FormDefaults
@@ -173,6 +175,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
             labels=labels, gpus=gpus, gpu_kinds=partial(kinds, extra=frozenset(settings.gpu_resources))
         ),
         gpus=gpus,
+        queues=Queues(client, cluster=lambda: live.cluster, feeds=lambda: live.status.feeds),
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
         tokens=tokens,
         form_defaults=form_defaults,

@@ -21,6 +21,7 @@ from moorage.simulator.api import control, discovery, handlers
 from moorage.simulator.api.request import Target, read_target
 from moorage.simulator.lists.listing import encode_list, list_page
 from moorage.simulator.lists.watching import error_line
+from moorage.simulator.store.resources import KINDS
 from moorage.simulator.store.status import Refusal, bad_request, expired, internal, too_many_requests
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class ApiServer:
                     return answer
             user = self._backend.authorizer.user(request.headers.get("Authorization"))
             if known is None:
-                found = await discovery.answer(user, request, path)
+                found = await discovery.answer(user, request, path, addons=self._addons())
                 if found is None:
                     return _no_such_path(path, target)
                 return found
@@ -93,6 +94,10 @@ class ApiServer:
             return _refuse(bad_request(str(error)))
         except Exception as error:
             return _refuse(internal(f"{type(error).__name__}: {error}"))
+
+    def _addons(self) -> set[tuple[str, str]]:
+        storage = self._backend.api.storage
+        return {(kind.group, kind.version) for kind in KINDS if kind.addon and storage.has_shelf(kind.key)}
 
     async def _misbehave(self, fault: Fault, request: web.Request, target: Target | None) -> web.StreamResponse | None:
         """The answer that this fault gives; None where the request goes on (late, or on its stream)."""

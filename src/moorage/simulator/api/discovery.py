@@ -10,6 +10,8 @@ from moorage.simulator.api import reviews
 from moorage.simulator.store.resources import ALL_VERBS, KINDS, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from moorage.simulator.api.authorization import User
 
 Json = dict[str, Any]
@@ -33,8 +35,10 @@ _GROUPS = sorted({(kind.group, kind.version) for kind in KINDS if kind.group and
 _PLACES = ["api/v1", *(f"apis/{group}/{version}" for group, version in _GROUPS)]
 
 
-async def answer(user: User, request: web.Request, path: str) -> web.StreamResponse | None:
-    """None where this path is unknown here."""
+async def answer(
+    user: User, request: web.Request, path: str, *, addons: Collection[tuple[str, str]] = ()
+) -> web.StreamResponse | None:
+    """None where this path is unknown here. `addons` are the groups and versions that are served beside the usual."""
     match [part for part in path.split("/") if part]:
         case ["version"]:
             return web.json_response(VERSION)
@@ -66,8 +70,8 @@ async def answer(user: User, request: web.Request, path: str) -> web.StreamRespo
                     "groups": [_group(*g) for g in [*_GROUPS, ("authorization.k8s.io", "v1")]],
                 }
             )
-        case ["apis", group] if any(group == name for name, _ in _GROUPS):
-            version = next(version for name, version in _GROUPS if name == group)
+        case ["apis", group] if any(group == name for name, _ in [*_GROUPS, *addons]):
+            version = next(version for name, version in [*_GROUPS, *addons] if name == group)
             return web.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
         case ["api", "v1"]:
             return web.json_response(_resources("", "v1"))

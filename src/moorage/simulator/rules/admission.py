@@ -25,7 +25,11 @@ _ACCOUNTS = BY_PLURAL["serviceaccounts"]
 _PRIORITIES = BY_PLURAL["priorityclasses"]
 _RUNTIMES = BY_PLURAL["runtimeclasses"]
 _CLASSES = BY_PLURAL["storageclasses"]
+_QUEUES = BY_PLURAL["localqueues"]
 _COUNTED = ("pods", "persistentvolumeclaims", "services", "secrets", "configmaps")
+
+
+QUEUE_NAME, GATE = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/admission"
 
 
 def mutate(objects: Reader, kind: Kind, body: Json) -> None:
@@ -37,6 +41,7 @@ def mutate(objects: Reader, kind: Kind, body: Json) -> None:
         _account(objects, body)
         _classes(objects, body)
         limitranges.fill_in(objects, body)
+        _gate(objects, body)
     elif kind.plural == "persistentvolumeclaims":
         _storage_class(objects, body)
 
@@ -57,6 +62,15 @@ def _namespace(objects: Reader, kind: Kind, body: Json) -> None:
     if namespace["metadata"].get("deletionTimestamp"):
         why = f"unable to create new content in namespace {name} because it is being terminated"
         raise forbidden(kind, body["metadata"].get("name"), why)
+
+
+def _gate(objects: Reader, pod: Json) -> None:
+    """What Kueue's webhook does to a pod that names a queue; it comes with the first queue."""
+    labels = pod["metadata"].get("labels") or {}
+    if not labels.get(QUEUE_NAME) or not objects.storage.has_shelf(_QUEUES.key) or not objects.all(_QUEUES):
+        return
+    pod["metadata"]["labels"] = {**labels, "kueue.x-k8s.io/managed": "true"}
+    pod["spec"]["schedulingGates"] = [*(pod["spec"].get("schedulingGates") or ()), {"name": GATE}]
 
 
 def _storage_class(objects: Reader, claim: Json) -> None:

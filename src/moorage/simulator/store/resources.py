@@ -56,6 +56,7 @@ _RBAC = "rbac.authorization.k8s.io"
 _STORAGE = "storage.k8s.io"
 _DRA = "resource.k8s.io"
 _KARPENTER = "karpenter.sh"
+_KUEUE = "kueue.x-k8s.io"
 
 KINDS: tuple[Kind, ...] = (
     Kind("configmaps", "ConfigMap", short=("cm",)),
@@ -105,6 +106,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("volumeattachments", "VolumeAttachment", _STORAGE, namespaced=False, has_status=True),
     Kind("nodeclaims", "NodeClaim", _KARPENTER, namespaced=False, has_status=True, addon=True),
     Kind("nodepools", "NodePool", _KARPENTER, namespaced=False, has_status=True, addon=True),
+    Kind("clusterqueues", "ClusterQueue", _KUEUE, "v1beta2", namespaced=False, has_status=True, addon=True),
+    Kind("localqueues", "LocalQueue", _KUEUE, "v1beta2", has_status=True, addon=True),
+    Kind("workloadpriorityclasses", "WorkloadPriorityClass", _KUEUE, "v1beta2", namespaced=False, addon=True),
+    Kind("workloads", "Workload", _KUEUE, "v1beta2", has_status=True, addon=True),
 )
 
 BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
