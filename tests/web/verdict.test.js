@@ -119,3 +119,17 @@ test("a log-in that is over is told", async (t) => {
 
   assert.deepEqual(shown, ["ended", null]);
 });
+
+test("a question that takes long is answered, however often the cluster changes meanwhile", async (t) => {
+  verdict.ask();
+  for (let change = 0; change < 5; change++) {
+    verdict.later();
+    await passed(t, 1000);
+  }
+
+  await answered(t, { unknown: "nobody answers" });
+
+  assert.deepEqual(shown, [{ unknown: "nobody answers" }]);
+  await passed(t, 60_000);
+  assert.equal(asked.length, 2);
+});

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from moorage.hub.view.holders import Sight
 
 _TIMEOUT = 2.0
+# Where the time is up before anybody was asked, as on a busy hub.
+_LEAST = 0.5
 # Verdicts being worked out at the same time, and how many wait for their turn: an answer that comes after its page has
 # given up is of no use to anybody.
 _AT_ONCE, _WAITING = 4, 64
@@ -44,10 +46,11 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
     with its reasons by node and what would work, where `broken` is a sentence on an image that a start failed of.
     """
     form = profiles.as_form(body)
+    until = asyncio.get_running_loop().time() + _TIMEOUT
     try:
         choice, offer = await spawner.chosen(form)
         profile = spawner.profile_of(form)
-        answer, said = await _ask(spawner, choice, profile)
+        answer, said = await _ask(spawner, choice, profile, until=until)
         if answer is None and said:
             return _refusal(rejected(said, choice, offer), offer)
         if answer is None:
@@ -61,7 +64,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))
         waits = _take_rules(brief, answer, said, choice=choice, offer=offer)
         if not brief["fits"] and not brief["refused"]:
-            anywhere = await _anywhere(spawner, choice, profile)
+            anywhere = await _anywhere(spawner, choice, profile, until=until + _TIMEOUT / 2)
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
             brief["would_work"] += ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         brief["no"] = _kind_of_no(brief, waits=waits)
@@ -133,26 +136,26 @@ def _kind_of_no(brief: Mapping[str, Any], *, waits: bool) -> str | None:
     return "change" if brief["would_work"] else "never"
 
 
-async def _anywhere(spawner: Any, choice: Choice, profile: dict[str, Any]) -> dict[str, Any] | None:
+async def _anywhere(spawner: Any, choice: Choice, profile: dict[str, Any], *, until: float) -> dict[str, Any] | None:
     """The service's verdict with the node left open, where one was chosen."""
     if choice.node is None:
         return None
-    answer, _ = await _ask(spawner, replace(choice, node=None), profile, is_tried=False)
+    answer, _ = await _ask(spawner, replace(choice, node=None), profile, until=until, is_tried=False)
     return answer
 
 
 async def _ask(
-    spawner: Any, choice: Choice, profile: dict[str, Any], *, is_tried: bool = True
+    spawner: Any, choice: Choice, profile: dict[str, Any], *, until: float, is_tried: bool = True
 ) -> tuple[dict[str, Any] | None, str | None]:
     """The service's verdict on the pod that this choice makes, and on its claim, or None; and what the API server says
-    against them, or None.
+    against them, or None. `until`, by the loop's clock, there is an answer, also where that is none.
     """
     loop = asyncio.get_running_loop()
     async with _turns.setdefault(loop, Turns(at_once=_AT_ONCE, waiting=_WAITING)).one() as is_ours:
         if not is_ours:
             return None, None
         options = profiles.beside(choice.as_options(), profile)
-        async with asyncio.timeout(_TIMEOUT):
+        async with asyncio.timeout_at(max(until, loop.time() + _LEAST)):
             # The pod and its JSON take milliseconds each: each gets turns of the loop.
             await asyncio.sleep(0)
             made = await made_for(spawner, options)
@@ -160,7 +163,7 @@ async def _ask(
         plain = spawner.api.api_client.sanitize_for_serialization
         pod = manifest.for_verdict(plain(made.pod), namespace=made.namespace)
         claims = [manifest.claim_for_verdict(plain(made.claim), namespace=made.namespace)] if made.claim else []
-        fit = spawner.service.fit(pod, claims=claims, timeout=_TIMEOUT)
+        fit = spawner.service.fit(pod, claims=claims, timeout=max(until - loop.time(), _LEAST))
         if not is_tried:
             return await fit, None
         answer, said = await asyncio.gather(fit, spawner.trial.said(spawner, options, made))

@@ -15,6 +15,7 @@ export class Verdict {
     this.timer = null;
     this.due = Infinity;
     this.running = null;
+    this.stale = false; // whether the cluster has changed since the question
     this.asked = 0;
     this.took = 0;
   }
@@ -26,7 +27,8 @@ export class Verdict {
 
   /** The cluster changed. */
   later() {
-    this.plan(Math.max(AFTER_TYPING, this.asked + Math.max(AFTER_CHANGE, TIMES_AS_LONG * this.took) - Date.now()), true);
+    if (this.running) this.stale = true; // a question that is on its way is let end, or none ever would where each takes long
+    else this.plan(Math.max(AFTER_TYPING, this.asked + Math.max(AFTER_CHANGE, TIMES_AS_LONG * this.took) - Date.now()), true);
   }
 
   plan(wait, keep = false) {
@@ -40,6 +42,7 @@ export class Verdict {
   async ask() {
     this.due = Infinity;
     this.asked = Date.now();
+    this.stale = false;
     this.running?.abort();
     const running = (this.running = new AbortController());
     const limit = setTimeout(() => running.abort(), TIMEOUT);
@@ -53,7 +56,9 @@ export class Verdict {
     }
     clearTimeout(limit);
     if (this.running !== running) return;
+    this.running = null;
     this.took = Date.now() - this.asked;
     this.show(answer);
+    if (this.stale) this.later();
   }
 }
