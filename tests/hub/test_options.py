@@ -43,6 +43,21 @@ def choose(offered=None, **options):
     return decide({"moorage": 1, **options}, offered or offer())
 
 
+def test_what_would_work_instead_of_too_much_is_what_is_free_and_not_what_the_largest_node_has():
+    sizes, left = Amounts(32000, 512 * GI), Amounts(4000, 428 * GI + 1)
+    large = NodeFacts("large", "large", sizes, sizes, left, (Units("nvidia.com/gpu", 8, 8, 3),))
+    offered = offer(nodes={"large": large, "small": node("small", cpu=4, memory=16)})
+
+    for asked, use in (
+        ({"memory": "900Gi"}, {"memory": "428 GiB"}),
+        ({"cpu": "64"}, {"cpu": "8"}),
+        ({"gpu": 9}, {"gpu": "3"}),
+    ):
+        with pytest.raises(Refusal) as refused:
+            choose(offered, **asked)
+        assert refused.value.ways[0][1] == use
+
+
 def test_a_whole_choice_is_taken_to_the_letter():
     choice = choose(node="atlas", cpu="2", memory="3Gi", gpu=1, gpu_resource="nvidia.com/gpu", image="torch")
 

@@ -27,6 +27,8 @@ class Ask:
     what: str
     amount: int
     sizes: list[int | None]
+    # How much of it each could give now.
+    free: list[int | None]
     words: Callable[[int], str]
 
     def most(self) -> int | None:
@@ -52,7 +54,7 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
             raise Refusal(
                 f"{ask.what} is too much: {holder} {size}. Choose less, or another node.",
                 field=ask.field,
-                ways=[*_less(ask, most, offer), *(AUTOMATIC if elsewhere else ())],
+                ways=[*_less(ask, _free(ask, asks) or most, offer), *(AUTOMATIC if elsewhere else ())],
             )
         able -= {position for position, size in enumerate(ask.sizes) if size is not None and ask.amount > size}
     if not able:
@@ -60,15 +62,32 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
         raise Refusal(f"No node is large enough for {together} together, even when empty. Choose less of one of them.")
 
 
+def _free(ask: Ask, asks: Sequence[Ask]) -> int:
+    """The most of it that can be had now where all else of the choice can, too; 0 where that is nothing or unknown."""
+    others = [other for other in asks if other is not ask]
+    places = [
+        free for place, free in enumerate(ask.free) if all((other.free[place] or 0) >= other.amount for other in others)
+    ]
+    return max((free for free in places if free is not None), default=0)
+
+
 def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]:
     cpu, memory = choice.requested("cpu"), choice.requested("memory")
     asks = [
-        Ask("cpu", f"{cpu_words(cpu)} CPU", cpu, [node.capacity.cpu for node in nodes], cpu_words),
+        Ask(
+            "cpu",
+            f"{cpu_words(cpu)} CPU",
+            cpu,
+            [node.capacity.cpu for node in nodes],
+            [_limit(node, offer) for node in nodes],
+            cpu_words,
+        ),
         Ask(
             "memory",
             f"{memory_words(memory, up=True)} memory",
             memory,
             [node.allocatable.memory for node in nodes],
+            [node.available.memory for node in nodes],
             memory_words,
         ),
     ]
@@ -76,8 +95,17 @@ def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]
         units = [choice.units_on(node) for node in nodes]
         kind = choice.gpu_words(offer.gpu_resources)
         sizes: list[int | None] = [each.capacity if each else 0 for each in units]
-        asks.append(Ask("gpu", f"{choice.gpu} {kind}", choice.gpu, sizes, str))
+        free = [each.available if each else 0 for each in units]
+        asks.append(Ask("gpu", f"{choice.gpu} {kind}", choice.gpu, sizes, free, str))
     return asks
+
+
+def _limit(node: NodeFacts, offer: Offer) -> int | None:
+    """The most CPU that can be chosen on what the node has free, of which only a share is requested."""
+    free, ratio = node.available.cpu, offer.cpu_guarantee_ratio
+    if free is None or node.capacity.cpu is None:
+        return None
+    return min(int(free / ratio), node.capacity.cpu) if ratio else node.capacity.cpu
 
 
 def _less(ask: Ask, most: int, offer: Offer) -> Ways:
