@@ -139,3 +139,18 @@ async def test_a_page_that_asks_again_and_again_does_not_try_the_same_choice_eac
 
     assert fault.hits == 1
     cluster.faults.clear()
+
+
+async def test_what_another_start_has_used_up_meanwhile_is_told_at_once(hub, person, cluster, load):
+    other = f"{person.name}x"
+    with quota(cluster, **{"limits.cpu": "6"}):
+        before = await ask(hub, person, cpu="6")
+        await hub.api("POST", f"/users/{other}")
+        status, answer = await hub.api("POST", f"/users/{other}/server", {"moorage": 1, "cpu": "2", "memory": "1Gi"})
+        assert status in (201, 202), answer
+        await load("moorage_test_rig").until(lambda: load("moorage_test_pods").pod_of(cluster, other))
+        after = await ask(hub, person, cpu="6")
+        await hub.api("DELETE", f"/users/{other}/server")
+
+    assert before["fits"] is True
+    assert [reason["text"] for reason in after["refused"]] == ["Your team has 4 CPU left."]

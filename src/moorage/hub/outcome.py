@@ -16,7 +16,7 @@ from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.pulls import Pulls
 from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import refused, take_back
-from moorage.hub.start.trial import rejected
+from moorage.hub.start.trial import Trial, rejected
 from moorage.hub.state import Filled, hub_state
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Outcome(Patient):
             return await super()._make_create_pod_request(pod, request_timeout)
         except ApiException as error:
             raise self._in_words(error) from error
+        finally:
+            Trial.forget()
 
     async def _make_create_pvc_request(self, pvc: Any, request_timeout: float) -> bool:
         try:
@@ -70,6 +72,7 @@ class Outcome(Patient):
         if self._was_refused:
             self._was_refused = False
             take_back()
+        Trial.forget()
         return result
 
     async def _start(self) -> Any:

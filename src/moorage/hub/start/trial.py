@@ -95,10 +95,19 @@ async def _refusal(api: Any, made: Made, *, timeout: float) -> str | None:
 class Trial:
     """What one spawner has tried last."""
 
+    # How often servers of this hub have come, gone or been refused: each time a quota may have become another.
+    changes = 0
+
+    @staticmethod
+    def forget() -> None:
+        """What the API server has said before may be so no longer, of any spawner."""
+        Trial.changes += 1
+
     def __init__(self) -> None:
         self._options: Any = None
         self._at = float("-inf")
         self._said: tuple[Any, float, str | None] = None, float("-inf"), None
+        self._seen = 0
 
     async def of(
         self, spawner: Any, user_options: Any, *, choice: Choice | None = None, offer: Offer | None = None
@@ -127,6 +136,7 @@ class Trial:
             spawner.log.debug("No trial of the pod of %s", spawner._log_name, exc_info=True)  # noqa: SLF001
             return
         if words:
+            self.forget()
             raise rejected(words, choice, offer)
         if hopeless:
             raise Refusal(hopeless)
@@ -134,11 +144,14 @@ class Trial:
 
     async def said(self, spawner: Any, user_options: Any, made: Made) -> str | None:
         """What the API server says against these objects, or None. For a page, which asks again and again: an answer
-        on the same options holds for a while, and one that does not come in time counts as none.
+        on the same options holds for a while, as long as no server of the hub comes or goes, and one that does not
+        come in time counts as none.
         """
         options, until, words = self._said
-        if not spawner.dry_run or (options == user_options and time.monotonic() < until):
+        is_fresh = options == user_options and time.monotonic() < until and self._seen == Trial.changes
+        if not spawner.dry_run or is_fresh:
             return words if spawner.dry_run else None
+        self._seen = Trial.changes
         words = await _refusal(spawner.api, made, timeout=min(_SAID_IN_TIME, spawner.dry_run_timeout))
         self._said = user_options, time.monotonic() + (_REFUSED_SECONDS if words else _ACCEPTED_SECONDS), words
         return words
