@@ -1,7 +1,7 @@
 """Who may have what: options that are a value or a callable of the spawner, and what a person's groups make of them.
 
-A callable may be plain or async, as KubeSpawner's own are. Whatever one does (raise, hang, answer nonsense), the person
-whom it is about is offered nothing until it works again.
+A callable may be plain or async, as KubeSpawner's own are; see `aside` for how plain ones are called. Whatever one does
+(raise, hang, answer nonsense), the person whom it is about is offered nothing until it works again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any
 from traitlets import Bool, Callable, Float, Integer, TraitError, Unicode, Union
 
 from moorage.errors import InvalidQuantity, MoorageError, quoted
-from moorage.hub import amounts, limits, presets, selector
+from moorage.hub import amounts, aside, limits, presets, selector
 
-# A plain callable runs on the hub's own loop, as KubeSpawner's do, and can't be ended.
 SECONDS = 2.0
 # The property of a group that holds options for its members.
 PROPERTY = "moorage"
@@ -113,7 +112,8 @@ async def answered(ask: Any, spawner: Any, *, name: str) -> Any:
     """What a callable of the spawner answers, in time. Raises `Unreadable`."""
 
     async def asking() -> Any:
-        answer = ask(spawner)
+        plain = not inspect.iscoroutinefunction(ask)
+        answer = await aside.call(ask, spawner, name=name) if plain else ask(spawner)
         return await answer if inspect.isawaitable(answer) else answer
 
     return await in_time(asking(), name=name)
