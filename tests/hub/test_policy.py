@@ -1,10 +1,12 @@
 """Who may have what: options that are functions of the spawner, and what a person's groups change."""
 
 import asyncio
+import contextlib
 import html
 import re
 import time
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -39,7 +41,12 @@ async def overrides(spawner):
         "20-lab": {"groups": ["lab", "field"], "spawner_override": {"gpu_max": 0}},
     }
 
-c.MoorageSpawner.cpu_max = lambda spawner: "2"
+def most_cpu(spawner):
+    while spawner.user.name == "plodder" and not (folder / "goes-on").exists():
+        time.sleep(0.01)
+    return "2"
+
+c.MoorageSpawner.cpu_max = most_cpu
 c.MoorageSpawner.memory_max = most_memory
 c.Spawner.group_overrides = overrides
 c.JupyterHub.load_groups = {
@@ -181,3 +188,62 @@ async def test_the_others_are_served_while_one_hangs(governed):
     assert time.monotonic() - began < 2
     await hanging
     await person.close()
+
+
+async def test_the_others_are_served_while_a_plain_function_hangs(governed):
+    hub = governed
+    plodder, other = await hub.log_in("plodder"), await hub.log_in("other")
+    try:
+        theirs = asyncio.create_task(plodder.form())
+        page = await other.form()
+
+        assert NOTHING in html.unescape(await theirs)
+        assert NOTHING not in html.unescape(page)
+    finally:
+        (hub.folder / "goes-on").touch()
+        await plodder.close()
+        await other.close()
+
+
+@contextlib.asynccontextmanager
+async def open_page(person, user):
+    """The stream of an open page that is about this user."""
+    address = f"{person.hub.url}/hub/moorage/stream?user={user}"
+    async with person.http.get(
+        address, headers={"X-XSRFToken": await person.token()}, timeout=aiohttp.ClientTimeout(total=60)
+    ) as stream:
+        yield stream
+
+
+async def test_an_administrators_page_for_somebody_else_is_told_of_what_changes_for_that_person(governed):
+    boss, stranger = await governed.log_in("boss"), await governed.log_in("stranger")
+    await governed.api("POST", "/users/helped")
+    try:
+        async with open_page(boss, "helped") as page, open_page(stranger, "helped") as refused:
+            await governed.api("POST", "/groups/lab/users", {"users": ["helped"]})
+            heard = [line async for line in until(page.content, b"event: offer\n")]
+
+            assert heard[-1] == b"event: offer\n"
+            assert refused.status == 404
+    finally:
+        await governed.api("DELETE", "/groups/lab/users", {"users": ["helped"]})
+        await boss.close()
+        await stranger.close()
+
+
+async def until(lines, last):
+    async for line in lines:
+        yield line
+        if line == last:
+            return
+
+
+async def test_whoever_may_have_no_gpu_is_shown_none(governed):
+    member, other = await governed.log_in("member"), await governed.log_in("other")
+
+    pages = [await person.form() for person in (member, other)]
+
+    assert ["1 of 1 GPU" in page or "RTX" in page for page in pages] == [False, True]
+    assert ['"gpus": false' in page for page in pages] == [True, False]
+    await member.close()
+    await other.close()

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { told } from "../../src/moorage/hub/pages/static/answer.js";
 import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
-import { marked, moreWords } from "../../src/moorage/hub/pages/static/list.js";
+import { marked, moreWords, shown } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
 import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
 import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
@@ -273,4 +273,11 @@ test("each no is of a kind, and rows say nothing of a pod that the cluster would
   assert.deepEqual([first.kind, first.no, first.field, first.start, first.judged], ["no", "change", "cpu", false, {}]);
   assert.match(first.text, /Your team has 6 CPU left\./);
   assert.deepEqual([second.no, second.start], ["wait", true]);
+});
+
+test("whoever may have no GPU is shown none, until they may", () => {
+  const seen = shown(node("atlas", { gpus: [gpus(1)], cards: ["RTX 4090: free"] }), false);
+
+  assert.deepEqual([seen.gpus, seen.cards], [[], []]);
+  assert.deepEqual(shown(seen, true).gpus, [gpus(1)]);
 });

@@ -57,6 +57,8 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
     if filled and filled.by_link:
         more_notes = by_link(filled.options, offer)
     nodes = sorted(offer.offered(), key=lambda node: node.name)
+    if offer.gpu_most == 0:
+        nodes = [node.without_gpus() for node in nodes]
     status = spawner.service.status
     base = spawner.hub.base_url
     return (
@@ -226,6 +228,7 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
         "kinds": said.kinds(offer),
+        "gpus": offer.gpu_most != 0,
         "presets": said.presets(offer),
         "bounds": bounds(offer),
         "barred": placement.packed(offer.barred, hidden=offer.hidden),

@@ -109,7 +109,9 @@ class StaticHandler(CacheControlStaticFilesHandler):
 
 
 class StreamHandler(APIHandler):
-    """`GET /hub/moorage/stream`: what is free, as server-sent events, for whoever is logged in."""
+    """`GET /hub/moorage/stream?user=…`: what is free, as server-sent events, for whoever is logged in, and when what is
+    offered to that person may have changed.
+    """
 
     broadcast: Any = None
 
@@ -128,10 +130,14 @@ class StreamHandler(APIHandler):
         self.set_header("X-Accel-Buffering", "no")
         self._left: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._login = logins.Login(self)
-        self._membership = Membership(user)
+        self._membership = Membership(await self._person(user_name=self.get_argument("user", None) or user.name))
         self.broadcast = broadcast
         broadcast.join(self, _sight(self, user.spawner), person=user.name)
         await self._left
+
+    @needs_scope("servers")
+    async def _person(self, user_name: str) -> Any:
+        return _user(self, user_name)
 
     def send(self, data: bytes) -> asyncio.Future[Any] | None:
         """Part of `broadcast.Page`."""

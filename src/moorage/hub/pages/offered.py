@@ -82,5 +82,6 @@ def _fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
         "bounds": bounds(offer),
         "resources": list(offer.gpu_resources),
         "kinds": said.kinds(offer),
+        "gpus": offer.gpu_most != 0,
         "barred": placement.packed(offer.barred, hidden=offer.hidden),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.view.cards import Cards
@@ -112,6 +112,10 @@ class NodeFacts:
         if self.machine is not None:
             return self.machine.selector
         return {HOSTNAME: self.hostname} if self.hostname is not None else {}
+
+    def without_gpus(self) -> NodeFacts:
+        """The same as somebody sees it who may have no GPU."""
+        return replace(self, gpus=(), cards=Cards(), holders=frozenset(), options={})
 
     def units(self, resource: str) -> Units | None:
         return next((units for units in self.gpus if units.resource == resource), None)

@@ -8,7 +8,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
 import { showKinds, unlisted } from "./kinds.js";
-import { marked, NodeList } from "./list.js";
+import { marked, NodeList, shown } from "./list.js";
 import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
 import { Presets } from "./presets.js";
@@ -59,6 +59,7 @@ const offered = new Offered({
       return;
     }
     data.resources.splice(0, Infinity, ...answer.resources);
+    data.gpus = answer.gpus;
     fields.renew(answer);
     hints.say(answer.help, answer.bounds);
     bar(answer.barred);
@@ -101,8 +102,8 @@ function bar(fresh) {
   barred = fresh;
   const other = nodes
     .sorted()
-    .map((node) => [node, marked(node, barred)])
-    .filter(([node, now]) => node.barred !== now.barred || node.hidden !== now.hidden)
+    .map((node) => [node, mark(node)])
+    .filter(([node, now]) => node.barred !== now.barred || node.hidden !== now.hidden || node.gpus.length !== now.gpus.length)
     .map(([, now]) => now);
   if (!other.length) return;
   list.change(other, []);
@@ -110,7 +111,7 @@ function bar(fresh) {
   showNodes();
 }
 
-const mark = (node) => marked(node, barred);
+const mark = (node) => shown(marked(node, barred), data.gpus);
 
 const heard = {
   snapshot({ nodes: all, status: state }) {
@@ -133,7 +134,7 @@ offerLanguages(at("speak"), { cls: "btn btn-sm btn-link" });
 status.show(data.status);
 // On a narrow screen the list would push Start out of sight; it is one touch away.
 if (matchMedia("(max-width: 47.9rem)").matches) at("list").closest("details").open = false;
-follow(`${data.base}moorage/stream`, {
+follow(`${data.base}moorage/stream?user=${encodeURIComponent(data.user)}`, {
   headers: () => xsrf,
   on(event, message) {
     status.found();

@@ -94,6 +94,12 @@ export class NodeList {
   }
 }
 
+/** A node as this person gets to see it: its GPUs are no use to somebody who may have none. */
+export function shown(node, gpus) {
+  const { whole = { gpus: node.gpus, cards: node.cards } } = node;
+  return { ...node, whole, ...(gpus ? whole : { gpus: [], cards: [] }) };
+}
+
 /** A node with why it can never be used, as the hub says of some (`barred`, or null), and whether it is not shown at all (`hidden`). */
 export function marked(node, { nodes, reasons }) {
   const place = Object.hasOwn(nodes, node.name) ? nodes[node.name] : null;
