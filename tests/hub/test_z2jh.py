@@ -304,7 +304,7 @@ async def test_the_verdict_is_on_the_pod_without_a_limit(usual, someone, load):
     finally:
         cluster.delete("nodes", None, "narrow")
 
-    assert answer["understood"] == {"cpu": "no limit", "memory": "no limit (1 GiB guaranteed)"}
+    assert answer["understood"] == {"cpu": "No limit", "memory": "No limit (1 GiB guaranteed)"}
     assert "narrow" not in fitting(larger)
 
 

@@ -5,7 +5,7 @@ import { test } from "node:test";
 
 import { told } from "../../src/moorage/hub/pages/static/answer.js";
 import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
-import { marked, moreWords, shown } from "../../src/moorage/hub/pages/static/list.js";
+import { marked, moreWords, seen } from "../../src/moorage/hub/pages/static/list.js";
 import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
 import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
 import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
@@ -276,8 +276,8 @@ test("each no is of a kind, and rows say nothing of a pod that the cluster would
 });
 
 test("whoever may have no GPU is shown none, until they may", () => {
-  const seen = shown(node("atlas", { gpus: [gpus(1)], cards: ["RTX 4090: free"] }), false);
+  const without = seen(node("atlas", { gpus: [gpus(1)], cards: ["RTX 4090: free"] }), false);
 
-  assert.deepEqual([seen.gpus, seen.cards], [[], []]);
-  assert.deepEqual(shown(seen, true).gpus, [gpus(1)]);
+  assert.deepEqual([without.gpus, without.cards], [[], []]);
+  assert.deepEqual(seen(without, true).gpus, [gpus(1)]);
 });

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_words, memory_field, memory_words
+from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
 from moorage.hub.choice import kinds
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,13 +67,13 @@ def no_limit(name: str, made: Defaults | Choice) -> str:
         return ""
     requested = made.as_configured[name]
     words = f"{cpu_words(requested)} CPU" if name == "cpu" else memory_words(requested)
-    return f"No limit ({words} guaranteed)" if requested else "No limit"
+    return t("No limit ({amount} guaranteed)", amount=words) if requested else t("No limit")
 
 
 def understood(choice: Choice) -> dict[str, str]:
     """As what the amounts of a choice were read."""
-    said = {"cpu": cpu_words(choice.cpu_milli), "memory": memory_field(choice.memory_bytes)}
-    return {name: no_limit(name, choice).replace("No", "no", 1) or words for name, words in said.items()}
+    said = {"cpu": cpu_field(choice.cpu_milli), "memory": memory_field(choice.memory_bytes)}
+    return {name: no_limit(name, choice) or words for name, words in said.items()}
 
 
 def bounds(offer: Offer) -> dict[str, Any]:

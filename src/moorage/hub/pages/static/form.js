@@ -8,7 +8,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
 import { showKinds, unlisted } from "./kinds.js";
-import { marked, NodeList, shown } from "./list.js";
+import { marked, NodeList, seen } from "./list.js";
 import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
 import { Presets } from "./presets.js";
@@ -111,7 +111,7 @@ function bar(fresh) {
   showNodes();
 }
 
-const mark = (node) => shown(marked(node, barred), data.gpus);
+const mark = (node) => seen(marked(node, barred), data.gpus);
 
 const heard = {
   snapshot({ nodes: all, status: state }) {

@@ -53,6 +53,7 @@ export class Hints {
 
 /** "Taken as 2.5 GiB." where somebody has written it otherwise. */
 export function takenWords(typed, understood) {
+  if (understood && !typed.trim()) return `${understood}.`;
   return understood && understood !== typed.trim() ? t("Taken as {amount}.", { amount: understood }) : "";
 }
 

@@ -95,7 +95,7 @@ export class NodeList {
 }
 
 /** A node as this person gets to see it: its GPUs are no use to somebody who may have none. */
-export function shown(node, gpus) {
+export function seen(node, gpus) {
   const { whole = { gpus: node.gpus, cards: node.cards } } = node;
   return { ...node, whole, ...(gpus ? whole : { gpus: [], cards: [] }) };
 }
