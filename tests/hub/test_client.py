@@ -48,6 +48,29 @@ async def test_a_node_that_goes_is_forgotten(service, client, load):
     await until(lambda: not client.nodes)
 
 
+async def test_a_machine_that_may_come_reaches_memory_at_once(service, client, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    await until(lambda: client.status.live)
+
+    service.say("machines", {"machines": [fake.machine_json("gpu", "g5.xlarge")]})
+
+    await until(lambda: set(client.nodes) == {"atlas", "~gpu/g5.xlarge"})
+    service.say("machines", {"machines": "nonsense"})
+    await until(lambda: set(client.nodes) == {"atlas"})
+    assert client.status.live
+
+
+async def test_a_service_that_tells_no_machines_is_asked_for_them(service, load):
+    fake, until = load("moorage_test_fake_service"), load("moorage_test_rig").until
+    service.machines = [fake.machine_json("gpu", "g5.xlarge")]
+    client = ServiceClient(service.url)
+
+    client.start()
+
+    await until(lambda: client.nodes and "~gpu/g5.xlarge" in client.nodes)
+    await client.close()
+
+
 async def test_a_service_that_dies_is_noticed_within_five_seconds_and_its_numbers_are_kept(service, client, load):
     until = load("moorage_test_rig").until
     await until(lambda: client.status.live)

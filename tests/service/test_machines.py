@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from moorage.service.http.schemas import FitAnswer, Machine
@@ -162,3 +164,55 @@ async def test_the_hub_reads_what_the_service_tells_of_machines(elastic) -> None
     assert place.selector == {"eks.amazonaws.com/nodegroup": "large"}
     assert (place.allocatable.cpu, [units.resource for units in place.gpus]) == (16000, ["nvidia.com/gpu"])
     assert [taint.words() for taint in place.keeps_off] == ["dedicated=users"]
+
+
+async def test_the_stream_tells_machines_at_first_and_when_they_change(elastic, node, simulator) -> None:
+    service = await elastic(most=1)
+    labels = {"eks.amazonaws.com/nodegroup": "large", "node.kubernetes.io/instance-type": "m5.4xlarge"}
+
+    async with service.stream() as events:
+        first, identity = await events.until("machines")
+        simulator.add(node("n2", cpu="16", gpu=1, labels=labels))
+        later, _ = await events.until("machines")
+    async with service.stream(**{"Last-Event-ID": identity}) as events:
+        resumed = [await events.next() for _ in range(3)]
+
+    assert first == {"machines": first["machines"]}
+    assert [(each["kind"], each["state"]) for each in first["machines"]] == [("m5.4xlarge", "can_be_added")]
+    assert [each["state"] for each in later["machines"]] == ["at_maximum"]
+    assert later["machines"] == (await service.get("/api/v1/cluster/machines")).json()
+    assert [event for event, _, _ in resumed] == ["nodes", "status", "machines"]
+    assert resumed[-1][1] == later
+
+
+async def test_what_is_told_of_machines_is_made_once_for_all_that_listen(elastic) -> None:
+    service = await elastic()
+    broadcast = service.parts.streams.plain
+
+    async with service.stream() as one, service.stream() as other:
+        await one.until("machines")
+        await other.until("machines")
+        told = broadcast._machines_told
+        await broadcast.tell_machines(b"[1]")
+        data = [(await each.until("machines"))[0] for each in (one, other)]
+
+    assert told is not None
+    assert data == [{"machines": [1]}] * 2
+
+
+async def test_machines_that_can_not_be_told_hide_no_node(elastic, node, simulator, caplog) -> None:
+    service = await elastic()
+
+    def fail():
+        raise RuntimeError("a bug")
+
+    service.parts.streams._machines = fail
+    async with asyncio.timeout(10):
+        while "machines can't be told" not in caplog.text:
+            await asyncio.sleep(0.02)
+    async with service.stream() as events:
+        await events.until("snapshot")
+        simulator.add(node("n2"))
+        data, _ = await events.until("nodes")
+
+    assert [each["name"] for each in data["changed"]] == ["n2"]

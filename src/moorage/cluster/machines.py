@@ -151,6 +151,10 @@ class MachineJson:
         self._gpus = gpus or GpuNames()
         self._gpu_kinds = gpu_kinds
 
+    def encoded(self, machines: Sequence[Machine]) -> bytes:
+        """All of them as JSON."""
+        return msgspec.json.encode([self.of(machine) for machine in machines])
+
     def of(self, machine: Machine) -> dict[str, Any]:
         """One machine."""
         info = as_node(machine) if machine.node is not None else None

@@ -38,6 +38,8 @@ function on(event, data) {
     picture = data.status;
   } else if (event === "nodes") {
     table.change(data.changed, data.removed);
+  } else if (event === "machines") {
+    drawLines(document.getElementById("machines"), data.machines.map(machineWords), { most: MOST });
   } else if (event === "status") {
     picture = data;
   }
@@ -78,7 +80,6 @@ async function logIn(why) {
 
 document.getElementById("filter").addEventListener("input", (event) => table.show(event.target.value));
 fit.listen(new URL("cluster/fit", API), headers);
-list("machines", machineWords, { every: 10_000 });
 list("waiting", waitingWords, { every: 2_000 });
 setInterval(tell, 1000);
 offerLanguages(document.getElementById("languages"));

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -47,8 +48,10 @@ class Configured:
 
     def machines(self) -> tuple[Machine, ...]:
         """Each kind, with how many more of it may come as far as a number was given."""
-        nodes = self._nodes()
-        return tuple(_counted(machine, most, nodes) for machine, most in self._entries)
+        keys = {machine.label[0] for machine, most in self._entries if machine.label is not None and most is not None}
+        nodes = self._nodes().values() if keys else ()
+        there = Counter((key, info.labels.get(key)) for info in nodes for key in keys)
+        return tuple(_counted(machine, most, there) for machine, most in self._entries)
 
     async def run(self) -> None:
         """Look for a change of the file now and then, for ever."""
@@ -141,15 +144,13 @@ def _machine(entry: Any) -> tuple[Machine, int | None]:
     return machine, _most(entry)
 
 
-def _counted(machine: Machine, most: int | None, nodes: Mapping[str, NodeInfo]) -> Machine:
-    """How many more may come: the most less the nodes that carry the pool's label."""
+def _counted(machine: Machine, most: int | None, there: Mapping[tuple[str, str | None], int]) -> Machine:
+    """How many more may come: the most less the nodes that carry the pool's label, of which so many are `there`."""
     if most is None:
         return machine
     if machine.label is None:
         return machine if most else replace(machine, state="at_maximum", left=0, why=_full(machine.pool, 0))
-    key, value = machine.label
-    there = sum(1 for info in nodes.values() if info.labels.get(key) == value)
-    left = max(most - there, 0)
+    left = max(most - there.get(machine.label, 0), 0)
     if left:
         return replace(machine, left=left)
     return replace(machine, state="at_maximum", left=0, why=_full(machine.pool, most))

@@ -41,17 +41,18 @@ class Machines:
         self._sources = list(sources)
         self._about = about
         self._failing: set[Source] = set()
+        self._joined: tuple[list[Machine], list[Machine]] = [], []
 
     def add(self, source: Source) -> None:
         """One more source, before anything runs."""
         self._sources.append(source)
 
     def now(self) -> tuple[Machine, ...]:
-        """Every machine, sorted by pool and kind; those on their way first."""
-        if not self._sources:
-            return ()
+        """Every machine, sorted by pool and kind; those on their way first. Cheap while the sources tell the same."""
         told = [machine for source in self._sources for machine in self._of(source)]
-        return tuple(self._timed(machine) for machine in joined(told))
+        if told != self._joined[0]:
+            self._joined = told, joined([_readable(machine) for machine in told])
+        return tuple(self._timed(machine) for machine in self._joined[1])
 
     async def run(self) -> None:
         """Run all sources until cancelled. One that fails is started again, and costs its own machines only."""
@@ -66,7 +67,7 @@ class Machines:
             self._failing.add(source)
             return ()
         self._failing.discard(source)
-        return [_readable(machine) for machine in found]
+        return found
 
     async def _keep_running(self, source: Source) -> None:
         while True:

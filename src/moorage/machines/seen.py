@@ -21,8 +21,8 @@ from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.machines import HOSTNAME, Machine, as_node, lasting_taints
 from moorage.scheduling.preparing import PATIENCE, Preparing, preparing, seconds_of
 
-_EVERY = 1.0
-_WRITTEN_EVERY = 10
+_EVERY = 0.5
+_WRITTEN_EVERY = 20
 # Nodes looked at before others get a turn.
 _AT_ONCE = 100
 _MOST = 500

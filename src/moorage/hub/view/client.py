@@ -74,6 +74,7 @@ class ServiceClient:
         self._position: str | None = None
         self._nodes: dict[str, NodeFacts] | None = None
         self._places: dict[str, NodeFacts] = {}
+        self._hears_machines = False
         self._images: tuple[ImageFacts, ...] | None = None
         # Those that may come, as the service tells them.
         self.machines: list[Any] = []
@@ -156,6 +157,7 @@ class ServiceClient:
 
     async def _step(self) -> None:
         """One connection, until it ends."""
+        self._hears_machines = False
         assert self._session is not None  # noqa: S101
         headers = {"Accept": "text/event-stream"}
         if self._position and self._nodes is not None:
@@ -202,6 +204,9 @@ class ServiceClient:
                 self._nodes.pop(name, None)
             self._took(event, data)
             self._tell({node.name for node in nodes} | set(removed))
+        elif event.name == "machines":
+            self._hears_machines = True
+            self._take_machines((await _object(event)).get("machines"))
         elif event.name == "status":
             self._take_status(await _object(event))
 
@@ -253,6 +258,8 @@ class ServiceClient:
                 ("/api/v1/jupyterhub/config", self._take_defaults),
                 ("/api/v1/cluster/machines", self._take_machines),
             ):
+                if path.endswith("/machines") and self._hears_machines:
+                    continue  # a service that tells each change
                 try:
                     take(await self._read("GET", path, timeout=5))
                 except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:

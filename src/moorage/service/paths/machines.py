@@ -1,6 +1,5 @@
 """`GET /cluster/machines`: what is not there yet and may come."""
 
-import msgspec
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -20,5 +19,5 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 )
 async def list_machines(parts: Running) -> Response:
     parts.snapshot()
-    found = [parts.machine_json.of(machine) for machine in parts.machines.now()]
-    return Encoded(msgspec.json.encode(found), headers={"Cache-Control": "no-cache"})
+    found = parts.machine_json.encoded(parts.machines.now())
+    return Encoded(found, headers={"Cache-Control": "no-cache"})

@@ -156,14 +156,19 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         configmaps=settings.scheduler_configmaps,
         tell=partial(setattr, live.cluster, "profiles"),
     )
+    gpus = GpuNames(tuple(settings.gpu_resources))
+    machine_json = MachineJson(
+        labels=labels, gpus=gpus, gpu_kinds=partial(kinds, extra=frozenset(settings.gpu_resources))
+    )
     streams = Streams(
         live,
         replay_bytes=settings.replay_megabytes * 1024 * 1024,
         most=settings.max_streams,
         everybody_sees_names=settings.gpu_holders == "pod",
+        machines=machines.now,
+        as_json=machine_json.encoded,
     )
     waits = Waits(lambda: live.cluster)
-    gpus = GpuNames(tuple(settings.gpu_resources))
     parts = Parts(
         settings=settings,
         alone=alone,
@@ -171,9 +176,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
         machines=machines,
-        machine_json=MachineJson(
-            labels=labels, gpus=gpus, gpu_kinds=partial(kinds, extra=frozenset(settings.gpu_resources))
-        ),
+        machine_json=machine_json,
         gpus=gpus,
         queues=Queues(client, cluster=lambda: live.cluster, feeds=lambda: live.status.feeds),
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),

@@ -1,4 +1,4 @@
-"""`GET /cluster/stream`: every change of the cluster as server-sent events.
+"""`GET /cluster/stream`: every change of the cluster as server-sent events, and of the machines that may come to it.
 
 One task reads the cluster's changes, encodes each message once, and appends it to a ring. A reader is a position in
 that ring: it has no queue of its own, so a thousand readers cost a thousand writes of the same bytes and no memory.
@@ -73,9 +73,12 @@ class Broadcast:
         self._held = 0
         self._next = 0  # the sequence number that the next message gets; the ring's last one has one less
         self._base = -1  # the ring holds all that happened after this revision
+        self._newest = -1
         self._epoch = ""
         self._ended = False
         self._snapshot: tuple[float, bytes, Message] | None = None
+        self._machines: bytes | None = None
+        self._machines_told: tuple[bytes, Message] | None = None
         self._making = asyncio.Lock()
         self.readers: set[Reader] = set()
         self.dropped = 0
@@ -108,6 +111,22 @@ class Broadcast:
                 said = status
                 self._publish(await message("status", [status], epoch=self._epoch, revision=change.revision))
 
+    async def tell_machines(self, data: bytes) -> None:
+        """The machines that may come are these from now on, as JSON."""
+        self._machines = data
+        if self._epoch:
+            self._publish(await self._about_machines(data))
+
+    async def _about_machines(self, data: bytes) -> Message:
+        """Made once for all that are told of it at the same revision."""
+        if self._machines_told is not None:
+            told, made = self._machines_told
+            if told is data and made.revision == self._newest:
+                return made
+        made = await message("machines", (b'{"machines":', data, b"}"), epoch=self._epoch, revision=self._newest)
+        self._machines_told = data, made
+        return made
+
     def _now(self) -> Snapshot | None:
         snapshot = self._live.snapshot
         return snapshot.with_names() if snapshot is not None and self._names else snapshot
@@ -131,14 +150,11 @@ class Broadcast:
         self._ring.clear()
         self._held = 0
         self._epoch = epoch
-        self._base = revision
-
-    @property
-    def _newest(self) -> int:
-        return self._ring[-1].revision if self._ring else self._base
+        self._base = self._newest = revision
 
     def _publish(self, new: Message) -> None:
         self._ring.append(new)
+        self._newest = max(self._newest, new.revision)
         self._next += 1
         self._held += new.size
         self.messages += new.kind != "ping"
@@ -159,10 +175,14 @@ class Broadcast:
     async def opening(self, last_event_id: str | None) -> Opening:
         known = self._known_revision(last_event_id)
         if known is None:
-            return await self._fresh()
-        status = status_data(self._live.status)
-        now = await message("status", [status], epoch=self._epoch, revision=max(known, self._newest))
-        return Opening([*self._since(known), now], self._next, known)
+            opening = await self._fresh()
+        else:
+            status = status_data(self._live.status)
+            now = await message("status", [status], epoch=self._epoch, revision=max(known, self._newest))
+            opening = Opening([*self._since(known), now], self._next, known)
+        if (data := self._machines) is not None:
+            opening.messages.append(await self._about_machines(data))
+        return opening
 
     def _known_revision(self, last_event_id: str | None) -> int | None:
         """The revision that a reader resumes from, if the ring still holds all that came after it."""

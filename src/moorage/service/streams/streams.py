@@ -1,19 +1,42 @@
 """The two streams of changes: the one of all readers, and the one of those who may see who holds what.
 
-Each encodes a message once for all that read it. The second one begins with its first reader.
+Each encodes a message once for all that read it. The second one begins with its first reader. Of the machines that may
+come both tell the same.
 """
 
 import asyncio
+import logging
+from collections.abc import Callable, Sequence
 
 from moorage.cluster.live import LiveCluster
+from moorage.scheduling.machines import Machine
 from moorage.service.http.auth import Person
 from moorage.service.streams.stream import Broadcast
 
+log = logging.getLogger(__name__)
+
+# What is known of machines is put together from several sources, of which none tells when it changes.
+MACHINES_SECONDS = 0.25
+
 
 class Streams:
-    def __init__(self, live: LiveCluster, *, replay_bytes: int, most: int, everybody_sees_names: bool) -> None:
+    """`machines` tells those that may come, and `as_json` what a message says of them."""
+
+    def __init__(
+        self,
+        live: LiveCluster,
+        *,
+        replay_bytes: int,
+        most: int,
+        everybody_sees_names: bool,
+        machines: Callable[[], Sequence[Machine]],
+        as_json: Callable[[Sequence[Machine]], bytes],
+    ) -> None:
         self.most = most
         self._everybody_sees_names = everybody_sees_names
+        self._live = live
+        self._machines = machines
+        self._as_json = as_json
         self.plain = Broadcast(live, replay_bytes=replay_bytes)
         self.named = Broadcast(live, replay_bytes=replay_bytes, names=True)
         self._wanted = asyncio.Event()
@@ -21,8 +44,23 @@ class Streams:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.plain.run())
+            group.create_task(self._follow_machines())
             await self._wanted.wait()
             group.create_task(self.named.run())
+
+    async def _follow_machines(self) -> None:
+        told: Sequence[Machine] | None = None
+        while True:
+            await asyncio.sleep(MACHINES_SECONDS)
+            if not self._live.ready:
+                continue
+            try:
+                if (now := self._machines()) != told:
+                    told, data = now, self._as_json(now)
+                    for each in self._both:
+                        await each.tell_machines(data)
+            except Exception:  # nodes are told whatever is the matter with machines
+                log.exception("machines can't be told")
 
     async def of(self, person: Person) -> Broadcast:
         """The stream that this person reads, once it misses nothing."""
