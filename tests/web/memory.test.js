@@ -89,3 +89,11 @@ test("amounts that mean the same are the same choice", () => {
   assert.equal(isSame({ memory: "3" }, { memory: "3 MiB" }), false);
   assert.equal(isSame({ cpu: "many" }, { cpu: "more" }), false);
 });
+
+test("a machine that may come is called as in its row", () => {
+  const choice = { cpu: "2", memory: "3Gi" };
+
+  assert.equal(choiceWords({ ...choice, node: "~gpu/g5.xlarge" }), "New machine g5.xlarge, 2 CPU, 3Gi");
+  assert.equal(choiceWords({ ...choice, node: "~large" }), "New machine large, 2 CPU, 3Gi");
+  assert.deepEqual(goneWords([["node", "~gpu/g5.xlarge"]]), ["Not offered any more: “New machine g5.xlarge”."]);
+});

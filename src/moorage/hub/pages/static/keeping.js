@@ -101,12 +101,18 @@ export class Keeping {
 
 /** "atlas, 2 CPU, 3Gi, 1 GPU, Minimal": `names` are those by which images, presets and kinds of GPU are shown. */
 export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind = "", gpu_kind: model = "", image }, { images = {}, presets = {}, kinds = {} } = {}) {
-  const parts = [...(preset ? [presets[preset] ?? preset] : []), node || t("Automatic")];
+  const parts = [...(preset ? [presets[preset] ?? preset] : []), node ? placeName(node) : t("Automatic")];
   if (cpu) parts.push(t("{amount} CPU", { amount: cpu }));
   if (memory) parts.push(memory);
   if (Number(gpu) > 0) parts.push(`${gpu} ${model ? (kinds[`${kind}=${model}`] ?? model) : /\/gpu$/.test(kind) || !kind ? "GPU" : (kinds[kind] ?? kind.slice(kind.lastIndexOf("/") + 1))}`);
   if (image) parts.push(images[image] ?? image);
   return parts.join(", ");
+}
+
+/** A node, or a machine that may come, as its row calls it: `~gpu/g5.xlarge` is a kind of machine of the pool gpu. */
+function placeName(name) {
+  if (!name.startsWith("~")) return name;
+  return `New machine ${name.slice(name.lastIndexOf("/") + 1).replace(/^~/, "")}`;
 }
 
 /** What of a choice is not there any more. */
@@ -117,7 +123,7 @@ export function goneWords(gone) {
 
 function goneName(field, name) {
   if (field === "preset") return t("the preset “{name}”", { name });
-  if (field === "node") return t("the node “{name}”", { name });
+  if (field === "node") return name.startsWith("~") ? `“${placeName(name)}”` : t("the node “{name}”", { name });
   if (field === "gpu_kind") return t("the kind of GPU “{name}”", { name });
   return field === "image" ? t("the image “{name}”", { name }) : `${field} “${name}”`;
 }
