@@ -17,8 +17,8 @@ def a_machine(node, **more):
     return Machine(node=decode(Node, node) if node is not None else None, **facts)
 
 
-def tried(pod, *machines, nodes=(), pods=()):
-    cluster = Cluster.from_objects(nodes=nodes, pods=pods)
+def tried(pod, *machines, nodes=(), pods=(), **more):
+    cluster = Cluster.from_objects(nodes=nodes, pods=pods, **more)
     return at_once(on_machines(cluster, Trial(cluster, pod), machines))
 
 
@@ -172,7 +172,41 @@ def test_nothing_runs_on_a_machine_by_its_name(a_node, a_pod):
     assert not verdict.fits
 
 
-def test_which_devices_a_machine_would_have_for_claims_is_not_known(a_node, a_pod):
-    claims = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]}
+CLAIMS = {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]}
+TEMPLATE = {
+    "metadata": {"name": "gpu", "namespace": "default"},
+    "spec": {"spec": {"devices": {"requests": [{"name": "r", "exactly": {"deviceClassName": "gpu", "count": 1}}]}}},
+}
+DEVICES = {"metadata": {"name": "gpu"}, "spec": {"extendedResourceName": "nvidia.com/gpu"}}
 
-    assert tried(a_pod(spec=claims), a_machine(a_node())) == [None]
+
+@pytest.mark.parametrize("templates", [[], [TEMPLATE]])
+def test_which_devices_a_machine_would_have_for_claims_is_not_known(a_node, a_pod, templates):
+    more = {"resourceclaimtemplates": templates, "deviceclasses": [DEVICES]}
+
+    assert tried(a_pod(spec=CLAIMS), a_machine(a_node()), **more) == [None]
+
+
+def test_which_devices_a_machine_would_have_behind_a_name_is_not_known(a_node, a_pod):
+    asks = a_pod(cpu="1", gpu=1)
+
+    found = tried(asks, a_machine(a_node()), a_machine(a_node(gpu="1")), deviceclasses=[DEVICES])
+    (without_class,) = tried(asks, a_machine(a_node()))
+
+    assert found[0] is None
+    assert found[1] is not None
+    assert found[1].fits
+    assert without_class is not None
+    assert without_class.reasons == ("Insufficient nvidia.com/gpu",)
+
+
+def test_a_machine_that_is_too_small_is_that_whatever_devices_it_would_have(a_node, a_pod):
+    mine = {"metadata": {"name": "mine", "namespace": "default"}, "spec": TEMPLATE["spec"]["spec"]}
+    more = {"resourceclaims": [mine], "deviceclasses": [DEVICES]}
+    claims = {"resourceClaims": [{"name": "gpu", "resourceClaimName": "mine"}]}
+
+    (verdict,) = tried(a_pod(cpu="1000", spec=claims), a_machine(a_node()), **more)
+
+    assert verdict is not None
+    assert verdict.reasons == ("Insufficient cpu",)
+    assert tried(a_pod(cpu="1", spec=claims), a_machine(a_node()), **more) == [None]

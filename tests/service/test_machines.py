@@ -166,6 +166,29 @@ async def test_the_hub_reads_what_the_service_tells_of_machines(elastic) -> None
     assert [taint.words() for taint in place.keeps_off] == ["dedicated=users"]
 
 
+async def test_devices_that_a_pod_claims_are_not_known_before_a_machine_is_there(elastic, pod, simulator) -> None:
+    template = {"kind": "ResourceClaimTemplate", "metadata": {"name": "card", "namespace": "default"}}
+    asked = {"name": "card", "exactly": {"deviceClassName": "cards", "count": 1}}
+    simulator.add(
+        {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": {"name": "cards"}, "spec": {}},
+        {"apiVersion": "resource.k8s.io/v1", **template, "spec": {"spec": {"devices": {"requests": [asked]}}}},
+    )
+    service = await elastic()
+    body = pod("ada", cpu="1", memory="1Gi", tolerations=TOLERATES)
+    body["spec"]["resourceClaims"] = [{"name": "card", "resourceClaimTemplateName": "card"}]
+
+    answer = await ask(service, body)
+
+    assert answer["answer"] == "waits"
+    assert answer["answer_text"] == (
+        "There is no room now. Whether it would fit on a new machine of pool large (m5.4xlarge) is not known. "
+        "Which devices a machine has is only told once it is there."
+    )
+    (machine,) = answer["machines"]
+    assert (machine["fits"], machine["reasons"]) == (None, [])
+    assert machine["why"] == "Which devices a machine has is only told once it is there."
+
+
 async def test_the_stream_tells_machines_at_first_and_when_they_change(elastic, node, simulator) -> None:
     service = await elastic(most=1)
     labels = {"eks.amazonaws.com/nodegroup": "large", "node.kubernetes.io/instance-type": "m5.4xlarge"}

@@ -23,6 +23,9 @@ Hope = Literal["on_its_way", "new_machine"]
 _HOPES: dict[str, Hope] = {"on_its_way": "on_its_way", "can_be_added": "new_machine"}
 
 
+UNKNOWN_DEVICES = "Which devices a machine has is only told once it is there."
+
+
 class Tried(msgspec.Struct, frozen=True):
     """A machine, and what a pod would find on it: `verdict` is None where nobody knows; `unable` is why an image of the
     pod could not run there, `taint` the one that keeps the pod off.
@@ -38,6 +41,13 @@ class Tried(msgspec.Struct, frozen=True):
         if self.verdict is None:
             return None
         return self.verdict.fits and self.unable is None
+
+    @property
+    def why_unknown(self) -> str | None:
+        """Where nobody knows whether it fits, why."""
+        if self.fits is not None:
+            return None
+        return self.machine.why if self.machine.node is None else UNKNOWN_DEVICES
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -120,12 +130,14 @@ def no_hope_words(tried: Sequence[Tried]) -> str:
     if kept is not None:
         why = f": {kept.why}" if kept.why else "."
         return f"It would fit on a machine of {_pool(kept)}, but none can be expected{why}"
-    unknown = next((each.machine for each in tried if each.fits is None and each.machine.may_come), None)
-    if unknown is not None and unknown.node_name is not None:
-        return f"Whether it will fit on {unknown.node_name} once that is ready is not known."
-    if unknown is not None:
-        return f"Whether it would fit on a new machine of {_pool(unknown)} is not known."
-    return ""
+    unsure = next((each for each in tried if each.fits is None and each.machine.may_come), None)
+    if unsure is None:
+        return ""
+    unknown = unsure.machine
+    devices = f" {UNKNOWN_DEVICES}" if unsure.why_unknown == UNKNOWN_DEVICES else ""
+    if unknown.node_name is not None:
+        return f"Whether it will fit on {unknown.node_name} once that is ready is not known.{devices}"
+    return f"Whether it would fit on a new machine of {_pool(unknown)} is not known.{devices}"
 
 
 def _pool(machine: Machine) -> str:
@@ -186,6 +198,7 @@ class MachineJson:
         return {
             **self.of(tried.machine),
             "fits": tried.fits,
+            "why": tried.why_unknown or tried.machine.why,
             "reasons": reasons_of(verdict, taint=tried.taint, by_maker=by_maker) if verdict is not None else [],
             "image_problem": image_problem(tried.unable),
         }

@@ -14,7 +14,7 @@ import msgspec
 
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.accounting.totals import read_totals
-from moorage.scheduling.filters import nodedeclaredfeatures
+from moorage.scheduling.filters import dynamicresources, nodedeclaredfeatures
 from moorage.scheduling.filters.tainttoleration import untolerated
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.preparing import kind_of
@@ -107,15 +107,13 @@ def lasting_taints(taints: Iterable[Taint], *, startup: Container[tuple[str, str
 
 
 def on_machines(cluster: Cluster, trial: Trial, machines: Sequence[Machine]) -> Steps[list[NodeVerdict | None]]:
-    """The verdict on each machine, in order; None where that is not known.
+    """The verdict on each machine, in order; None where that is not known: what it would look like, or which devices it
+    would bring for a claim, or for a name behind which a device class stands.
 
     Raises `Unreadable` where an amount of a machine is garbage: whoever makes machines has tried `as_node`.
     """
-    if trial.ask.pod.spec.resource_claims:
-        # Which devices a machine brings is told once it is there.
-        return [None] * len(machines)
     if trial.prefilter is not None:
-        return [trial.prefilter] * len(machines)
+        return [_sure(trial.prefilter)] * len(machines)
     daemons = _Daemons(cluster, machines)
     yield
     verdicts: list[NodeVerdict | None] = []
@@ -127,9 +125,17 @@ def on_machines(cluster: Cluster, trial: Trial, machines: Sequence[Machine]) -> 
                 for pod in daemons.of(machine, info):
                     info.add(pod)
             tries.append((yield from _alone(cluster, trial, info)))
-        known = machine.node is not None
-        verdicts.append(next((verdict for verdict in tries if verdict.fits), tries[0]) if known else None)
+        sure = [_sure(verdict) for verdict in tries]
+        found = next((verdict for verdict in sure if verdict is not None and verdict.fits), None)
+        # All that is sure counts against a machine before what is not.
+        found = found or (None if None in sure else sure[0])
+        verdicts.append(found if machine.node is not None else None)
     return verdicts
+
+
+def _sure(verdict: NodeVerdict) -> NodeVerdict | None:
+    """The plugin for devices is asked last, and a machine tells its devices only once it is there."""
+    return None if verdict.plugin == dynamicresources.NAME else verdict
 
 
 def as_node(machine: Machine, *, labels: Mapping[str, str] | None = None) -> NodeInfo:

@@ -19,7 +19,8 @@ router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
     response_class=Response,
     responses={
         200: {
-            "description": "Events `snapshot`, `nodes`, `machines` and `status`; to resume, send the last `id` as `Last-Event-ID`.",
+            "description": "Events `snapshot`, `nodes`, `machines` and `status`; to resume, send the last `id` as "
+            "`Last-Event-ID`.",
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         },
         **error_responses(422),
