@@ -43,6 +43,8 @@ EVERYTHING = {
         "clusterAutoscalerNamespace": "kube-system",
         "stateConfigMap": True,
         "gpuExecNamespace": "gpu-operator",
+        "resize": True,
+        "usage": True,
         "schedulerConfigMap": "jupyterhub/user-scheduler",
     },
     "gpuAgent": {"enabled": True},

@@ -1,5 +1,9 @@
 """A server that runs becomes larger or smaller in place: real hub, real service, a simulated cluster."""
 
+import html
+import re
+
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -88,16 +92,12 @@ class Server:
         return pods.container(self.pod)["resources"]
 
     async def has(self, token=None):
-        import aiohttp
-
         headers = {"Authorization": f"token {token or self.hub.token}"}
         url = f"{self.hub.url}/hub/moorage/server?user={self.name}"
         async with aiohttp.ClientSession(headers=headers) as http, http.get(url) as answer:
             return await answer.json()
 
     async def patch(self, *, token=None, **body):
-        import aiohttp
-
         headers = {"Authorization": f"token {token or self.hub.token}"}
         url = f"{self.hub.url}/hub/moorage/server"
         async with (
@@ -267,7 +267,8 @@ async def test_a_change_that_would_restart_the_container_is_refused(cluster, ser
     cluster.patch("pods", "jupyter", fay.pod["metadata"]["name"], {"spec": {"containers": [own]}})
 
     async def is_refused():
-        return "would restart it" in (await fay.patch(memory="3Gi", dry_run=True))[1].get("refusal", "")
+        _, answer = await fay.patch(memory="3Gi", dry_run=True)
+        return "would restart the server's container" in answer.get("refusal", "")
 
     await until(is_refused)
     assert (await fay.patch(cpu="3", dry_run=True))[1]["fits"] is True
@@ -353,3 +354,72 @@ async def test_a_server_that_does_not_run_says_so(hub, cluster):
 
     assert (await liv.has())["running"] is False
     assert (await liv.patch(cpu="1"))[0] == 409
+
+
+def text_of(page):
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+async def test_home_tells_what_a_persons_servers_have_and_leads_to_the_page_of_each(hub, server):
+    mia = await hub.log_in("mia")
+    await server("mia")
+
+    home = await mia.form("/hub/home")
+    page = await mia.form("/hub/moorage/resize?user=mia&server=")
+
+    assert "atlas 2 CPU, 2 GiB memory" in text_of(home)
+    assert 'href="/hub/moorage/resize?user=mia&amp;server="' in home
+    assert "Stop My Server" in text_of(home)
+    assert "Has 2 CPU, 2 GiB memory" in text_of(page)
+    assert "Up to 8 CPU and 20 GiB memory now." in text_of(page)
+    await mia.close()
+
+
+async def test_without_javascript_the_page_resizes_too(hub, server):
+    nia = await hub.log_in("nia")
+    token = await nia.token()
+    running = await server("nia")
+    url = f"{hub.url}/hub/moorage/resize?_xsrf={token}"
+
+    async with nia.http.post(url, data={"user": "nia", "cpu": "3 cores", "memory": "2,5 GB"}) as answer:
+        done = await answer.text()
+    async with nia.http.post(url, data={"user": "nia", "cpu": "9", "memory": "3"}) as answer:
+        refused = await answer.text()
+    async with nia.http.post(f"{hub.url}/hub/moorage/resize", data={"user": "nia", "cpu": "1"}) as answer:
+        by_another_site = answer.status
+
+    assert running.resources["limits"] == {"cpu": "3", "memory": "2560Mi"}
+    assert "Fits on atlas." in text_of(done) or "Changing to 3 CPU" in text_of(done)
+    assert "9 CPU is too much: atlas has 8." in text_of(refused)
+    assert 'value="9" aria-invalid="true"' in refused
+    assert by_another_site == 403
+    await nia.close()
+
+
+async def test_administrators_see_what_all_running_servers_have_and_nobody_else(hub, server):
+    await server("oda")
+    boss, oda = await hub.log_in("boss"), await hub.log_in("oda")
+
+    admin, servers = await boss.form("/hub/admin"), await boss.form("/hub/moorage/servers")
+    async with oda.http.get(f"{hub.url}/hub/moorage/servers") as answer:
+        theirs = answer.status
+    async with oda.http.get(f"{hub.url}/hub/moorage/resize?user=boss&server=") as answer:
+        of_another = answer.status
+
+    assert 'href="/hub/moorage/servers"' in admin
+    assert "react-admin-hook" in admin
+    assert "oda default atlas 2 CPU, 2 GiB memory" in text_of(servers)
+    assert (theirs, of_another) == (403, 404)
+    await boss.close()
+    await oda.close()
+
+
+@pytest.mark.parametrize("server_name", ["", "nope"])
+async def test_the_page_of_a_server_that_does_not_run_says_so(hub, server_name):
+    person = await hub.log_in("pia")
+
+    async with person.http.get(f"{hub.url}/hub/moorage/resize?server={server_name}") as answer:
+        page = await answer.text()
+
+    assert (answer.status, "This server is not running." in page) == ((404, False) if server_name else (200, True))
+    await person.close()

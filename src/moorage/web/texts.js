@@ -49,6 +49,12 @@ export function time(moment) {
   return new Date(moment).toLocaleTimeString(wanted);
 }
 
+/** Day and time, as the browser writes them. */
+export function dayAndTime(text) {
+  const wanted = catalogue.language === "en" ? undefined : catalogue.language;
+  return new Date(text).toLocaleString(wanted, { dateStyle: "medium", timeStyle: "short" });
+}
+
 /** The language of who reads, and the names of all by their own. */
 export function spoken() {
   return { language: catalogue.language, languages: catalogue.languages };

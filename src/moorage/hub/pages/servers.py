@@ -1,4 +1,6 @@
-"""`/hub/moorage/server`: what a running server has and could grow to, and making it larger or smaller in place."""
+"""`/hub/moorage/server`: what a running server has and could grow to, and making it larger or smaller in place; the
+same as pages.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,20 @@ import json
 from typing import Any
 
 from jupyterhub.apihandlers.base import APIHandler
+from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import needs_scope
 from jupyterhub.user import User
 from tornado import web
 
+from moorage.hub.amounts import cpu_field, memory_field
 from moorage.hub.choice.refusal import Refusal
+from moorage.hub.pages import rows
 from moorage.hub.running import has, resize
+from moorage.texts import t
 
 _LARGEST_BODY = 16 << 10
+# People looked at before the loop gets a turn.
+_BATCH = 50
 
 
 def spawner_of(handler: Any, user_name: str, server_name: str) -> Any:
@@ -71,3 +79,74 @@ class ServerHandler(APIHandler):
         except Refusal as refusal:
             raise web.HTTPError(400, refusal.message) from None
         return {**answer, "server": await has.now(spawner)}
+
+
+class ResizePage(BaseHandler):
+    """`/hub/moorage/resize?user=&server=`: the same for people; posted where there is no JavaScript."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        await self._page(user_name=self._user_name(), server_name=self.get_argument("server", ""))
+
+    @web.authenticated
+    async def post(self) -> None:
+        await self._posted(user_name=self._user_name(), server_name=self.get_argument("server", ""))
+
+    def _user_name(self) -> str:
+        return str(self.get_argument("user", None) or self.current_user.name)
+
+    @needs_scope("servers")
+    async def _page(self, user_name: str, server_name: str, **more: Any) -> None:
+        spawner = spawner_of(self, user_name, server_name)
+        now = await has.now(spawner)
+        fields = {
+            "cpu": cpu_field(now.get("cpu_millicores") or 0),
+            "memory": memory_field(now.get("memory_bytes") or 0),
+        }
+        whose = "" if spawner.user is self.current_user else user_name
+        html = await self.render_template(
+            "moorage_server.html",
+            **{"told": "", "refused": "", "wrong": None, "fields": fields, **more},
+            has=now,
+            heading=_heading(whose, server_name),
+            open_url=spawner.user.server_url(server_name),
+        )
+        self.set_header("Cache-Control", "no-store")
+        self.finish(html)
+
+    @needs_scope("servers")
+    async def _posted(self, user_name: str, server_name: str) -> None:
+        fields = {name: self.get_argument(name, "") for name in ("cpu", "memory")}
+        try:
+            answer = await resize.apply(spawner_of(self, user_name, server_name), {**fields, "typed": True})
+            more = {"told": answer["text"]}
+        except Refusal as refusal:
+            more = {"refused": refusal.message, "wrong": refusal.field, "fields": fields}
+        await self._page(user_name=user_name, server_name=server_name, **more)
+
+
+def _heading(user: str, server: str) -> str:
+    if user and server:
+        return t("Server “{server}” of {user}", server=server, user=user)
+    if user:
+        return t("Server of {user}", user=user)
+    return t("Your server “{server}”", server=server) if server else t("Your server")
+
+
+class ServersPage(BaseHandler):
+    """`/hub/moorage/servers`: what all running servers have that the person may see, beside the admin page."""
+
+    @web.authenticated
+    @needs_scope("admin-ui")
+    async def get(self) -> None:
+        found: list[dict[str, Any]] = []
+        users = sorted(self.users.values(), key=lambda user: user.name)
+        for at, user in enumerate(users):
+            found += [row for row in rows.of_user(user) if self._may_see(row)]
+            if at % _BATCH == 0:
+                await asyncio.sleep(0)
+        html = await self.render_template("moorage_servers.html", servers=found)
+        self.finish(html)
+
+    def _may_see(self, row: dict[str, Any]) -> bool:
+        return bool(self.has_scope(f"read:servers!server={row['user']}/{row['server']}"))

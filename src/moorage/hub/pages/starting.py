@@ -1,5 +1,6 @@
-"""The page of a start, in place of JupyterHub's own: that one stands still while the hub is being restarted, and where
-a Content-Security-Policy allows no inline scripts. An administrator's own template has precedence over both.
+"""Our templates of the hub's pages. The page of a start stands in place of JupyterHub's own: that one stands still
+while the hub is being restarted, and where a Content-Security-Policy allows no inline scripts. Home and the admin page
+are JupyterHub's own with something added. An administrator's own template has precedence over all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from jinja2 import FileSystemLoader
 from jupyterhub.utils import url_path_join
 
 from moorage.hub.pages import files
+from moorage.hub.pages.rows import of_user as servers
 from moorage.texts import t
 from moorage.texts.pages import texts
 
@@ -24,7 +26,7 @@ def take_the_place(app: Any) -> None:
         environment = app.tornado_settings.get(name)
         if environment is None:
             continue
-        environment.globals.update(moorage_static=static, moorage_t=t, moorage_texts=texts)
+        environment.globals.update(moorage_static=static, moorage_t=t, moorage_texts=texts, moorage_servers=servers)
         for loader in getattr(environment.loader, "loaders", ()):
             # JupyterHub's own folder is the last one, and stands behind a prefix once more, for templates that extend.
             if isinstance(loader, FileSystemLoader) and _FOLDER not in loader.searchpath:

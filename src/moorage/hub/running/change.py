@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub.amounts import (
+    cpu_field,
     cpu_text,
     cpu_words,
     is_gpu,
@@ -25,6 +26,7 @@ from moorage.hub.choice.offer import VERSION, Choice, Defaults, Offer
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.limits import SERVERS
 from moorage.hub.running import pod as pods
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +37,6 @@ Json = dict[str, Any]
 
 KEYS = ("user", "server", "cpu", "memory", "dry_run", "typed")
 _GPUS = ("gpu", "gpus", "gpu_resource", "gpu_kind")
-_RESTART = "Save your work, stop the server and start it with the new size."
-_LABELS = {"cpu": "CPU", "memory": "memory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def read(body: Mapping[str, Any]) -> tuple[int | None, int | None]:
     """CPU and memory of a request; None for what stays. Raises `Refusal`."""
     for key in body:
         if key in _GPUS:
-            raise Refusal("GPUs can't be changed while a server runs. Only CPU and memory can.")
+            raise Refusal(t("GPUs can't be changed while a server runs. Only CPU and memory can."))
         if key not in KEYS:
             near = difflib.get_close_matches(str(key)[:64].lower(), KEYS, n=1)
             raise Refusal(f"There is no option {quoted(key)}.{f' Did you mean “{near[0]}”?' if near else ''}")
@@ -72,7 +72,7 @@ def read(body: Mapping[str, Any]) -> tuple[int | None, int | None]:
     cpu = _amount(body.get("cpu"), "cpu", read_cpu, spoken.cpu if typed else None)
     memory = _amount(body.get("memory"), "memory", read_memory, spoken.memory if typed else None)
     if cpu is None and memory is None:
-        raise Refusal("Say how much CPU or memory the server should have.", field="cpu")
+        raise Refusal(t("Say how much CPU or memory the server should have."), field="cpu")
     return cpu, memory
 
 
@@ -135,7 +135,7 @@ def _allowed(
         same = [each for each in fitting if (each.cpu, each.memory) == (wanted["cpu"], wanted["memory"])]
         if not same:
             ways = [(each.display_name, _fields(each.cpu, each.memory)) for each in fitting if each.cpu and each.memory]
-            raise Refusal("This hub offers presets only. Choose the amounts of one.", field="cpu", ways=ways[:3])
+            raise Refusal(t("This hub offers presets only. Choose the amounts of one."), field="cpu", ways=ways[:3])
         preset = same[0].name
     else:
         # The node and the image stay, whatever has become of them.
@@ -152,16 +152,17 @@ def _allowed(
 
 
 def _fields(cpu: int | None, memory: int | None) -> dict[str, str]:
-    return {"cpu": cpu_words(cpu or 0), "memory": memory_field(memory or 0)}
+    return {"cpu": cpu_field(cpu or 0), "memory": memory_field(memory or 0)}
 
 
 def _refuse_what_restarts(pod: Json, names: list[str]) -> None:
     restarts = pods.restarts(pod, names)
     if restarts:
-        what = " and ".join(_LABELS[name] for name in restarts)
         raise Refusal(
-            f"This server was started so that a change of its {what} would restart it, and whatever runs in it would "
-            f"be lost. {_RESTART}",
+            t(
+                "This change would restart the server's container, and whatever runs in it would be lost. Save your "
+                "work, stop the server and start it with the new size."
+            ),
             field=restarts[0],
         )
 
@@ -171,8 +172,13 @@ def _refuse_another_quality(pod: Json, resources: Json) -> None:
     had, becomes = pods.quality(spec), pods.quality(spec, resources=resources)
     if had != becomes:
         raise Refusal(
-            "Kubernetes would have to put this server into another class of service "
-            f"({becomes} in place of {had}), which it doesn't do while the server runs. {_RESTART}",
+            t(
+                "With these amounts Kubernetes would put this server into another class of service ({new} in place of "
+                "{old}), which it doesn't do while the server runs. Save your work, stop the server and start it with "
+                "the new size.",
+                new=becomes,
+                old=had,
+            ),
             field="cpu",
         )
 
@@ -188,9 +194,12 @@ def _refuse_too_large(cpu: int | None, memory: int | None, *, node: NodeFacts | 
         return
     most = node.capacity.cpu
     if cpu is not None and most is not None and cpu > most:
-        way = (f"{cpu_words(most)} CPU", {"cpu": cpu_words(most)})
-        raise Refusal(f"{cpu_words(cpu)} CPU is too much: {node.name} has {cpu_words(most)}.", field="cpu", ways=[way])
+        way = (f"{cpu_words(most)} CPU", {"cpu": cpu_field(most)})
+        raise Refusal(_too_much(f"{cpu_words(cpu)} CPU", node, cpu_words(most)), field="cpu", ways=[way])
     most = node.allocatable.memory
     if memory is not None and most is not None and memory > most:
-        asked = memory_words(memory, up=True)
-        raise Refusal(f"{asked} memory is too much: {node.name} has {memory_words(most)}.", field="memory")
+        raise Refusal(_too_much(memory_words(memory, up=True), node, memory_words(most)), field="memory")
+
+
+def _too_much(asked: str, node: NodeFacts, most: str) -> str:
+    return t("{asked} is too much: {node} has {most}.", asked=asked, node=node.name, most=most)

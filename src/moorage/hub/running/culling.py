@@ -12,10 +12,11 @@ from typing import Any
 
 from jupyterhub.app import JupyterHub
 
+from moorage.texts import t
+
 _CULLER = ("jupyterhub_idle_culler", "jupyterhub-idle-culler", "cull_idle_servers")
 # Its own, where none is given.
 _TIMEOUT = 600
-NOTHING_KNOWN = "This hub runs no jupyterhub-idle-culler; whether another service stops idle servers is not known."
 
 
 def of(spawner: Any) -> tuple[dict[str, Any] | None, str | None]:
@@ -23,16 +24,18 @@ def of(spawner: Any) -> tuple[dict[str, Any] | None, str | None]:
     services = JupyterHub.instance().services if JupyterHub.initialized() else ()
     arguments = next((found for each in services if (found := _arguments(each)) is not None), None)
     if arguments is None:
-        return None, NOTHING_KNOWN
+        return None, t(
+            "This hub runs no jupyterhub-idle-culler. Whether another service stops idle servers is not known."
+        )
     idle, age = arguments.get("timeout", _TIMEOUT), arguments.get("max-age", 0)
     active, started = spawner.orm_spawner.last_activity, spawner.orm_spawner.started
     ends = []
     if (last := active or started) is not None:
-        ends.append((_utc(last) + timedelta(seconds=idle), f"unless it is used: after {_words(idle)} without activity"))
+        ends.append((_utc(last) + timedelta(seconds=idle), t("after {time} without activity", time=_words(idle))))
     if age and started is not None:
-        ends.append((_utc(started) + timedelta(seconds=age), f"{_words(age)} after its start"))
+        ends.append((_utc(started) + timedelta(seconds=age), t("{time} after its start", time=_words(age))))
     if not ends:
-        return None, "When it was last used is not known."
+        return None, t("When it was last used is not known.")
     at, text = min(ends)
     return {"at": at.isoformat(timespec="seconds"), "text": text}, None
 

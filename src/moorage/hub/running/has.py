@@ -21,6 +21,7 @@ from moorage.hub.amounts import (
 )
 from moorage.hub.running import api, change, culling, resize, room
 from moorage.hub.running import pod as pods
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from moorage.hub.choice.offer import Offer
@@ -38,7 +39,7 @@ async def now(spawner: Any) -> Json:
     pod = pods.of(spawner)
     about = {"user": spawner.user.name, "server": spawner.name}
     if pod is None or not spawner.ready:
-        return {**about, "running": False, "text": resize.NOT_RUNNING}
+        return {**about, "running": False, "text": resize.not_running()}
     at_once = in_force(spawner, pod)
     uses, why_not, offer = await asyncio.gather(_uses(spawner, pod), _why_not(spawner, pod), _offer(spawner))
     grow, no_grow = await _could_grow_to(spawner, pod, offer) if why_not is None else (None, why_not)
@@ -92,8 +93,8 @@ def _amounts(sizes: pods.Sizes) -> Json:
 def words(sizes: pods.Sizes, gpus: dict[str, int], model: str | None) -> str:
     """As people say it: "2 CPU, 4 GiB memory, 1 GPU (NVIDIA GeForce RTX 4090)"."""
     parts = [
-        "no CPU limit" if sizes.cpu is None else f"{cpu_words(sizes.cpu)} CPU",
-        "no memory limit" if sizes.memory is None else f"{memory_words(sizes.memory)} memory",
+        t("no CPU limit") if sizes.cpu is None else f"{cpu_words(sizes.cpu)} CPU",
+        t("no memory limit") if sizes.memory is None else t("{amount} memory", amount=memory_words(sizes.memory)),
         *(f"{amount} {short_resource(name, among=gpus)}" for name, amount in gpus.items()),
     ]
     return ", ".join(parts) + (f" ({model})" if model and gpus else "")
@@ -107,9 +108,12 @@ def _model(node: NodeFacts | None, gpus: dict[str, int], name: str) -> tuple[str
     own = [card.model for card in cards if name in card.holders]
     models = sorted(set(own or [card.model for card in cards]))
     if not models:
-        return None, "The model of the node's cards is not known."
+        return None, t("The model of the node's cards is not known.")
     if len(models) > 1 and not own:
-        return None, f"The node has several models ({', '.join(models)}), and which one this server holds is not known."
+        return None, t(
+            "The node has several models ({models}), and which one this server holds is not known.",
+            models=", ".join(models),
+        )
     return ", ".join(models), None
 
 
@@ -120,38 +124,52 @@ def _resize(pod: Json) -> Json | None:
         return None
     node, wanted = (pod.get("spec") or {}).get("nodeName"), pods.asked(pod)
     to = words(wanted, {}, None)
-    text = {
-        "in_progress": f"Changing to {to}.",
-        "deferred": f"Waiting for room on {node} to change to {to}. It happens by itself as soon as there is some; "
-        "until then the server keeps what it has.",
-        "infeasible": f"{node} can't give {to}. The server keeps what it has. Choose less.",
-        "error": f"Changing to {to} has not worked yet, and the node tries again. Less memory can be had only while "
-        "the server uses less than that.",
-    }[found.state]
+    match found.state:
+        case "deferred":
+            text = t(
+                "Waiting for room on {node} to change to {size}. It happens by itself as soon as there is some; until "
+                "then the server keeps what it has.",
+                node=node,
+                size=to,
+            )
+        case "infeasible":
+            text = t("{node} can't give {size}. The server keeps what it has. Choose less.", node=node, size=to)
+        case "error":
+            text = t(
+                "Changing to {size} has not worked yet, and the node tries again. Less memory can be had only while "
+                "the server uses less than that.",
+                size=to,
+            )
+        case _:
+            text = t("Changing to {size}.", size=to)
     return {"state": found.state, "text": text, "detail": found.detail}
 
 
 async def _uses(spawner: Any, pod: Json) -> tuple[Json | None, str | None]:
     code, answer = await api.usage(spawner, pod)
     if api.lacks_right(code, answer):
-        return None, (
-            f"This hub may not read what pods use: it has no right to “get” “pods” of metrics.k8s.io in the namespace "
-            f"{spawner.namespace}. An administrator gives it with {USAGE_FILE}."
+        return None, t(
+            "This hub may not read what pods use: it has no right to “get” “pods” of metrics.k8s.io in the namespace "
+            "{namespace}. An administrator of the cluster gives it with {file}.",
+            namespace=spawner.namespace,
+            file=USAGE_FILE,
         )
     if code == 0:
-        return None, "The Kubernetes API does not answer right now."
+        return None, t("The Kubernetes API does not answer right now.")
     name = pods.container(pod).get("name")
     containers = answer.get("containers") if isinstance(answer, dict) else None
     told: Any = next((c.get("usage") for c in containers or () if isinstance(c, dict) and c.get("name") == name), None)
     try:
         memory, cpu = read_memory(told["memory"]), -(-_nanos(told["cpu"]) // 10**6)
     except (TypeError, KeyError, InvalidQuantity):
-        return None, "The cluster has not measured this server: it may have no metrics server, or not have looked yet."
+        return None, t(
+            "The cluster has not measured this server: it may have no metrics server, or not have looked yet."
+        )
     at = answer.get("timestamp")
     return {
         "cpu_millicores": cpu,
         "memory_bytes": memory,
-        "text": f"{memory_words(memory, up=True)} memory, {cpu_words(cpu)} CPU",
+        "text": t("{memory} memory, {cpu} CPU", memory=memory_words(memory, up=True), cpu=cpu_words(cpu)),
         "at": at if isinstance(at, str) else None,
     }, None
 
@@ -185,11 +203,11 @@ async def _offer(spawner: Any) -> Offer | None:
 async def _could_grow_to(spawner: Any, pod: Json, offer: Offer | None) -> tuple[Json | None, str | None]:
     """The most CPU, and the most memory, that could be had now, each by itself."""
     if offer is None or offer.closed is not None:
-        return None, (offer.closed if offer is not None else None) or "What you may have is not known right now."
+        return None, (offer.closed if offer is not None else None) or t("What you may have is not known right now.")
     found = await room.largest(spawner, pod)
     node = (spawner.service.nodes or {}).get((pod.get("spec") or {}).get("nodeName"))
     if found is None or found.most_cpu_request is None or found.most_memory is None:
-        return None, "How much room the node has is not known right now."
+        return None, t("How much room the node has is not known right now.")
     has, ratio = pods.asked(pod), offer.cpu_guarantee_ratio
     by_room = found.most_cpu_request * ratio.denominator // ratio.numerator if ratio else None
     mosts = {
@@ -199,4 +217,5 @@ async def _could_grow_to(spawner: Any, pod: Json, offer: Offer | None) -> tuple[
     cpu, memory = (min(each for each in mosts[name] if each is not None) for name in ("cpu", "memory"))
     cpu, memory = max(cpu, has.cpu or 0), max(memory, has.memory or 0)
     grown = pods.Sizes(cpu=cpu, memory=memory)
-    return {**_amounts(grown), "text": f"up to {cpu_words(cpu)} CPU and {memory_words(memory)} memory"}, None
+    words = t("Up to {cpu} CPU and {memory} memory now.", cpu=cpu_words(cpu), memory=memory_words(memory))
+    return {**_amounts(grown), "text": words}, None

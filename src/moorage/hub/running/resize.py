@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from moorage.hub.amounts import cpu_text, cpu_words, memory_field, memory_text, memory_words
+from moorage.hub.amounts import cpu_field, cpu_text, cpu_words, memory_field, memory_text, memory_words
 from moorage.hub.choice import rules, ways
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.options import is_ours
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.running import api, change, room
 from moorage.hub.running import pod as pods
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,23 +27,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-NOT_RUNNING = "This server is not running. Its size is chosen when it starts."
-TOO_OLD = (
-    "This cluster can't change a server while it runs: that needs Kubernetes 1.33 or newer. Stop the server and start "
-    "it with another size."
-)
 RIGHT_FILE = "deploy/kubernetes/optional/hub-resize.yaml"
-_BEST_EFFORT = (
-    "Less memory can be had only while the server uses less than that. Otherwise the node tries again until it does."
-)
-_AS_BEFORE = (
-    "Programs that read their limits when they started, such as JupyterLab's memory display, go on showing the old "
-    "ones."
-)
-_UNKNOWN = (
-    "Can't tell right now whether this fits. You can resize anyway: without room it waits, and your server keeps what "
-    "it has."
-)
 
 # One person's changes one after another, so that together they keep to what the person may have.
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -56,10 +41,23 @@ class Unable(Refusal):
         self.status = status
 
 
+def not_running() -> str:
+    return t("This server is not running. Its size is chosen when it starts.")
+
+
+def too_old() -> str:
+    return t(
+        "This cluster can't change a server while it runs: that needs Kubernetes 1.33 or newer. Stop the server and "
+        "start it with another size."
+    )
+
+
 def missing_right(namespace: str) -> str:
-    return (
-        f"This hub may not resize servers: it has no right to “patch” “pods/resize” in the namespace {namespace}. "
-        f"An administrator of the cluster gives it with {RIGHT_FILE}, or with the chart's value rights.hubResize."
+    return t(
+        "This hub may not resize servers: it has no right to “patch” “pods/resize” in the namespace {namespace}. An "
+        "administrator of the cluster gives it with {file}, or with the chart's value rights.resize.",
+        namespace=namespace,
+        file=RIGHT_FILE,
     )
 
 
@@ -102,7 +100,7 @@ async def apply(spawner: Any, body: Mapping[str, Any]) -> Json:
 def _running(spawner: Any) -> Json:
     pod = pods.of(spawner)
     if pod is None or not spawner.ready:
-        raise Unable(NOT_RUNNING, status=409)
+        raise Unable(not_running(), status=409)
     return pod
 
 
@@ -115,15 +113,16 @@ async def _judged(spawner: Any, pod: Json, body: Mapping[str, Any]) -> Judged:
         _patch(spawner, pod, wanted, dry_run=True), room.for_change(spawner, pod, wanted.resources)
     )
     if found is not None and found.never:
-        reasons = " ".join(found.reasons)
-        raise Refusal(f"{pod['spec']['nodeName']} could never give this: {reasons}", ways=_ways(wanted, found))
+        node, reasons = pod["spec"]["nodeName"], " ".join(found.reasons)
+        words = t("{node} could never give this: {reasons}", node=node, reasons=reasons)
+        raise Refusal(words, ways=_ways(wanted, found))
     return Judged(wanted, found)
 
 
 async def refuse_unable(spawner: Any) -> None:
     """Raises `Unable` where this cluster or the hub's rights don't let a server be changed at all."""
     if await api.is_too_old(spawner):
-        raise Unable(TOO_OLD, status=501)
+        raise Unable(too_old(), status=501)
 
 
 async def may(spawner: Any, pod: Json) -> str | None:
@@ -143,7 +142,7 @@ def _refuse_code(code: int, answer: Any, *, namespace: str) -> None:
         raise Unable(missing_right(namespace), status=501)
     if code == 404:
         kind = (answer.get("details") or {}).get("kind") if isinstance(answer, dict) else None
-        raise Unable(NOT_RUNNING, status=409) if kind == "pods" else Unable(TOO_OLD, status=501)
+        raise Unable(not_running(), status=409) if kind == "pods" else Unable(too_old(), status=501)
 
 
 async def _patch(spawner: Any, pod: Json, wanted: Change, *, dry_run: bool) -> Json:
@@ -159,22 +158,20 @@ async def _patch(spawner: Any, pod: Json, wanted: Change, *, dry_run: bool) -> J
     if dry_run:  # nothing is known against it
         return pod
     if code == 409:
-        raise Unable("The server has just been changed or replaced. Look again.", status=409)
-    raise Unable(
-        "The Kubernetes API does not answer right now. Nothing was changed. Try again in a minute.", status=503
-    )
+        raise Unable(t("The server has just been changed or replaced. Look again."), status=409)
+    words = t("The Kubernetes API does not answer right now. Nothing was changed. Try again in a minute.")
+    raise Unable(words, status=503)
 
 
 def _rejected(said: str, wanted: Change) -> Refusal:
     """What the API server says against it, in plain words where these are known."""
     rule = rules.broken(said, wanted.choice, wanted.offer)
-    words = f"Kubernetes rejected this: {said}"
+    words = t("Kubernetes rejected this: {said}", said=said)
     if rule is None:
         return Refusal(words, no="never")
     text = rule.text
     if "exceeded quota" in said and rule.ways:
-        most = rule.ways[0][0]
-        text = f"Your team's quota leaves at most {most} for this server."
+        text = t("Your team's quota leaves at most {most} for this server.", most=rule.ways[0][0])
     return Refusal(f"{text} {words}", field=rule.field, ways=rule.ways)
 
 
@@ -186,7 +183,7 @@ def _ways(wanted: Change, found: Room) -> list[tuple[str, dict[str, str]]]:
         most = found.most_cpu_request * ratio.denominator // ratio.numerator if ratio else wanted.cpu
         amount = offer.cpu.down(most, grain=100)
         if amount and offer.cpu.offers(amount):
-            made.append((f"{cpu_words(amount)} CPU", {"cpu": cpu_words(amount)}))
+            made.append((f"{cpu_words(amount)} CPU", {"cpu": cpu_field(amount)}))
     if found.most_memory is not None and (wanted.memory or 0) > found.most_memory:
         amount = offer.memory.down(found.most_memory, grain=128 << 20)
         if amount and offer.memory.offers(amount):
@@ -206,23 +203,44 @@ def told(pod: Json, judged: Judged) -> Json:
         "changes": not wanted.is_none,
         "cpu": cpu_text(wanted.cpu),
         "memory": memory_text(wanted.memory) if wanted.memory else None,
-        "understood": {"cpu": cpu_words(wanted.cpu), "memory": memory_field(wanted.memory or 0)},
+        "understood": {"cpu": cpu_field(wanted.cpu), "memory": memory_field(wanted.memory or 0)},
         "would_work": [],
         "notes": [],
     }
     if wanted.is_none:
-        return {**answer, "fits": True, "text": "That is what your server has."}
-    answer["notes"] = [*([_BEST_EFFORT] if wanted.shrinks_memory else []), _AS_BEFORE]
+        return {**answer, "fits": True, "text": t("That is what your server has.")}
+    answer["notes"] = _notes(wanted)
     if found is None:
-        return {**answer, "text": _UNKNOWN}
+        words = t(
+            "Can't tell right now whether this fits. You can resize anyway: without room it waits, and your server "
+            "keeps what it has."
+        )
+        return {**answer, "text": words}
     if found.fits:
-        return {**answer, "text": f"Fits on {node}. Your server goes on running."}
+        return {**answer, "text": t("Fits on {node}. Your server goes on running.", node=node)}
     reasons = " ".join(found.reasons)
     answer["would_work"] = ways.in_words(_ways(wanted, found))
-    return {
-        **answer,
-        "text": f"No room on {node} now: {reasons} It can wait for room; your server keeps what it has until then.",
-    }
+    words = t(
+        "No room on {node} now: {reasons} It can wait for room; your server keeps what it has until then.",
+        node=node,
+        reasons=reasons,
+    )
+    return {**answer, "text": words}
+
+
+def _notes(wanted: Change) -> list[str]:
+    notes = []
+    if wanted.shrinks_memory:
+        notes.append(
+            t("Less memory can be had only while the server uses less than that. Until then the node tries again.")
+        )
+    notes.append(
+        t(
+            "Programs that read their limits when they started, such as JupyterLab's memory display, go on showing the "
+            "old ones."
+        )
+    )
+    return notes
 
 
 def _save(spawner: Any, wanted: Change) -> None:

@@ -1,9 +1,9 @@
 // Questions to the hub about what stands in the form.
 
 /** The hub's response. Rejects where it gives none before `signal` says so. */
-export function post(url, { headers, body, signal }) {
+export function post(url, { headers, body, signal, method = "POST" }) {
   return fetch(url, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json", ...headers },
     body: JSON.stringify(body),
     signal,

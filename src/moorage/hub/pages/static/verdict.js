@@ -10,8 +10,8 @@ const TIMES_AS_LONG = 4;
 
 export class Verdict {
   /** `body()` is what to ask about; `show(answer)` gets the answer, null while there is none to be had; `ended()` where the log-in is over. */
-  constructor({ url, headers, body, show, ended }) {
-    Object.assign(this, { url, headers, body, show, ended });
+  constructor({ url, headers, body, show, ended, method = "POST" }) {
+    Object.assign(this, { url, headers, body, show, ended, method });
     this.timer = null;
     this.due = Infinity;
     this.running = null;
@@ -48,7 +48,12 @@ export class Verdict {
     const limit = setTimeout(() => running.abort(), TIMEOUT);
     let answer = null;
     try {
-      const response = await post(this.url, { headers: this.headers, body: this.body(), signal: running.signal });
+      const response = await post(this.url, {
+        method: this.method,
+        headers: this.headers,
+        body: this.body(),
+        signal: running.signal,
+      });
       if (response.ok) answer = await response.json();
       else if (response.status === 401 || response.status === 403) this.ended();
     } catch {
