@@ -280,6 +280,24 @@ def test_a_quota_counts_what_the_pod_asks(hard, used, pod, refused):
     assert bool(admit(pod, resourcequotas=[_quota(hard, used=used)]).refusals) is refused
 
 
+def test_what_quotas_have_left_is_told_with_what_the_pod_counts_of_it():
+    quota = _quota(
+        {"requests.cpu": "4", "limits.memory": "3Gi", "pods": "10", "requests.nvidia.com/gpu": "2", "services": "1"},
+        used={"requests.cpu": "2500m", "requests.nvidia.com/gpu": "3"},
+    )
+    elsewhere = _quota({"pods": "1"}, name="others", scopes=["BestEffort"])
+    pod = _pod(requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "1Gi"})
+
+    left = admit(pod, resourcequotas=[quota, elsewhere]).left
+
+    assert [(each.name, each.resource, each.left, each.asked, each.hard) for each in left] == [
+        ("quota", "limits.memory", 3 << 30, 1 << 30, 3 << 30),
+        ("quota", "pods", 10, 1, 10),
+        ("quota", "requests.cpu", 1500, 500, 4000),
+        ("quota", "requests.nvidia.com/gpu", 0, 0, 2),
+    ]
+
+
 def test_a_quota_on_cpu_wants_every_container_to_say_it():
     pod = _pod(requests={"memory": "1Gi"}, initContainers=[{"name": "init"}])
 

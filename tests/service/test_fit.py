@@ -260,6 +260,9 @@ async def test_a_quota_that_would_be_broken_is_told_before_the_start(serve, simu
     assert refusal["kind"] == "ResourceQuota"
     assert refusal["message"].startswith("exceeded quota: lab")
     assert refused["nodes"]["big"]["fits"]
+    left = {"name": "lab", "resource": "requests.cpu", "left": 2000, "hard": 2000}
+    assert (refused["quota"], allowed["quota"]) == ([{**left, "asked": 4000}], [{**left, "asked": 2000}])
+    assert elsewhere["quota"] is None
 
 
 async def test_quotas_that_may_not_be_read_are_undecided(serve, simulator, node) -> None:

@@ -221,7 +221,7 @@ def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[by
     if judged.made is not None:
         undecided += tuple(sentence for sentence in judged.made.undecided if sentence not in undecided)
     return (
-        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"prefilter":%s,"nodes":{%s},"machines":[%s],"would_work":%s,"held_by":%s,'
+        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"quota":%s,"prefilter":%s,"nodes":{%s},"machines":[%s],"would_work":%s,"held_by":%s,'
         b'"warnings":%s,"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
@@ -230,6 +230,7 @@ def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[by
         _encode(_evictions(judged.made, chosen, evict)),
         revision,
         _encode(admission.refusals),
+        _encode(admission.quota),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
         b",".join(shown),

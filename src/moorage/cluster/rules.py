@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from moorage.errors import InvalidObject
 from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass
 from moorage.scheduling.admission import Refusal, admit
+from moorage.scheduling.admission.quotas import Left
 
 T = TypeVar("T", bound=Object)
 
@@ -44,6 +45,8 @@ class Admitted:
     refusals: tuple[Refusal, ...]
     undecided: tuple[str, ...]
     namespace: str = "default"
+    # None: nobody has read the quotas of its namespace.
+    quota: tuple[Left, ...] | None = None
 
 
 def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
@@ -69,7 +72,8 @@ def admitted(pod: dict[str, Any], rules: Rules) -> Admitted:
         spec = found.pod["spec"]
         if spec.get("runtimeClassName") and not spec.get("overhead"):
             undecided += (RUNTIME,)
-    return Admitted(found.pod, refusals, undecided, namespace)
+    quota = found.left if new and namespace in rules.resourcequotas else None
+    return Admitted(found.pod, refusals, undecided, namespace, quota)
 
 
 def _check_kind(pod: dict[str, Any]) -> None:

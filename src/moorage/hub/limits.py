@@ -78,10 +78,10 @@ def _amount(amounts: Mapping[str, int], name: str) -> int:
 def words(name: str, amount: int) -> str:
     """An amount of a limit for people: "16 CPU", "128 GiB memory", "2 GPUs", "3 servers"."""
     if name == "cpu":
-        return f"{cpu_words(amount)} CPU"
+        return f"{cpu_words(amount) if amount else 'no'} CPU"
     if name == "memory":
-        return f"{memory_words(amount)} memory"
+        return f"{memory_words(amount) if amount else 'no'} memory"
     if name == SERVERS:
-        return f"{amount} server{'' if amount == 1 else 's'}"
+        return f"{amount or 'no'} server{'' if amount == 1 else 's'}"
     kind = "GPU" if name == GPU else short_resource(name)
     return f"{amount or 'no'} {kind}{'s' if kind == 'GPU' and amount > 1 else ''}"

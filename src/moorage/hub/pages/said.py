@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice.kinds import offered as every_kind
 from moorage.hub.choice.preset import image as image_of
 from moorage.hub.choice.preset import short_words as preset_words
-from moorage.hub.limits import GPU, words
+from moorage.hub.limits import GPU, SERVERS, words
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from moorage.hub.choice.kind import Kind
     from moorage.hub.choice.offer import Offer
@@ -93,6 +93,17 @@ def _over_all(offer: Offer) -> list[str]:
         left = listed([words(name, offer.limits.left(name) or 0) for name in most])
         found.append(f"Left: {left}.")
     return found
+
+
+def team(left: Mapping[str, int]) -> list[str]:
+    """What quotas have left, as one sentence, or none."""
+    usual = ("cpu", "memory")
+    names = sorted(left, key=lambda name: (usual.index(name) if name in usual else 3 if name == SERVERS else 2, name))
+    return (
+        [t("Your team has {amounts} left.", amounts=listed([words(name, left[name]) for name in names]))]
+        if left
+        else []
+    )
 
 
 def listed(parts: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.amounts import short_resource
-from moorage.hub.choice import kinds, placement, profiles, rules, ways
+from moorage.hub.choice import kinds, left, placement, profiles, rules, ways
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
+from moorage.hub.pages import refusals
+from moorage.hub.pages import said as said_of
 from moorage.hub.pages.sizes import understood
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
@@ -52,7 +53,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         profile = spawner.profile_of(form)
         answer, said = await _ask(spawner, choice, profile, until=until)
         if answer is None and said:
-            return _refusal(rejected(said, choice, offer), offer)
+            return refusals.told(rejected(said, choice, offer), offer)
         if answer is None:
             return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
         closed = {**kinds.without(choice.kind, offer.nodes), **misfits(choice.image, offer.nodes)}
@@ -62,6 +63,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
         if brief["broken"]:
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))
+        brief["left"] = said_of.team(left.of_quota(answer.get("quota"), choice, offer))
         waits = _take_rules(brief, answer, said, choice=choice, offer=offer)
         if not brief["fits"] and not brief["refused"]:
             anywhere = await _anywhere(spawner, choice, profile, until=until + _TIMEOUT / 2)
@@ -72,29 +74,12 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             brief["would_work"] = ways.in_words(ways.usual(offer, None))
         return brief
     except Refusal as refusal:
-        return _refusal(refusal, await _usual_offer(spawner))
+        return refusals.told(refusal, await refusals.usual_offer(spawner))
     except web.HTTPError as error:
-        return {"refusal": getattr(error, "jupyterhub_message", "This choice was refused.")}
+        return await refusals.by_hook(spawner, error, timeout=_TIMEOUT)
     except Exception:  # a hook of the administrator's that can't run ahead of time
         spawner.log.debug("No pod for a verdict", exc_info=True)
         return {"unknown": "Can't tell whether this fits: the server's pod can't be made ahead of time."}
-
-
-async def _usual_offer(spawner: Any) -> Offer | None:
-    with suppress(Exception):
-        offer: Offer = await (await spawner.standing()).offer()
-        return offer if offer.closed is None else None
-    return None
-
-
-def _refusal(refusal: Refusal, offer: Offer | None) -> dict[str, Any]:
-    found = refusal.ways or (ways.usual(offer, refusal.field) if offer is not None else ())
-    return {
-        "refusal": refusal.message,
-        "no": refusal.no,
-        "field": refusal.field,
-        "would_work": ways.in_words(found),
-    }
 
 
 def _take_rules(

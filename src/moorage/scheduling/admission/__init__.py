@@ -26,10 +26,13 @@ __all__ = ["Admission", "Refusal", "admit"]
 
 
 class Admission(msgspec.Struct, frozen=True):
-    """The pod as it would be stored, and why it would not be. All refusals are told, not only the first."""
+    """The pod as it would be stored, why it would not be (all refusals, not only the first), and what quotas have left
+    to it.
+    """
 
     pod: dict[str, Any]
     refusals: tuple[Refusal, ...] = ()
+    left: tuple[quotas.Left, ...] = ()
 
 
 def admit(
@@ -77,7 +80,9 @@ def _admit(
     limits.fill_in(pod, ranges)
     defaults.tolerate_unwell_nodes(pod)
     refusals += limits.check(pod, ranges)
-    refusals += quotas.check(pod, resourcequotas)
+    held = list(resourcequotas)
+    refusals += quotas.check(pod, held)
+    left = tuple(quotas.left(pod, held))
     # What comes out of the store is defaulted once more: containers may have got amounts in the meantime.
     defaults.fill_in(pod)
-    return Admission(pod, tuple(refusals))
+    return Admission(pod, tuple(refusals), left)

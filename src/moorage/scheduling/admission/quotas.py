@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from moorage.objects import Identity, ScopeRequirement
 from moorage.scheduling.accounting.names import is_extended, is_pod_level
 from moorage.scheduling.accounting.podinfo import TERMINAL
@@ -53,6 +55,49 @@ def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
     yield from exceeding(quota, asked, hard=hard)
 
 
+class Left(msgspec.Struct, frozen=True, gc=False):
+    """What a quota has left of one of its names, before the pod that was asked about, and how much of it that would
+    take: thousandths for cpu, otherwise whole units, rounded against whoever asks.
+    """
+
+    name: str
+    resource: str
+    left: int
+    asked: int
+    hard: int
+
+
+def left(pod: Json, quotas: Iterable[ResourceQuota]) -> Iterator[Left]:
+    """What is left to the pod of each quota that speaks of it, as far as the cluster has counted that."""
+    asked: Nanos | None = None
+    for quota in sorted(quotas, key=lambda held: held.metadata.name):
+        if not covers(quota, pod):
+            continue
+        asked = usage(pod) if asked is None else asked
+        used = used_of(quota)
+        for held, hard in sorted(told(quota).items()):
+            if _is_of_pods(held) and held in used:
+                scale = scale_of(held)
+                yield Left(
+                    quota.metadata.name,
+                    held,
+                    max(0, (hard - used[held]) // scale),
+                    -(-asked.get(held, 0) // scale),
+                    hard // scale,
+                )
+
+
+def scale_of(held: str) -> int:
+    """How many billionths the unit is in which people count this."""
+    return 10**6 if held.removeprefix("requests.").removeprefix("limits.") == "cpu" else _ONE
+
+
+def used_of(quota: ResourceQuota) -> Nanos:
+    """What is in use, as far as the cluster has counted it."""
+    identity = Identity(KIND, quota.metadata.namespace, quota.metadata.name)
+    return nanos_of(quota.status.used if quota.status else None, of=identity, at="status.used")
+
+
 def told(quota: ResourceQuota) -> Nanos:
     """What the quota allows. Its spec holds once the quota controller has repeated it in the status, and not before."""
     identity = Identity(KIND, quota.metadata.namespace, quota.metadata.name)
@@ -61,9 +106,7 @@ def told(quota: ResourceQuota) -> Nanos:
 
 def exceeding(quota: ResourceQuota, asked: Nanos, *, hard: Nanos) -> Iterator[Refusal]:
     """Whether so much more would be beyond what the quota allows, or nobody knows."""
-    name = quota.metadata.name
-    identity = Identity(KIND, quota.metadata.namespace, name)
-    used = nanos_of(quota.status.used if quota.status else None, of=identity, at="status.used")
+    name, used = quota.metadata.name, used_of(quota)
     if not used.keys() >= hard.keys():
         message = f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}"
         yield Refusal(KIND, name, message, "The cluster has not counted this namespace's usage yet. Try again shortly.")
@@ -92,7 +135,7 @@ def _words(held: str, used: int, hard: int) -> str:
     if held in ("pods", "count/pods"):
         return f"This namespace is limited to {hard // _ONE} pods and has {used // _ONE}. Stop one first."
     resource = held.removeprefix("requests.").removeprefix("limits.")
-    scale = 10**6 if resource == "cpu" else _ONE
+    scale = scale_of(held)
     total, rest = amount_words(resource, hard // scale), amount_words(resource, left // scale)
     if not left:
         return f"This namespace's {resource_words(resource)} quota is used up ({total}). Stop something first."

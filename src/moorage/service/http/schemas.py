@@ -148,6 +148,14 @@ class Refusal(BaseModel):
     resource: str | None
 
 
+class QuotaLeft(BaseModel):
+    name: str = Field(description="Of the ResourceQuota.")
+    resource: str = Field(description="As the quota counts it, such as requests.cpu.")
+    left: int = Field(description="Without this pod: thousandths for cpu, otherwise whole units.")
+    asked: int = Field(description="What this pod counts.")
+    hard: int
+
+
 class Held(BaseModel):
     model_config = ConfigDict(extra="allow")
 
@@ -290,6 +298,9 @@ class FitAnswer(BaseModel):
     evictions: Evictions
     revision: int
     refusals: list[Refusal] = Field(description="Why the API server would reject it, as far as its rules are known.")
+    quota: list[QuotaLeft] | None = Field(
+        description="What quotas have left to such a pod; null where nobody has read them."
+    )
     prefilter: Prefilter | None = Field(description="Why no node at all is considered.")
     nodes: dict[str, NodeVerdict]
     machines: list[MachineVerdict] = Field(description="What a machine would be that is not there yet.")

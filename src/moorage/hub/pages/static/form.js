@@ -8,6 +8,7 @@ import { Fields } from "./fields.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
 import { showKinds, unlisted } from "./kinds.js";
+import { Left } from "./left.js";
 import { marked, NodeList, seen } from "./list.js";
 import { Offered } from "./offered.js";
 import { showOptions } from "./options.js";
@@ -42,6 +43,7 @@ const verdict = new Verdict({
   body: asked,
   show(answer) {
     bar(answer?.barred);
+    left.show(answer?.left);
     hints.take(answer?.understood ?? {});
     list.judge(box.show(answer, fields.value("node")), fields.value("node"));
   },
@@ -65,6 +67,8 @@ const offered = new Offered({
     bar(answer.barred);
   },
 });
+
+const left = new Left(at("left"));
 
 let told = new Set(); // models of nodes that the hub was asked about already
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
@@ -139,6 +143,8 @@ follow(`${data.base}moorage/stream?user=${encodeURIComponent(data.user)}`, {
   on(event, message) {
     status.found();
     heard[event]?.(message);
+    // A quota changes without a word from any node.
+    if (event === "ping" && left.isShown) verdict.again();
     if (["ping", "cards", "offer"].includes(event)) return;
     verdict.later();
     presets?.later();

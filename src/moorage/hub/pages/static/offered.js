@@ -19,7 +19,8 @@ export class Offered {
 
   take(answer) {
     const sentences = answer.closed ? [answer.closed] : answer.limits;
-    this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", text })));
+    // What stands there already is not announced again.
+    if (sentences.join("\n") !== [...this.place.children].map((each) => each.textContent).join("\n")) this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", text })));
     this.show(answer);
   }
 }

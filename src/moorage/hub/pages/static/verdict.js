@@ -5,6 +5,7 @@ import { post } from "./asking.js";
 const AFTER_TYPING = 250;
 const AFTER_CHANGE = 2000;
 const TIMEOUT = 6000;
+const OLD = 15_000;
 // A hub that takes long is asked the more seldom.
 const TIMES_AS_LONG = 4;
 
@@ -29,6 +30,11 @@ export class Verdict {
   later() {
     if (this.running) this.stale = true; // a question that is on its way is let end, or none ever would where each takes long
     else this.plan(Math.max(AFTER_TYPING, this.asked + Math.max(AFTER_CHANGE, TIMES_AS_LONG * this.took) - Date.now()), true);
+  }
+
+  /** Nothing was heard that would change the answer, but it is an old one. */
+  again() {
+    if (!document.hidden && Date.now() - this.asked > OLD) this.later();
   }
 
   plan(wait, keep = false) {
