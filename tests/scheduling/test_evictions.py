@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moorage import Cluster
 from moorage.scheduling.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
 from moorage.simulator import builders
 
 
-def pod(name, *, on=None, cpu="1", memory="1Gi", priority=0, started=None, labels=None, **spec):
-    made = builders.pod(name, on=on, cpu=cpu, memory=memory)
+def pod(name, *, on=None, cpu="1", memory="1Gi", gpu=None, priority=0, started=None, labels=None, **spec):
+    made = builders.pod(name, on=on, cpu=cpu, memory=memory, gpu=gpu)
     made["spec"].update(priority=priority, **spec)
     if labels:
         made["metadata"]["labels"] = labels
@@ -175,3 +177,28 @@ def test_a_start_time_that_no_clock_has_written_counts_as_now():
     cluster = Cluster.from_objects(nodes=[builders.node("n", cpu="4", memory="8Gi")], pods=pods)
 
     assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/odd"]}
+
+
+AMOUNTS = st.builds(
+    lambda cpu, memory, gpu: {"cpu": cpu, "memory": f"{memory}Gi", "gpu": gpu}, *[st.integers(0, 4)] * 3
+)
+CROWD = st.lists(st.tuples(AMOUNTS, st.integers(-2, 1), st.sampled_from([None, 1, 2])), max_size=8)
+
+
+@given(crowds=st.lists(CROWD, min_size=1, max_size=3), asked=AMOUNTS, slots=st.integers(1, 9))
+def test_victims_found_by_sums_are_those_found_one_by_one(crowds, asked, slots):
+    spread = {"maxSkew": 99, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
+    cluster = Cluster.from_objects(
+        nodes=[builders.node(f"n{at}", cpu=6, memory="6Gi", gpu=4, pods=slots) for at in range(len(crowds))],
+        pods=[
+            pod(f"p{at}-{n}", on=f"n{at}", **amounts, priority=priority, started=day and f"2026-01-0{day}T00:00:00Z")
+            for at, crowd in enumerate(crowds)
+            for n, (amounts, priority, day) in enumerate(crowd)
+        ],
+    )
+
+    by_sums = cluster.evictions(pod("ada", **asked))
+    # The spread allows every node, but each pod is then tried by itself.
+    one_by_one = cluster.evictions(pod("ada", **asked, topologySpreadConstraints=[spread]))
+
+    assert by_sums == one_by_one

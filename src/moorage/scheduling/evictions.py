@@ -11,15 +11,12 @@ pkg/scheduler/util/utils.go (MoreImportantPod)
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from moorage.objects import PodDisruptionBudget
-from moorage.scheduling.accounting.ladder import CPU, LATEST, MEMORY, PODS, STORAGE, by_importance
+from moorage.scheduling.accounting.ladder import by_importance
 from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
@@ -31,19 +28,18 @@ if TYPE_CHECKING:
     from moorage.objects import Pod
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
-    from moorage.scheduling.accounting.requests import Requests
-    from moorage.scheduling.accounting.totals import Totals
     from moorage.scheduling.profiles import Profile
     from moorage.scheduling.state import State
     from moorage.scheduling.steps import Steps
     from moorage.scheduling.verdict import NodeVerdict, Verdict
 
-Asked = dict[str, tuple[int, Callable[["Totals"], int]]]
 NOT_ELIGIBLE_NEVER = "not eligible due to preemptionPolicy=Never."
 NOT_ELIGIBLE_WAITING = "not eligible due to a terminating pod on the nominated node."
 UNKNOWN_BUDGETS = "Whether an eviction would violate a budget is unknown: poddisruptionbudgets can't be read."
 REASON_NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_ELIGIBLE_OFF = "not eligible because the scheduler {name} evicts nobody."
+# "Now", for pods that have not started.
+_LATEST = 2**63
 # Up to so many nodes the scheduler looks at all of them before it takes one (minCandidateNodesAbsolute).
 ALL_LOOKED_AT = 100
 
@@ -97,7 +93,7 @@ def evicting(cluster: State, trial: Trial, verdict: Verdict) -> Steps[Evictions]
     nodes: dict[str, NodeEvictions] = {}
     for part in in_parts(name for name, node in refused.items() if not (node.fits or node.unresolvable)):
         for name in part:
-            nodes[name] = search.on(cluster.nodes[name])
+            nodes[name] = search.on(cluster.nodes[name], refused[name])
         yield
     undecided = trial.undecided
     if nodes and PodDisruptionBudget in cluster.unknown_kinds:
@@ -128,51 +124,51 @@ class _Search:
         self._trial = trial
         self._priority = trial.ask.info.priority
         self._budgets = _Budgets(cluster.all(PodDisruptionBudget))
-        self._checks = list(trial.checks(lambda _: True).values())
+        checks = trial.checks(lambda _: True)
         reading = trial.checks(READ_PODS.__contains__)
-        self._reading = list(reading.values())
+        self._checks, self._reading = list(checks.values()), list(reading.values())
         # Where pods only take room from each other, sums tell who may stay.
         # What a configuration leaves to others is not asked of a node.
         all_counted = trial.profile is None or not (trial.profile.ignored or trial.profile.ignored_groups)
-        only_room = (
+        self._only_room = (
             all_counted
             and reading.keys() == {noderesourcesfit.NAME}
             and not dynamicresources.classes_behind(trial.ask, cluster)
         )
-        self._asked = _asked(trial.ask.info.requests) if only_room else None
-        self._others = list(trial.checks(lambda name: name not in READ_PODS).values())
+        self._after_room = self._checks[list(checks).index(noderesourcesfit.NAME) + 1 :] if self._only_room else []
 
-    def on(self, info: NodeInfo) -> NodeEvictions:
-        """The answer for this node."""
+    def on(self, info: NodeInfo, refusal: NodeVerdict) -> NodeEvictions:
+        """The answer for this node, which has refused the pod so."""
         ladder = info.ladder
         start = ladder.below(self._priority)
-        lower = ladder.pods[start:]
-        if not lower:
+        if start == len(ladder.pods):
             return NO_VICTIMS
+        only_room = self._only_room and not (info.nominated and self._trial.nominated_on(info))
+        if only_room and not self._budgets:
+            return self._by_sums(info, refusal, start)
+        lower = ladder.pods[start:]
         violating, others = self._budgets.split(lower)
-        if self._asked is not None and not violating and not (info.nominated and self._trial.nominated_on(info)):
-            victims = self._by_sums(info, self._asked, start)
-            violations = 0
-        else:
-            victims, violations = self._one_by_one(info, lower, violating, others)
+        if only_room and not violating:
+            return self._by_sums(info, refusal, start)
+        victims, violations = self._one_by_one(info, lower, violating, others)
         if isinstance(victims, tuple):
             return NodeEvictions(reasons=victims)
         return NodeEvictions(tuple(victims), violations)
 
-    def _by_sums(self, info: NodeInfo, asked: Asked, start: int) -> list[PodInfo] | tuple[str, ...]:
-        """The victims, or why there are none."""
-        allocatable, requested, ladder = info.allocatable, info.requested, info.ladder
-        left = {}
-        for resource, (amount, of) in asked.items():
-            sums = ladder.sums(resource)
-            left[resource] = of(allocatable) - of(requested) + sums[-1] - sums[start] - amount
-        short = [resource for resource, amount in left.items() if amount < 0]
-        if short:
-            return noderesourcesfit.reasons_for(short)
-        for check in self._others:
-            if (refusal := check(info)) is not None:
-                return refusal.reasons
-        return ladder.victims(start, left)
+    def _by_sums(self, info: NodeInfo, refusal: NodeVerdict, start: int) -> NodeEvictions:
+        """The answer where pods only take room from each other. What the node has passed, and what it is not short of,
+        needs no second look.
+        """
+        if refusal.plugin != noderesourcesfit.NAME:
+            return NodeEvictions(reasons=refusal.reasons)
+        victims = info.ladder.victims(start, refusal.details)
+        if victims is None:
+            short = info.ladder.short_without(start, refusal.details)
+            return NodeEvictions(reasons=noderesourcesfit.reasons_for(short))
+        for check in self._after_room:
+            if (later := check(info)) is not None:
+                return NodeEvictions(reasons=later.reasons)
+        return NodeEvictions(victims)
 
     def _one_by_one(
         self, info: NodeInfo, lower: Sequence[PodInfo], violating: Sequence[PodInfo], others: Sequence[PodInfo]
@@ -199,23 +195,6 @@ class _Search:
         return (by_importance(victims) if violating and others else victims), violations
 
 
-def _asked(requests: Requests) -> Asked:
-    """What is asked by resource, and how a sum tells its amount of that."""
-    asked: Asked = {
-        CPU: (requests.cpu_milli, attrgetter("cpu_milli")),
-        MEMORY: (requests.memory, attrgetter("memory")),
-        STORAGE: (requests.ephemeral_storage, attrgetter("ephemeral_storage")),
-        PODS: (1, attrgetter("pods")),
-    }
-    for name, amount in requests.scalars.items():
-        asked[name] = amount, partial(_scalar, name)
-    return {name: (amount, of) for name, (amount, of) in asked.items() if amount > 0}
-
-
-def _scalar(name: str, totals: Totals) -> int:
-    return totals.scalars.get(name, 0)
-
-
 class _Budgets:
     """The PodDisruptionBudgets, by namespace. One without a selector, or with an empty or broken one, means no pod."""
 
@@ -229,10 +208,11 @@ class _Budgets:
             if not (selector.nothing or selector.is_empty):
                 self._of.setdefault(budget.metadata.namespace or "default", []).append((budget, selector))
 
+    def __bool__(self) -> bool:
+        return bool(self._of)
+
     def split(self, pods: Sequence[PodInfo]) -> tuple[list[PodInfo], list[PodInfo]]:
         """Those whose eviction would violate a budget, and the others, each in the order given."""
-        if not self._of:
-            return [], list(pods)
         violating: list[PodInfo] = []
         others: list[PodInfo] = []
         left: dict[int, int] = {}
@@ -267,7 +247,7 @@ def _chosen(nodes: Mapping[str, NodeEvictions], profile: Profile | None) -> tupl
 def _score(node: NodeEvictions, victims: Sequence[PodInfo]) -> tuple[int, ...]:
     """Fewest violations, lowest highest priority, smallest sum of priorities, fewest victims, latest start."""
     highest = max(pod.priority for pod in victims)
-    starts = [LATEST if pod.started is None else pod.started for pod in victims if pod.priority == highest]
+    starts = [_LATEST if pod.started is None else pod.started for pod in victims if pod.priority == highest]
     # Priorities count from the lowest possible, so that fewer victims win also where all are below 0.
     total = sum(pod.priority + 2**31 for pod in victims)
     return node.pdb_violations, victims[0].priority, total, len(victims), -min(starts)

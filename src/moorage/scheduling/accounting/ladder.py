@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
+from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from moorage.scheduling.accounting.podinfo import PodInfo
+    from moorage.scheduling.verdict import Shortage
 
 CPU, MEMORY, STORAGE, PODS = "cpu", "memory", "ephemeral-storage", "pods"
-# "Now", for pods that have not started.
-LATEST = 2**63
 
 
 def by_importance(pods: Iterable[PodInfo]) -> list[PodInfo]:
@@ -25,12 +26,14 @@ def by_importance(pods: Iterable[PodInfo]) -> list[PodInfo]:
     "Now" comes later each time that upstream's sort asks, so it turns the order of those around. (Above twelve pods of
     one node it leaves the order of equals to chance.)
     """
-    ranked = [
-        (-pod.priority, LATEST if pod.started is None else pod.started, -at if pod.started is None else at, pod)
-        for at, pod in enumerate(pods)
-    ]
-    ranked.sort(key=lambda rank: rank[:3])
-    return [pod for *_, pod in ranked]
+    ranked: list[PodInfo] = []
+    waiting: list[PodInfo] = []
+    for pod in pods:
+        (waiting if pod.started is None else ranked).append(pod)
+    ranked.sort(key=attrgetter("started"))
+    ranked += reversed(waiting)
+    ranked.sort(key=attrgetter("priority"), reverse=True)
+    return ranked
 
 
 class Ladder:
@@ -39,7 +42,7 @@ class Ladder:
     __slots__ = ("_priorities", "_sums", "pods")
 
     def __init__(self, pods: Iterable[PodInfo]) -> None:
-        self.pods = by_importance(pods)
+        self.pods = tuple(by_importance(pods))
         self._priorities = array("q", [-pod.priority for pod in self.pods])
         self._sums: dict[str, Sequence[int]] = {PODS: range(len(self.pods) + 1)}
 
@@ -51,10 +54,7 @@ class Ladder:
         """What the first n pods ask together, for each n from 0 on."""
         found = self._sums.get(resource)
         if found is None:
-            total, sums = 0, [0]
-            for pod in self.pods:
-                total += _asked(pod, resource)
-                sums.append(total)
+            sums = list(accumulate(_asked(self.pods, resource), initial=0))
             try:
                 found = array("q", sums)
             except OverflowError:
@@ -62,33 +62,48 @@ class Ladder:
             self._sums[resource] = found
         return found
 
-    def victims(self, start: int, room: Mapping[str, int]) -> list[PodInfo]:
-        """From `start` on, those who can't stay where so much is left for all of them together."""
-        scarce: list[Sequence[int]] = []
-        limits: list[int] = []
-        for resource, left in room.items():
-            sums = self.sums(resource)
-            if sums[-1] - sums[start] > left:
-                scarce.append(sums)
-                limits.append(sums[start] + left)
-        if not scarce:
-            return []
-        # Up to the first victim the sums tell at once; after it, who asks little may still stay.
-        first = min([bisect_right(sums, limit, start) for sums, limit in zip(scarce, limits, strict=True)]) - 1
-        found: list[PodInfo] = []
-        for at in range(first, len(self.pods)):
-            for sums, limit in zip(scarce, limits, strict=True):
-                if sums[at + 1] > limit:
-                    found.append(self.pods[at])
-                    limits = [limit + sums[at + 1] - sums[at] for sums, limit in zip(scarce, limits, strict=True)]
-                    break
-        return found
+    def victims(self, start: int, shortages: Sequence[Shortage]) -> tuple[PodInfo, ...] | None:
+        """From `start` on, those who can't stay where so much is short; None where it were not enough if all went."""
+        pods = self.pods
+        last = len(pods)
+        past, scarce, limits = last + 1, [], []
+        for short in shortages:
+            sums = self._sums.get(short.resource) or self.sums(short.resource)
+            limit = sums[last] + short.free - short.asked
+            if limit < sums[start]:
+                return None
+            # Up to the first victim the sums tell at once.
+            if sums[past - 1] > limit:
+                past = bisect_right(sums, limit, start + 1, past - 1)
+            scarce.append(sums)
+            limits.append(limit)
+        found = []
+        while past <= last:
+            found.append(pods[past - 1])
+            # Who comes after one and asks less may still stay.
+            start, past = past, last + 1
+            for at, sums in enumerate(scarce):
+                limits[at] += sums[start] - sums[start - 1]
+                if sums[past - 1] > limits[at]:
+                    past = bisect_right(sums, limits[at], start + 1, past - 1)
+        return tuple(found)
+
+    def short_without(self, start: int, shortages: Sequence[Shortage]) -> list[str]:
+        """What is still short where all from `start` on went."""
+        return [
+            short.resource
+            for short in shortages
+            if (sums := self.sums(short.resource))[-1] - sums[start] < short.short_by
+        ]
 
 
-def _asked(pod: PodInfo, resource: str) -> int:
-    requests = pod.requests
-    if resource == CPU:
-        return requests.cpu_milli
-    if resource == MEMORY:
-        return requests.memory
-    return requests.ephemeral_storage if resource == STORAGE else requests.scalars.get(resource, 0)
+_FIELDS = {
+    CPU: attrgetter("requests.cpu_milli"),
+    MEMORY: attrgetter("requests.memory"),
+    STORAGE: attrgetter("requests.ephemeral_storage"),
+}
+
+
+def _asked(pods: Iterable[PodInfo], resource: str) -> Iterable[int]:
+    field = _FIELDS.get(resource)
+    return map(field, pods) if field is not None else [pod.requests.scalars.get(resource, 0) for pod in pods]

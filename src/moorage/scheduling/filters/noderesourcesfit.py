@@ -10,7 +10,6 @@ shouldDelegateResourceToDRA)
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from moorage.scheduling.accounting.names import is_extended
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 NAME = "NodeResourcesFit"
 REASON_PODS = "Too many pods"
 REASON = "Insufficient {resource}"
-_LONGEST = 4096
 
 
 def prepare(ask: Ask, cluster: State, *, ignored: Callable[[str], bool] | None = None) -> Check:
@@ -41,6 +39,7 @@ def prepare(ask: Ask, cluster: State, *, ignored: Callable[[str], bool] | None =
     scalars = tuple((name, amount) for name, amount in requests.scalars.items() if amount)
     if ignored is not None:
         scalars = tuple((name, amount) for name, amount in scalars if not (is_extended(name) and ignored(name)))
+    said: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         allocatable, requested = node.allocatable, node.requested
@@ -57,15 +56,22 @@ def prepare(ask: Ask, cluster: State, *, ignored: Callable[[str], bool] | None =
                     break
             else:
                 return None
-        return _refuse(requests, scalars, node, delegated)
+        return _refuse(requests, scalars, node, delegated, said)
 
     return check
 
 
 def _refuse(
-    requests: Requests, scalars: Sequence[tuple[str, int]], node: NodeInfo, delegated: Container[str]
+    requests: Requests,
+    scalars: Sequence[tuple[str, int]],
+    node: NodeInfo,
+    delegated: Container[str],
+    said: dict[tuple[str, ...], tuple[str, ...]],
 ) -> NodeVerdict | None:
-    """Every resource of which the node has too little. Unresolvable: it would have too little if it were empty."""
+    """Every resource of which the node has too little. Unresolvable: it would have too little if it were empty.
+
+    `said` keeps the words, which are the same for many nodes.
+    """
     allocatable, requested = node.allocatable, node.requested
     short: list[Shortage] = []
     if requested.pods >= allocatable.pods:
@@ -93,19 +99,13 @@ def _refuse(
             unresolvable = unresolvable or asked > there
     if not short:
         return None
-    reasons = reasons_for([shortage.resource for shortage in short])
+    names = tuple([shortage.resource for shortage in short])
+    reasons = said.get(names)
+    if reasons is None:
+        reasons = said[names] = reasons_for(names)
     return NodeVerdict(False, NAME, reasons, unresolvable, tuple(short))
 
 
 def reasons_for(names: Sequence[str]) -> tuple[str, ...]:
     """What is said where there is too little of these."""
-    return _remembered(*names) if sum(map(len, names)) <= _LONGEST else _reasons(*names)
-
-
-@lru_cache(maxsize=1024)
-def _remembered(*names: str) -> tuple[str, ...]:
-    return _reasons(*names)
-
-
-def _reasons(*names: str) -> tuple[str, ...]:
     return tuple(sorted([REASON_PODS if name == "pods" else REASON.format(resource=name) for name in names]))
