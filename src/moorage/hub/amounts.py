@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.quantity import NANO, parse_nanos
-from moorage.texts import decimal
+from moorage.texts import decimal, later, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,10 +27,10 @@ _SPOKEN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGTPE]i)B?\s*", re.ASCII)
 
 def read_cpu(value: object) -> int:
     """Thousandths of a core. Raises `InvalidQuantity` with a sentence that says what to write instead."""
-    nanos = _nanos(value, example="2, 0.5 or 500m")
+    nanos = _nanos(value, example=t("2, 0.5 or 500m"))
     if nanos % 10**6:
         raise InvalidQuantity(
-            f"{quoted(value)} is finer than a thousandth of a core. Use an amount such as 0.5 or 500m"
+            t("{value} is finer than a thousandth of a core. Use an amount such as 0.5 or 500m", value=quoted(value))
         )
     return nanos // 10**6
 
@@ -39,9 +39,15 @@ def read_memory(value: object) -> int:
     """Bytes. Raises `InvalidQuantity` with a sentence that says what to write instead."""
     if isinstance(value, str) and (spoken := _SPOKEN.fullmatch(value)):
         value = spoken[1] + spoken[2]
-    nanos = _nanos(value, example="512Mi, 3Gi or 1.5Gi")
+    nanos = _nanos(value, example=t("512Mi, 3Gi or 1.5Gi"))
     if isinstance(value, str) and value.endswith("m"):
-        raise InvalidQuantity(f"{quoted(value)} means thousandths of a byte. For mebibytes, write {value[:-1]}Mi")
+        raise InvalidQuantity(
+            t(
+                "{value} means thousandths of a byte. For mebibytes, write {meant}",
+                value=quoted(value),
+                meant=f"{value[:-1]}Mi",
+            )
+        )
     return -(-nanos // NANO)  # a part of a byte is rounded up, as Kubernetes does
 
 
@@ -52,26 +58,30 @@ def read_count(value: object) -> int:
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,9}\s*", value, re.ASCII):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**9:
-        raise InvalidQuantity(f"{quoted(value)} is not a whole number. Use a number such as 0 or 1")
+        raise InvalidQuantity(t("{value} is not a whole number. Use a number such as 0 or 1", value=quoted(value)))
     return value
 
 
 def _nanos(value: object, *, example: str) -> int:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise InvalidQuantity(f"{quoted(value)} is not a valid amount. Use one such as {example}")
+        raise _wrong(later("{value} is not a valid amount. Use one such as {example}"), value, example)
     if isinstance(value, str):
         value = value.strip()
     if len(str(value) if isinstance(value, str | float) else "") > _LONGEST:
-        raise InvalidQuantity(f"{quoted(value)} is too long for an amount. Use one such as {example}")
+        raise _wrong(later("{value} is too long for an amount. Use one such as {example}"), value, example)
     try:
         nanos = parse_nanos(value)
     except (InvalidQuantity, ValueError):
-        raise InvalidQuantity(f"{quoted(value)} is not a valid amount. Use one such as {example}") from None
+        raise _wrong(later("{value} is not a valid amount. Use one such as {example}"), value, example) from None
     if nanos < 0:
-        raise InvalidQuantity(f"{quoted(value)} is negative. Use an amount such as {example}")
+        raise _wrong(later("{value} is negative. Use an amount such as {example}"), value, example)
     if nanos >= _MOST:
-        raise InvalidQuantity(f"{quoted(value)} is more than any machine has. Use an amount such as {example}")
+        raise _wrong(later("{value} is more than any machine has. Use an amount such as {example}"), value, example)
     return nanos
+
+
+def _wrong(text: str, value: object, example: str) -> InvalidQuantity:
+    return InvalidQuantity(t(text, value=quoted(value), example=example))
 
 
 def cpu_text(milli: int) -> str:

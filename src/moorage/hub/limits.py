@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub.amounts import cpu_words, is_gpu, memory_words, read_count, read_cpu, read_memory, short_resource
+from moorage.texts import t, tn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,10 +79,12 @@ def _amount(amounts: Mapping[str, int], name: str) -> int:
 def words(name: str, amount: int) -> str:
     """An amount of a limit for people: "16 CPU", "128 GiB memory", "2 GPUs", "3 servers"."""
     if name == "cpu":
-        return f"{cpu_words(amount) if amount else 'no'} CPU"
+        return t("{amount} CPU", amount=cpu_words(amount)) if amount else t("no CPU")
     if name == "memory":
-        return f"{memory_words(amount) if amount else 'no'} memory"
+        return t("{amount} memory", amount=memory_words(amount)) if amount else t("no memory")
     if name == SERVERS:
-        return f"{amount or 'no'} server{'' if amount == 1 else 's'}"
+        return tn("{count} server", "{count} servers", amount) if amount else t("no server")
     kind = "GPU" if name == GPU else short_resource(name)
-    return f"{amount or 'no'} {kind}{'s' if kind == 'GPU' and amount > 1 else ''}"
+    if kind == "GPU":
+        return tn("{count} GPU", "{count} GPUs", amount) if amount else t("no GPU")
+    return f"{amount} {kind}" if amount else t("no {what}", what=kind)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.hub import selector
 from moorage.hub.amounts import (
+    cpu_field,
     cpu_text,
     cpu_words,
     memory_field,
@@ -22,6 +23,7 @@ from moorage.hub.amounts import (
     short_resource,
 )
 from moorage.hub.models import spoken
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -68,14 +70,14 @@ class Preset:
 
     def shown(self) -> dict[str, str]:
         """The same as the form shows them."""
-        cpu = {} if self.cpu is None else {"cpu": cpu_words(self.cpu)}
+        cpu = {} if self.cpu is None else {"cpu": cpu_field(self.cpu)}
         memory = {} if self.memory is None else {"memory": memory_field(self.memory)}
         return {**self.values(), **cpu, **memory}
 
     def words(self) -> str:
         """Its amounts: "2 CPU, 4 GiB memory, 1 GPU"; empty where it sets none."""
-        parts = [f"{cpu_words(self.cpu)} CPU"] if self.cpu is not None else []
-        parts += [f"{memory_words(self.memory)} memory"] if self.memory is not None else []
+        parts = [t("{amount} CPU", amount=cpu_words(self.cpu))] if self.cpu is not None else []
+        parts += [t("{amount} memory", amount=memory_words(self.memory))] if self.memory is not None else []
         if self.gpu:
             kind = short_resource(self.gpu_resource or "nvidia.com/gpu")
             parts.append(f"{self.gpu} {spoken(self.gpu_kind) if self.gpu_kind else kind}")

@@ -37,12 +37,13 @@ from moorage.hub.start.refusals import StartsNothing, refused
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled
 from moorage.hub.view.facts import HOSTNAME
+from moorage.texts import later, t
 
 if TYPE_CHECKING:
     from moorage.hub.view.images import ImageFacts
 
 _FIRST_WORD_SECONDS = 1.0
-_NOTHING = (
+_NOTHING = later(
     "What you may have can't be determined right now, so no server can be started. "
     "Try again in a minute, or contact the hub's administrator."
 )
@@ -78,7 +79,7 @@ class MoorageSpawner(Settings, Outcome):
                 problem = policy.unreadable(error, "an option")
         self._hub_state.note_problem(self.user.name, problem, log=self.log)
         if allowed is None:
-            return Offer(closed=_NOTHING)
+            return Offer(closed=t(_NOTHING))
         service = self.service
         return offer_of(
             allowed,

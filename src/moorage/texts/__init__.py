@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from moorage.texts.catalogue import Catalogue, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 ENGLISH = "en"
 COOKIE = "moorage-language"
@@ -80,7 +80,17 @@ def _recognised(language: str, text: str) -> str:
         values = {name: _recognised(language, value) for name, value in found.groupdict().items()}
         forms = catalogue.forms(known) if count else None
         return (forms(int(values["count"])) if forms else catalogue.texts[known]).format(**values)
-    return text
+    return "; ".join(_recognised(language, part) for part in text.split("; ")) if "; " in text else text
+
+
+def both(parts: Sequence[str]) -> str:
+    """As people list them: "a", "a and b", "a, b and c"."""
+    return t("{first} and {last}", first=", ".join(parts[:-1]), last=parts[-1]) if len(parts) > 1 else "".join(parts)
+
+
+def either(parts: Sequence[str]) -> str:
+    """As people list alternatives: "a", "a or b", "a, b or c"."""
+    return t("{first} or {last}", first=", ".join(parts[:-1]), last=parts[-1]) if len(parts) > 1 else "".join(parts)
 
 
 def decimal(text: str) -> str:

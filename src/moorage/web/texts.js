@@ -60,7 +60,7 @@ export function spoken() {
   return { language: catalogue.language, languages: catalogue.languages };
 }
 
-/** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is. */
+/** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is, and what is joined by "; " is several. */
 export function again(text) {
   if (!text || !Object.keys(catalogue.texts).length) return text;
   if (!seen.has(text)) seen.set(text, recognised(text));
@@ -77,7 +77,7 @@ function recognised(text) {
     const values = Object.fromEntries(Object.entries(found.groups).map(([name, value]) => [name, name === "count" ? value : again(value)]));
     return many ? tn(one, many, Number(values.count), values) : t(one, values);
   }
-  return text;
+  return text.includes("; ") ? text.split("; ").map(again).join("; ") : text;
 }
 
 /** The more they say, the earlier. */

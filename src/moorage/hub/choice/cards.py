@@ -9,6 +9,7 @@ from moorage.hub import amounts
 from moorage.hub.amounts import short_resource
 from moorage.hub.choice import kinds
 from moorage.hub.choice.refusal import Refusal, gpus, maximum
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ def _of_preset(resource: str, name: str | None, offer: Offer) -> Kind | None:
 
 def _text(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise Refusal(f"The kind of GPU must be text, not {quoted(value)}.")
+        raise Refusal(t("The kind of GPU must be text, not {value}.", value=quoted(value)))
     return value or None
 
 
@@ -56,10 +57,16 @@ def _count(value: Any, offer: Offer) -> int:
     try:
         count = amounts.read_count(value)
     except InvalidQuantity as error:
-        raise Refusal(f"GPU: {error.message}.", field="gpu") from None
+        raise Refusal(f"{t('GPU')}: {error.message}.", field="gpu") from None
     if (most := offer.gpu_most) is not None and count > most:
         raise Refusal(
-            f"{count} GPU is too many. {maximum(str(most), group=offer.group_of('gpu'))}", field="gpu", ways=gpus(most)
+            t(
+                "{what} is too many. {limit}",
+                what=t("{amount} GPU", amount=count),
+                limit=maximum(str(most), group=offer.group_of("gpu")),
+            ),
+            field="gpu",
+            ways=gpus(most),
         )
     return count
 
@@ -69,7 +76,11 @@ def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
     if most is not None and count > most:
         kind = short_resource(resource, among=offer.gpu_resources)
         raise Refusal(
-            f"{count} {kind} is too many. {maximum(str(most), by_hub=True, group=offer.group_of('gpu'))}",
+            t(
+                "{what} is too many. {limit}",
+                what=f"{count} {kind}",
+                limit=maximum(str(most), by_hub=True, group=offer.group_of("gpu")),
+            ),
             field="gpu",
             ways=gpus(most),
         )
@@ -77,15 +88,17 @@ def _refuse_too_many(count: int, resource: str, offer: Offer) -> None:
 
 def _resource(wanted: str | None, name: str | None, offer: Offer) -> str:
     if not offer.gpu_resources and not wanted:
-        raise Refusal("This hub offers no GPUs. Choose 0.", field="gpu", ways=gpus(0))
+        raise Refusal(t("This hub offers no GPUs. Choose 0."), field="gpu", ways=gpus(0))
     if not wanted:
         # The one that has this model; none is the first.
         having = (resource for resource in offer.gpu_resources if name and kinds.named(resource, name, offer))
         return next(having, offer.gpu_resources[0])
     if wanted not in offer.gpu_resources:
-        listed = ", ".join(offer.gpu_resources) or "none"
+        listed = ", ".join(offer.gpu_resources) or t("none")
         raise Refusal(
-            f"{quoted(wanted)} is not offered. Choose one of: {listed}.", field="gpu_kind", ways=_ways(offer) or gpus(0)
+            t("{what} is not offered. Choose one of: {names}.", what=quoted(wanted), names=listed),
+            field="gpu_kind",
+            ways=_ways(offer) or gpus(0),
         )
     return wanted
 
@@ -97,7 +110,7 @@ def _kind(resource: str, name: str | None, offer: Offer) -> Kind:
     if offer.nodes is None or not offer.refuse_too_large:
         return kinds.unseen(resource, name or "")
     raise Refusal(
-        f"No node that you can use has the GPU {quoted(name)}. Choose another kind.",
+        t("No node that you can use has the GPU {name}. Choose another kind.", name=quoted(name)),
         field="gpu_kind",
         ways=_ways(offer),
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.hub.amounts import cpu_words, is_gpu, memory_field
+from moorage.hub.amounts import cpu_field, is_gpu, memory_field
 from moorage.hub.choice.refusal import Refusal, maximum
 from moorage.hub.limits import SERVERS, words
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from moorage.hub.choice.offer import Offer
 
-_TEXTS = {"cpu": cpu_words, "memory": memory_field}
+_TEXTS = {"cpu": cpu_field, "memory": memory_field}
 
 
 def hold(asked: Mapping[str, int], offer: Offer) -> None:
@@ -22,20 +23,44 @@ def hold(asked: Mapping[str, int], offer: Offer) -> None:
     if name is None:
         return
     group = offer.whose.get("user_limits")
-    whose = f"As a member of {group} you" if group else "You"
     most, used = offer.limits.most[name], offer.limits.in_use(name)
     if name == SERVERS:
-        raise Refusal(f"{whose} may have {words(name, most)} at a time. Stop one of yours first.", no="wait")
+        limit = at_a_time(words(name, most), group=group)
+        raise Refusal(" ".join([limit, t("Stop one of yours first.")]), no="wait")
     field, left = name if name in _TEXTS else "gpu", max(0, most - used)
-    in_use = f" and have {words(name, used)}" if used else ""
     possible = bool(left) or field == "gpu"
-    advice = [*(["choose less"] if possible else []), *(["stop a server"] if used else [])]
+    if possible:
+        advice = t("Choose less or stop a server.") if used else t("Choose less.")
+    else:
+        advice = t("Stop a server.") if used else ""
+    in_use = words(name, used) if used else None
     raise Refusal(
-        f"{whose} may have up to {words(name, most)} over all your servers{in_use}. "
-        f"{' or '.join(advice).capitalize()}.",
+        " ".join(filter(None, [over_all(words(name, most), group=group, used=in_use), advice])),
         field=field,
         ways=[(words(name, left), {field: _TEXTS.get(name, str)(left)})] if possible else [],
     )
+
+
+def over_all(amount: str, *, group: str | None, used: str | None = None) -> str:
+    """How much one may have over all servers, as whose member, and how much that is already."""
+    values = {"amount": amount, "group": group, "used": used}
+    if group and used:
+        return t("As a member of {group} you may have up to {amount} over all your servers and have {used}.", **values)
+    if group:
+        return t("As a member of {group} you may have up to {amount} over all your servers.", **values)
+    if used:
+        return t("You may have up to {amount} over all your servers and have {used}.", **values)
+    return t("You may have up to {amount} over all your servers.", **values)
+
+
+def at_a_time(amount: str, *, group: str | None) -> str:
+    if group:
+        return t("As a member of {group} you may have {amount} at a time.", group=group, amount=amount)
+    return t("You may have {amount} at a time.", amount=amount)
+
+
+def _other_profile(amount: str, limit: str) -> Refusal:
+    return Refusal(t("This profile has {amount}. {limit} Choose another profile.", amount=amount, limit=limit))
 
 
 def hold_profile(asked: Mapping[str, int], offer: Offer) -> None:
@@ -46,10 +71,10 @@ def hold_profile(asked: Mapping[str, int], offer: Offer) -> None:
         most, amount = bounds.most, asked.get(name, 0)
         if f"{name}_max" in offer.by_person and most is not None and amount > most:
             limit = maximum(words(name, most), group=offer.group_of(name))
-            raise Refusal(f"This profile has {words(name, amount)}. {limit} Choose another profile.")
+            raise _other_profile(words(name, amount), limit)
     most = offer.gpu_most if "gpu_max" in offer.by_person else None
     for name, amount in asked.items():
         if most is not None and is_gpu(name) and amount > most:
             limit = maximum(words(name, most), group=offer.group_of("gpu"))
-            raise Refusal(f"This profile has {words(name, amount)}. {limit} Choose another profile.")
+            raise _other_profile(words(name, amount), limit)
     hold(asked, offer)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from moorage.hub.amounts import cpu_words, memory_field, memory_words
+from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
 from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import AUTOMATIC, Refusal
+from moorage.hub.choice.refusal import Refusal, automatic, gpus
+from moorage.texts import again, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +42,7 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
     """Refuse what no node, or not the chosen one, could give. Unknown sizes never refuse. Raises `Refusal`."""
     candidates = [choice.node] if choice.node else [node for node in nodes if not misfit(choice.image, node)]
     if not candidates:
-        raise Refusal(f"No node can run this image. {misfit(choice.image, nodes[0])}", field="image")
-    holder = f"{choice.node.title} has" if choice.node else "the largest node has"
+        raise Refusal(t("No node can run this image. {why}", why=misfit(choice.image, nodes[0])), field="image")
     asks = _asks(choice, candidates, offer)
     able = set(range(len(candidates)))
     for ask in asks:
@@ -50,16 +50,26 @@ def refuse_too_large(choice: Choice, nodes: Sequence[NodeFacts], *, offer: Offer
         if most is not None and ask.amount > most:
             others = _asks(choice, nodes, offer) if choice.node else []
             elsewhere = any(other.field == ask.field and (other.most() or 0) >= ask.amount for other in others)
-            size = ask.words(most) if most else "none"
+            size = ask.words(most) if most else t("none")
+            if choice.node:
+                title = again(choice.node.title)
+                why = t("{what} is too much: {node} has {most}.", what=ask.what, node=title, most=size)
+            else:
+                why = t("{what} is too much: the largest node has {most}.", what=ask.what, most=size)
             raise Refusal(
-                f"{ask.what} is too much: {holder} {size}. Choose less, or another node.",
+                " ".join([why, t("Choose less, or another node.")]),
                 field=ask.field,
-                ways=[*_less(ask, _free(ask, asks) or most, offer), *(AUTOMATIC if elsewhere else ())],
+                ways=[*_less(ask, _free(ask, asks) or most, offer), *(automatic() if elsewhere else ())],
             )
         able -= {position for position, size in enumerate(ask.sizes) if size is not None and ask.amount > size}
     if not able:
         together = ", ".join(ask.what for ask in asks)
-        raise Refusal(f"No node is large enough for {together} together, even when empty. Choose less of one of them.")
+        raise Refusal(
+            t(
+                "No node is large enough for {amounts} together, even when empty. Choose less of one of them.",
+                amounts=together,
+            )
+        )
 
 
 def _free(ask: Ask, asks: Sequence[Ask]) -> int:
@@ -76,7 +86,7 @@ def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]
     asks = [
         Ask(
             "cpu",
-            f"{cpu_words(cpu)} CPU",
+            t("{amount} CPU", amount=cpu_words(cpu)),
             cpu,
             [node.capacity.cpu for node in nodes],
             [_limit(node, offer) for node in nodes],
@@ -84,7 +94,7 @@ def _asks(choice: Choice, nodes: Sequence[NodeFacts], offer: Offer) -> list[Ask]
         ),
         Ask(
             "memory",
-            f"{memory_words(memory, up=True)} memory",
+            t("{amount} memory", amount=memory_words(memory, up=True)),
             memory,
             [node.allocatable.memory for node in nodes],
             [node.available.memory for node in nodes],
@@ -110,11 +120,11 @@ def _limit(node: NodeFacts, offer: Offer) -> int | None:
 
 def _less(ask: Ask, most: int, offer: Offer) -> Ways:
     if ask.field == "gpu":
-        return ((f"{most or 'no'} GPU", {"gpu": str(most)}),)
+        return gpus(most)
     bounds: Bounds = getattr(offer, ask.field)
     amount = bounds.down(most, grain=_GRAIN[ask.field])
     if not bounds.offers(amount):
         return ()
     if ask.field == "cpu":
-        return ((f"{cpu_words(amount)} CPU", {"cpu": cpu_words(amount)}),)
+        return ((t("{amount} CPU", amount=cpu_words(amount)), {"cpu": cpu_field(amount)}),)
     return ((memory_words(amount), {"memory": memory_field(amount)}),)

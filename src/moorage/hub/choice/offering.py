@@ -15,6 +15,7 @@ from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.limits import Holding, Limits
 from moorage.hub.view.facts import HOSTNAME, NodeFacts
 from moorage.hub.view.images import ImageFacts, read_images
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -47,7 +48,9 @@ def offer_of(
         group = allowed.whose.get("nodes")
         closed = {
             **closed,
-            **dict.fromkeys(hidden, f"not offered to your group {group}" if group else "not offered to you"),
+            **dict.fromkeys(
+                hidden, t("not offered to your group {group}", group=group) if group else t("not offered to you")
+            ),
         }
     usable = {name: node for name, node in nodes.items() if name not in closed} if nodes and closed else nodes
     gpus = _configured_gpus(allowed, nodes, configured=configured)
@@ -84,7 +87,7 @@ def offer_of(
     )
     named = bool(allowed.gpu_resources) or "gpu_resources" in allowed.by_person
     offer = preset_choice.within(presets.of(presets.read(allowed.presets), allowed.groups), offer, named=named)
-    none = preset_choice.NONE_OFFERED if allowed.presets_only and not offer.presets else None
+    none = preset_choice.none_offered() if allowed.presets_only and not offer.presets else None
     return replace(
         offer,
         closed=none,

@@ -22,8 +22,10 @@ from moorage.hub.choice.kind import parted
 from moorage.hub.choice.largest import refuse_too_large
 from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
 from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import AUTOMATIC, Refusal, maximum
+from moorage.hub.choice.refusal import Refusal, automatic, maximum
+from moorage.hub.limits import words as limit_words
 from moorage.hub.view.machines import MARK
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from moorage.hub.presets import Preset
@@ -33,14 +35,14 @@ if TYPE_CHECKING:
 FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image")
 # What people call the fields.
 LABELS = {
-    "preset": "Preset",
-    "node": "Node",
-    "cpu": "CPU",
-    "memory": "Memory",
-    "gpu": "GPU",
-    "gpu_resource": "Kind",
-    "gpu_kind": "Kind",
-    "image": "Image",
+    "preset": later("Preset"),
+    "node": later("Node"),
+    "cpu": later("CPU"),
+    "memory": later("Memory"),
+    "gpu": later("GPU"),
+    "gpu_resource": later("Kind"),
+    "gpu_kind": later("Kind"),
+    "image": later("Image"),
 }
 _KNOWN = ("moorage", *FIELDS, "profiles")
 _SPOKEN = {"cpu": spoken.cpu, "memory": spoken.memory, "gpu": spoken.count}
@@ -58,7 +60,9 @@ def posted(form: Mapping[str, Any]) -> dict[str, Any]:
             continue
         if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > 1:
             raise Refusal(
-                f"“{name}” was sent {'more than once' if isinstance(values, list) else 'in an unexpected form'}."
+                t("“{name}” was sent more than once.", name=name)
+                if isinstance(values, list)
+                else t("“{name}” was sent in an unexpected form.", name=name)
             )
         text = values[0].strip() if values else ""
         options[name] = text or None
@@ -82,19 +86,21 @@ def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
             try:
                 options[name] = read(options[name])
             except InvalidQuantity as error:
-                raise Refusal(f"{LABELS[name]}: {error.message}.", field=name) from None
+                raise Refusal(f"{t(LABELS[name])}: {error.message}.", field=name) from None
     return options
 
 
 def refuse_empty(options: Mapping[str, Any], offer: Offer) -> None:
     """An amount that was deleted on the form is none. Raises `Refusal`."""
     usual = offer.defaults
-    words = {"cpu": cpu_words(usual.cpu), "memory": amounts.memory_field(usual.memory), "gpu": str(usual.gpu)}
+    words = {"cpu": amounts.cpu_field(usual.cpu), "memory": amounts.memory_field(usual.memory), "gpu": str(usual.gpu)}
     for name, text in words.items():
         if name in options and options[name] is None and name not in usual.unlimited:
-            label = f"{text} {LABELS[name]}" if name != "memory" else text
+            label = f"{text} {t(LABELS[name])}" if name != "memory" else text
             raise Refusal(
-                f"{LABELS[name]} is empty. Enter an amount, such as {text}.", field=name, ways=[(label, {name: text})]
+                t("{field} is empty. Enter an amount, such as {amount}.", field=t(LABELS[name]), amount=text),
+                field=name,
+                ways=[(label, {name: text})],
             )
 
 
@@ -107,15 +113,19 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     """The choice that these options make, or `Refusal`. A field that is missing or null takes its default."""
     if options.get("moorage") != VERSION or isinstance(options.get("moorage"), bool):
         raise Refusal(
-            f"These options have version {quoted(options.get('moorage'))}, but this hub reads version {VERSION}.",
-            hint="open the spawn page and choose again",
+            t(
+                "These options have version {version}, but this hub reads version {known}.",
+                version=quoted(options.get("moorage")),
+                known=VERSION,
+            ),
+            hint=t("open the spawn page and choose again"),
         )
     refuse_unknown(options)
     if offer.closed is not None:
         raise Refusal(offer.closed)
     preset = presets.chosen(options, offer)
     cpu = _amount(
-        "CPU",
+        "cpu",
         options.get("cpu"),
         default=offer.defaults.cpu,
         bounds=offer.cpu,
@@ -158,25 +168,37 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
     hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
         raise Refusal(
-            f"{node.title} is {offer.barred[node.name]}. Choose another node or Automatic.",
+            t(
+                "{node} is {reason}. Choose another node or Automatic.",
+                node=again(node.title),
+                reason=again(offer.barred[node.name]),
+            ),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     # Where no node is for these servers, those that are will come when they are needed.
     if offer.refuse_too_large and (nodes := offer.usable()):
         refuse_too_large(choice, nodes, offer=offer)
     if node is not None and (reason := misfit(image, node)):
         raise Refusal(
-            f"{node.title} is closed for this image. {reason} Choose another node or image.",
+            t(
+                "{node} is closed for this image. {reason} Choose another node or image.",
+                node=again(node.title),
+                reason=reason,
+            ),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     # A pool that can't grow now may have a node that is there.
     if node is not None and node.closed and node.machine is None:
         raise Refusal(
-            f"{node.name} is {node.closed} and takes no new servers. Choose another node or Automatic.",
+            t(
+                "{node} is {reason} and takes no new servers. Choose another node or Automatic.",
+                node=node.name,
+                reason=again(node.closed),
+            ),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     return choice
 
@@ -194,8 +216,8 @@ def refuse_unknown(options: Mapping[str, Any]) -> None:
         if key not in _KNOWN:
             near = nearest(key)
             known = ", ".join(f"“{name}”" for name in _KNOWN)
-            hint = f"Did you mean “{near}”?" if near else f"The options are {known}."
-            raise Refusal(f"There is no option {quoted(key)}. {hint}")
+            hint = t("Did you mean “{name}”?", name=near) if near else t("The options are {names}.", names=known)
+            raise Refusal(t("There is no option {name}. {hint}", name=quoted(key), hint=hint))
 
 
 def nearest(key: object) -> str | None:
@@ -208,26 +230,29 @@ def nearest(key: object) -> str | None:
 def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any, group: str | None) -> int:
     if value is None or value == "":
         return default
-    name = what.lower()
+    name = what
     try:
         amount: int = read(value)
     except InvalidQuantity as error:
-        raise Refusal(f"{what[0].upper()}{what[1:]}: {error.message}.", field=name) from None
+        raise Refusal(f"{t(LABELS[name])}: {error.message}.", field=name) from None
     if bounds.offers(amount):
         return amount
-    text = cpu_words if name == "cpu" else amounts.memory_field
+    text = amounts.cpu_field if name == "cpu" else amounts.memory_field
     near = min(bounds.choices, key=lambda choice: abs(choice - amount), default=bounds.nearest(amount))
-    ways = [(f"{words(near)} CPU" if name == "cpu" else words(near), {name: text(near)})] if near > 0 else []
+    button = t("{amount} CPU", amount=words(near)) if name == "cpu" else words(near)
+    ways = [(button, {name: text(near)})] if near > 0 else []
+    what = limit_words(name, amount)
     if bounds.choices:
         offered = ", ".join(words(choice) for choice in bounds.choices)
-        why = f"is not offered. Choose one of: {offered}."
+        why = t("{what} is not offered. Choose one of: {names}.", what=what, names=offered)
     elif amount < bounds.least:
-        why = f"is too little. The minimum is {words(bounds.least)}."
+        why = t("{what} is too little. The minimum is {amount}.", what=what, amount=words(bounds.least))
     elif bounds.most is not None and amount > bounds.most:
-        why = f"is too much. {maximum(words(bounds.most), by_hub=bounds.most == bounds.given, group=group)}"
+        limit = maximum(words(bounds.most), by_hub=bounds.most == bounds.given, group=group)
+        why = t("{what} is too much. {limit}", what=what, limit=limit)
     else:
-        why = f"is not offered. Choose a multiple of {words(bounds.step)}."
-    raise Refusal(f"{words(amount)} {what} {why}", field=name, ways=ways)
+        why = t("{what} is not offered. Choose a multiple of {amount}.", what=what, amount=words(bounds.step))
+    raise Refusal(why, field=name, ways=ways)
 
 
 def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
@@ -235,7 +260,7 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
     if wanted is None or wanted == "":
         return offer.default_image()
     if not isinstance(wanted, str):
-        raise Refusal(f"The image must be text, not {quoted(wanted)}.")
+        raise Refusal(t("The image must be text, not {value}.", value=quoted(wanted)))
     found = offer.image(wanted)
     if found is not None:
         return found
@@ -243,15 +268,21 @@ def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:
     ways = [(usual.display_name, {"image": "" if usual.own else usual.name})] if usual else []
     if offer.images is None:
         raise Refusal(
-            f"Image {quoted(wanted)} can't be checked: the image list is unavailable right now. "
-            "Choose the default image, or try again in a minute.",
+            t(
+                "Image {name} can't be checked: the image list is unavailable right now. "
+                "Choose the default image, or try again in a minute.",
+                name=quoted(wanted),
+            ),
             field="image",
             ways=ways,
         )
     if not offer.images:
-        only = f"The only one is {quoted(usual.reference)}." if usual else "It has no list of images."
-        raise Refusal(f"Image {quoted(wanted)} is not offered by this hub. {only}", field="image", ways=ways)
-    raise Refusal(f"Image {quoted(wanted)} is not offered. Choose one from the list.", field="image", ways=ways)
+        why = t("Image {name} is not offered by this hub.", name=quoted(wanted))
+        only = t("The only one is {name}.", name=quoted(usual.reference)) if usual else t("It has no list of images.")
+        raise Refusal(f"{why} {only}", field="image", ways=ways)
+    raise Refusal(
+        t("Image {name} is not offered. Choose one from the list.", name=quoted(wanted)), field="image", ways=ways
+    )
 
 
 def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
@@ -259,30 +290,39 @@ def _node(options: Mapping[str, Any], offer: Offer) -> NodeFacts | None:
     if wanted is None or wanted == "":
         return None
     if not isinstance(wanted, str):
-        raise Refusal(f"The node must be a name, not {quoted(wanted)}.")
+        raise Refusal(t("The node must be a name, not {value}.", value=quoted(wanted)))
     if offer.nodes is None:
         raise Refusal(
-            f"Node {quoted(wanted)} can't be checked: the node list is unavailable right now. "
-            "Choose Automatic, or try again in a minute.",
+            t(
+                "Node {name} can't be checked: the node list is unavailable right now. "
+                "Choose Automatic, or try again in a minute.",
+                name=quoted(wanted),
+            ),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     found = offer.nodes.get(wanted)
     if found is None and wanted.startswith(MARK):
         raise Refusal(
-            f"There is no pool {quoted(wanted[1:])} any more. Choose another node or Automatic.",
+            t("There is no pool {name} any more. Choose another node or Automatic.", name=quoted(wanted[1:])),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     if found is None:
         raise Refusal(
-            f"There is no node {quoted(wanted)}. Choose another node or Automatic.", field="node", ways=AUTOMATIC
+            t("There is no node {name}. Choose another node or Automatic.", name=quoted(wanted)),
+            field="node",
+            ways=automatic(),
         )
     if not found.selector:
-        lacks = "a label of its pool is not known" if found.machine else "it has no hostname label"
+        lacks = t("a label of its pool is not known") if found.machine else t("it has no hostname label")
         raise Refusal(
-            f"{found.title} can't be chosen: {lacks}. Choose another node or Automatic.",
+            t(
+                "{node} can't be chosen: {reason}. Choose another node or Automatic.",
+                node=again(found.title),
+                reason=lacks,
+            ),
             field="node",
-            ways=AUTOMATIC,
+            ways=automatic(),
         )
     return found

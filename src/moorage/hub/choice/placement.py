@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import is_gpu
 from moorage.hub.selector import unmet
+from moorage.texts import both, either, t
 
 if TYPE_CHECKING:
     from moorage.hub.selector import Requirement
@@ -103,12 +104,14 @@ def packed(barred: Mapping[str, str], *, hidden: Collection[str] = ()) -> dict[s
 def _unwanted(node: NodeFacts, placement: Placement, shown: Collection[str]) -> str | None:
     for key, value in placement.selector.items():
         if key in shown and node.labels.get(key) != value:
-            return f"not for this hub's servers ({key}={value} needed)"
+            return t("not for this hub's servers ({labels} needed)", labels=f"{key}={value}")
     verdicts = [_meets(node, term, shown) for term in placement.terms]
     if not verdicts or not all(verdict is False for verdict in verdicts):
         return None
     words = [text for each in _expressions(next(iter(placement.terms))) if (text := _words(each))]
-    return f"not for this hub's servers ({' and '.join(words)} needed)" if words else "not for this hub's servers"
+    if not words:
+        return t("not for this hub's servers")
+    return t("not for this hub's servers ({labels} needed)", labels=both(words))
 
 
 def _expressions(term: Any) -> list[Mapping[str, Any]]:
@@ -147,11 +150,11 @@ def _words(expression: Mapping[str, Any]) -> str:
     key, values = str(expression.get("key")), [str(value) for value in expression.get("values") or ()]
     match expression.get("operator"):
         case "In":
-            return f"{key}={' or '.join(values)}"
+            return f"{key}={either(values)}"
         case "NotIn":
-            return f"{key} other than {' or '.join(values)}"
+            return t("{label} other than {values}", label=key, values=either(values))
         case "DoesNotExist":
-            return f"no {key}"
+            return t("no label {label}", label=key)
     return key
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moorage.texts import either, t
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -24,9 +26,13 @@ def misfit(image: ImageFacts | None, node: NodeFacts) -> str | None:
     if image is None:
         return None
     if image.os and node.os and node.os not in image.os:
-        return f"Runs {_NAMES.get(node.os, node.os)}; the image is for {_listed(image.os)}."
+        return t(
+            "Runs {system}; the image is for {others}.",
+            system=_NAMES.get(node.os, node.os),
+            others=_listed(image.os),
+        )
     if image.arch and node.arch and not {node.arch, *_ALSO.get(node.arch, ())}.intersection(image.arch):
-        return f"Its architecture is {node.arch}; the image is for {_listed(image.arch)}."
+        return t("Its architecture is {arch}; the image is for {others}.", arch=node.arch, others=_listed(image.arch))
     return None
 
 
@@ -38,4 +44,4 @@ def misfits(image: ImageFacts | None, nodes: Mapping[str, NodeFacts] | None) -> 
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return " or ".join(_NAMES.get(name, name) for name in names)
+    return either([_NAMES.get(name, name) for name in names])

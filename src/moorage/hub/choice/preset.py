@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import quoted
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.view.images import ImageFacts
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 _AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource", "gpu_kind")
 _NAMED = 3
-NONE_OFFERED = "No preset is offered to you. Contact the hub's administrator."
+
+
+def none_offered() -> str:
+    return t("No preset is offered to you. Contact the hub's administrator.")
 
 
 def chosen(options: Mapping[str, Any], offer: Offer) -> Preset | None:
@@ -29,19 +33,30 @@ def chosen(options: Mapping[str, Any], offer: Offer) -> Preset | None:
         if not offer.presets_only:
             return None
         if free:
-            raise Refusal(f"This hub offers presets only. {_listed(offer)}", field="preset", ways=_ways(offer))
+            raise Refusal(
+                t("This hub offers presets only. {advice}", advice=_listed(offer)), field="preset", ways=_ways(offer)
+            )
         return offer.default_preset()
     preset = offer.preset(wanted) if isinstance(wanted, str) else None
     if preset is None:
-        raise Refusal(f"Preset {quoted(wanted)} is not offered. {_listed(offer)}", field="preset", ways=_ways(offer))
+        raise Refusal(
+            t("Preset {name} is not offered. {advice}", name=quoted(wanted), advice=_listed(offer)),
+            field="preset",
+            ways=_ways(offer),
+        )
     if offer.presets_only and free:
-        raise Refusal(f"This hub offers presets only: “{free[0]}” can't be chosen.", field="preset")
+        raise Refusal(t("This hub offers presets only: “{option}” can't be chosen.", option=free[0]), field="preset")
     for name, value in preset.values().items():
         if options.get(name) not in (None, "", value):
             raise Refusal(
-                f"Preset {preset.display_name} sets “{name}” to {value}. Leave it out, or choose without a preset.",
+                t(
+                    "Preset {preset} sets “{option}” to {value}. Leave it out, or choose without a preset.",
+                    preset=preset.display_name,
+                    option=name,
+                    value=value,
+                ),
                 field="preset",
-                ways=[("Choose by hand", {"preset": ""})],
+                ways=[(t("Choose by hand"), {"preset": ""})],
             )
     return preset
 
@@ -56,7 +71,9 @@ def beside(options: Mapping[str, Any], offer: Offer) -> dict[str, Any]:
 
 def _listed(offer: Offer) -> str:
     names = ", ".join(preset.display_name for preset in offer.presets[:_NAMED])
-    return f"Choose one of: {names}." if names else NONE_OFFERED if offer.presets_only else "Choose without one."
+    if names:
+        return t("Choose one of: {names}.", names=names)
+    return none_offered() if offer.presets_only else t("Choose without one.")
 
 
 def _ways(offer: Offer) -> Ways:

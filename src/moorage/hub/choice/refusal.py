@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from moorage.errors import MoorageError
+from moorage.texts import t
 
 # What to put into the form, with its words.
 Ways = Sequence[tuple[str, Mapping[str, str]]]
-AUTOMATIC: Ways = (("Automatic", {"node": ""}),)
+
+
+def automatic() -> Ways:
+    return ((t("Automatic"), {"node": ""}),)
 
 
 def gpus(count: int) -> Ways:
-    return ((f"{count or 'no'} GPU", {"gpu": str(count)}),)
+    return ((t("{amount} GPU", amount=count) if count else t("no GPU"), {"gpu": str(count)}),)
 
 
 class Refusal(MoorageError):
@@ -32,5 +36,5 @@ class Refusal(MoorageError):
 def maximum(amount: str, *, by_hub: bool = False, group: str | None = None) -> str:
     """A sentence on how much there is, and who says so."""
     if group:
-        return f"Your group {group} may have up to {amount}."
-    return f"This hub's limit is {amount}." if by_hub else f"The maximum is {amount}."
+        return t("Your group {group} may have up to {amount}.", group=group, amount=amount)
+    return t("This hub's limit is {amount}.", amount=amount) if by_hub else t("The maximum is {amount}.", amount=amount)

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
-from moorage.hub.amounts import cpu_words, memory_field, memory_words, read_count, read_cpu, read_memory
+from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words, read_count, read_cpu, read_memory
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.refusal import Refusal
+from moorage.texts import both, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,7 +60,9 @@ def broken(message: str, choice: Choice, offer: Offer) -> Broken | None:
             asked, used, hard = (_amounts(text) for text in quota.groups())
             for name in _PODS:
                 if name in asked:
-                    return Broken(f"Your team may run {hard[name]} pods at a time, and all are in use.", waits=True)
+                    return Broken(
+                        t("Your team may run {pods} pods at a time, and all are in use.", pods=hard[name]), waits=True
+                    )
             return _told([_quota(name, asked, used, hard, choice) for name in asked], choice, offer)
         bounds = [_bound(found, choice) for found in _BOUND.finditer(message)]
         return _told(bounds, choice, offer) if bounds else None
@@ -113,20 +116,24 @@ def _told(found: Iterable[_Short | None], choice: Choice, offer: Offer) -> Broke
         if short is not None and (short.field not in worst or abs(short.by) > abs(worst[short.field].by)):
             worst[short.field] = short
     smaller = _changed(choice, offer, worst)
+    kind = choice.gpu_words(offer.gpu_resources)
     words = {
-        "cpu": f"{cpu_words(smaller.cpu_milli) if smaller.cpu_milli > 0 else 'no'} CPU",
-        "memory": memory_words(smaller.memory_bytes) if smaller.memory_bytes > 0 else "no memory",
-        "gpu": f"{smaller.gpu or 'no'} {choice.gpu_words(offer.gpu_resources)}",
+        "cpu": t("{amount} CPU", amount=cpu_words(smaller.cpu_milli)) if smaller.cpu_milli > 0 else t("no CPU"),
+        "memory": memory_words(smaller.memory_bytes) if smaller.memory_bytes > 0 else t("no memory"),
+        "gpu": f"{smaller.gpu} {kind}" if smaller.gpu else t("no {what}", what=kind),
     }
-    said = " and ".join(words[field] for field in worst)
+    said = both([words[field] for field in worst])
     waits = any(short.waits for short in worst.values())
     least = any(short.by < 0 for short in worst.values())
-    text = f"Your team has {said} left." if waits else f"Your team needs {'at least' if least else 'at most'} {said}."
-    if not waits and not least:
-        text = f"Your team may have at most {said} for one server."
+    if waits:
+        text = t("Your team has {amounts} left.", amounts=said)
+    elif least:
+        text = t("Your team needs at least {amounts}.", amounts=said)
+    else:
+        text = t("Your team may have at most {amounts} for one server.", amounts=said)
     field = next(iter(worst))
     texts = {
-        "cpu": cpu_words(smaller.cpu_milli),
+        "cpu": cpu_field(smaller.cpu_milli),
         "memory": memory_field(smaller.memory_bytes),
         "gpu": str(smaller.gpu),
     }

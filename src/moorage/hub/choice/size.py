@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 from moorage.hub.choice.refusal import Refusal
+from moorage.texts import t
 
 # Characters of JSON. A choice has some two hundred, and profiles add what their own fields hold.
 LARGEST = 16 << 10
@@ -19,4 +20,4 @@ def refuse_large(options: Any) -> None:
     for part in json.JSONEncoder(default=str).iterencode(options):
         size += len(part)
         if size > LARGEST:
-            raise Refusal(f"These options are too large. The maximum is {LARGEST >> 10} KB.")
+            raise Refusal(t("These options are too large. The maximum is {size} KB.", size=LARGEST >> 10))

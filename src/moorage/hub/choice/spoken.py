@@ -10,6 +10,7 @@ import re
 import unicodedata
 
 from moorage.errors import InvalidQuantity, quoted
+from moorage.texts import t
 
 # Above this a bare number in the memory field can't mean GiB; it is bytes then, as it is to Kubernetes.
 _MOST_BARE_GIB = 4096
@@ -70,7 +71,12 @@ def _parts(text: str) -> tuple[str, str]:
         if _AMBIGUOUS.fullmatch(number):
             whole, thousands = number.split(",")
             raise InvalidQuantity(
-                f"{quoted(text)} can mean {whole}{thousands} or {whole}.{thousands}. Write one of these"
+                t(
+                    "{typed} can mean {one} or {other}. Write one of these",
+                    typed=quoted(text),
+                    one=f"{whole}{thousands}",
+                    other=f"{whole}.{thousands}",
+                )
             )
         number = number.replace(",", ".")
     elif re.fullmatch(r"\d{1,3}(,\d{3})+|\d{1,3}(\.\d{3}){2,}", number):

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.amounts import cpu_words, memory_field, memory_words
+from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
 from moorage.hub.choice import kinds
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfit, misfits
 from moorage.hub.choice.refusal import Refusal
+from moorage.texts import again, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,7 +39,7 @@ def ways(
         closed = misfits(choice.image, offer.nodes)
         others = [name for name in _fitting(anywhere) if name not in closed]
         if others or (anywhere or {}).get("answer") in ("on_its_way", "new_machine"):
-            found.append({"text": "Automatic", "use": {"node": ""}})
+            found.append({"text": t("Automatic"), "use": {"node": ""}})
         found += [{"text": name, "use": {"node": name}} for name in others[:_NAMED] if name != choice.node.name]
     target = choice.node.name if choice.node else _closest(verdict)
     if choice.preset is None or not {"gpu_resource", "gpu"} & set_by_preset.keys():
@@ -58,13 +59,13 @@ def in_words(found: Ways) -> list[dict[str, Any]]:
 def usual(offer: Offer, field: str | None) -> Ways:
     """The default of this field, or of all of them where it is none that has one."""
     defaults = offer.defaults
-    cpu = "" if "cpu" in defaults.unlimited else cpu_words(defaults.cpu)
+    cpu = "" if "cpu" in defaults.unlimited else cpu_field(defaults.cpu)
     memory = "" if "memory" in defaults.unlimited else memory_field(defaults.memory)
     gpu = str(defaults.gpu)
     each: dict[str, tuple[str, dict[str, str]]] = {
-        "cpu": (f"{cpu} CPU" if cpu else "No CPU limit", {"cpu": cpu}),
-        "memory": (memory or "No memory limit", {"memory": memory}),
-        "gpu": (f"{defaults.gpu or 'no'} GPU", {"gpu": gpu}),
+        "cpu": (t("{amount} CPU", amount=cpu) if cpu else t("No CPU limit"), {"cpu": cpu}),
+        "memory": (memory or t("No memory limit"), {"memory": memory}),
+        "gpu": (t("{amount} GPU", amount=gpu) if defaults.gpu else t("no GPU"), {"gpu": gpu}),
     }
     if field in each:
         return (each[field],)
@@ -73,7 +74,7 @@ def usual(offer: Offer, field: str | None) -> Ways:
         return ((first.display_name, {"preset": first.name}),) if first is not None else ()
     image = offer.default_image()
     use = {"node": defaults.node or "", "cpu": cpu, "memory": memory, "gpu": gpu}
-    return (("The defaults", use if image is None else {**use, "image": "" if image.own else image.name}),)
+    return ((t("The defaults"), use if image is None else {**use, "image": "" if image.own else image.name}),)
 
 
 def other_images(choice: Choice, offer: Offer, broken: Callable[[ImageFacts], str | None]) -> Ways:
@@ -118,7 +119,12 @@ def _kinds(choice: Choice, offer: Offer, target: str | None) -> list[dict[str, A
             continue
         words = f"{choice.gpu} × {kind.words}"
         if meant is not None and _room(choice, kind, meant):
-            on_it.append({"text": f"{words} on {meant.title}", "use": {**kind.fields, "node": meant.name}})
+            on_it.append(
+                {
+                    "text": t("{amount} on {node}", amount=words, node=again(meant.title)),
+                    "use": {**kind.fields, "node": meant.name},
+                }
+            )
         elif any(_room(choice, kind, node) and _fits(choice, node) for node in offer.usable()):
             node = {"node": ""} if choice.node is not None else {}
             elsewhere.append({"text": words, "use": {**kind.fields, **node}})
@@ -174,15 +180,19 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         return None
     use: dict[str, Any] = {}
     if "cpu" in short:
-        use["cpu"] = cpu_words(smaller.cpu_milli)
+        use["cpu"] = cpu_field(smaller.cpu_milli)
     if "memory" in short:
         use["memory"] = memory_field(smaller.memory_bytes)
     if choice.gpu_resource in short:
         use["gpu"] = str(smaller.gpu)
-    amounts = {"cpu": f"{cpu_words(smaller.cpu_milli)} CPU", "memory": memory_words(smaller.memory_bytes)}
+    amounts = {
+        "cpu": t("{amount} CPU", amount=cpu_words(smaller.cpu_milli)),
+        "memory": memory_words(smaller.memory_bytes),
+    }
     words = [text for name, text in amounts.items() if name not in smaller.unlimited]
     if choice.gpu:
-        words.append(f"{smaller.gpu or 'no'} {choice.gpu_words(offer.gpu_resources)}")
+        kind = choice.gpu_words(offer.gpu_resources)
+        words.append(f"{smaller.gpu} {kind}" if smaller.gpu else t("no {what}", what=kind))
     return {"text": ", ".join(words), "use": use}
 
 

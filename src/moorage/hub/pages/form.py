@@ -163,7 +163,7 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
         ),
     ]
     return {
-        "name": node.title,
+        "name": again(node.title),
         "closed": bool(node.closed or node.name in offer.barred),
         "state": again(
             node.closed

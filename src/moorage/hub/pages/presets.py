@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice import profiles
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import verdict
+from moorage.texts import t, tn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,14 +33,14 @@ async def now(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[st
 
 def in_words(answer: Mapping[str, Any]) -> dict[str, Any]:
     if "refusal" in answer:
-        return {"fits": False, "text": "not possible right now"}
+        return {"fits": False, "text": t("not possible right now")}
     if "unknown" in answer:
         return {"fits": None, "text": ""}
     if not answer["fits"]:
-        return {"fits": False, "text": "doesn't fit right now"}
+        return {"fits": False, "text": t("doesn't fit right now")}
     kinds = answer["kinds"]
     nodes = sorted(name for name, place in answer["nodes"].items() if kinds[place]["fits"])
     if not nodes:
-        return {"fits": True, "text": "fits right now"}
-    where = ", ".join(nodes) if len(nodes) <= _NAMED else f"{len(nodes)} nodes"
-    return {"fits": True, "text": f"fits on {where}"}
+        return {"fits": True, "text": t("fits right now")}
+    where = ", ".join(nodes) if len(nodes) <= _NAMED else tn("{count} node", "{count} nodes", len(nodes))
+    return {"fits": True, "text": t("fits on {nodes}", nodes=where)}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moorage.hub.choice.holding import over_all
 from moorage.hub.choice.kinds import offered as every_kind
 from moorage.hub.choice.preset import image as image_of
 from moorage.hub.choice.preset import short_words as preset_words
 from moorage.hub.limits import GPU, SERVERS, words
-from moorage.texts import t
+from moorage.texts import both, t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +75,10 @@ def _by_group(offer: Offer) -> list[str]:
     for name, most in amounts.items():
         if most is not None and (group := offer.group_of(name)):
             parts.setdefault(group, []).append(words(name, most))
-    return [f"Your group {group} may have up to {listed(each)}." for group, each in parts.items()]
+    return [
+        t("Your group {group} may have up to {amount}.", group=group, amount=both(each))
+        for group, each in parts.items()
+    ]
 
 
 def _most_gpus(offer: Offer) -> int | None:
@@ -85,13 +89,9 @@ def _over_all(offer: Offer) -> list[str]:
     most, group = offer.limits.most, offer.whose.get("user_limits")
     if not most:
         return []
-    who = f"As a member of {group} you" if group else "You"
-    found = [
-        f"{who} may have up to {listed([words(name, amount) for name, amount in most.items()])} over all your servers."
-    ]
+    found = [over_all(both([words(name, amount) for name, amount in most.items()]), group=group)]
     if offer.limits.held:
-        left = listed([words(name, offer.limits.left(name) or 0) for name in most])
-        found.append(f"Left: {left}.")
+        found.append(t("Left: {amounts}.", amounts=both([words(name, offer.limits.left(name) or 0) for name in most])))
     return found
 
 
@@ -100,12 +100,5 @@ def team(left: Mapping[str, int]) -> list[str]:
     usual = ("cpu", "memory")
     names = sorted(left, key=lambda name: (usual.index(name) if name in usual else 3 if name == SERVERS else 2, name))
     return (
-        [t("Your team has {amounts} left.", amounts=listed([words(name, left[name]) for name in names]))]
-        if left
-        else []
+        [t("Your team has {amounts} left.", amounts=both([words(name, left[name]) for name in names]))] if left else []
     )
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`2 GPUs, 16 CPU and 64 GiB memory`."""
-    return " and ".join([*([", ".join(parts[:-1])] if parts[:-1] else []), *parts[-1:]])

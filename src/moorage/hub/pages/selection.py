@@ -6,10 +6,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
-from moorage.hub.amounts import cpu_words, memory_field, read_cpu, read_memory
+from moorage.hub.amounts import cpu_field, memory_field, read_cpu, read_memory
 from moorage.hub.choice import options
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.refusal import Refusal
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from moorage.hub.choice.offer import Offer
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
 _AMOUNTS = ("cpu", "memory", "gpu")
 _KIND = ("gpu_resource", "gpu_kind")
 _LONGEST = {"cpu": 64, "memory": 64, "gpu": 64, "node": 253, "gpu_resource": 316, "gpu_kind": 63}
-_FILLED = "This link has filled in the form. Nothing has been started: check the choice, then press Start."
 
 
-def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[str, Any], list[str]]:
+def selected(
+    saved: Any, offer: Offer, *, filled: bool = False, by_link: bool = False
+) -> tuple[dict[str, Any], list[str]]:
     """The last choice as far as it is still offered, the defaults otherwise, and a note for what is not. A form that
     somebody `filled` in keeps all that stood in it: what can't be had any more must not turn into something else.
+    `by_link`: it is no choice of this person's.
     """
     defaults = offer.defaults
     image = offer.default_image()
     chosen: dict[str, Any] = {
         "node": defaults.node or "",
-        "cpu": "" if "cpu" in defaults.unlimited else cpu_words(defaults.cpu),
+        "cpu": "" if "cpu" in defaults.unlimited else cpu_field(defaults.cpu),
         "memory": "" if "memory" in defaults.unlimited else memory_field(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
@@ -56,7 +59,7 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
             preset = offer.preset(value) if isinstance(value, str) else None
             chosen[name] = preset.name if preset else chosen[name]
             if preset is None and not filled:
-                notes.append(f"Your last choice is no longer available: preset {quoted(value)}.")
+                notes.append(_lost(t("preset {name}.", name=quoted(value)), by_link=by_link))
             continue
         probe: dict[str, Any] = {
             "moorage": VERSION,
@@ -74,7 +77,7 @@ def selected(saved: Any, offer: Offer, *, filled: bool = False) -> tuple[dict[st
             if filled or name in _KIND:
                 chosen[name] = str(value)[: _LONGEST.get(name, 512)]
             if not filled:
-                notes.append(f"Your last choice is no longer available: {refusal.message}")
+                notes.append(_lost(refusal.message, by_link=by_link))
             continue
         value = choice.as_options().get(name)
         chosen[name] = _text(name, value)
@@ -95,7 +98,7 @@ def _text(name: str, value: Any) -> str:
     """An option as its field holds it."""
     with suppress(InvalidQuantity):
         if name == "cpu":
-            return cpu_words(read_cpu(value))
+            return cpu_field(read_cpu(value))
         if name == "memory":
             return memory_field(read_memory(value))
     return "" if value is None else str(value)[:512]
@@ -103,5 +106,12 @@ def _text(name: str, value: Any) -> str:
 
 def by_link(filled: dict[str, Any], offer: Offer) -> list[str]:
     """What a form says that a link has filled in: that nothing was started, and what of the link can't be had."""
-    _, lost = selected({key: value for key, value in filled.items() if key not in _AMOUNTS}, offer)
-    return [_FILLED, *(note.replace("Your last choice", "What the link says") for note in lost)]
+    _, lost = selected({key: value for key, value in filled.items() if key not in _AMOUNTS}, offer, by_link=True)
+    done = t("This link has filled in the form. Nothing has been started: check the choice, then press Start.")
+    return [done, *lost]
+
+
+def _lost(why: str, *, by_link: bool) -> str:
+    if by_link:
+        return t("What the link says is no longer available: {why}", why=why)
+    return t("Your last choice is no longer available: {why}", why=why)

@@ -40,10 +40,10 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             chosen["cpu"],
             offer.cpu,
             steps=_CPU_STEPS,
-            text=cpu_words,
+            text=cpu_field,
             words=cpu_words,
             largest=cpu,
-            example="Cores, such as 2 or 0.5",
+            example=t("Cores, such as 2 or 0.5"),
             empty=no_limit("cpu", offer.defaults),
         ),
         "memory": _field(
@@ -53,11 +53,15 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             text=memory_field,
             words=memory_words,
             largest=memory,
-            example="Such as 3Gi or 512Mi",
+            example=t("Such as 3Gi or 512Mi"),
             empty=no_limit("memory", offer.defaults),
         ),
         "gpu_most": gpus,
-        "gpu_words": "How many" if gpus is None else f"0 to {gpus}" if gpus else "None available",
+        "gpu_words": t("How many")
+        if gpus is None
+        else t("{least} to {most}", least=0, most=gpus)
+        if gpus
+        else t("None available"),
     }
 
 
@@ -66,7 +70,7 @@ def no_limit(name: str, made: Defaults | Choice) -> str:
     if name not in made.unlimited:
         return ""
     requested = made.as_configured[name]
-    words = f"{cpu_words(requested)} CPU" if name == "cpu" else memory_words(requested)
+    words = t("{amount} CPU", amount=cpu_words(requested)) if name == "cpu" else memory_words(requested)
     return t("No limit ({amount} guaranteed)", amount=words) if requested else t("No limit")
 
 
@@ -105,7 +109,7 @@ def _field(
         value=value,
         choices=choices,
         suggestions=() if choices else tuple((text(step), words(step)) for step in fitting),
-        help=f"{words(bounds.least)} to {words(limit)}" if limit is not None else example,
+        help=t("{least} to {most}", least=words(bounds.least), most=words(limit)) if limit is not None else example,
         empty=empty,
     )
 

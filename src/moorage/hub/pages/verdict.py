@@ -24,6 +24,7 @@ from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for, rejected
 from moorage.hub.view import holders
 from moorage.hub.view.machines import name_of
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         if answer is None and said:
             return refusals.told(rejected(said, choice, offer), offer)
         if answer is None:
-            return {"unknown": "Can't tell right now whether this fits. You can start anyway."}
+            return {"unknown": t("Can't tell right now whether this fits. You can start anyway.")}
         closed = {**kinds.without(choice.kind, offer.nodes), **misfits(choice.image, offer.nodes)}
         brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=closed)
         brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
@@ -79,7 +80,7 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
         return await refusals.by_hook(spawner, error, timeout=_TIMEOUT)
     except Exception:  # a hook of the administrator's that can't run ahead of time
         spawner.log.debug("No pod for a verdict", exc_info=True)
-        return {"unknown": "Can't tell whether this fits: the server's pod can't be made ahead of time."}
+        return {"unknown": t("Can't tell whether this fits: the server's pod can't be made ahead of time.")}
 
 
 def _take_rules(
@@ -95,7 +96,9 @@ def _take_rules(
         if isinstance(each, dict) and isinstance(each.get("message"), str)
     ]
     if said and not any(message in said for message in told):
-        brief["refused"].append({"text": f"Kubernetes rejected this server: {said}"[:500], "message": said[:300]})
+        brief["refused"].append(
+            {"text": t("Kubernetes rejected this server: {said}", said=said)[:500], "message": said[:300]}
+        )
         told.append(said)
         brief["fits"] = brief["can_wait"] = False
     if not brief["refused"]:

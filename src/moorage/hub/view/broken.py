@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from moorage.texts import again, t
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,4 +38,8 @@ class BrokenImages:
         if reference not in self._said:
             return None
         at, words = self._said[reference]
-        return None if self._now() - at > _KEPT else f"This image could not be pulled at {at:%H:%M} UTC. {words}"
+        return None if self._now() - at > _KEPT else _told(at, words)
+
+
+def _told(at: datetime, words: str) -> str:
+    return t("This image could not be pulled at {time} UTC. {why}", time=f"{at:%H:%M}", why=again(words))

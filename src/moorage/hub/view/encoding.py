@@ -81,7 +81,7 @@ def node_words(node: NodeFacts, *, by_maker: bool = False) -> str:
     """A node in the list: its name and what can be had on it now. `by_maker`: as where cards of several are offered."""
     among = ANY_MAKER if by_maker else [units.resource for units in node.gpus]
     if node.closed:
-        return f"{node.title} ({again(node.closed)})"
+        return f"{again(node.title)} ({again(node.closed)})"
     if node.machine is not None:
         return _machine_words(node, by_maker=by_maker)
     if node.hostname is None:
@@ -95,7 +95,7 @@ def _machine_words(node: NodeFacts, *, by_maker: bool) -> str:
     among = ANY_MAKER if by_maker else [units.resource for units in node.gpus]
     size = ", ".join(_amount_words(node, among)) or t("size unknown")
     words = again(node.machine.words) if node.machine is not None else ""
-    return f"{node.title} ({size}; {words})"
+    return f"{again(node.title)} ({size}; {words})"
 
 
 def _amount_words(node: NodeFacts, among: Sequence[str]) -> list[str]:

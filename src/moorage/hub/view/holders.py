@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from moorage.hub.amounts import cpu_words, memory_words, short_resource
+from moorage.texts import again, later, t
 
 log = logging.getLogger("moorage.hub")
 
@@ -57,7 +58,9 @@ class Sight:
         if self._user is None:
             return {}
         return {
-            f"{spawner.namespace}/{spawner.pod_name}": f"your server “{name}”" if name else "your server"
+            f"{spawner.namespace}/{spawner.pod_name}": later("your server “{name}”", name=name)
+            if name
+            else later("your server")
             for name, spawner in list(self._user.spawners.items())
             if spawner.active
         }
@@ -77,7 +80,7 @@ def by(holders: Sequence[str], *, own: Own, names: bool) -> str:
         return ""
     rest = len(set(holders)) - len(known) + len(known[_MOST_NAMED:])
     listed = ", ".join(known[:_MOST_NAMED])
-    return f"{listed} and {rest} more" if rest > 0 else listed
+    return later("{names} and {rest} more", names=listed, rest=rest) if rest > 0 else listed
 
 
 def held(answer: Any, sight: Sight, *, among: Sequence[str] = ()) -> dict[str, list[dict[str, Any]]]:
@@ -93,7 +96,9 @@ def held(answer: Any, sight: Sight, *, among: Sequence[str] = ()) -> dict[str, l
                 mine, who, amount = told
                 amounts.setdefault((mine, who), []).append(amount)
         if isinstance(node, str) and amounts:
-            lines = [{"own": mine, "text": f"{who} ({', '.join(held)})"} for (mine, who), held in amounts.items()]
+            lines = [
+                {"own": mine, "text": f"{again(who)} ({', '.join(held)})"} for (mine, who), held in amounts.items()
+            ]
             found[node] = sorted(lines, key=lambda line: not line["own"])
     return found
 
@@ -113,7 +118,7 @@ def _told(one: Any, *, own: Own, names: bool, among: Sequence[str]) -> tuple[boo
 
 def _amount(resource: str, amount: int, *, among: Sequence[str]) -> str:
     if resource == "cpu":
-        return f"{cpu_words(amount)} CPU"
+        return t("{amount} CPU", amount=cpu_words(amount))
     if resource in ("memory", "ephemeral-storage"):
         return memory_words(amount)
     return f"{amount} {short_resource(resource, among=among)}"[:_MOST_TEXT]

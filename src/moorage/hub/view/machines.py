@@ -14,6 +14,7 @@ from moorage.hub.view.encoding import encoded
 from moorage.hub.view.facts import Coming, NodeFacts, Units
 from moorage.hub.view.models import models_of
 from moorage.hub.view.nodes import amounts_of, labels_of, taints_of
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MARK = "~"
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _MOST = 200
-_CLOSED = {"at_maximum": "at its maximum", "backing_off": "the cloud has none right now"}
+_CLOSED = {"at_maximum": later("at its maximum"), "backing_off": later("the cloud has none right now")}
 
 
 def name_of(machine: Any) -> str | None:
@@ -73,7 +74,7 @@ def _place(name: str, machines: list[dict[str, Any]], *, alone: bool) -> NodeFac
             labels={**labels, **(label or {})},
             os=labels.get("kubernetes.io/os"),
             arch=labels.get("kubernetes.io/arch"),
-            machine=Coming(f"New machine {kind or pool}", selector or {}, _words(machine, coming)),
+            machine=Coming(later("New machine {name}", name=kind or pool), selector or {}, _words(machine, coming)),
         )
     )
 
@@ -97,9 +98,17 @@ def _words(machine: Mapping[str, Any], coming: int) -> str:
     """`NVIDIA A10G; can be added, about 4 min`, as far as it is known."""
     gpu = machine.get("gpu")
     model = text(gpu.get("model"), 100) if isinstance(gpu, dict) else None
-    state = "can be added" if not coming else "on its way" if coming == 1 else f"{coming} on their way"
-    about = whole(machine.get("about_seconds"))
-    time = (
-        "" if about is None or about < 0 else f", about {about} s" if about < 90 else f", about {round(about / 60)} min"
-    )
-    return f"{model}; {state}{time}" if model else f"{state}{time}"
+    words, about = _state(coming), whole(machine.get("about_seconds"))
+    if about is not None and about >= 0:
+        words = (
+            later("{state}, about {seconds} s", state=words, seconds=about)
+            if about < 90
+            else later("{state}, about {minutes} min", state=words, minutes=round(about / 60))
+        )
+    return f"{model}; {words}" if model else words
+
+
+def _state(coming: int) -> str:
+    if not coming:
+        return later("can be added")
+    return later("on its way") if coming == 1 else later("{coming} on their way", coming=coming)

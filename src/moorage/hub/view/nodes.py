@@ -13,6 +13,7 @@ from moorage.hub.view.checked import text, whole
 from moorage.hub.view.encoding import encoded
 from moorage.hub.view.facts import HOSTNAME, Amounts, NodeFacts, Taint, Units
 from moorage.hub.view.models import models_of
+from moorage.texts import later
 
 # Those that keep pods off a node.
 _TAINT_EFFECTS = ("NoSchedule", "NoExecute")
@@ -55,11 +56,11 @@ def _closed(value: dict[str, Any]) -> str | None:
     if reason == "leaving" or (reason == "being_added" and value.get("ready") is False):
         return words
     if value.get("cordoned") is True:
-        return "cordoned"
+        return later("cordoned")
     if value.get("ready") is False:
-        return "not ready"
+        return later("not ready")
     if value.get("schedulable") is False:
-        return "closed"
+        return later("closed")
     return None
 
 

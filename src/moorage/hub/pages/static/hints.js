@@ -2,7 +2,7 @@
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
-import { t } from "../../../web/texts.js";
+import { again, t } from "../../../web/texts.js";
 import { rangeOf, rangeWords } from "./bounds.js";
 import { finder } from "./kinds.js";
 import { Slider } from "./slider.js";
@@ -58,7 +58,7 @@ export function takenWords(typed, understood) {
 }
 
 function freeWords(amount, node) {
-  if (node?.machine) return t("{amount} on {node}", { amount, node: node.title });
+  if (node?.machine) return t("{amount} on {node}", { amount, node: again(node.title) });
   return node ? t("{amount} free on {node}", { amount, node: node.name }) : t("up to {amount} free on one node", { amount });
 }
 

@@ -107,7 +107,7 @@ export function marked(node, { nodes, reasons }) {
 }
 
 function texts(node) {
-  return [node.title ?? node.name, again(node.machine), ...node.cards, ...node.gpus.map((units) => units.resource)];
+  return [again(node.title) ?? node.name, again(node.machine), ...node.cards, ...node.gpus.map((units) => units.resource)];
 }
 
 /** What stands below the list of so many nodes. */

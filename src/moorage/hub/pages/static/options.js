@@ -7,7 +7,7 @@ import { misfit } from "./platforms.js";
 
 /** As the hub writes them with the page (`node_words` in view/encoding.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {
-  const name = node.title ?? node.name;
+  const name = again(node.title) ?? node.name;
   if (node.closed) return `${name} (${again(node.closed)})`;
   if (node.barred) return `${name} (${node.barred})`;
   if (node.pickable === false) return t("{name} (can't be chosen: no hostname label)", { name: node.name });

@@ -28,7 +28,7 @@ export class Row {
     const bars = barsOf(node, this.offered);
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
-    say(this.name, node.title ?? node.name);
+    say(this.name, again(node.title) ?? node.name);
     this.cards.textContent = node.cards.map(again).join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
