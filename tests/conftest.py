@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -42,3 +43,39 @@ async def running_cluster() -> AsyncIterator[Simulator]:
     """As `simulator`, with a scheduler that places pods and a kubelet that runs them as local processes."""
     async with Simulator(scheduler=True, kubelet=True) as running:
         yield running
+
+
+ROOT = Path(__file__).parent.parent
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+# What people see: as it is, in the dark, and in the colours that their system forces.
+COLOURS = {
+    "light": {"color_scheme": "light", "forced_colors": "none"},
+    "dark": {"color_scheme": "dark", "forced_colors": "none"},
+    "forced": {"color_scheme": "dark", "forced_colors": "active"},
+}
+
+
+@pytest.fixture
+def looked_at():
+    """`await looked_at(page, "name")`: what axe-core finds wrong with a page in any colours; a picture of each is kept."""
+    pictures = ROOT / "test-results" / "pages"
+    pictures.mkdir(parents=True, exist_ok=True)
+
+    async def looked_at(page: Any, name: str) -> list[str]:
+        found = []
+        # What is out of view has no picture otherwise, and no contrast.
+        await page.add_style_tag(content="* { content-visibility: visible !important; }")
+        for colours, how in COLOURS.items():
+            await page.emulate_media(**how)
+            await page.screenshot(path=pictures / f"{name}-{colours}.png", full_page=True)
+            await page.evaluate(AXE.read_text(encoding="utf-8"))
+            answer = await page.evaluate("axe.run()")
+            found += [
+                f"{name}, {colours}: {problem['id']} at {node['target']}: {node['failureSummary']}"
+                for problem in answer["violations"]
+                for node in problem["nodes"]
+            ]
+        await page.emulate_media(color_scheme="light", forced_colors="none")
+        return found
+
+    return looked_at

@@ -79,10 +79,10 @@ async def test_a_node_that_can_not_run_the_chosen_image_is_closed_for_it(open_pa
     await page.get_by_label("Image").select_option("torch")
 
     await expect(row).to_contain_text("Runs Windows; the image is for Linux.")
-    await expect(row.get_by_role("button")).to_be_disabled()
+    await expect(row).to_be_disabled()
     await expect(option).to_have_text("win (closed for this image)")
     await page.get_by_label("Image").select_option("minimal")
-    await expect(row.get_by_role("button")).to_be_enabled()
+    await expect(row).to_be_enabled()
     fake_service.remove("win")
 
 
@@ -103,7 +103,7 @@ async def test_the_kind_of_gpu_never_changes_by_itself(open_page, fake_service, 
     fake = load("moorage_test_fake_service")
     fake_service.put(fake.node_json("sliced", gpus={"nvidia.com/mig-1g.5gb": (7, 7)}))
     page = await open_page()
-    row = page.locator("#moorage-list").get_by_role("button", name="sliced")
+    row = page.locator("#moorage-list").get_by_role("option", name="sliced")
     await page.get_by_label("GPU").fill("1")
 
     await row.click()
@@ -340,17 +340,27 @@ async def test_what_can_not_be_had_is_said_while_it_is_typed(open_page):
     await expect(page.locator("#moorage-verdict")).to_contain_text("write 512Mi")
 
 
-async def test_the_list_chooses_the_node_by_keyboard(open_page):
+async def test_the_list_is_one_tab_stop_and_arrow_keys_lead_through_its_rows(open_page):
     page = await open_page()
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    nodes = page.get_by_role("listbox", name="Free right now")
+    rows = nodes.get_by_role("option")
+    await page.get_by_label("Only what fits").focus()
 
-    await page.locator("#moorage-list").get_by_role("button", name="borg").focus()
+    await page.keyboard.press("Tab")
+    await expect(nodes).to_be_focused()
+    for key, place in (("ArrowDown", 0), ("ArrowDown", 1), ("End", -1), ("ArrowDown", -1), ("Home", 0), ("PageDown", None), ("PageUp", 0)):  # fmt: skip
+        await page.keyboard.press(key)
+        if place is not None:
+            at = place % await rows.count()
+            await expect(nodes).to_have_attribute("aria-activedescendant", await rows.nth(at).get_attribute("id"))
+    name = await rows.nth(0).locator(".moorage-name").inner_text()
     await page.keyboard.press("Enter")
 
-    await expect(page.get_by_label("Node")).to_have_value("borg")
-    await expect(page.locator("#moorage-list").get_by_role("button", name="borg")).to_have_attribute(
-        "aria-pressed", "true"
-    )
+    await expect(page.get_by_label("Node")).to_have_value(name)
+    await expect(rows.nth(0)).to_have_attribute("aria-selected", "true")
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.textContent") == "Start"
 
 
 async def test_a_machine_that_may_come_is_a_row_that_can_be_chosen(open_page):
@@ -358,7 +368,7 @@ async def test_a_machine_that_may_come_is_a_row_that_can_be_chosen(open_page):
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
     row = page.locator("#moorage-list li", has_text="New machine m5.large")
 
-    await row.get_by_role("button").click()
+    await row.click()
 
     await expect(page.get_by_label("Node")).to_have_value("~pool-a/m5.large")
     await expect(row).to_contain_text("2 CPU")

@@ -84,7 +84,7 @@ async def test_a_row_that_is_chosen_asks_for_its_pool_and_the_server_runs_once_t
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     await page.get_by_label("GPU").fill("1")
     await page.get_by_label("CPU").fill("2")
-    await row(page).get_by_role("button").click()
+    await row(page).click()
     await expect(page.get_by_label("Node")).to_have_value(MACHINE)
     await page.get_by_role("button", name="Start", exact=True).click()
 

@@ -84,7 +84,7 @@ async def test_a_click_on_a_node_is_a_choice_by_hand_where_the_preset_has_anothe
     page = await form("clicker")
     await page.get_by_label("Preset").select_option("large")
 
-    await page.locator("#moorage-list").get_by_role("button", name="borg").click()
+    await page.locator("#moorage-list").get_by_role("option", name="borg").click()
 
     await expect(page.get_by_label("Preset")).to_have_value("")
     await expect(page.get_by_label("Node")).to_have_value("borg")

@@ -109,18 +109,18 @@ async def test_a_node_whose_taint_the_hub_does_not_tolerate_is_closed_with_the_r
     row = person_page.locator("#moorage-list li", has_text="tainted")
     option = person_page.get_by_label("Node").locator("option[value=tainted]")
     await expect(row).to_contain_text("reserved (render=only)")
-    await expect(row.get_by_role("button")).to_be_disabled()
+    await expect(row).to_be_disabled()
     await expect(option).to_have_text("tainted (reserved (render=only))")
     await expect(option).to_be_disabled()
 
     cluster.patch("nodes", None, "tainted", {"spec": {"taints": []}})
 
-    await expect(row.get_by_role("button")).to_be_enabled(timeout=10000)
+    await expect(row).to_be_enabled(timeout=10000)
     await expect(option).to_contain_text("free")
     cluster.patch(
         "nodes", None, "tainted", {"spec": {"taints": [{"key": "render", "value": "only", "effect": "NoSchedule"}]}}
     )
-    await expect(row.get_by_role("button")).to_be_disabled(timeout=10000)
+    await expect(row).to_be_disabled(timeout=10000)
 
 
 async def test_a_cluster_that_stops_answering_is_told_within_five_seconds(person_page, stack):

@@ -122,7 +122,7 @@ def shows(page, option, level):
         "memory_max": helps.get("memory") != f"128 MiB to {2 * n} GiB",
         "gpu_max": helps.get("gpu", "None available") != (f"0 to {level}" if level else "None available"),
         "images": f"Image {n}" in page,
-        "nodes": f'value="node-{n}"' in page or f"<strong>node-{n}" in page.replace(' class="moorage-name"', ""),
+        "nodes": f'value="node-{n}"' in page or f"<bdi>node-{n}" in page,
         "user_limits": helps.get("memory") != f"128 MiB to {2 * n} GiB",
     }[option]
 

@@ -80,12 +80,11 @@ test("what is refused or unknown is told as it is", () => {
   assert.deepEqual([told(null, "").kind, told(null, "").text], ["unknown", "Can't tell right now whether this fits."]);
 });
 
-test("where a node was chosen, nothing is said of the others", () => {
-  const both = answer({ fitting: ["b"], full: { a: "Full." } });
+test("where a node was chosen, the words are on that one, and the rows of the others say how they would do", () => {
+  const both = answer({ fitting: ["b"], full: { a: "Full." }, fits: false });
 
-  assert.deepEqual(Object.keys(told(both, "a").judged), ["a"]);
-  assert.deepEqual(Object.keys(told(both, "").judged).sort(), ["a", "b"]);
-  assert.deepEqual(told(both, "gone").judged, {});
+  assert.equal(told(both, "a").text, "Doesn't fit on a right now. Full.");
+  assert.deepEqual(Object.keys(told(both, "a").judged).sort(), ["a", "b"]);
 });
 
 test("who holds room is told of the chosen node, and of others only where it is oneself", () => {
@@ -148,7 +147,7 @@ test("the most that is free counts open nodes, and is unknown where any is", () 
 
 test("below the list stands how many nodes it does not show, or why it is empty", () => {
   assert.equal(moreWords({ all: 250, found: 150, shown: 100 }), "and 50 more; search to narrow the list");
-  assert.equal(moreWords({ all: 250, found: 0, shown: 0 }), "No node or card matches.");
+  assert.equal(moreWords({ all: 250, found: 0, shown: 0 }), "No node matches.");
   assert.equal(moreWords({ all: 0, found: 0, shown: 0 }), "This cluster has no nodes.");
   assert.equal(moreWords({ all: 2, found: 2, shown: 2 }), "");
 });

@@ -47,3 +47,15 @@ test("a search finds parts of any text, in any case", () => {
   assert.deepEqual(found("gone"), []);
   assert.deepEqual(found(" "), ["m1", "n1", "n10"]);
 });
+
+test("words of a search are found together, and a card's memory as it is sold", () => {
+  const nodes = new Nodes();
+  nodes.replace([{ name: "n1", card: "NVIDIA A100, 81920 MiB" }, { name: "n2", card: "NVIDIA A100, 40960 MiB" }, { name: "a100-80gb" }]);
+  const found = (wanted) => names(nodes.found(wanted, (node) => [node.name, node.card]));
+
+  assert.deepEqual(found("A100 80GB"), ["a100-80gb", "n1"]);
+  assert.deepEqual(found("a100 n2"), ["n2"]);
+
+  nodes.change([{ name: "n2", card: "Tesla T4" }], []);
+  assert.deepEqual(found("tesla"), ["n2"]);
+});

@@ -17,9 +17,11 @@ export function say(place, text) {
 
 /** Make these its children, in this order, moving only what moved: focus, selection and scrolling stay. */
 export function arrange(parent, wanted) {
+  const kept = new Set(wanted);
+  // First, since otherwise all that stands behind a child that is gone would have to move.
+  for (const child of [...parent.children]) if (!kept.has(child)) child.remove();
   wanted.forEach((child, at) => {
     const there = parent.children[at];
     if (there !== child) parent.insertBefore(child, there ?? null);
   });
-  while (parent.children.length > wanted.length) parent.lastElementChild.remove();
 }

@@ -3,6 +3,7 @@
 export class Nodes {
   #byName = new Map();
   #names = null;
+  #texts = new WeakMap();
 
   get size() {
     return this.#byName.size;
@@ -39,10 +40,25 @@ export class Nodes {
     return this.#names.map((name) => this.#byName.get(name));
   }
 
-  /** Those of which any of the `texts(node)` has `wanted` in it. */
+  /** Those that have each of the words of `wanted` in one of their `texts(node)`: "A100 80GB" finds a card with both. */
   found(wanted, texts) {
-    const part = wanted.trim().toLowerCase();
-    if (!part) return this.sorted();
-    return this.sorted().filter((node) => texts(node).some((text) => text && text.toLowerCase().includes(part)));
+    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    if (!words.length) return this.sorted();
+    return this.sorted().filter((node) => {
+      const text = this.#text(node, texts);
+      return words.every((word) => text.includes(word));
+    });
+  }
+
+  /** All that a node can be found by, put together once for each state of it. */
+  #text(node, texts) {
+    let text = this.#texts.get(node);
+    if (text === undefined) {
+      text = texts(node).filter(Boolean).join("\n").toLowerCase();
+      // As people write what a card has, be it "80 GB" here or 81920 MiB.
+      for (const [, size, unit] of [...text.matchAll(/(\d+) ?(mib|gib|gb)\b/g)]) text += `\n${Math.round(unit === "mib" ? size / 1024 : size)}gb`;
+      this.#texts.set(node, text);
+    }
+    return text;
   }
 }

@@ -26,7 +26,7 @@ async def now(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[st
         return {}
     found = {}
     for preset in offer.presets[:_MOST]:
-        answer = await verdict.on(spawner, {**body, "preset": preset.name}, sight=sight)
+        answer = await verdict.on(spawner, {**body, "preset": preset.name}, sight=sight, elsewhere=False)
         found[preset.name] = in_words(answer)
     return found
 

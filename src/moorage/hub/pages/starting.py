@@ -1,6 +1,6 @@
 """Our templates of the hub's pages. The page of a start stands in place of JupyterHub's own: that one stands still
 while the hub is being restarted, and where a Content-Security-Policy allows no inline scripts. Home and the admin page
-are JupyterHub's own with something added. An administrator's own template has precedence over all of them.
+are JupyterHub's own with something added; the form's page and those of an end get the landmark that they lack. An administrator's own template has precedence over all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FOLDER = str(Path(__file__).with_name("templates") / "hub")
 
 
 def take_the_place(app: Any) -> None:
-    """Let this hub find our template before its own."""
+    """Let this hub find our templates before its own."""
     static = url_path_join(app.hub_prefix, "moorage", "static", files.version(), files.STATIC)
     for name in ("jinja2_env", "jinja2_env_sync"):
         environment = app.tornado_settings.get(name)

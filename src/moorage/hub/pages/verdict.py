@@ -43,22 +43,27 @@ _MOST_REASONS = 5
 _turns: dict[asyncio.AbstractEventLoop, Turns] = {}
 
 
-async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str, Any]:
+async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight, elsewhere: bool = True) -> dict[str, Any]:
     """`{"refusal": sentence}` with the `field` to change and what would work, `{"unknown": sentence}`, or the verdict
-    with its reasons by node and what would work, where `broken` is a sentence on an image that a start failed of.
+    with its reasons by node and what would work, where `broken` is a sentence on an image that a start failed of. With
+    `elsewhere` the nodes beside a chosen one are told of, too.
     """
     form = profiles.as_form(body)
     until = asyncio.get_running_loop().time() + _TIMEOUT
     try:
         choice, offer = await spawner.chosen(form)
         profile = spawner.profile_of(form)
-        answer, said = await _ask(spawner, choice, profile, until=until)
+        (answer, said), anywhere = await asyncio.gather(
+            _ask(spawner, choice, profile, until=until),
+            _anywhere(spawner, choice if elsewhere else None, profile, until=until),
+        )
         if answer is None and said:
             return refusals.told(rejected(said, choice, offer), offer)
         if answer is None:
             return {"unknown": t("Can't tell right now whether this fits. You can start anyway.")}
+        card = only_card(offer.gpu_resources)
         closed = {**kinds.without(choice.kind, offer.nodes), **misfits(choice.image, offer.nodes)}
-        brief = in_brief(answer, card=only_card(offer.gpu_resources), closed=closed)
+        brief = in_brief(answer, card=card, closed=closed)
         brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
         brief["understood"] = understood(choice)
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
@@ -66,8 +71,9 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight) -> dict[str
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))
         brief["left"] = said_of.team(left.of_quota(answer.get("quota"), choice, offer))
         waits = _take_rules(brief, answer, said, choice=choice, offer=offer)
+        if choice.node is not None and elsewhere:
+            _take_others(brief, in_brief(anywhere or {}, card=card, closed=closed), chosen=choice.node.name)
         if not brief["fits"] and not brief["refused"]:
-            anywhere = await _anywhere(spawner, choice, profile, until=until + _TIMEOUT / 2)
             brief["held"] = holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)
             brief["would_work"] += ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
         brief["no"] = _kind_of_no(brief, waits=waits)
@@ -124,9 +130,23 @@ def _kind_of_no(brief: Mapping[str, Any], *, waits: bool) -> str | None:
     return "change" if brief["would_work"] else "never"
 
 
-async def _anywhere(spawner: Any, choice: Choice, profile: dict[str, Any], *, until: float) -> dict[str, Any] | None:
+def _take_others(brief: dict[str, Any], others: Mapping[str, Any], *, chosen: str) -> None:
+    """Of all nodes but the chosen one, what is said of them where the node is left open: that a pod for one node fits
+    on no other one is no news.
+    """
+    said = [*brief["kinds"], *others["kinds"]]
+    after = len(brief["kinds"])
+    nodes = {name: after + place for name, place in others["nodes"].items() if name != chosen}
+    if chosen in brief["nodes"]:
+        nodes[chosen] = brief["nodes"][chosen]
+    brief["kinds"], brief["nodes"] = said, nodes
+
+
+async def _anywhere(
+    spawner: Any, choice: Choice | None, profile: dict[str, Any], *, until: float
+) -> dict[str, Any] | None:
     """The service's verdict with the node left open, where one was chosen."""
-    if choice.node is None:
+    if choice is None or choice.node is None:
         return None
     answer, _ = await _ask(spawner, replace(choice, node=None), profile, until=until, is_tried=False)
     return answer

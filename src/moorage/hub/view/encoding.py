@@ -50,6 +50,8 @@ def _page(node: NodeFacts, *, names: bool) -> bytes:
         "os": node.os,
         "arch": node.arch,
     }
+    if node.zone:
+        page["zone"] = node.zone
     if node.preparing:
         page["preparing"] = node.preparing
     if node.machine is not None:

@@ -89,6 +89,7 @@ class NodeFacts:
     # Its operating system and architecture as Go names them (linux, amd64); None is unknown.
     os: str | None = None
     arch: str | None = None
+    zone: str | None = None
     # What pods hold that make room for people's servers.
     evictable: Amounts = field(default_factory=Amounts)
     # What pages get, made once for all of them: the stream's JSON.

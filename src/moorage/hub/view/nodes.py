@@ -46,6 +46,7 @@ def read_node(value: Any) -> NodeFacts | None:
         labels=labels_of(labels),
         os=text(value.get("os"), 63),
         arch=text(value.get("arch"), 63),
+        zone=text(value.get("zone"), 63),
     )
     return encoded(node)
 

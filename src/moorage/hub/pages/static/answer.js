@@ -18,14 +18,14 @@ export function told(answer, chosen) {
   if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null, no: answer.no ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
   const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
-  const judged = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
+  const nodes = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && all[chosen]?.reasons) || answer.reasons)];
-  const words = wordsOf(answer, { judged, chosen: isMachine(chosen) ? "" : chosen, reasons });
+  const words = wordsOf(answer, { judged: nodes, chosen: isMachine(chosen) ? "" : chosen, reasons });
   return {
     kind: kindOf(answer),
     text: (answer.broken ? [answer.broken, ...words] : words).join(" "),
     // A row that fits would be no truth where the cluster takes no such pod at all.
-    judged: answer.refused.length ? {} : chosen ? (chosen in all ? { [chosen]: all[chosen] } : {}) : all,
+    judged: answer.refused.length ? {} : all,
     held: heldWords(answer.held, chosen),
     ways: answer.after_eviction?.at_once ? [] : answer.would_work,
     upstream: reasons.map((reason) => reason.message).filter(Boolean).join("; "),

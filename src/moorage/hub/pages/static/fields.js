@@ -6,6 +6,7 @@ import { folded, kindOptions, optionFor, parted, unfolded } from "./kinds.js";
 import { imageOf } from "./platforms.js";
 
 const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_kind: "kind", image: "image" };
+const [SAID, REFUSAL] = ["moorage-said", "moorage-refusal"]; // ids of what may be wrong with a field
 
 export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
@@ -90,10 +91,13 @@ export class Fields {
 
   /** Tell that this field has to be changed, and no other one. */
   mark(name) {
-    for (const [each, control] of Object.entries(this.controls)) {
-      if (each === name) control.setAttribute("aria-invalid", "true");
-      else control.removeAttribute("aria-invalid");
-    }
+    for (const [each, control] of Object.entries(this.controls)) invalid(control, each === name ? SAID : null);
+  }
+
+  /** Tell what the hub has refused, which stands in this element: of the field that it has marked, or of none. */
+  refused(place) {
+    place.id = REFUSAL;
+    for (const control of Object.values(this.controls)) if (control.matches('[aria-invalid="true"]')) invalid(control, REFUSAL);
   }
 
   use(given) {
@@ -220,8 +224,18 @@ function kindName(value) {
   return model || resource;
 }
 
+/** Mark a control with the id of what is wrong with it; null: nothing is. */
+function invalid(control, why) {
+  const usual = (control.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && id !== SAID && id !== REFUSAL);
+  control.setAttribute("aria-describedby", [...usual, ...(why ? [why] : [])].join(" "));
+  if (why) control.setAttribute("aria-invalid", "true");
+  else control.removeAttribute("aria-invalid");
+}
+
 /** Other options; the selected one stays, even where it is not among them. */
 function swap(select, pairs) {
+  const there = [...select.options].map((option) => [option.value, option.text]);
+  if (JSON.stringify(there) === JSON.stringify(pairs)) return; // somebody may have it open
   exchange(select, pairs.map(([value, words]) => new Option(words, value)));
 }
 

@@ -5,6 +5,7 @@ import { Nodes } from "../../../web/nodes.js";
 import { follow } from "../../../web/stream.js";
 import { VerdictBox } from "./box.js";
 import { Fields } from "./fields.js";
+import { Finder } from "./finder.js";
 import { Hints } from "./hints.js";
 import { Keeping } from "./keeping.js";
 import { showKinds, unlisted } from "./kinds.js";
@@ -27,11 +28,12 @@ const xsrf = { "X-XSRFToken": new URL(form.action, location.href).searchParams.g
 const hints = new Hints({ at, nodes, fields, bounds: data.bounds });
 const list = new NodeList({
   list: at("list"),
-  search: at("search"),
   more: at("more"),
+  finder: new Finder({ place: at("finder"), at, changed: () => list.arrange() }),
   nodes,
   chosen: fields.value("node"),
   offered: data.resources,
+  gpus: () => Number(fields.value("gpu")) > 0,
   choose: (name) => fields.use({ node: name === fields.value("node") ? "" : name }),
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
@@ -63,6 +65,7 @@ const offered = new Offered({
     data.resources.splice(0, Infinity, ...answer.resources);
     data.gpus = answer.gpus;
     fields.renew(answer);
+    list.know();
     hints.say(answer.help, answer.bounds);
     bar(answer.barred);
   },
@@ -71,6 +74,8 @@ const offered = new Offered({
 const left = new Left(at("left"));
 
 let told = new Set(); // models of nodes that the hub was asked about already
+const questionNow = () => JSON.stringify({ ...fields.values(), node: null, profile: pickedIn(new FormData(form)) });
+let asking = questionNow(); // what the nodes were last asked about
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown
 
@@ -83,7 +88,9 @@ function changed() {
   presets?.describe();
   if (fields.value("image") === image) hints.show();
   else showNodes();
-  list.judge({}, fields.value("node"));
+  const question = questionNow();
+  list.ask(fields.value("node"), { same: question === asking });
+  asking = question;
   verdict.soon();
 }
 
@@ -155,6 +162,12 @@ follow(`${data.base}moorage/stream?user=${encodeURIComponent(data.user)}`, {
 if (at("preset")) presets = new Presets({ at, fields, url: `${data.base}moorage/presets`, headers: xsrf, body: asked });
 keeping = new Keeping({ at, fields, form, data });
 verdict.ask();
+const refusal = document.querySelector(".spawn-error-msg");
+if (refusal) {
+  fields.refused(refusal);
+  refusal.tabIndex = -1;
+  refusal.focus(); // which says it, too
+}
 if (at("profiles")) {
   new Profiles({
     place: at("profiles"),

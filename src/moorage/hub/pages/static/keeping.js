@@ -31,6 +31,7 @@ export class Keeping {
           does: () => {
             this.fields.take(rendered);
             this.say([]);
+            this.fields.node.focus(); // the button is gone
           },
         });
       }

@@ -5,19 +5,29 @@ import { arrange, element, say } from "../../../web/elements.js";
 import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
 
+let rows = 0;
+
 export class Row {
   constructor(name, choose, offered) {
-    this.name = element("button", { type: "button", cls: "moorage-name", "aria-pressed": "false", text: name });
-    this.state = element("span", { cls: "moorage-state" });
+    this.name = element("bdi", { cls: "moorage-name", text: name });
+    this.state = element("bdi", { cls: "moorage-state" });
     this.bars = element("div", { cls: "moorage-bars" });
-    this.cards = element("div", { cls: "moorage-cards" });
-    this.item = element("li", {}, element("div", { cls: "moorage-head" }, this.name, this.state), this.bars, this.cards);
-    this.item.addEventListener("click", () => !this.name.disabled && getSelection().isCollapsed && choose(name));
+    this.cards = element("div", { cls: "moorage-cards", dir: "auto" });
+    this.zone = element("bdi", { cls: "moorage-zone" });
+    const head = element("div", { cls: "moorage-head" }, this.name, " ", this.state);
+    this.item = element("li", { role: "option", id: `moorage-row-${rows++}`, "aria-selected": "false" }, head, this.zone, this.bars, this.cards);
+    this.item.addEventListener("click", () => getSelection().isCollapsed && this.pick());
+    this.choose = () => choose(name);
     this.offered = offered;
     this.shown = "";
     this.node = null;
     this.image = null;
     this.verdict = undefined;
+    this.open = true;
+  }
+
+  pick() {
+    if (this.open) this.choose();
   }
 
   show(node) {
@@ -29,6 +39,7 @@ export class Row {
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     say(this.name, again(node.title) ?? node.name);
+    say(this.zone, node.zone ? t("zone {zone}", { zone: node.zone }) : "");
     this.cards.textContent = node.cards.map(again).join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
@@ -36,7 +47,7 @@ export class Row {
 
   judge(verdict, chosen) {
     this.verdict = verdict;
-    this.name.setAttribute("aria-pressed", String(chosen));
+    this.item.setAttribute("aria-selected", String(chosen));
     this.item.classList.toggle("moorage-chosen", chosen);
     this.tell();
   }
@@ -49,7 +60,8 @@ export class Row {
 
   tell() {
     const closed = Boolean(this.node.closed || this.node.barred) || misfit(this.image, this.node) !== null;
-    this.name.disabled = closed || this.node.pickable === false;
+    this.open = !closed && this.node.pickable !== false;
+    this.item.setAttribute("aria-disabled", String(!this.open));
     this.item.classList.toggle("moorage-closed", closed);
     say(this.state, stateWords(this.node, this.verdict, this.image));
     this.state.classList.toggle("moorage-fits", !closed && this.verdict?.fits === true);
@@ -95,7 +107,7 @@ function bar(what, { available, allocatable, evictable }, words) {
 }
 
 function newBar() {
-  return element("div", { cls: "moorage-bar" }, element("meter", { min: "0", max: "100", "aria-hidden": "true" }), element("span"));
+  return element("div", { cls: "moorage-bar" }, element("meter", { min: "0", max: "100", "aria-hidden": "true" }), element("bdi"));
 }
 
 function showBar(place, { text, share }) {
