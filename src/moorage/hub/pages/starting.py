@@ -1,6 +1,7 @@
 """Our templates of the hub's pages. The page of a start stands in place of JupyterHub's own: that one stands still
 while the hub is being restarted, and where a Content-Security-Policy allows no inline scripts. Home and the admin page
-are JupyterHub's own with something added; the form's page and those of an end get the landmark that they lack. An administrator's own template has precedence over all of them.
+are JupyterHub's own with something added; the form's page and those of an end get the landmark that they lack. An
+administrator's own template has precedence over all of them.
 """
 
 from __future__ import annotations
