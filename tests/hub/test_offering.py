@@ -19,7 +19,7 @@ def settings(**more):
         "default_node": "", "default_cpu": "", "default_memory": "", "default_gpu": -1, "default_image": "",
         "cpu_min": "100m", "cpu_max": "", "cpu_step": "", "cpu_choices": [],
         "memory_min": "128Mi", "memory_max": "", "memory_step": "", "memory_choices": [],
-        "gpu_max": -1, "gpu_resources": [], "images": [], "nodes": "", "whose": {}, "by_person": frozenset(), "presets": [], "presets_only": False, "groups": frozenset(), "user_limits": {}, "lift_configured_limits": False, "refuse_too_large": True, "cpu_guarantee_ratio": 0.5,
+        "gpu_max": -1, "gpu_resources": [], "images": [], "nodes": "", "whose": {}, "by_person": frozenset(), "presets": [], "presets_only": False, "groups": frozenset(), "user_limits": {}, "lift_configured_limits": False, "refuse_too_large": True, "cpu_guarantee_ratio": 0.5, "queues": [], "queue_priority_class": "",
         "log": logging.getLogger("test"),
     }  # fmt: skip
     return SimpleNamespace(**{**usual, **more})

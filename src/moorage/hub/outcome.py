@@ -11,7 +11,7 @@ from kubernetes_asyncio.client.rest import ApiException
 
 from moorage.hub.choice.offer import Choice, Offer
 from moorage.hub.patient import Patient
-from moorage.hub.start import ending, manifest, progress, waiting
+from moorage.hub.start import ending, manifest, progress, queueing, waiting
 from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.pulls import Pulls
 from moorage.hub.start.pulls import waiting as waits_for_image
@@ -97,7 +97,8 @@ class Outcome(Patient):
 
         def hopeless() -> tuple[str, str] | None:
             pod = self.stored_pod()
-            return ending.out_of_memory(pod) or (pulls.hopeless(pod, lambda: self.events) if pulls else None)
+            ended = queueing.evicted(pod) or ending.out_of_memory(pod)
+            return ended or (pulls.hopeless(pod, lambda: self.events) if pulls else None)
 
         try:
             return await ending.unless(start, hopeless)
@@ -124,12 +125,19 @@ class Outcome(Patient):
             self._hub_state.broken_images.note(self.image, words)
         return words, detail
 
+    def stopped_in_words(self) -> str | None:
+        """Why Kueue has stopped the last server, where it has and none was started since."""
+        return None if self.active else self.stopped_by_its_queue()
+
     def _form_url(self) -> str:
         return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         machines: dict[str, Any] = {"all_events": lambda: self.events, "usual": partial(usual_seconds, self.service)}
         starts = lambda: self.pending == "spawn"  # noqa: E731
+        if self._offer.queues or queueing.is_held_back(self.stored_pod()):
+            async for event in queueing.told(self.stored_pod, self.service.waiting, starting=starts):
+                yield event
         if self.wait_for_room or waiting.allowance(self.stored_pod()):
             told = waiting.told(self.stored_pod, self.pods_of_the_hub, starting=starts, **machines)
             async for event in told:

@@ -14,7 +14,7 @@ from typing import Any
 from jupyterhub.utils import exponential_backoff, maybe_future, utcnow
 
 from moorage.hub.configured import Configured
-from moorage.hub.start import resume, waiting
+from moorage.hub.start import queueing, resume, waiting
 
 # Beyond what each step may take by itself, so that none of them is cut short by JupyterHub.
 _SPARE_SECONDS = 60
@@ -65,7 +65,7 @@ class Patient(Configured):
     async def wait_for_its_room(self, *, seconds: float) -> None:
         """Return when the pod has a node. Raises `Hopeless`."""
         with waiting.taking_no_place():
-            await waiting.for_room(self.stored_pod, seconds=seconds)
+            await waiting.for_room(self.stored_pod, seconds=seconds, gone=self.stopped_by_its_queue)
         # What culls servers by their age and their last activity must not count the time that this one has waited.
         now = utcnow(with_tz=False)
         self.user.last_activity = self.orm_spawner.last_activity = self.orm_spawner.started = now
@@ -81,6 +81,14 @@ class Patient(Configured):
         reflector = self.pod_reflector
         return reflector.pods.get(f"{self.namespace}/{self.pod_name}") if reflector else None
 
+    def stopped_by_its_queue(self, pod: Any = None) -> str | None:
+        """Why Kueue has stopped this pod, or the last one of this server; None where it has not."""
+        reflector = self.event_reflector
+        events = (
+            [each for each in reflector.events if each["involvedObject"]["name"] == self.pod_name] if reflector else []
+        )
+        return queueing.stopped(events, uid=pod["metadata"]["uid"] if pod else None)
+
     def pods_of_the_hub(self) -> list[Any]:
         """The pods of all servers that this hub follows."""
         return list(self.pod_reflector.pods.values()) if self.pod_reflector else []
@@ -88,6 +96,8 @@ class Patient(Configured):
     def waits_in_words(self) -> str | None:
         """What this server waits for, as HTML; None while it waits for no node, or not for longer than any start."""
         pod = self.stored_pod()
+        if queueing.is_held_back(pod):
+            return str(queueing.event(pod, None)["html_message"])
         return waiting.in_words(pod, self.pods_of_the_hub()) if waiting.allowance(pod) is not None else None
 
     # In a hub that was restarted

@@ -81,6 +81,14 @@ class Settings(HasTraits):
         "selector), allowed_groups. What is absent stays the person's choice.",
     )
     presets_only: Any = offered(Bool(False), "Offer presets only: no amounts can be chosen by hand, on any path.")
+    queues: Any = offered(
+        List(Unicode()),
+        "Kueue's LocalQueues in which servers wait for quota. Of several one is chosen on the form, and the first is "
+        "the default; empty: none. Give wait_for_room, too.",
+    )
+    queue_priority_class: Any = offered(
+        Unicode(""), "Kueue's WorkloadPriorityClass of servers that pass a queue; empty: the pod's own priority counts."
+    )
     user_limits: Any = offered(
         Dict(),
         "What one person may hold over all their servers: cpu, memory, gpu (every kind together), servers, or a "

@@ -32,7 +32,7 @@ from moorage.hub.outcome import Outcome
 from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
-from moorage.hub.start import affinity, held, manifest
+from moorage.hub.start import affinity, held, manifest, queueing
 from moorage.hub.start.refusals import StartsNothing, refused
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled
@@ -280,6 +280,11 @@ class MoorageSpawner(Settings, Outcome):
     async def get_pod_manifest(self) -> Any:
         pod = manifest.stays_on_resize(manifest.canonical(await super().get_pod_manifest()))
         choice = self._choice
+        queue = choice.queue if choice else next(iter(self._offer.queues), None)
+        pod.metadata.labels = {
+            **(pod.metadata.labels or {}),
+            **queueing.labels(queue, priority_class=self._offer.queue_priority_class),
+        }
         preset, kind = (choice.preset, choice.kind) if choice else (None, None)
         wanted = (*self._offer.where, *(preset.nodes if preset else ()))
         return affinity.bind(pod, wanted, either=kind.terms() if kind else ())

@@ -115,6 +115,9 @@ class Offer:
     gpu_resources: tuple[str, ...] = ("nvidia.com/gpu",)
     # What the hub is configured to give at most, by resource.
     gpu_limits: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    # Kueue's queues that a server may pass; the first is taken where none is named.
+    queues: tuple[str, ...] = ()
+    queue_priority_class: str = ""
     cpu_guarantee_ratio: Fraction = Fraction(1, 2)
     # Also refuse what no node of the cluster could ever give. Off where nodes are added on demand.
     refuse_too_large: bool = True
@@ -214,6 +217,9 @@ class Choice:
     cpu_request_milli: int = 0
     preset: Preset | None = None
     presets_only: bool = False
+    queue: str | None = None
+    # Whether there was any choice of it.
+    picks_queue: bool = False
     # Nobody chose these: see `Defaults`.
     as_configured: Mapping[str, int] = field(default_factory=dict)
     unlimited: frozenset[str] = frozenset()
@@ -260,6 +266,8 @@ class Choice:
             "image": self.image.name if self.image and not self.image.own else None,
             # Only where one was chosen: a release that knows no models refuses what it does not know.
             **({"gpu_kind": self.kind.name} if self.kind and self.kind.name else {}),
+            # One that was not chosen is the hub's, whatever that is at the next start.
+            **({"queue": self.queue} if self.picks_queue else {}),
         }
         if self.preset is None:
             return options

@@ -82,6 +82,8 @@ def offer_of(
         gpu_most=max(most, *gpus.values()) if most and by_profile else most,
         gpu_resources=_gpu_resources(allowed, usable, gpus, by_profile=by_profile) if allowed.gpu_max else (),
         gpu_limits={} if allowed.lift_configured_limits or allowed.gpu_max >= 0 else gpus,
+        queues=tuple(dict.fromkeys(allowed.queues)),
+        queue_priority_class=allowed.queue_priority_class,
         cpu_guarantee_ratio=Fraction(str(allowed.cpu_guarantee_ratio)),
         refuse_too_large=allowed.refuse_too_large,
     )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
 
-FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image")
+FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image", "queue")
 # What people call the fields.
 LABELS = {
     "preset": later("Preset"),
@@ -43,6 +43,7 @@ LABELS = {
     "gpu_resource": later("Kind"),
     "gpu_kind": later("Kind"),
     "image": later("Image"),
+    "queue": later("Queue"),
 }
 _KNOWN = ("moorage", *FIELDS, "profiles")
 _SPOKEN = {"cpu": spoken.cpu, "memory": spoken.memory, "gpu": spoken.count}
@@ -164,6 +165,8 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         kind=kind,
         as_configured=kept,
         unlimited=offer.defaults.unlimited & kept.keys(),
+        queue=_queue(options.get("queue"), offer),
+        picks_queue=len(offer.queues) > 1,
     )
     hold(choice.asked(), offer)
     if node is not None and node.name in offer.barred:
@@ -253,6 +256,22 @@ def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, w
     else:
         why = t("{what} is not offered. Choose a multiple of {amount}.", what=what, amount=words(bounds.step))
     raise Refusal(why, field=name, ways=ways)
+
+
+def _queue(value: Any, offer: Offer) -> str | None:
+    if value is None or value == "":
+        return next(iter(offer.queues), None)
+    if not isinstance(value, str):
+        raise Refusal(t("The queue must be a name, not {value}.", value=quoted(value)))
+    if value in offer.queues:
+        return value
+    if not offer.queues:
+        raise Refusal(t("This hub has no queues. Leave the queue out."), field="queue")
+    raise Refusal(
+        t("Queue {queue} is not offered. Choose one of: {names}.", queue=quoted(value), names=", ".join(offer.queues)),
+        field="queue",
+        ways=[(name, {"queue": name}) for name in offer.queues[:3]],
+    )
 
 
 def _image(options: Mapping[str, Any], offer: Offer) -> ImageFacts | None:

@@ -17,6 +17,7 @@ from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.kind import joint, parted
 from moorage.hub.models import resource_words, spoken
 from moorage.hub.pages import files, said
+from moorage.hub.pages.queues import in_words
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.pages.sizes import amount_fields, bounds
 from moorage.hub.view.encoding import closed_option, option
@@ -56,6 +57,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
     chosen, more_notes = selected(saved, offer, filled=filled is not None)
     if filled and filled.by_link:
         more_notes = by_link(filled.options, offer)
+    queues = await in_words(spawner, offer)
     nodes = sorted(offer.offered(), key=lambda node: node.name)
     if offer.gpu_most == 0:
         nodes = [node.without_gpus() for node in nodes]
@@ -75,7 +77,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             limits=said.limits(offer),
             presets=said.presets(offer),
             presets_only=offer.presets_only,
-            notes=[*notes, *more_notes],
+            notes=[*notes, *more_notes, *filter(None, [spawner.stopped_in_words()])],
             options=_options(nodes, chosen["node"], offer),
             rows=[row(node, offer) for node in nodes[:_MOST_ROWS]],
             more=max(0, len(nodes) - _MOST_ROWS),
@@ -91,6 +93,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             broken={image.name: words for image in images if (words := spawner.broken(image))},
             invalid=filled.wrong if filled else None,
             listed=offer.images or (),
+            queues=queues,
             island=_island(spawner, offer, filled),
         )
     )

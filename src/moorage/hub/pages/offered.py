@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice import placement, profiles
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import said
+from moorage.hub.pages.queues import in_words
 from moorage.hub.pages.selection import selected
 from moorage.hub.pages.sizes import amount_fields, bounds
 
@@ -58,6 +59,7 @@ async def now(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
         "limits": said.limits(offer),
         "presets": said.presets(offer),
         "presets_only": offer.presets_only,
+        "queues": await in_words(spawner, offer),
         "images": [
             {
                 "value": "" if image.own else image.name,

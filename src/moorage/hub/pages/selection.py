@@ -37,6 +37,7 @@ def selected(
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
         "gpu_kind": "",
         "image": "" if image is None or image.own else image.name,
+        "queue": offer.queues[0] if offer.queues else "",
     }
     usual = offer.default_preset()
     chosen["preset"] = usual.name if usual else ""
@@ -79,7 +80,7 @@ def selected(
             if not filled:
                 notes.append(_lost(refusal.message, by_link=by_link))
             continue
-        value = choice.as_options().get(name)
+        value = choice.queue if name == "queue" else choice.as_options().get(name)
         chosen[name] = _text(name, value)
     preset = offer.preset(chosen["preset"])
     return {**chosen, **(preset.shown() if preset else {})}, notes

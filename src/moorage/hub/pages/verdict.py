@@ -16,7 +16,7 @@ from moorage.hub.amounts import short_resource
 from moorage.hub.choice import kinds, left, placement, profiles, rules, ways
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages import refusals
+from moorage.hub.pages import queues, refusals
 from moorage.hub.pages import said as said_of
 from moorage.hub.pages.sizes import understood
 from moorage.hub.pages.turns import Turns
@@ -53,9 +53,10 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight, elsewhere: 
     try:
         choice, offer = await spawner.chosen(form)
         profile = spawner.profile_of(form)
-        (answer, said), anywhere = await asyncio.gather(
+        (answer, said), anywhere, lines = await asyncio.gather(
             _ask(spawner, choice, profile, until=until),
             _anywhere(spawner, choice if elsewhere else None, profile, until=until),
+            queues.known(spawner, offer),
         )
         if answer is None and said:
             return refusals.told(rejected(said, choice, offer), offer)
@@ -66,6 +67,9 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight, elsewhere: 
         brief = in_brief(answer, card=card, closed=closed)
         brief["barred"] = placement.packed(offer.barred, hidden=offer.hidden)
         brief["understood"] = understood(choice)
+        brief["queues"] = queues.said(lines)
+        if (waits_in_line := queues.waits(lines, choice)) is not None:
+            brief["warnings"].append(waits_in_line)
         brief["broken"] = spawner.broken(choice.image) if choice.image else None
         if brief["broken"]:
             brief["would_work"] = ways.in_words(ways.other_images(choice, offer, spawner.broken))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.start.ending import Hopeless, afterwards
 from moorage.hub.start.growth import growth
 from moorage.hub.start.progress import plain, shown
+from moorage.hub.start.queueing import evicted, is_held_back
 from moorage.hub.start.refusals import settings_of_the_hub
 
 if TYPE_CHECKING:
@@ -65,16 +66,26 @@ def unbound(pod: Any) -> bool:
     return bool(pod) and not bound(pod) and "deletionTimestamp" not in (pod.get("metadata") or {})
 
 
-async def for_room(look: Callable[[], Any], *, seconds: float, every: float = _LOOK_SECONDS) -> None:
-    """Return as soon as the pod has a node. Raises `Hopeless` once `seconds` have passed or the pod is gone."""
+async def for_room(
+    look: Callable[[], Any],
+    *,
+    seconds: float,
+    gone: Callable[[Any], str | None] = lambda _: None,
+    every: float = _LOOK_SECONDS,
+) -> None:
+    """Return as soon as the pod has a node. Raises `Hopeless` once `seconds` have passed or the pod is gone; why it was
+    taken away, `gone` may know.
+    """
     loop = asyncio.get_running_loop()
     until, missing, pod = loop.time() + seconds, 0, None
     while not bound(now := look()):
         pod = now or pod
         missing = 0 if unbound(now) else missing + 1
+        if (taken := evicted(now or pod)) is not None:
+            raise Hopeless(*taken)
         if missing > _LOOKS:
             words = "The pod of this server was deleted while it waited for room. Start again to wait anew."
-            raise Hopeless(words, "the pod is gone")
+            raise Hopeless(gone(pod) or words, "the pod is gone")
         if loop.time() >= until:
             raise Hopeless(*_in_vain(pod))
         await asyncio.sleep(every)
@@ -88,7 +99,11 @@ def _in_vain(pod: Any) -> tuple[str, str]:
 
 
 def verdict(pod: Any) -> str:
-    """What the scheduler said last of a pod that has no node, or nothing."""
+    """What the scheduler said last of a pod that has no node, or nothing; it has said nothing of one that is held back
+    before it.
+    """
+    if is_held_back(pod):
+        return ""
     conditions = ((pod or {}).get("status") or {}).get("conditions") or ()
     found = [each for each in conditions if each.get("type") == "PodScheduled" and each.get("status") == "False"]
     return str(found[0].get("message") or "") if found else ""

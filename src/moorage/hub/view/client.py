@@ -17,6 +17,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 
@@ -24,12 +25,14 @@ from moorage.hub.view import sse
 from moorage.hub.view.images import ImageFacts, read_images
 from moorage.hub.view.machines import read_machines
 from moorage.hub.view.nodes import read_node
+from moorage.hub.view.queues import QueueFacts, read_queues
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import NodeFacts
 
 SILENCE = 3.0
 REFRESH = 10.0
+_QUEUES_KEPT = 1.0
 LARGEST_ANSWER = 16 << 20
 _PAUSES = (0.2, 0.5, 1.0, 2.0)
 # Nodes turned from JSON into facts before the loop gets a turn.
@@ -73,6 +76,8 @@ class ServiceClient:
         self._refreshed = asyncio.Event()
         self._position: str | None = None
         self._nodes: dict[str, NodeFacts] | None = None
+        # By namespace, when they were asked for and the answer.
+        self._queues: dict[str, tuple[float, Any]] = {}
         self._places: dict[str, NodeFacts] = {}
         self._hears_machines = False
         self._images: tuple[ImageFacts, ...] | None = None
@@ -136,6 +141,28 @@ class ServiceClient:
             self.log.debug("No verdict: %r", error)
             return None
         return answer if isinstance(answer, dict) and isinstance(answer.get("fits"), bool) else None
+
+    async def queues(self, namespace: str, names: Sequence[str], *, timeout: float = 1.0) -> dict[str, QueueFacts]:
+        """What these queues of a namespace still have, and how many wait there."""
+        at, answer = self._queues.get(namespace, (float("-inf"), None))
+        now = asyncio.get_running_loop().time()
+        if now - at > _QUEUES_KEPT:
+            path = f"/api/v1/cluster/queues?namespace={quote(namespace, safe='')}"
+            answer = await self._or_none(path, timeout=timeout)
+            self._queues[namespace] = now, answer
+        return read_queues(answer, names)
+
+    async def waiting(self, uid: str, *, timeout: float = 1.0) -> dict[str, Any] | None:
+        """What the service says of a pod that waits for a place; None where it says nothing, or nothing in time."""
+        answer = await self._or_none(f"/api/v1/cluster/waiting/{quote(uid, safe='')}", timeout=timeout)
+        return answer if isinstance(answer, dict) else None
+
+    async def _or_none(self, path: str, *, timeout: float) -> Any:
+        try:
+            return await self._read("GET", path, timeout=timeout)
+        except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
+            self.log.debug("%s: %r", path, error)
+            return None
 
     async def _follow(self) -> None:
         """Follow the stream for ever. Failures change the pace and the status, and end nothing."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.quantity import Quantity
 from moorage.scheduling.accounting.requests import effective_requests
+from moorage.simulator.controllers.events import Recorder
 from moorage.simulator.rules.admission import GATE, QUEUE_NAME
 from moorage.simulator.rules.podstatus import with_condition
 from moorage.simulator.store.following import Follower
@@ -34,6 +35,7 @@ class Queueing:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._events = Recorder(api, "pod-kueue-controller")
         self._follower = Follower(api.storage, [PODS, _QUEUES, _QUOTAS])
         self._task: asyncio.Task[None] | None = None
 
@@ -123,6 +125,7 @@ class Queueing:
 
         self._api.update(PODS, namespace, name, change, subresource="status")
         self._api.delete(PODS, namespace, name)
+        self._events.record(pod, "Stopped", message)
 
     def _admit(self, pod: Json) -> None:
         self._say(pod, "QuotaReserved", holds=True, reason="QuotaReserved", message="Quota reserved")

@@ -5,13 +5,13 @@ import { t } from "../../../web/texts.js";
 import { folded, kindOptions, optionFor, parted, unfolded } from "./kinds.js";
 import { imageOf } from "./platforms.js";
 
-const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_kind: "kind", image: "image" };
+const NAMES = { preset: "preset", node: "node", cpu: "cpu", memory: "memory", gpu: "gpu", gpu_kind: "kind", image: "image", queue: "queue" };
 const [SAID, REFUSAL] = ["moorage-said", "moorage-refusal"]; // ids of what may be wrong with a field
 
 export class Fields {
   /** `at(name)` finds one of our elements; `changed()` is called when anything in the form has. */
   constructor({ at, changed, presets = [] }) {
-    Object.assign(this, { changed, helps: { image: at("image-help"), gpu_kind: at("kind-help") } });
+    Object.assign(this, { changed, helps: { image: at("image-help"), gpu_kind: at("kind-help"), queue: at("queue-help") } });
     this.own = {}; // what stood in the fields that a preset has filled in
     this.know(presets);
     this.touched = new Set(); // by hand, or by taking a way that would work
@@ -166,9 +166,13 @@ export class Fields {
   }
 
   /** Take what the fields may be from now on. What stands in them stays. */
-  renew({ choices, empty, gpu_most: most, kinds, images, presets }) {
-    const { gpu, gpu_kind: kind, image, preset } = this.controls;
+  renew({ choices, empty, gpu_most: most, kinds, images, presets, queues }) {
+    const { gpu, gpu_kind: kind, image, preset, queue } = this.controls;
     this.empty(empty);
+    if (queue) {
+      swap(queue, Object.keys(queues).map((name) => [name, name]));
+      this.tell(queues);
+    }
     if (preset) {
       const byHand = [...preset.options].some((option) => option.value === "");
       swap(preset, [...presets.map(({ value, words }) => [value, words]), ...(byHand ? [["", t("By hand")]] : [])]);
@@ -199,6 +203,12 @@ export class Fields {
       this.controls[name].placeholder = text;
       this.controls[name].required = !text;
     }
+  }
+
+  /** What each queue still has, where that is known. */
+  tell(queues) {
+    for (const option of this.controls.queue?.options ?? []) option.dataset.help = queues[option.value] ?? option.dataset.help ?? "";
+    this.describe();
   }
 
   typed(name) {

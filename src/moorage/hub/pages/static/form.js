@@ -18,6 +18,7 @@ import { pickedIn, Profiles } from "./profiles.js";
 import { StatusLine } from "./status.js";
 import { Verdict } from "./verdict.js";
 
+const QUEUES_EVERY = 5000;
 const at = (name) => document.getElementById(`moorage-${name}`);
 const data = JSON.parse(at("data").textContent);
 
@@ -47,6 +48,7 @@ const verdict = new Verdict({
     bar(answer?.barred);
     left.show(answer?.left);
     hints.take(answer?.understood ?? {});
+    fields.tell(answer?.queues ?? {});
     list.judge(box.show(answer, fields.value("node")), fields.value("node"));
   },
   ended: () => status.ended(),
@@ -162,6 +164,8 @@ follow(`${data.base}moorage/stream?user=${encodeURIComponent(data.user)}`, {
 if (at("preset")) presets = new Presets({ at, fields, url: `${data.base}moorage/presets`, headers: xsrf, body: asked });
 keeping = new Keeping({ at, fields, form, data });
 verdict.ask();
+// Who joins or leaves a queue changes no node, of which the hub would tell.
+if (at("queue")) setInterval(() => verdict.later(), QUEUES_EVERY);
 const refusal = document.querySelector(".spawn-error-msg");
 if (refusal) {
   fields.refused(refusal);

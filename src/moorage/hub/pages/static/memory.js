@@ -1,6 +1,6 @@
 // Choices that a browser remembers for one person: what stands in an unfinished form, in this tab, and what was started last.
 
-const NAMES = ["preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image"];
+const NAMES = ["preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image", "queue"];
 const MOST_RECENT = 3;
 const LONGEST = 512;
 // So long what was sent may still be on its way over a log-in.

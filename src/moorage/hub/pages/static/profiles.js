@@ -37,7 +37,7 @@ export function pickedIn(entries) {
 }
 
 export function filledWords(kept) {
-  const labels = { preset: t("Preset"), node: t("Node"), cpu: t("CPU"), memory: t("Memory"), gpu: t("GPU"), gpu_kind: t("Kind"), image: t("Image") };
+  const labels = { preset: t("Preset"), node: t("Node"), cpu: t("CPU"), memory: t("Memory"), gpu: t("GPU"), gpu_kind: t("Kind"), image: t("Image"), queue: t("Queue") };
   const names = kept.map((name) => labels[name]);
   const words = t("The profile's values are filled in below.");
   return names.length ? [words, t("What you changed stays: {names}.", { names: names.join(", ") })].join(" ") : words;

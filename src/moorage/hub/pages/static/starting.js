@@ -10,9 +10,10 @@ const SILENCE_MS = 20_000;
 
 /** What an event of the progress makes of the page: `state`, `title`, how many `percent`, and whether it is `over`. */
 export function seen(event) {
-  const state = event.step === "waiting" ? "waiting" : "starting";
+  const waits = { waiting: t("Waiting for room"), queued: t("In line") }[event.step];
+  const state = waits ? "waiting" : "starting";
   const over = Boolean(event.ready || event.failed);
-  const title = event.ready ? t("Your server is ready") : state === "waiting" ? t("Waiting for room") : t("Your server is starting");
+  const title = event.ready ? t("Your server is ready") : (waits ?? t("Your server is starting"));
   return { state, title, percent: event.progress ?? null, over };
 }
 
