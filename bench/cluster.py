@@ -56,13 +56,7 @@ def main() -> list[dict[str, Any]]:
 def row(
     name: str, value: float, unit: str, limit: float | None, *, against: tuple[str, float] | None = None
 ) -> dict[str, Any]:
-    peer = None
-    if against is not None:
-        peer = {
-            "name": against[0],
-            "value": round(against[1], 3),
-            "ratio": round(against[1] / value, 2) if value else None,
-        }
+    peer = None if against is None else {"name": against[0], "value": round(against[1], 3)}
     holds = None if limit is None else value <= limit
     return {"id": name, "value": round(value, 3), "unit": unit, "limit": limit, "holds": holds, "against": peer}
 

@@ -170,7 +170,7 @@ async def measure() -> list[dict]:
             "limit": 20,
             "holds": hold <= 20,
             # Reading a person from JupyterHub's database comes before every answer of the hub, ours included.
-            "against": {"name": "the hub's own GET /hub/api/user, asked as often", "value": peer, "ratio": hold / peer},
+            "against": {"name": "the hub's own GET /hub/api/user, asked as often", "value": peer},
         },
         # With the waiting for a core in it, for comparison: it depends on what else runs on this machine.
         {

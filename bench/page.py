@@ -51,7 +51,7 @@ async def measure() -> float:
             await hub.start()
             try:
                 requests = [await request(hub, f"page-{number}") for number in range(PEOPLE)]
-                p99, _ = await service.watch(
+                p99, _, _ = await service.watch(
                     hub.hub_port, order, requests=requests * (service.PAGES // PEOPLE), reader=Reader
                 )
             finally:

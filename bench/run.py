@@ -3,8 +3,8 @@
 Each benchmark is a module with `main() -> list[dict]`, run in a process of its own so that memory and caches of one don't colour the next.
 Name modules on the command line to run only those.
 
-In every row `value` is ours and `against` is what people use instead, on the same task. Its `ratio` always tells how many times our cost the peer's
-is (where the value is a rate, the cost is its inverse): 12 means that ours is twelve times cheaper, less than 1 that the peer is.
+In every row `value` is ours and `against` is what people use instead, on the same task. Its `ratio` is computed here, and so always tells how many times
+our cost the peer's is (where the value is a rate, the cost is its inverse): 12 means that ours is twelve times cheaper, less than 1 that the peer is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,17 @@ def rows_of(module: str) -> list[dict]:
     print(f"{time.monotonic() - started:.0f} s")
     if done.returncode:
         return [{"id": f"{module}.failed", "value": None, "unit": "", "limit": None, "holds": False, "against": None}]
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    rows = json.loads(done.stdout.strip().splitlines()[-1])
+    for row in rows:
+        if row["against"] is not None:
+            row["against"]["ratio"] = ratio(row["value"], row["against"]["value"], unit=row["unit"])
+    return rows
+
+
+def ratio(ours: float, theirs: float, *, unit: str) -> float | None:
+    """How many times our cost the peer's is; of a rate, the cost is its inverse."""
+    cost, peer = (theirs, ours) if unit.endswith("/s") else (ours, theirs)
+    return round(peer / cost, 3) if cost else None
 
 
 def machine() -> dict:
@@ -56,7 +66,8 @@ def show(rows: list[dict]) -> None:
         limit = "" if row.get("limit") is None else f"{row['limit']:g}"
         holds = {True: "yes", False: "NO", None: ""}[row.get("holds")]
         peer = row.get("against")
-        against = f"{peer['name']}: {peer['value']:,.3f} ({peer['ratio']:.3g}×)" if peer else ""
+        times = "" if peer is None or peer["ratio"] is None else f" ({peer['ratio']:.3g}×)"
+        against = f"{peer['name']}: {peer['value']:,.3f}{times}" if peer else ""
         print(f"{row['id']:<32} {value:>12} {row.get('unit') or '':<6} {limit:>8}  {holds:<6} {against}")
 
 
