@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,12 +11,15 @@ from moorage import Cluster
 from moorage.cluster.held import Held, held_by
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
 from moorage.scheduling.advice import advise
+from moorage.scheduling.devices import offers
+from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.counts import Count, count
 from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.devices.reach import is_local
 from moorage.scheduling.devices.wanted import claim_for_names
 from moorage.scheduling.filters import dynamicresources
+from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.verdict import Shortage
 
 DRIVER = "gpu.example.com"
@@ -686,3 +690,32 @@ def test_a_device_is_a_nodes_own_where_it_names_one_node(where, local, by_device
     item = decode(ResourceSlice, body)
 
     assert is_local(item.spec, item.spec.devices[0].body) == local
+
+
+def looks_by_step(cluster, pod, monkeypatch) -> Counter[int]:
+    """How many devices each step of a verdict looks at."""
+    looks, step = Counter(), 0
+
+    def counted(*given: Any) -> bool:
+        looks[step] += 1
+        return matches(*given)
+
+    monkeypatch.setattr(offers, "matches", counted)
+    for _ in fitting(cluster, Trial(cluster, pod)):
+        step += 1
+    return looks
+
+
+@pytest.mark.parametrize(("wanted", "looked_at"), [("mig", 12), ("gpu", 4)])
+def test_devices_that_all_nodes_reach_are_looked_at_slice_by_slice(a_cluster, a_pod, monkeypatch, wanted, looked_at):
+    fabric = [
+        devices_of("fabric", *[device(f"{part}-{n}") for n in range(4)], part=part, count=3, allNodes=True)
+        for part in range(3)
+    ]
+    classes = [device_class("gpu", f"device.attributes['{DRIVER}'].type == '{wanted}'")]
+    cluster = a_cluster(claim(), slices=fabric, classes=classes)
+
+    looks = looks_by_step(cluster, a_pod("ask", spec=MINE), monkeypatch)
+
+    assert max(looks.values()) == 4
+    assert looks.total() == looked_at

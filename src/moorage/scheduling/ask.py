@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from moorage.objects import Identity, Pod, PodAffinityTerm, Toleration, Unreadable, Volume, decode
 from moorage.scheduling.accounting.podinfo import PodInfo, digest
+
+if TYPE_CHECKING:
+    from moorage.scheduling.steps import Steps
 
 
 class Ask:
@@ -15,6 +18,7 @@ class Ask:
 
     __slots__ = (
         "affinity_terms",
+        "ahead",
         "anti_affinity_terms",
         "doubts",
         "info",
@@ -39,6 +43,8 @@ class Ask:
         required = affinity.pod_affinity.required if affinity and affinity.pod_affinity else None
         self.affinity_terms: tuple[PodAffinityTerm, ...] = tuple(required or ())
         self.anti_affinity_terms = self.info.extra.anti_affinity
+        # What plugins would look through before nodes are asked, so that no single node takes long.
+        self.ahead: list[Steps[None]] = []
         # What plugins can't decide about this pod, and on which nodes; on all of them where none is named.
         self.doubts: dict[str, list[str]] = {}
 

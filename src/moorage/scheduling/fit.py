@@ -147,6 +147,8 @@ def fitting(cluster: State, trial: Trial, *, nodes: Iterable[str] | None = None)
     if trial.prefilter is not None:
         return Verdict(prefilter=trial.prefilter, undecided=trial.undecided)
     yield
+    for steps in trial.ask.ahead:
+        yield from steps
     infos = cluster.nodes.values() if nodes is None else [cluster.nodes[n] for n in nodes if n in cluster.nodes]
     verdicts = yield from trial.on(infos)
     return Verdict(nodes=verdicts, undecided=trial.undecided)

@@ -87,7 +87,7 @@ def _pool(inventory: Inventory, slices: list[ResourceSlice], node: str, labels: 
         [
             offer
             for item in slices
-            for offer in _offering(inventory, item).offers
+            for offer in offering(inventory, item).offers
             if not item.spec.per_device_node_selection or _reaches(offer.body, node, labels)
         ]
     )
@@ -109,14 +109,15 @@ def _view(inventory: Inventory, slices: Sequence[ResourceSlice]) -> Pool | None:
         ]
     complete = len(slices) + len(others) == count
     valid = not complete or _is_consistent(inventory, slices, others)
-    offers = list(chain.from_iterable(_offering(inventory, item).offers for item in slices))
+    offers = list(chain.from_iterable(offering(inventory, item).offers for item in slices))
     pool = Pool(driver, name, offers, complete=complete, valid=valid)
     if any(item.spec.shared_counters for item in slices):
         pool.counted = (*slices, *others)
     return pool
 
 
-def _offering(inventory: Inventory, item: ResourceSlice) -> Offering:
+def offering(inventory: Inventory, item: ResourceSlice) -> Offering:
+    """The devices of a slice, kept until it changes."""
     found = inventory.offerings.get(item.metadata.name)
     if found is None:
         found = inventory.offerings[item.metadata.name] = Offering(item)
@@ -149,7 +150,7 @@ def _is_consistent(inventory: Inventory, slices: Iterable[ResourceSlice], others
     names: set[DeviceId] = set()
     counters: dict[str, set[str]] = {}
     for item in slices:
-        for offer in _offering(inventory, item).offers:
+        for offer in offering(inventory, item).offers:
             if offer.identity in names:
                 return False
             names.add(offer.identity)
@@ -160,5 +161,5 @@ def _is_consistent(inventory: Inventory, slices: Iterable[ResourceSlice], others
     return all(
         counter_set in counters and counters[counter_set].issuperset(used)
         for item in (*slices, *others)
-        for counter_set, used in _offering(inventory, item).uses.items()
+        for counter_set, used in offering(inventory, item).uses.items()
     )

@@ -11,6 +11,7 @@ extendeddynamicresources.go and dynamic-resource-allocation resourceclaim/resour
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,14 @@ from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
 from moorage.scheduling.devices.patience import Patience
-from moorage.scheduling.devices.pools import pools_of, terms_of
+from moorage.scheduling.devices.pools import offering, pools_of, terms_of
 from moorage.scheduling.devices.wanted import claim_for_names, claim_of, ways_of
 from moorage.scheduling.verdict import NodeVerdict, Shortage, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from moorage.objects import PodResourceClaim, ResourceClaimSpec
+    from moorage.objects import PodResourceClaim, ResourceClaimSpec, ResourceSlice
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.ask import Ask
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from moorage.scheduling.devices.wanted import Claim
     from moorage.scheduling.plugin import Prepared
     from moorage.scheduling.state import State
+    from moorage.scheduling.steps import Steps
 
 NAME = "DynamicResources"
 REASON = "cannot allocate all claims"
@@ -90,6 +92,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
         ask.doubt(doubt.message)
         return None
     trial = _Trial(ask, cluster, names, met, wanted)
+    ask.ahead.append(trial.look_ahead())
 
     def check(node: NodeInfo, *_: Sequence[PodInfo]) -> NodeVerdict | None:
         try:
@@ -128,6 +131,25 @@ class _Trial:
         self._patience = Patience()
         # By the plain names that are left to devices on a node: what is wanted there, and that as a question.
         self._by_names: dict[frozenset[str], tuple[Sequence[Claim], object] | Doubt] = {}
+
+    def look_ahead(self) -> Steps[None]:
+        """Look at devices that are not one node's own, slice by slice: the first node that reaches them would have to
+        look at all of them at once. What is found is remembered by each device.
+        """
+        inventory, patience = self._cluster.devices, Patience()
+        with suppress(Doubt):  # whoever needs this device will meet it again
+            wanted, _ = self._wanted_for(frozenset(self._names))
+            ways = [way for claim in wanted for request in claim.requests for way in request]
+            # Nobody looks beyond what a lone request can have.
+            enough = ways[0].count if len(ways) == 1 and not ways[0].wants_all else None
+            found = 0
+            for item in sorted(inventory.elsewhere.values(), key=_in_order):
+                for way in ways:
+                    for offer in offering(inventory, item).offers:
+                        found += offer.is_selected(way.expressions, patience) and offer.identity not in inventory.taken
+                    yield
+                if enough is not None and found >= enough:
+                    return
 
     def refusal(self, node: NodeInfo) -> NodeVerdict | None:
         """Why this node can't have the pod."""
@@ -183,6 +205,10 @@ class _Trial:
         if isinstance(found, Doubt):
             raise Doubt(found.message)
         return found
+
+
+def _in_order(item: ResourceSlice) -> tuple[str, str, str]:
+    return item.spec.driver, item.spec.pool.name, item.metadata.name
 
 
 @lru_cache(maxsize=1024)
