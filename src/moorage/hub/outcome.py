@@ -18,6 +18,7 @@ from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import refused, take_back
 from moorage.hub.start.trial import Trial, rejected
 from moorage.hub.state import Filled, hub_state
+from moorage.texts import ENGLISH, again, speaking, t
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
@@ -107,7 +108,7 @@ class Outcome(Patient):
             if waits_for_image(self.stored_pod()):
                 if self.image in words:
                     self._hub_state.broken_images.note(self.image, words)
-                words = f"{words} Choose another image, or contact the hub's administrator."
+                words = " ".join([again(words), t("Choose another image, or contact the hub's administrator.")])
             error = self._refused(words)
             ending.tell(error, words, reason.detail, form=self._form_url())
             raise error from None
@@ -122,7 +123,9 @@ class Outcome(Patient):
         words, detail = ending.last_words(self.stored_pod(), self.events)
         waits = waits_for_image(self.stored_pod())
         if waits is not None and waits[2] == self.image:
-            self._hub_state.broken_images.note(self.image, words)
+            with speaking(ENGLISH):  # it is kept for everybody
+                said, _ = ending.last_words(self.stored_pod(), self.events)
+            self._hub_state.broken_images.note(self.image, said)
         return words, detail
 
     def stopped_in_words(self) -> str | None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import html
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.start.progress import OUT_OF_MEMORY, ended, plain, shown
 from moorage.hub.start.pulls import for_good, waiting
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -22,20 +22,16 @@ log = logging.getLogger("moorage.hub")
 _LOOK_SECONDS = 0.5
 # What an event means once nobody waits any longer.
 _AFTERWARDS = {
-    "Scheduled": "A node was assigned, but it did not start the server.",
-    "Pulling": "The image was still being pulled. It may be ready the next time.",
-    "Pulled": "The image was ready, but the server was not started.",
-    "Created": "The container was created, but not started.",
-    "Started": "It started on its node but did not respond.",
-    "Unhealthy": "It started on its node but did not respond.",
-    "TriggeredScaleUp": "A new machine was being added for it. It may be ready the next time.",
-    "Nominated": "A new machine was being added for it. It may be ready the next time.",
+    "Scheduled": later("A node was assigned, but it did not start the server."),
+    "Pulling": later("The image was still being pulled. It may be ready the next time."),
+    "Pulled": later("The image was ready, but the server was not started."),
+    "Created": later("The container was created, but not started."),
+    "Started": later("It started on its node but did not respond."),
+    "Unhealthy": later("It started on its node but did not respond."),
+    "TriggeredScaleUp": later("A new machine was being added for it. It may be ready the next time."),
+    "Nominated": later("A new machine was being added for it. It may be ready the next time."),
 }
 _SAYS_NOTHING = ("Killing", "SuccessfulAttachVolume")
-_HOPE = re.compile(
-    r"; trying again(?=\.)| (?:It|The server) will start as soon as (?:one can|there is)\."
-    r"| This (?:often passes, and is tried again|is tried again for a while)\."
-)
 
 
 class Hopeless(Exception):
@@ -66,7 +62,7 @@ async def unless(
 def out_of_memory(pod: Any) -> tuple[str, str] | None:
     """That the server has needed more memory than it may have: the next try will, too."""
     words, detail = ended(pod)
-    return (words, detail) if words == OUT_OF_MEMORY else None
+    return (words, detail) if words == t(OUT_OF_MEMORY) else None
 
 
 def explain(error: BaseException | None, last: Callable[[], tuple[str, str]], *, form: str) -> None:
@@ -75,7 +71,7 @@ def explain(error: BaseException | None, last: Callable[[], tuple[str, str]], *,
         return
     words, detail = _or_none(last) or ("", "")
     if words:
-        tell(error, f"The server did not start in time. {words}", detail, form=form)
+        tell(error, t("The server did not start in time. {why}", why=words), detail, form=form)
 
 
 def _or_none(ask: Callable[[], tuple[str, str] | None]) -> tuple[str, str] | None:
@@ -91,7 +87,9 @@ def tell(error: BaseException, words: str, detail: str, *, form: str) -> None:
     """Give an error the words that the "not running" page and the progress page show, with the way back to the form."""
     told: Any = error
     told.jupyterhub_message = words
-    told.jupyterhub_html_message = f'{shown(words, detail[:2000])} <a href="{html.escape(form)}">Choose again</a>'
+    told.jupyterhub_html_message = (
+        f'{shown(words, detail[:2000])} <a href="{html.escape(form)}">{html.escape(t("Choose again"))}</a>'
+    )
 
 
 def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:
@@ -101,16 +99,10 @@ def last_words(pod: Any, events: Iterable[dict[str, Any]]) -> tuple[str, str]:
         return words, detail
     if (waits := waiting(pod)) is not None:
         _, said, image = waits
-        return for_good(said, image=image) or f"The image {image} can't be pulled.", said
+        return again(for_good(said, image=image) or later("The image {image} can't be pulled.", image=image)), said
     for event in reversed(list(events)):
         reason, message = str(event.get("reason") or ""), str(event.get("message") or "")
-        known = _AFTERWARDS.get(reason) or plain(reason, message)
+        known = t(_AFTERWARDS[reason]) if reason in _AFTERWARDS else plain(reason, message, hope=False)
         if reason not in _SAYS_NOTHING and (known or event.get("type") == "Warning"):
-            return afterwards(known) if known else message[:300], f"{reason}: {message}"
+            return known or message[:300], f"{reason}: {message}"
     return "", ""
-
-
-def afterwards(words: str) -> str:
-    """The same without what is still to come."""
-    past = _HOPE.sub("", words).removeprefix("Waiting: ")
-    return past[:1].upper() + past[1:]

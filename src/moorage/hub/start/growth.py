@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import short_resource
 from moorage.hub.view.checked import text, whole
+from moorage.texts import both, later, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,12 +36,17 @@ _GROUPS = re.compile(r"\{(\S+) \d+->\d+")
 _PARTS = re.compile(r"(?:^|, |: )\d+ ([^,]+(?:,(?! \d)[^,]*)*)")
 _SMALL = re.compile(r"Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")
 _CLOUD = re.compile(r"associated with this pod failed: (.+?)\.? (?:Pod is|$)|failed: (.+)$")
-_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "disk space", "pods": "pod slots"}
+_RESOURCES = {
+    "cpu": later("CPU"),
+    "memory": later("memory"),
+    "ephemeral-storage": later("disk space"),
+    "pods": later("pod slots"),
+}
 
-_OFTEN_PASSES = "This often passes, and is tried again."
-_TRIED_AGAIN = "This is tried again for a while."
-_STILL_TRIED = "It is still tried again."
-_NO_HOPE = "Waiting will hardly help: choose less, or another node."
+_OFTEN_PASSES = later("This often passes, and is tried again.")
+_TRIED_AGAIN = later("This is tried again for a while.")
+_STILL_TRIED = later("It is still tried again.")
+_NO_HOPE = later("Waiting will hardly help: choose less, or another node.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +61,19 @@ class Growth:
     why: str | None = None
     passes: bool = True
 
-    def words(self, *, now: float, usual: int | None = None) -> str:
-        """The sentence of this moment. `usual` is how many seconds such a machine takes, where that is known."""
+    def words(self, *, now: float, usual: int | None = None, hope: bool = True) -> str:
+        """The sentence of this moment. `usual` is how many seconds such a machine takes, where that is known. Without
+        `hope`, nothing is said of what passes by itself.
+        """
         passed = max(now - self.since, 0.0) if self.since else 0.0
         if self.why is None:
             return _adding(passed, usual)
         if passed >= _LASTS_AFTER:
-            hope = _STILL_TRIED if self.passes else _NO_HOPE
-            return f"No machine could be added for this server for {_about(passed)}: {self.why}. {hope}"
-        return f"No machine can be added right now: {self.why}. {_OFTEN_PASSES if self.passes else _TRIED_AGAIN}"
+            time, still = _about(passed), t(_STILL_TRIED if self.passes else _NO_HOPE)
+            said = t("No machine could be added for this server for {time}: {why}.", time=time, why=self.why)
+            return f"{said} {still}"
+        said = t("No machine can be added right now: {why}.", why=self.why)
+        return f"{said} {t(_OFTEN_PASSES if self.passes else _TRIED_AGAIN)}" if hope else said
 
 
 def growth(events: Iterable[Mapping[str, Any]]) -> Growth | None:
@@ -93,7 +103,7 @@ def refusal(reason: str, message: str) -> tuple[str, bool] | None:
     if reason == "FailedScaleUp":
         found = _CLOUD.search(message)
         said = next(filter(None, found.groups()), "")[:200] if found is not None else ""
-        return (f"the cloud gave none ({said})" if said else "the cloud gave none"), True
+        return (t("the cloud gave none ({why})", why=said) if said else t("the cloud gave none")), True
     if reason == "FailedScheduling" and message.startswith(_KARPENTER):
         return _why([part for part in re.split(r"; ", message.removeprefix(_KARPENTER)) if part])
     return None
@@ -138,29 +148,38 @@ def _why(parts: Sequence[str]) -> tuple[str, bool]:
     """Limits and clouds change by themselves; what a kind of machine is like does not."""
     full = any("max node group size" in part or "exceed limits" in part or "limit" in part for part in parts)
     backing_off = any("backoff" in part for part in parts)
-    lacking = sorted({_RESOURCES.get(name) or short_resource(name) for part in parts for name in _SMALL.findall(part)})
+    small_in = {name for part in parts for name in _SMALL.findall(part)}
+    lacking = sorted({t(_RESOURCES[name]) if name in _RESOURCES else short_resource(name) for name in small_in})
     small = any("no instance type" in part for part in parts)
     if full:
-        return "what could be added is at its maximum", True
+        return t("what could be added is at its maximum"), True
     if backing_off:
-        return "the cloud gave none a short while ago", True
-    if lacking or small:
-        return f"none that can be added has enough{' ' + ' and '.join(lacking) if lacking else ''}", False
+        return t("the cloud gave none a short while ago"), True
+    if lacking:
+        return t("none that can be added has enough {what}", what=both(lacking)), False
+    if small:
+        return t("none that can be added has enough"), False
     if parts:
-        return "none that can be added suits this server", False
-    return "the autoscaler knows none for this server", False
+        return t("none that can be added suits this server"), False
+    return t("the autoscaler knows none for this server"), False
 
 
 def _adding(passed: float, usual: int | None) -> str:
-    so_far = f"{_clock(passed)} so far"
+    so_far = t("{time} so far", time=_clock(passed))
     if passed >= max(_GIVEN_UP_AFTER, 2 * (usual or 0)):
-        return f"A new machine was asked for {_about(passed)} ago and has not come. The cloud may have none."
+        return t(
+            "A new machine was asked for {time} ago and has not come. The cloud may have none.", time=_about(passed)
+        )
     if usual is None:
-        return f"A new machine is being added ({so_far})." if passed >= 1 else "A new machine is being added."
-    told = f"usually {_about(usual)}, {so_far}"
+        return (
+            t("A new machine is being added ({times}).", times=so_far)
+            if passed >= 1
+            else t("A new machine is being added.")
+        )
+    told = t("usually {time}, {so_far}", time=_about(usual), so_far=so_far)
     if passed > 2 * usual and passed > 60:
-        return f"A new machine is being added, which takes longer this time ({told})."
-    return f"A new machine is being added ({told})."
+        return t("A new machine is being added, which takes longer this time ({times}).", times=told)
+    return t("A new machine is being added ({times}).", times=told)
 
 
 def _clock(seconds: float) -> str:
@@ -168,7 +187,9 @@ def _clock(seconds: float) -> str:
 
 
 def _about(seconds: float) -> str:
-    return f"{round(seconds)} s" if seconds < 90 else f"{round(seconds / 60)} min"
+    if seconds < 90:
+        return t("{seconds} s", seconds=round(seconds))
+    return t("{minutes} min", minutes=round(seconds / 60))
 
 
 def _moments(event: Mapping[str, Any]) -> tuple[float, float]:

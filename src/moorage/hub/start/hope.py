@@ -15,6 +15,7 @@ from moorage.hub.amounts import read_count, read_cpu, read_memory
 from moorage.hub.start import manifest
 from moorage.hub.view.checked import text
 from moorage.hub.view.facts import HOSTNAME
+from moorage.texts import t, tn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +58,7 @@ def without_hope(answer: Mapping[str, Any], *, pod: Mapping[str, Any], nodes: Ma
         said = [*_texts(prefilter), *said]
     ways = answer.get("would_work")
     instead = [each for each in (ways.get("sentences") or ()) if text(each)] if isinstance(ways, dict) else []
-    return " ".join(["No node can take this server, and waiting would not help.", *said, *instead[:1]])
+    return " ".join([t("No node can take this server, and waiting would not help."), *said, *instead[:1]])
 
 
 def _may_come_back(verdict: Mapping[str, Any], node: NodeFacts | None, asked: Mapping[str, int]) -> bool:
@@ -117,4 +118,5 @@ def _texts(verdict: Mapping[str, Any]) -> list[str]:
 def _named(names: list[str]) -> str:
     if len(names) <= _MOST_NAMED:
         return ", ".join(names)
-    return f"{', '.join(names[: _MOST_NAMED - 1])} and {len(names) - _MOST_NAMED + 1} others"
+    rest = len(names) - _MOST_NAMED + 1
+    return tn("{names} and {count} other", "{names} and {count} others", rest, names=", ".join(names[:-rest]))

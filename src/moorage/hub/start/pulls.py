@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -26,25 +28,25 @@ _FOR_GOOD: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), words)
     for pattern, words in (
         (r"InvalidImageName|invalid reference format|couldn't parse image|failed to apply default image tag",
-         "The image name {image} is not valid."),
+         later("The image name {image} is not valid.")),
         (r"no match for platform|no matching manifest",
-         "The image {image} does not support this node's processor architecture."),
+         later("The image {image} does not support this node's processor architecture.")),
         (r"unauthorized|authorization failed|access (\w+ )*denied|\bdenied:|insufficient_scope|basic auth|forbidden",
-         "The registry denies access to the image {image}, or there is no such image."),
+         later("The registry denies access to the image {image}, or there is no such image.")),
         (r"not found|manifest unknown|name unknown|repository does not exist|NotFound",
-         "The image {image} does not exist."),
+         later("The image {image} does not exist.")),
     )
 )  # fmt: skip
 _IMAGE = re.compile(r"image \"([^\"]+)\"")
 
 
 def for_good(message: str, *, image: str) -> str | None:
-    """What is wrong with the image, where no further try can change it."""
+    """What is wrong with the image, where no further try can change it: in English, since it is kept for everybody."""
     if _MAY_PASS.search(message):
         return None
     for pattern, words in _FOR_GOOD:
         if pattern.search(message):
-            return words.format(image=image)
+            return later(words, image=image)
     return None
 
 

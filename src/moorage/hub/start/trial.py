@@ -16,6 +16,7 @@ from tornado import web
 from moorage.hub.choice import rules
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.start import hope, manifest
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from moorage.hub.choice.offer import Choice, Offer
@@ -160,7 +161,7 @@ class Trial:
 def rejected(words: str, choice: Choice | None, offer: Offer | None) -> Refusal:
     """The refusal for what the API server has said, in plain words where these are known."""
     rule = rules.broken(words, choice, offer) if choice is not None and offer is not None else None
-    said = f"Kubernetes rejected this server: {words}"
+    said = t("Kubernetes rejected this server: {said}", said=words)
     if rule is None:
         return Refusal(said)
     no = "wait" if rule.waits else "change" if rule.ways else "never"

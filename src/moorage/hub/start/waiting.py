@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.ending import Hopeless, afterwards
+from moorage.hub.start.ending import Hopeless
 from moorage.hub.start.growth import growth
 from moorage.hub.start.progress import plain, shown
 from moorage.hub.start.queueing import evicted, is_held_back
 from moorage.hub.start.refusals import settings_of_the_hub
+from moorage.texts import t, tn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
@@ -84,7 +85,7 @@ async def for_room(
         if (taken := evicted(now or pod)) is not None:
             raise Hopeless(*taken)
         if missing > _LOOKS:
-            words = "The pod of this server was deleted while it waited for room. Start again to wait anew."
+            words = t("The pod of this server was deleted while it waited for room. Start again to wait anew.")
             raise Hopeless(gone(pod) or words, "the pod is gone")
         if loop.time() >= until:
             raise Hopeless(*_in_vain(pod))
@@ -93,9 +94,10 @@ async def for_room(
 
 def _in_vain(pod: Any) -> tuple[str, str]:
     message = verdict(pod)
-    why = afterwards(plain("FailedScheduling", message) or "") if message else ""
-    told = [f"No room became free within {lasting(allowance(pod) or 0)}, so the server was not started.", why]
-    return " ".join([*filter(None, told), "Start again to wait anew, or choose less."]), message
+    why = (plain("FailedScheduling", message, hope=False) or "") if message else ""
+    time = lasting(allowance(pod) or 0)
+    said = t("No room became free within {time}, so the server was not started.", time=time)
+    return " ".join(filter(None, [said, why, t("Start again to wait anew, or choose less.")])), message
 
 
 def verdict(pod: Any) -> str:
@@ -179,11 +181,10 @@ async def _hope(machine: Growth | None, usual: Callable[[Sequence[str]], Awaitab
 
 def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
     message = verdict(pod)
-    lacks = afterwards(plain("FailedScheduling", message) or "It has no node yet.")
-    servers = "1 other server of this hub waits" if before == 1 else f"{before} other servers of this hub wait"
-    line = f"About {servers} before it; this is an estimate, since smaller servers may start sooner." if before else ""
-    stays = f"It waits for up to {lasting(allowance(pod) or 0)}, also while this page is closed."
-    words = " ".join(["Waiting for room.", lacks, *filter(None, (hope, line)), stays])
+    lacks = plain("FailedScheduling", message, hope=False) or t("It has no node yet.")
+    time = lasting(allowance(pod) or 0)
+    stays = t("It waits for up to {time}, also while this page is closed.", time=time)
+    words = " ".join([t("Waiting for room."), lacks, *filter(None, (hope, _line(before))), stays])
     detail = f"FailedScheduling: {message}"
     return {
         "step": "waiting",
@@ -194,13 +195,25 @@ def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
     }
 
 
+def _line(before: int) -> str:
+    if not before:
+        return ""
+    return tn(
+        "About {count} other server of this hub waits before it; this is an estimate, since smaller servers may start "
+        "sooner.",
+        "About {count} other servers of this hub wait before it; this is an estimate, since smaller servers may start "
+        "sooner.",
+        before,
+    )
+
+
 def lasting(seconds: float) -> str:
     """A length of time as people say it."""
-    for unit, size in (("hour", 3600), ("minute", 60)):
-        if seconds >= 2 * size or seconds == size:
-            count = round(seconds / size)
-            return f"{count} {unit}{'s' * (count != 1)}"
-    return f"{round(seconds)} seconds"
+    if seconds >= 7200 or seconds == 3600:
+        return tn("{count} hour", "{count} hours", round(seconds / 3600))
+    if seconds >= 120 or seconds == 60:
+        return tn("{count} minute", "{count} minutes", round(seconds / 60))
+    return tn("{count} second", "{count} seconds", round(seconds))
 
 
 @contextmanager

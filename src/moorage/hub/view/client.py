@@ -26,6 +26,7 @@ from moorage.hub.view.images import ImageFacts, read_images
 from moorage.hub.view.machines import read_machines
 from moorage.hub.view.nodes import read_node
 from moorage.hub.view.queues import QueueFacts, read_queues
+from moorage.texts import current, later
 
 if TYPE_CHECKING:
     from moorage.hub.view.facts import NodeFacts
@@ -86,7 +87,10 @@ class ServiceClient:
         self.defaults: Mapping[str, Any] = {}
         self.revision: int | None = None
         self.status = Status(
-            live=False, known=False, since=datetime.now(UTC), reason="the moorage service has not been contacted yet"
+            live=False,
+            known=False,
+            since=datetime.now(UTC),
+            reason=later("the moorage service has not been contacted yet"),
         )
 
     @property
@@ -171,12 +175,12 @@ class ServiceClient:
             try:
                 await self._step()
                 failures = 0
-                reason = "the moorage service closed the connection"
+                reason = later("the moorage service closed the connection")
             except (aiohttp.ClientError, TimeoutError, sse.Nonsense, OSError) as error:
                 reason = _why(error, silence=self._silence)
             except Exception as error:  # whatever it was, the next try may work
                 self.log.exception("Following the moorage service failed")
-                reason = f"the moorage service's answer could not be read ({type(error).__name__})"
+                reason = later("the moorage service's answer could not be read ({error})", error=type(error).__name__)
             heard = self.status.live
             self._set_status(live=False, reason=reason)
             failures = 0 if heard else failures + 1
@@ -252,7 +256,7 @@ class ServiceClient:
         parsed = None
         with contextlib.suppress(ValueError):
             parsed = datetime.fromisoformat(since) if isinstance(since, str) else None
-        words = reason[:300] if isinstance(reason, str) and reason else "the Kubernetes API is not responding"
+        words = reason[:300] if isinstance(reason, str) and reason else later("the Kubernetes API is not responding")
         self._set_status(live=False, reason=words, since=parsed)
 
     def _set_status(self, *, live: bool, reason: str | None = None, since: datetime | None = None) -> None:
@@ -324,7 +328,10 @@ class ServiceClient:
         """One JSON answer, bounded in size and time."""
         if self._session is None:
             raise sse.Nonsense("not started")
-        async with asyncio.timeout(timeout), self._session.request(method, self.url + path, json=json) as answer:
+        async with (
+            asyncio.timeout(timeout),
+            self._session.request(method, self.url + path, json=json, headers={"Accept-Language": current()}) as answer,
+        ):
             if answer.status != 200:
                 raise sse.Nonsense(f"status {answer.status}")
             body = bytearray()
@@ -355,9 +362,9 @@ async def _read_nodes(values: Any) -> list[NodeFacts]:
 
 def _why(error: Exception, *, silence: float) -> str:
     if isinstance(error, TimeoutError):
-        return f"the moorage service has been silent for {silence:g} seconds"
+        return later("the moorage service has been silent for {seconds} seconds", seconds=f"{silence:g}")
     if isinstance(error, sse.Nonsense | json.JSONDecodeError):
-        return f"unexpected answer from the moorage service: {error}"
+        return later("unexpected answer from the moorage service: {error}", error=error)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return "the moorage service can't be reached"
-    return "the connection to the moorage service was lost"
+        return later("the moorage service can't be reached")
+    return later("the connection to the moorage service was lost")
