@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -25,6 +26,8 @@ ZONE = "topology.kubernetes.io/zone"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
 STARTING = "cloud.example/starting"
 NOT_READY = "node.kubernetes.io/not-ready"
+# When a machine took the last step that it has taken.
+STEPPED = "cloud.example/stepped"
 # What Karpenter's provider keeps back on each machine.
 _RESERVED = {"cpu": 100, "memory": 10}
 
@@ -151,7 +154,8 @@ class Machines:
         left = [taint for taint in taints if taint["key"] != key]
         if left == taints:
             return False
-        metadata = {"resourceVersion": node["metadata"]["resourceVersion"]}
+        now = datetime.now(UTC).isoformat()
+        metadata = {"resourceVersion": node["metadata"]["resourceVersion"], "annotations": {STEPPED: now}}
         self._api.patch("Node", node["metadata"]["name"], {"metadata": metadata, "spec": {"taints": left}})
         return True
 
