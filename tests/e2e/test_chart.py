@@ -330,11 +330,16 @@ def test_a_release_is_installed_and_tested_by_the_pages_commands_and_leaves_noth
 def test_an_upgrade_keeps_tokens_makes_those_of_new_names_and_ends_those_of_old_ones(
     shell: Shell, typed: list[str]
 ) -> None:
-    install = typed[0].replace(" --wait", " --set replicas=0")  # nobody runs them here
+    # Nobody runs them here.
+    install = typed[0].replace(" --wait", " --set replicas=0 --set rights.stateConfigMap=true")
     upgrade = install.replace("helm install", "helm upgrade").replace(" --create-namespace", "")
 
     shell.run(install)
     first = shell.tokens()
+    kept = {"form-defaults.json": '{"default_gpu": 2}'}
+    shell.run(
+        f"kubectl --namespace moorage patch configmap moorage-state --type merge --patch '{json.dumps({'data': kept})}'"
+    )
     shell.run(f"{upgrade} --set settings.log_level=debug --set tokens.names.tv-screen=reader")
     second = shell.tokens()
     shell.run(f"{upgrade} --set tokens.names.admin=null")
@@ -343,6 +348,7 @@ def test_an_upgrade_keeps_tokens_makes_those_of_new_names_and_ends_those_of_old_
     rolled = shell.tokens()
     shell.run("kubectl --namespace moorage delete secret moorage-tokens", upgrade)
     fresh = shell.tokens()
+    still = shell.get("configmap", "moorage-state")["data"]
     hubs = base64.b64decode(shell.get("secret", "moorage-hub", "jupyterhub")["data"]["token"]).decode()
     refused = shell.run(f"{upgrade} --set settings.log_levell=debug", fails=True).stderr
     shell.run("helm uninstall moorage --namespace moorage --wait")
@@ -356,6 +362,7 @@ def test_an_upgrade_keeps_tokens_makes_those_of_new_names_and_ends_those_of_old_
     assert fresh.keys() == first.keys()
     assert not set(fresh.values()) & set(first.values())
     assert hubs == fresh["hub"]
+    assert still == kept
     assert "log_levell" in refused
 
 

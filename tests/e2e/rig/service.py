@@ -47,9 +47,10 @@ class Service:
         self.program.check()
         return self.status("/readyz") == 200
 
-    def request(self, path: str, body: Any = None) -> tuple[int, dict[str, str], bytes]:
+    def request(self, path: str, body: Any = None, *, method: str | None = None) -> tuple[int, dict[str, str], bytes]:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, dict(answer.headers), answer.read()
