@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from moorage.hub.start import waiting
+from moorage.hub.start import steps, waiting
 from moorage.hub.start.ending import Hopeless
+from moorage.hub.start.lately import Lately
 from moorage.simulator import Simulator, builders
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -118,6 +119,59 @@ async def test_the_page_is_told_of_a_machine_that_is_being_added_and_now_and_the
 )
 def test_a_length_of_time_reads_as_people_say_it(seconds, words):
     assert waiting.lasting(seconds) == words
+
+
+async def test_a_wait_ends_with_what_its_person_may_have():
+    answers = iter([None, "You may have no GPU any more."])
+
+    async def ended():
+        return next(answers)
+
+    with pytest.raises(Hopeless, match="You may have no GPU any more"):
+        await waiting.for_room(pod, seconds=60, every=0, ended=ended, ask_every=0)
+
+
+def test_how_long_others_waited_for_the_same_is_told_or_that_it_is_unknown():
+    lately = Lately()
+    assert "How long it takes is unknown" in lately.words(pod())
+
+    for seconds in (60, 120, 600):
+        lately.note(pod(), seconds)
+
+    assert "half waited up to 2 minutes, and none longer than 10 minutes" in lately.words(pod())
+    assert "unknown" in lately.words(pod(gpu=0))
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "step"),
+    [
+        ([], {}, "image"),
+        ([{"reason": "Pulling", "eventTime": "2026-01-01T00:00:00Z"}], {}, "image"),
+        (
+            [{"reason": "Pulling"}, {"reason": "Pulled"}],
+            {"containerStatuses": [{"state": {"running": {}}}]},
+            "starting",
+        ),
+        ([], {"containerStatuses": [{"state": {"waiting": {}}, "imageID": "sha256:1"}]}, "starting"),
+    ],
+)
+def test_the_step_of_a_start_is_known_from_its_pod_and_events(events, status, step):
+    placed = {**pod(node="atlas"), "status": status}
+
+    assert steps.step_of(placed, events).name == step
+    assert (steps.step_of(pod(), events).name, steps.step_of(None, events).name) == ("waiting", "place")
+
+
+def test_how_large_an_image_is_and_how_long_it_takes_is_known_from_those_who_pulled_it():
+    pulls = steps.Pulls()
+    message = (
+        'Successfully pulled image "r.example/a:1" in 1m2.5s (1m3s including waiting). Image size: 3221225472 bytes.'
+    )
+
+    pulls.hear([{"reason": "Pulled", "message": message}, {"reason": "Pulled", "message": "already present"}])
+
+    assert pulls.of("r.example/a:1") == {"size": "3 GiB", "usual": 62}
+    assert pulls.of("r.example/b:1") == {"size": None, "usual": None}
 
 
 # With a hub
@@ -278,4 +332,29 @@ async def test_a_start_that_no_waiting_would_help_is_refused_with_its_reason(hub
     assert status == 400
     assert "waiting would not help. atlas: Has the taint dedicated=x:NoSchedule" in answer["message"]
     assert of("hopeless") is None
+    assert await hub.failures() == 0
+
+
+LESS = """
+c.MoorageSpawner.gpu_max = lambda spawner: 0 if (folder / f"less-{spawner.user.name}").exists() else 4
+"""
+
+
+@IN_THE_HUBS_LOOP
+@pytest.mark.parametrize("hub", [LESS], indirect=True)
+async def test_a_server_that_waits_is_held_against_what_its_person_may_have_by_now(hub, until, of):
+    await begin(hub, "holds", GPU)
+    await until(lambda: waiting.bound(of("holds")))
+    person = await hub.log_in("member")
+    await begin(hub, "member", GPU)
+    await until(lambda: waiting.verdict(of("member")))
+
+    (hub.folder / "less-member").touch()
+    await until(lambda: stopped(hub, "member"), seconds=40, what=hub.tail)
+    async with person.http.get(f"{hub.url}/hub/spawn-pending/member") as answer:
+        page = await answer.text()
+    await person.close()
+
+    assert "What you may have has changed while this server waited. It asks for 1 GPU" in page
+    assert of("member") is None
     assert await hub.failures() == 0

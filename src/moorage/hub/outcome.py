@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.utils import url_escape_path, url_path_join
 from kubernetes_asyncio.client.rest import ApiException
 
+from moorage.hub.amounts import memory_words
 from moorage.hub.choice.offer import Choice, Offer
 from moorage.hub.patient import Patient
-from moorage.hub.start import ending, manifest, progress, queueing, waiting
+from moorage.hub.start import ending, manifest, progress, queueing, steps, upheld, waiting
 from moorage.hub.start.growth import usual_seconds
+from moorage.hub.start.lately import Lately
 from moorage.hub.start.pulls import Pulls
 from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import refused, take_back
@@ -31,6 +33,8 @@ class Outcome(Patient):
 
     # The connection to the service.
     service: Any
+    # What the hub has seen of images and of waits.
+    pulls, lately = steps.Pulls(), Lately()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -80,6 +84,7 @@ class Outcome(Patient):
         started = await self._unless_hopeless(super()._start())
         self.watch_for_its_answer()
         self._hub_state.broken_images.forget(self.image)
+        self.pulls.hear(self.events)
         return started
 
     def go_on(self) -> Any:
@@ -135,7 +140,43 @@ class Outcome(Patient):
     def _form_url(self) -> str:
         return str(url_path_join(self.hub.base_url, "spawn", self.user.escaped_name, url_escape_path(self.name)))
 
+    def step(self) -> steps.Step:
+        """How far the start is."""
+        return steps.step_of(self.stored_pod(), self.events)
+
+    def pull(self) -> dict[str, Any]:
+        """What is known of the image: its `size` in words and how many seconds it `usual`ly takes, or null."""
+        known = self.pulls.of(self.image)
+        listed = next((each for each in self.service.images or () if each.reference == self.image), None)
+        size = memory_words(listed.size) if listed is not None and listed.size else None
+        return {**known, "size": known["size"] or size}
+
+    async def no_longer_allowed(self) -> str | None:
+        try:
+            standing: Any = self.stand_in()
+            await standing.apply_group_overrides()
+            await standing.take_profile(self.user_options)
+            return upheld.refusal(self.stored_pod() or {}, await standing.offer())
+        except Exception:  # what can't be told right now ends no wait
+            self.log.debug("Whether %s may still be had can't be told", self._log_name, exc_info=True)
+            return None
+
+    def note_wait(self, pod: Any) -> None:
+        seconds = waiting.age(pod)
+        if seconds is not None:
+            self.lately.note(pod, seconds)
+
+    def waited_lately(self) -> str:
+        """How long others have waited for the same, as a sentence."""
+        return self.lately.words(self.stored_pod() or {})
+
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        async for event in self._progress():
+            now = self.step()
+            image = {"image": {**self.pull(), "since": now.since}} if now.name == steps.IMAGE else {}
+            yield {"step": now.name, **image, **event}
+
+    async def _progress(self) -> AsyncIterator[dict[str, Any]]:
         machines: dict[str, Any] = {"all_events": lambda: self.events, "usual": partial(usual_seconds, self.service)}
         starts = lambda: self.pending == "spawn"  # noqa: E731
         if self._offer.queues or queueing.is_held_back(self.stored_pod()):

@@ -65,11 +65,22 @@ class Patient(Configured):
     async def wait_for_its_room(self, *, seconds: float) -> None:
         """Return when the pod has a node. Raises `Hopeless`."""
         with waiting.taking_no_place():
-            await waiting.for_room(self.stored_pod, seconds=seconds, gone=self.stopped_by_its_queue)
+            has_waited = await waiting.for_room(
+                self.stored_pod, seconds=seconds, gone=self.stopped_by_its_queue, ended=self.no_longer_allowed
+            )
+        if has_waited:
+            self.note_wait(self.stored_pod())
         # What culls servers by their age and their last activity must not count the time that this one has waited.
         now = utcnow(with_tz=False)
         self.user.last_activity = self.orm_spawner.last_activity = self.orm_spawner.started = now
         self.db.commit()
+
+    async def no_longer_allowed(self) -> str | None:
+        """Why this start may not wait on, in words; None while it may."""
+        return None
+
+    def note_wait(self, pod: Any) -> None:
+        """Hear that this pod has waited and has a place now."""
 
     def stored_pod(self) -> Any:
         """The pod that this start has made, as the API server has it, or None. One of the same name may have been left

@@ -28,6 +28,7 @@ from tornado.iostream import StreamClosedError
 from moorage.hub.pages import files, language, logins, offered, presets, starting, verdict
 from moorage.hub.pages.membership import Membership
 from moorage.hub.pages.servers import ResizePage, ServerHandler, ServersPage
+from moorage.hub.pages.waits import ChangeHandler, WaitingHandler
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
 
@@ -52,6 +53,8 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
         (rf"{at}/server", ServerHandler),
         (rf"{at}/resize", ResizePage),
         (rf"{at}/servers", ServersPage),
+        (rf"{at}/waiting", WaitingHandler),
+        (rf"{at}/change", ChangeHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (
             rf"{at}/static/[0-9a-f]+/((?:{'|'.join(files.FOLDERS)})/[\w-]+\.\w+)",

@@ -12,7 +12,7 @@ from typing import Any
 from jinja2 import FileSystemLoader
 from jupyterhub.utils import url_path_join
 
-from moorage.hub.pages import files
+from moorage.hub.pages import files, waits
 from moorage.hub.pages.rows import of_user as servers
 from moorage.texts import t
 from moorage.texts.pages import texts
@@ -27,7 +27,15 @@ def take_the_place(app: Any) -> None:
         environment = app.tornado_settings.get(name)
         if environment is None:
             continue
-        environment.globals.update(moorage_static=static, moorage_t=t, moorage_texts=texts, moorage_servers=servers)
+        environment.globals.update(
+            moorage_static=static,
+            moorage_t=t,
+            moorage_texts=texts,
+            moorage_servers=servers,
+            moorage_wait=waits.about,
+            moorage_part=waits.part,
+            moorage_image=waits.image,
+        )
         for loader in getattr(environment.loader, "loaders", ()):
             # JupyterHub's own folder is the last one, and stands behind a prefix once more, for templates that extend.
             if isinstance(loader, FileSystemLoader) and _FOLDER not in loader.searchpath:

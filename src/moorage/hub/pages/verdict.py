@@ -14,10 +14,13 @@ from tornado import web
 
 from moorage.hub.amounts import short_resource
 from moorage.hub.choice import kinds, left, placement, profiles, rules, ways
+from moorage.hub.choice.offer import VERSION
+from moorage.hub.choice.options import decide, is_ours
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import queues, refusals
 from moorage.hub.pages import said as said_of
+from moorage.hub.pages.selection import as_fields
 from moorage.hub.pages.sizes import understood
 from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
@@ -91,6 +94,35 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight, elsewhere: 
     except Exception:  # a hook of the administrator's that can't run ahead of time
         spawner.log.debug("No pod for a verdict", exc_info=True)
         return {"unknown": t("Can't tell whether this fits: the server's pod can't be made ahead of time.")}
+
+
+async def instead(spawner: Any, *, sight: Sight, seconds: float) -> dict[str, Any]:
+    """For a server that waits: whether it fits by now, what would work in place of it, and who holds what it lacks.
+    Its own pod counts in quotas already, so these are left out. Nothing where that is not known within `seconds`.
+    """
+    until = asyncio.get_running_loop().time() + seconds
+    saved = spawner.user_options
+    try:
+        profile = profiles.selection(saved)
+        standing = await spawner.standing(profile)
+        offer = await standing.offer()
+        choice = decide(saved if is_ours(saved) else {"moorage": VERSION}, offer.without_limits())
+        answer, _ = await _ask(spawner, choice, profile, until=until, is_tried=False)
+        if answer is None:
+            return {}
+        found: dict[str, Any] = {"held": holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)}
+        if profile:  # one click could not say which profile stays
+            return found
+        anywhere = await _anywhere(spawner, choice, profile, until=until + _LEAST)
+        fields = as_fields(choice.as_options()) or {}
+        found["ways"] = [
+            {"text": way["text"], "fields": {**fields, **way["use"]}}
+            for way in ways.ways(choice, offer, verdict=answer, anywhere=anywhere)
+        ]
+        return found
+    except Exception:  # a page about waiting says what it can
+        spawner.log.debug("Nothing in place of a choice that waits", exc_info=True)
+        return {}
 
 
 def _take_rules(

@@ -39,10 +39,10 @@ def _running(spawner: Any) -> Iterator[tuple[str, dict[str, int]]]:
         if notes.get(_USER) != spawner.user.name or metadata.get("deletionTimestamp"):
             continue
         if (pod.get("status") or {}).get("phase") not in _ENDED:
-            yield notes.get(_SERVER) or "", _of_pod(pod)
+            yield notes.get(_SERVER) or "", of_pod(pod)
 
 
-def _of_pod(pod: Mapping[str, Any]) -> dict[str, int]:
+def of_pod(pod: Mapping[str, Any]) -> dict[str, int]:
     """The server's own container's amounts: what stands beside it is not the person's choice."""
     containers = (pod.get("spec") or {}).get("containers") or [{}]
     own = next((each for each in containers if each.get("name") == "notebook"), containers[0])

@@ -15,7 +15,7 @@ from tornado import web
 
 from moorage.hub.choice import rules
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.start import hope, manifest
+from moorage.hub.start import hope, manifest, waiting
 from moorage.texts import t
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ _TRIED_SECONDS = 15.0
 _SAID_IN_TIME, _ACCEPTED_SECONDS, _REFUSED_SECONDS = 1.0, 20.0, 5.0
 
 
+_QUOTA = "exceeded quota"
 # From this release on KubeSpawner creates no claim that it has seen before.
 _CREATES_ONCE = (7, 1)
 
@@ -127,6 +128,8 @@ class Trial:
                 made = await made_for(spawner, user_options)
                 if spawner.dry_run:
                     words = await _refusal(spawner.api, made, timeout=timeout)
+                if words and _QUOTA in words and waiting.unbound(spawner.stored_pod()):
+                    words = None  # the pod that waits, and that this one comes in place of, counts in it
                 if spawner.wait_for_room and not words:
                     hopeless = await hope.none_for(
                         spawner, made.pod, made.claim, namespace=made.namespace, timeout=timeout

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 NOTE = "moorage/wait-for-room"
 
 _LOOK_SECONDS = 0.25
+# How often it is asked whether the person may still have it.
+_ASK_SECONDS = 10.0
 # A page looks less often: the events of a whole namespace are sorted for it.
 _PAGE_SECONDS = 1.0
 _TICK_SECONDS = 15.0
@@ -57,6 +59,14 @@ def left(pod: Any, *, now: datetime | None = None) -> float:
     return seconds - ((now or datetime.now(UTC)) - made).total_seconds()
 
 
+def age(pod: Any) -> float | None:
+    """The seconds since this pod was made, or None where it does not say when."""
+    try:
+        return (datetime.now(UTC) - datetime.fromisoformat(pod["metadata"]["creationTimestamp"])).total_seconds()
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def bound(pod: Any) -> bool:
     """Whether the pod has a node."""
     return bool(pod and (pod.get("spec") or {}).get("nodeName"))
@@ -73,14 +83,23 @@ async def for_room(
     seconds: float,
     gone: Callable[[Any], str | None] = lambda _: None,
     every: float = _LOOK_SECONDS,
-) -> None:
-    """Return as soon as the pod has a node. Raises `Hopeless` once `seconds` have passed or the pod is gone; why it was
-    taken away, `gone` may know.
+    ended: Callable[[], Awaitable[str | None]] | None = None,
+    ask_every: float = _ASK_SECONDS,
+) -> bool:
+    """Return as soon as the pod has a node: whether it was ever told that there is none. Raises `Hopeless` once
+    `seconds` have passed, the pod is gone (why it was taken away, `gone` may know), or `ended` says why it may wait no
+    longer, which it is asked now and then.
     """
     loop = asyncio.get_running_loop()
-    until, missing, pod = loop.time() + seconds, 0, None
+    until, missing, pod, refused = loop.time() + seconds, 0, None, False
+    asked = loop.time()
     while not bound(now := look()):
         pod = now or pod
+        refused |= bool(verdict(pod))
+        if ended is not None and loop.time() - asked >= ask_every:
+            if (why := await ended()) is not None:
+                raise Hopeless(why, "what this person may have has changed")
+            asked = loop.time()
         missing = 0 if unbound(now) else missing + 1
         if (taken := evicted(now or pod)) is not None:
             raise Hopeless(*taken)
@@ -90,6 +109,7 @@ async def for_room(
         if loop.time() >= until:
             raise Hopeless(*_in_vain(pod))
         await asyncio.sleep(every)
+    return refused
 
 
 def _in_vain(pod: Any) -> tuple[str, str]:
@@ -117,7 +137,7 @@ def ahead(pod: Any, others: Iterable[Any]) -> int:
     """
     lacking = set(_INSUFFICIENT.findall(verdict(pod)))
     mine = _order(pod)
-    return sum(unbound(each) and bool(lacking & _asks(each)) and _order(each) < mine for each in others)
+    return sum(unbound(each) and bool(lacking & asks(each)) and _order(each) < mine for each in others)
 
 
 def _order(pod: Any) -> tuple[int, str, str]:
@@ -126,7 +146,8 @@ def _order(pod: Any) -> tuple[int, str, str]:
     return -int(priority), str(metadata.get("creationTimestamp") or ""), str(metadata.get("name") or "")
 
 
-def _asks(pod: Any) -> set[str]:
+def asks(pod: Any) -> set[str]:
+    """The names of what a pod requests."""
     containers = (pod.get("spec") or {}).get("containers") or ()
     return {name for each in containers for name in (each.get("resources") or {}).get("requests") or {}}
 
@@ -179,13 +200,23 @@ async def _hope(machine: Growth | None, usual: Callable[[Sequence[str]], Awaitab
     return machine.words(now=time.time(), usual=seconds)
 
 
+def words(pod: Any, others: Iterable[Any], *, seconds: float) -> dict[str, str]:
+    """What a pod without a node lacks, how many wait before it (empty: none), and how long it may stay: its allowance,
+    or `seconds` as any start.
+    """
+    lacks, stays = _sentences(pod, seconds=allowance(pod) or seconds)
+    return {"lacks": lacks, "before": _line(ahead(pod, others)), "stays": stays}
+
+
+def _sentences(pod: Any, *, seconds: float) -> tuple[str, str]:
+    lacks = plain("FailedScheduling", verdict(pod), hope=False) or t("It has no node yet.")
+    return lacks, t("It waits for up to {time}, also while this page is closed.", time=lasting(seconds))
+
+
 def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
-    message = verdict(pod)
-    lacks = plain("FailedScheduling", message, hope=False) or t("It has no node yet.")
-    time = lasting(allowance(pod) or 0)
-    stays = t("It waits for up to {time}, also while this page is closed.", time=time)
+    lacks, stays = _sentences(pod, seconds=allowance(pod) or 0)
     words = " ".join([t("Waiting for room."), lacks, *filter(None, (hope, _line(before))), stays])
-    detail = f"FailedScheduling: {message}"
+    detail = f"FailedScheduling: {verdict(pod)}"
     return {
         "step": "waiting",
         "progress": _PROGRESS,

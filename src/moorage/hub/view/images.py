@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from moorage.hub.view.checked import text
+from moorage.hub.view.checked import text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,8 @@ class ImageFacts:
     display_name: str
     description: str = ""
     default: bool = False
+    # In bytes, as its registry has it; None is unknown.
+    size: int | None = None
     # All that it is built for; none where that is unknown.
     os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ def read_images(value: Any) -> tuple[ImageFacts, ...]:
             display_name=text(item.get("display_name")) or name,
             description=text(item.get("description")) or "",
             default=item.get("default") is True,
+            size=whole(item.get("size_bytes")),
             os=_names(item.get("os")),
             arch=_names(item.get("arch")),
         )
