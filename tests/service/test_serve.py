@@ -1,6 +1,7 @@
 """`moorage serve` as a process."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -9,7 +10,9 @@ import httpx2
 import pytest
 
 from moorage.errors import MoorageError
+from moorage.service import run
 from moorage.service.managed import managed_by_hub
+from moorage.service.settings import Settings
 
 
 async def test_it_ends_at_once_and_well_with_open_pages(start) -> None:
@@ -152,3 +155,19 @@ def test_what_a_hub_says_gives_way_to_our_own_settings() -> None:
     assert managed_by_hub({}) == {}
     with pytest.raises(MoorageError, match="to everybody"):
         managed_by_hub(hub)
+
+
+async def test_what_was_imported_is_not_looked_through_by_garbage_collections(monkeypatch, simulator) -> None:
+    frozen = []
+
+    async def serve(_server, sockets) -> None:
+        frozen.append(gc.get_freeze_count())
+
+    monkeypatch.setattr(run.Server, "serve", serve)
+    before = gc.get_freeze_count()
+    try:
+        await run._serve(Settings(port=0, api_server=simulator.url))
+    finally:
+        gc.unfreeze()
+
+    assert frozen[0] > before
