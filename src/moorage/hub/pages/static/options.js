@@ -26,10 +26,14 @@ export function optionWords(node, { offered = [], image = null } = {}) {
 /** Bring them up to date; the selection stays. */
 export function showOptions(select, nodes, { offered, image }) {
   const chosen = select.value;
-  const known = new Map([...select.options].map((option) => [option.value, option]));
+  const there = [...select.options];
+  const known = new Map(there.map((option) => [option.value, option]));
   const shown = nodes.sorted().filter((node) => !node.hidden || node.name === chosen);
+  let at = 1; // of those that were there, the first that belongs behind this node; a page may begin without any
   for (const node of shown) {
-    const option = known.get(node.name) ?? added(select, node.name);
+    while (at < there.length && there[at].value <= node.name) at++;
+    const option = known.get(node.name) ?? new Option("", node.name);
+    if (!known.has(node.name)) select.add(option, there[at] ?? null);
     say(option, optionWords(node, { offered, image }));
     // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
     option.disabled = node.name !== chosen && (Boolean(node.closed || node.barred) || node.pickable === false || misfit(image, node) !== null);
@@ -40,10 +44,4 @@ export function showOptions(select, nodes, { offered, image }) {
     if (name === chosen) say(option, t("{name} (gone)", { name }));
     else option.remove();
   }
-}
-
-function added(select, name) {
-  const option = new Option("", name);
-  select.add(option, [...select.options].slice(1).find((other) => other.value > name) ?? null);
-  return option;
 }
