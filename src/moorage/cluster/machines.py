@@ -18,12 +18,13 @@ from moorage.scheduling.fit import Trial
 from moorage.scheduling.machines import Machine, as_node, on_machines
 from moorage.scheduling.steps import Steps
 from moorage.scheduling.verdict import NodeVerdict
+from moorage.texts import again, later, t
 
 Hope = Literal["on_its_way", "new_machine"]
 _HOPES: dict[str, Hope] = {"on_its_way": "on_its_way", "can_be_added": "new_machine"}
 
 
-UNKNOWN_DEVICES = "Which devices a machine has is only told once it is there."
+UNKNOWN_DEVICES = later("Which devices a machine has is only told once it is there.")
 
 
 class Tried(msgspec.Struct, frozen=True):
@@ -110,17 +111,17 @@ def hope_words(tried: Sequence[Tried]) -> str:
         return ""
     machine = found.machine
     if machine.node_name is not None:
-        told = [f"The pod fits on {machine.node_name} once that is ready."]
+        told = [t("The pod fits on {node} once that is ready.", node=machine.node_name)]
     elif machine.state == "on_its_way":
-        told = [f"The pod fits on a machine of {_pool(machine)} that is on its way."]
+        told = [t("The pod fits on a machine of {pool} that is on its way.", pool=_pool(machine))]
     else:
         fitting = (each.machine for each in tried if each.fits and each.machine.state == "can_be_added")
         # Of several kinds the autoscaler takes the one that it likes best.
         sure = sum(1 for each in fitting if each.pool == machine.pool) == 1
-        pool = _pool(machine) if sure else f"pool {machine.pool}"
-        told = [f"A machine of {pool} can be added; the cloud may not have one."]
+        pool = _pool(machine) if sure else t("pool {pool}", pool=machine.pool)
+        told = [t("A machine of {pool} can be added; the cloud may not have one.", pool=pool)]
     if machine.about_seconds is not None:
-        told.append(f"It usually takes about {duration(machine.about_seconds)}.")
+        told.append(t("It usually takes about {time}.", time=duration(machine.about_seconds)))
     return " ".join(told)
 
 
@@ -128,25 +129,33 @@ def no_hope_words(tried: Sequence[Tried]) -> str:
     """What keeps a machine away that would do, and what nobody knows of others; empty where there is nothing to say."""
     kept = next((each.machine for each in tried if each.fits and not each.machine.may_come), None)
     if kept is not None:
-        why = f": {kept.why}" if kept.why else "."
-        return f"It would fit on a machine of {_pool(kept)}, but none can be expected{why}"
+        if kept.why:
+            why = again(kept.why)
+            return t("It would fit on a machine of {pool}, but none can be expected: {why}", pool=_pool(kept), why=why)
+        return t("It would fit on a machine of {pool}, but none can be expected.", pool=_pool(kept))
     unsure = next((each for each in tried if each.fits is None and each.machine.may_come), None)
     if unsure is None:
         return ""
     unknown = unsure.machine
-    devices = f" {UNKNOWN_DEVICES}" if unsure.why_unknown == UNKNOWN_DEVICES else ""
+    devices = t(UNKNOWN_DEVICES) if unsure.why_unknown == UNKNOWN_DEVICES else ""
     if unknown.node_name is not None:
-        return f"Whether it will fit on {unknown.node_name} once that is ready is not known.{devices}"
-    return f"Whether it would fit on a new machine of {_pool(unknown)} is not known.{devices}"
+        said = t("Whether it will fit on {node} once that is ready is not known.", node=unknown.node_name)
+    else:
+        said = t("Whether it would fit on a new machine of {pool} is not known.", pool=_pool(unknown))
+    return f"{said} {devices}".rstrip()
 
 
 def _pool(machine: Machine) -> str:
-    return f"pool {machine.pool}" + (f" ({machine.kind})" if machine.kind else "")
+    if machine.kind:
+        return t("pool {pool} ({kind})", pool=machine.pool, kind=machine.kind)
+    return t("pool {pool}", pool=machine.pool)
 
 
 def duration(seconds: int) -> str:
     """`40 s` or `4 min`."""
-    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+    if seconds < 90:
+        return t("{seconds} s", seconds=seconds)
+    return t("{minutes} min", minutes=round(seconds / 60))
 
 
 class MachineJson:

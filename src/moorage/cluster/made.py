@@ -10,6 +10,7 @@ from moorage.cluster.machines import Hope, Tried, hope_words, no_hope_words
 from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.evictions import Evictions, NodeEvictions
 from moorage.scheduling.verdict import Verdict
+from moorage.texts import t, tn
 
 Answer = Literal["now", "after_eviction", "on_its_way", "new_machine", "waits", "never"]
 _MOST_NAMES = 20
@@ -95,37 +96,69 @@ def words(
 ) -> str:
     """The answer as a sentence or two, with no promise beyond it."""
     if found == "now":
-        return "There is room now."
+        return t("There is room now.")
     if found in ("on_its_way", "new_machine"):
-        return f"There is no room now. {hope_words(tried)}"
+        return f"{t('There is no room now.')} {hope_words(tried)}"
     if found == "waits":
-        later = "There may be some once other pods have ended. " if ends_help else ""
-        return f"There is no room now. {later}{no_hope_words(tried)}".rstrip()
+        some = t("There may be some once other pods have ended.") if ends_help else ""
+        return " ".join(filter(None, [t("There is no room now."), some, no_hope_words(tried)]))
     if found == "never":
-        return f"There is no room, and none is made when other pods end. {no_hope_words(tried)}".rstrip()
+        none = t("There is no room, and none is made when other pods end.")
+        return " ".join(filter(None, [none, no_hope_words(tried)]))
     several = [evict[name] for name in chosen]
     least = min(several, key=lambda each: (each.budget_violations, each.servers, each.count))
-    where = f" on {chosen[0]}" if len(chosen) == 1 else ""
+    node = chosen[0] if len(chosen) == 1 else None
     if all(each.at_once for each in several):
-        if all(each.placeholders == each.count for each in several):
-            return f"Placeholders make room at once{where}."
-        return f"Pods of lower priority make room at once{where}."
-    told = [f"{_pods(least.count)} of lower priority would be evicted{where}, which takes up to {_seconds(least)}."]
+        return _at_once(node, placeholders=all(each.placeholders == each.count for each in several))
+    told = [_evicted(least, node)]
     if least.servers:
-        told.append(f"{_count(least.servers, 'is a notebook server', 'are notebook servers')} of other people.")
+        told.append(
+            tn(
+                "{count} of them is a notebook server of other people.",
+                "{count} of them are notebook servers of other people.",
+                least.servers,
+            )
+        )
     if least.budget_violations:
-        told.append(f"{_count(least.budget_violations, 'is', 'are')} protected by a disruption budget.")
+        told.append(
+            tn(
+                "{count} of them is protected by a disruption budget.",
+                "{count} of them are protected by a disruption budget.",
+                least.budget_violations,
+            )
+        )
     return " ".join(told)
 
 
-def _pods(count: int) -> str:
-    return "1 pod" if count == 1 else f"{count} pods"
+def _at_once(node: str | None, *, placeholders: bool) -> str:
+    if placeholders:
+        if node is None:
+            return t("Placeholders make room at once.")
+        return t("Placeholders make room at once on {node}.", node=node)
+    if node is None:
+        return t("Pods of lower priority make room at once.")
+    return t("Pods of lower priority make room at once on {node}.", node=node)
 
 
-def _count(count: int, one: str, several: str) -> str:
-    return f"{count} of them {one if count == 1 else several}"
+def _evicted(evict: Evict, node: str | None) -> str:
+    if node is None:
+        return tn(
+            "{count} pod of lower priority would be evicted, which takes up to {time}.",
+            "{count} pods of lower priority would be evicted, which takes up to {time}.",
+            evict.count,
+            time=_seconds(evict),
+        )
+    return tn(
+        "{count} pod of lower priority would be evicted on {node}, which takes up to {time}.",
+        "{count} pods of lower priority would be evicted on {node}, which takes up to {time}.",
+        evict.count,
+        node=node,
+        time=_seconds(evict),
+    )
 
 
 def _seconds(evict: Evict) -> str:
     seconds = evict.longest_grace_seconds
-    return f"{seconds} s" if seconds < 120 else f"{round(seconds / 60)} min"
+    if seconds < 120:
+        return t("{seconds} s", seconds=seconds)
+    return t("{minutes} min", minutes=round(seconds / 60))

@@ -17,6 +17,7 @@ from moorage.cluster.made import PLACEHOLDER, component
 from moorage.scheduling.accounting.podinfo import PodInfo, Wait
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.words import sentence
+from moorage.texts import t, tn
 
 State = Literal["gated", "new", "no_room", "makes_room"]
 # KubeSpawner's label of a person's pods; its value is the name as labels may have it.
@@ -98,21 +99,26 @@ def other_scheduler(name: str, cluster: Cluster) -> str | None:
 
 def _text(pod: PodInfo, wait: Wait, reasons: list[Reason], cluster: Cluster) -> str:
     if wait.gates:
-        return f"Held back until its scheduling gates are gone: {', '.join(wait.gates)}."
+        return t("Held back until its scheduling gates are gone: {gates}.", gates=", ".join(wait.gates))
     if (other := other_scheduler(wait.scheduler, cluster)) is not None:
-        said = f" It says: {wait.message[:_LONGEST]}" if wait.message else ""
-        return f"{other} decides when it may start.{said}"
+        decides = t("{scheduler} decides when it may start.", scheduler=other)
+        if not wait.message:
+            return decides
+        return f"{decides} {t('It says: {message}', message=wait.message[:_LONGEST])}"
     if pod.nominated_node_name:
-        return "Room is being made for it: pods with a lower priority are ending."
+        return t("Room is being made for it: pods with a lower priority are ending.")
     if wait.reason is None:
-        return "No scheduler has said anything about it yet."
+        return t("No scheduler has said anything about it yet.")
     if len(reasons) == 1 and reasons[0].nodes in (None, _nodes_of(wait)):
         return reasons[0].text
-    return " ".join(f"On {_count(reason.nodes)}: {reason.text}" for reason in reasons) or wait.message[:_LONGEST]
+    return (
+        " ".join(t("On {nodes}: {reason}", nodes=_count(reason.nodes), reason=reason.text) for reason in reasons)
+        or wait.message[:_LONGEST]
+    )
 
 
 def _count(nodes: int | None) -> str:
-    return "1 node" if nodes == 1 else f"{nodes} nodes"
+    return tn("{count} node", "{count} nodes", nodes) if nodes is not None else t("some nodes")
 
 
 def _nodes_of(wait: Wait) -> int | None:

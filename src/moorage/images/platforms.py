@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.images.presence import full
+from moorage.texts import either, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,9 +27,9 @@ def misfit(*, os: tuple[str, ...], arch: tuple[str, ...], node: Mapping[str, str
     """Why an image for these systems can't run on a node with these labels, in plain words; None where it may."""
     runs, built = node.get(OS), node.get(ARCH)
     if os and runs and runs not in os:
-        return f"Runs {_NAMES.get(runs, runs)}; the image is for {_listed(os)}."
+        return t("Runs {system}; the image is for {others}.", system=_NAMES.get(runs, runs), others=_listed(os))
     if arch and built and not {built, *_ALSO.get(built, ())}.intersection(arch):
-        return f"Its architecture is {built}; the image is for {_listed(arch)}."
+        return t("Its architecture is {arch}; the image is for {others}.", arch=built, others=_listed(arch))
     return None
 
 
@@ -59,4 +60,4 @@ def _references(pod: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return " or ".join(_NAMES.get(name, name) for name in names)
+    return either([_NAMES.get(name, name) for name in names])

@@ -18,6 +18,7 @@ from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.steps import at_once, in_parts
+from moorage.texts import either, t, tn
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
@@ -262,13 +263,15 @@ def _sentences(
 ) -> tuple[str, ...]:
     if fitting:
         if len(fitting) == nodes:
-            return ("Fits on every node.",) if nodes > 1 else ()
-        more = f" and {len(fitting) - 3} more" if len(fitting) > 3 else ""
-        return (f"Fits on {', '.join(fitting[:3])}{more}.",)
+            return (t("Fits on every node."),) if nodes > 1 else ()
+        names, more = ", ".join(fitting[:3]), len(fitting) - 3
+        if more > 0:
+            return (tn("Fits on {nodes} and {count} more.", "Fits on {nodes} and {count} more.", more, nodes=names),)
+        return (t("Fits on {nodes}.", nodes=names),)
     if closest is None and rooms:
-        return (f"Asking for less would not help: no node has any {_either(asked)} left.",)
+        return (t("Asking for less would not help: no node has any {what} left.", what=_either(asked)),)
     if closest is None:
-        return ("Asking for less would not help: every node refuses for another reason.",) if nodes else ()
+        return (t("Asking for less would not help: every node refuses for another reason."),) if nodes else ()
     have = {
         "cpu": closest.cpu_millicores,
         "memory": closest.memory_bytes,
@@ -276,9 +279,9 @@ def _sentences(
         **closest.extended,
     }
     there = [amount_words(name, have[name], by_maker=by_maker) for name in asked if have.get(name)]
-    there += [f"no {resource_words(name, by_maker=by_maker)}" for name in asked if not have.get(name)]
-    return (f"Would fit on {closest.node} with {', '.join(there)}.",)
+    there += [t("no {what}", what=resource_words(name, by_maker=by_maker)) for name in asked if not have.get(name)]
+    return (t("Would fit on {node} with {amounts}.", node=closest.node, amounts=", ".join(there)),)
 
 
 def _either(asked: dict[str, int]) -> str:
-    return " or ".join(resource_words(name) for name in _NEEDED if asked.get(name))
+    return either([resource_words(name) for name in _NEEDED if asked.get(name)])

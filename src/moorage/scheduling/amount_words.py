@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_RESOURCES = {"cpu": "CPU", "memory": "memory", "ephemeral-storage": "local disk space"}
+from moorage.texts import decimal, later, t
+
+_RESOURCES = {"cpu": later("CPU"), "memory": later("memory"), "ephemeral-storage": later("local disk space")}
 IN_BYTES = ("memory", "ephemeral-storage")
 _UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
@@ -19,7 +21,7 @@ def is_card(resource: str) -> bool:
 def resource_words(name: str, *, by_maker: bool = False) -> str:
     """What people call a resource; a whole card is a GPU, or an `NVIDIA GPU` where there are others."""
     if not is_card(name):
-        return _RESOURCES.get(name, name)
+        return t(_RESOURCES[name]) if name in _RESOURCES else name
     domain = name.removesuffix(_CARD)
     return f"{_MAKERS.get(domain, domain)} GPU" if by_maker else "GPU"
 
@@ -31,7 +33,7 @@ def amount_words(resource: str, amount: int, *, up: bool = False, by_maker: bool
     """
     number, unit = _number(resource, amount, up=up)
     what = resource_words(resource, by_maker=by_maker)
-    return f"{number} {unit} of {what}" if unit else f"{number} {what}"
+    return t("{amount} of {what}", amount=f"{number} {unit}", what=what) if unit else f"{number} {what}"
 
 
 def size(resource: str, amount: int, *, up: bool) -> str:
@@ -63,4 +65,4 @@ def _decimal(amount: int, size: int, *, places: int, up: bool) -> str:
     scaled = -(-abs(amount) * 10**places // size) if up else abs(amount) * 10**places // size
     whole, rest = divmod(scaled, 10**places)
     fraction = f"{rest:0{places}d}".rstrip("0")
-    return ("-" if amount < 0 else "") + (f"{whole}.{fraction}" if fraction else str(whole))
+    return ("-" if amount < 0 else "") + (decimal(f"{whole}.{fraction}") if fraction else str(whole))

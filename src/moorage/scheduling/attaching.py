@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from moorage.objects import PersistentVolume, PersistentVolumeClaim
 from moorage.scheduling.ask import Ask
 from moorage.scheduling.volumes import claim_name
+from moorage.texts import later, t
 
 if TYPE_CHECKING:
     from moorage.objects import Pod
     from moorage.scheduling.state import State
     from moorage.scheduling.verdict import Verdict
 
-ELSEWHERE = (
+ELSEWHERE = later(
     "The volume of the storage claim {claim} is in use on {node}. On any other node the pod would wait until it is "
     "released there."
 )
@@ -37,7 +38,7 @@ def attached_elsewhere(cluster: State, pod: Pod | dict[str, Any], verdict: Verdi
         claim = claim_name(mount, ask.name)
         node = _holder(claim, ask, cluster) if claim is not None else None
         if node is not None and fitting - {node}:
-            told.append(ELSEWHERE.format(claim=claim, node=node))
+            told.append(t(ELSEWHERE, claim=claim, node=node))
     return tuple(told)
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -47,10 +49,10 @@ _STARTUP = ("startup-taint.cluster-autoscaler.kubernetes.io/", "ignore-taint.clu
 _AGENT = "/agent-not-ready"
 
 _TEXTS: dict[Reason, str] = {
-    "being_added": "being added",
-    "starting": "still starting",
-    "devices": "GPU driver is starting",
-    "leaving": "about to be removed",
+    "being_added": later("being added"),
+    "starting": later("still starting"),
+    "devices": later("GPU driver is starting"),
+    "leaving": later("about to be removed"),
 }
 
 
@@ -96,7 +98,9 @@ def preparing(cluster: State, node: NodeInfo, *, now: float) -> Preparing | None
         text = _TEXTS["devices"]
         if overdue:
             # It may have been there before: since when the node is ready is all that is told.
-            text = f"labelled as having a GPU, but no device plugin reports one{_when(since, ', ready since')}"
+            text = later("labelled as having a GPU, but no device plugin reports one")
+            if since is not None:
+                text = later("{state}, ready since {time}", state=text, time=_moment(since))
         return Preparing("devices", text, since, overdue, promise)
     return None
 
@@ -126,7 +130,10 @@ def _first_steps(created: float | None, since: float | None, *, now: float) -> P
 
 def _going_on(reason: Reason, since: float | None, *, now: float, taint: Taint) -> Preparing:
     overdue = since is not None and now - since > PATIENCE
-    text = f"{_TEXTS[reason]}{_when(since)}: the taint {taint.key} is still there" if overdue else _TEXTS[reason]
+    text = _TEXTS[reason]
+    if overdue and since is not None:
+        time = _moment(since)
+        text = later("{state} since {time}: the taint {taint} is still there", state=text, time=time, taint=taint.key)
     return Preparing(reason, text, since, overdue)
 
 
@@ -151,8 +158,8 @@ def _written(taint: Taint | None) -> float | None:
     return float(value) if value.isascii() and value.isdigit() and 9 <= len(value) <= 11 else None
 
 
-def _when(since: float | None, word: str = " since") -> str:
-    return f"{word} {datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since is not None else ""
+def _moment(since: float) -> str:
+    return f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def seconds_of(moment: str | None) -> float | None:

@@ -12,311 +12,332 @@ from typing import TYPE_CHECKING
 from moorage.scheduling import filters, newclaims
 from moorage.scheduling.amount_words import IN_BYTES, amount_words, resource_words, size, sizes
 from moorage.scheduling.preparing import kind_of, lacks
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from moorage.objects import Taint
     from moorage.scheduling.preparing import Preparing, Reason
     from moorage.scheduling.verdict import Shortage
 
-_TAINTED = "Has the taint {taint}, which the pod does not tolerate."
+_TAINTED = later("Has the taint {taint}, which the pod does not tolerate.")
 _PASSING: dict[Reason, str] = {
-    "being_added": "Being added: takes pods once it is ready.",
-    "starting": "Still starting: takes pods once its taint {taint} is gone.",
-    "leaving": "About to be removed: takes no new pods.",
+    "being_added": later("Being added: takes pods once it is ready."),
+    "starting": later("Still starting: takes pods once its taint {taint} is gone."),
+    "leaving": later("About to be removed: takes no new pods."),
 }
-_NO_CLAIM = "The storage claim {claim} does not exist. Create it or use another one."
-_NO_CLASS = "The storage claim has no storage class, and the cluster has no default. Set one on the claim."
+_NO_CLAIM = later("The storage claim {claim} does not exist. Create it or use another one.")
+_NO_CLASS = later("The storage claim has no storage class, and the cluster has no default. Set one on the claim.")
 
 # (plugin, upstream's reason with its variable parts in braces, the sentence)
 TABLE: tuple[tuple[str, str, str], ...] = (
     (
         filters.schedulinggates.NAME,
         filters.schedulinggates.REASON,
-        "The pod is held back by its scheduling gates: {gates}.",
+        later("The pod is held back by its scheduling gates: {gates}."),
     ),
     (
         filters.nodeunschedulable.NAME,
         filters.nodeunschedulable.REASON,
-        "Cordoned: takes no new pods for now.",
+        later("Cordoned: takes no new pods for now."),
     ),
-    (filters.nodename.NAME, filters.nodename.REASON, "The pod is bound to another node by name."),
+    (filters.nodename.NAME, filters.nodename.REASON, later("The pod is bound to another node by name.")),
     (
         filters.tainttoleration.NAME,
         filters.tainttoleration.REASON,
-        "Has a taint that the pod does not tolerate.",
+        later("Has a taint that the pod does not tolerate."),
     ),
     (
         filters.tainttoleration.NAME,
         filters.tainttoleration.REASON_NAMED,
         _TAINTED,
     ),
-    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON, "Not one of the nodes that the pod may use."),
-    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON_NOT_NAMED, "The pod names other nodes."),
+    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON, later("Not one of the nodes that the pod may use.")),
+    (filters.nodeaffinity.NAME, filters.nodeaffinity.REASON_NOT_NAMED, later("The pod names other nodes.")),
     (
         filters.nodeaffinity.NAME,
         filters.nodeaffinity.REASON_CONFLICT,
-        "The pod requires several different node names at once, so no node can match.",
+        later("The pod requires several different node names at once, so no node can match."),
     ),
     (
         filters.nodeaffinity.NAME,
         "node(s) didn't match scheduler-enforced node affinity",
-        "The cluster's scheduler is configured to keep such pods off this node.",
+        later("The cluster's scheduler is configured to keep such pods off this node."),
     ),
     (
         filters.nodeports.NAME,
         filters.nodeports.REASON,
-        "A host port that the pod needs is already in use on this node.",
+        later("A host port that the pod needs is already in use on this node."),
     ),
-    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON_PODS, "The node's pod limit is reached."),
-    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON, "Not enough {resource} free."),
+    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON_PODS, later("The node's pod limit is reached.")),
+    (filters.noderesourcesfit.NAME, filters.noderesourcesfit.REASON, later("Not enough {resource} free.")),
     (
         filters.volumerestrictions.NAME,
         filters.volumerestrictions.REASON_DISK,
-        "A disk that the pod needs is already in use on this node.",
+        later("A disk that the pod needs is already in use on this node."),
     ),
     (
         filters.volumerestrictions.NAME,
         filters.volumerestrictions.REASON_IN_USE,
-        "The storage can be used by only one pod at a time, and another pod is using it. Stop that one first.",
+        later("The storage can be used by only one pod at a time, and another pod is using it. Stop that one first."),
     ),
     (filters.volumerestrictions.NAME, filters.volumerestrictions.REASON_NOT_FOUND, _NO_CLAIM),
-    (filters.nodevolumelimits.NAME, filters.nodevolumelimits.REASON, "No more volumes can be attached to this node."),
+    (
+        filters.nodevolumelimits.NAME,
+        filters.nodevolumelimits.REASON,
+        later("No more volumes can be attached to this node."),
+    ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_AFFINITY,
-        "The storage can't be reached from this node; it may be on another node or in another zone.",
+        later("The storage can't be reached from this node; it may be on another node or in another zone."),
     ),
     (
         filters.volumebinding.NAME,
         "node(s) had volume node affinity conflict",
-        "The storage can't be reached from this node; it may be on another node or in another zone.",
+        later("The storage can't be reached from this node; it may be on another node or in another zone."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NO_VOLUMES,
-        "No volume for the storage claim here: none is free, and none can be provisioned.",
+        later("No volume for the storage claim here: none is free, and none can be provisioned."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NO_SPACE,
-        "Not enough storage left to provision the volume here.",
+        later("Not enough storage left to provision the volume here."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_VOLUME_GONE,
-        "The volume behind the storage claim is gone. An administrator must restore it or delete the claim.",
+        later("The volume behind the storage claim is gone. An administrator must restore it or delete the claim."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNTRANSLATABLE,
-        "The volume behind the storage claim is misconfigured: {problem}. An administrator must repair it.",
+        later("The volume behind the storage claim is misconfigured: {problem}. An administrator must repair it."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_UNBOUND,
-        "A storage claim has no volume yet. If this takes more than a moment, check the claim's events.",
+        later("A storage claim has no volume yet. If this takes more than a moment, check the claim's events."),
     ),
     (
         filters.volumebinding.NAME,
         newclaims.REASON_NO_CLASS,
-        "The storage claim will get no volume: it names no storage class and the cluster has no default. Set one.",
+        later(
+            "The storage claim will get no volume: it names no storage class and the cluster has no default. Set one."
+        ),
     ),
     (
         filters.volumebinding.NAME,
         newclaims.REASON_CLASS_NOT_FOUND,
-        "The storage claim will get no volume: the storage class {name} does not exist. Set another one.",
+        later("The storage claim will get no volume: the storage class {name} does not exist. Set another one."),
     ),
     (
         filters.volumebinding.NAME,
         newclaims.REASON_NO_PROVISIONER,
-        "The storage claim will get no volume: none is free, and its class makes none. Ask an administrator for one.",
+        later(
+            "The storage claim will get no volume: none is free, and its class makes none. "
+            "Ask an administrator for one."
+        ),
     ),
     (
         filters.volumebinding.NAME,
         newclaims.REASON_NOT_THERE,
-        "The storage claim names the volume {volume}, which is not available for it.",
+        later("The storage claim names the volume {volume}, which is not available for it."),
     ),
     (filters.volumebinding.NAME, filters.volumebinding.REASON_NO_CLAIM, _NO_CLAIM),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_LOST,
-        "The storage claim {claim} lost its volume {volume}. An administrator must restore it or delete the claim.",
+        later(
+            "The storage claim {claim} lost its volume {volume}. An administrator must restore it or delete the claim."
+        ),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_DELETED,
-        "The storage claim {claim} is being deleted. Wait until it is gone, then create it again.",
+        later("The storage claim {claim} is being deleted. Wait until it is gone, then create it again."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_EPHEMERAL,
-        "The storage claim {claim} is still being created for the pod.",
+        later("The storage claim {claim} is still being created for the pod."),
     ),
     (
         filters.volumebinding.NAME,
         filters.volumebinding.REASON_NOT_OWNER,
-        "A storage claim named {claim} already exists and belongs to something else. Delete it or rename the pod.",
+        later(
+            "A storage claim named {claim} already exists and belongs to something else. Delete it or rename the pod."
+        ),
     ),
-    (filters.volumezone.NAME, filters.volumezone.REASON, "The storage is in a different zone from this node."),
+    (filters.volumezone.NAME, filters.volumezone.REASON, later("The storage is in a different zone from this node.")),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_CLAIM,
-        "The storage claim {name} does not exist. Create it first.",
+        later("The storage claim {name} does not exist. Create it first."),
     ),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_VOLUME,
-        "The volume {name} behind the storage claim is gone. An administrator must restore it or delete the claim.",
+        later(
+            "The volume {name} behind the storage claim is gone. An administrator must restore it or delete the claim."
+        ),
     ),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_CLASS_NOT_FOUND,
-        "The storage class {name} does not exist. Set another one on the claim.",
+        later("The storage class {name} does not exist. Set another one on the claim."),
     ),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_CLAIM_NAMELESS,
-        "The pod mounts a storage claim without naming it.",
+        later("The pod mounts a storage claim without naming it."),
     ),
     (filters.volumezone.NAME, filters.volumezone.REASON_NO_CLASS, _NO_CLASS),
-    (filters.volumezone.NAME, filters.volumezone.REASON_VOLUME_NAMELESS, "A storage claim has no volume yet."),
+    (filters.volumezone.NAME, filters.volumezone.REASON_VOLUME_NAMELESS, later("A storage claim has no volume yet.")),
     (
         filters.volumezone.NAME,
         filters.volumezone.REASON_NO_MODE,
-        "The storage class {name} has no volume binding mode. An administrator must repair it.",
+        later("The storage class {name} has no volume binding mode. An administrator must repair it."),
     ),
     (
         filters.podtopologyspread.NAME,
         filters.podtopologyspread.REASON,
-        "Pods of this kind must be spread evenly, and there are already too many here.",
+        later("Pods of this kind must be spread evenly, and there are already too many here."),
     ),
     (
         filters.podtopologyspread.NAME,
         filters.podtopologyspread.REASON_LABEL,
-        "Pods of this kind are spread by a label that this node lacks.",
+        later("Pods of this kind are spread by a label that this node lacks."),
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_AFFINITY,
-        "The pod must run near certain other pods, and none of them runs here.",
+        later("The pod must run near certain other pods, and none of them runs here."),
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_ANTI_AFFINITY,
-        "The pod must not run near certain other pods, and one of them runs here.",
+        later("The pod must not run near certain other pods, and one of them runs here."),
     ),
     (
         filters.interpodaffinity.NAME,
         filters.interpodaffinity.REASON_EXISTING,
-        "A pod that runs here does not allow such pods beside it.",
+        later("A pod that runs here does not allow such pods beside it."),
     ),
     (
         filters.interpodaffinity.NAME,
         "parsing pod: {problem}",
-        "The pod's affinity rules are invalid: {problem}.",
+        later("The pod's affinity rules are invalid: {problem}."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON,
-        "The devices that the pod claims are not available here: in use, out of service, or not present.",
+        later("The devices that the pod claims are not available here: in use, out of service, or not present."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_INVALID,
-        "The device driver reports contradictory information about this node. An administrator must check the driver.",
+        later(
+            "The device driver reports contradictory information about this node. "
+            "An administrator must check the driver."
+        ),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_ELSEWHERE,
-        "The claimed device is not on this node.",
+        later("The claimed device is not on this node."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_LEFTOVER,
-        "A claim left by an earlier attempt is being removed; the scheduler will try again by itself.",
+        later("A claim left by an earlier attempt is being removed; the scheduler will try again by itself."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NO_CLASS,
-        "The pod asks for devices of the class {name}, which does not exist.",
+        later("The pod asks for devices of the class {name}, which does not exist."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOTHING_ASKED,
-        "The device claim {claim} uses a kind of request that this scheduler does not support.",
+        later("The device claim {claim} uses a kind of request that this scheduler does not support."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NO_CLAIM,
-        "The device claim {claim} does not exist. Create it or use another one.",
+        later("The device claim {claim} does not exist. Create it or use another one."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOT_MADE,
-        "The pod's device claim is still being created. If this takes long, its template may not exist.",
+        later("The pod's device claim is still being created. If this takes long, its template may not exist."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NAMELESS,
-        "The pod's resource claim {name} names neither a claim nor a template.",
+        later("The pod's resource claim {name} names neither a claim nor a template."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_DELETED,
-        "The device claim {claim} is being deleted. Wait until it is gone, then create it again.",
+        later("The device claim {claim} is being deleted. Wait until it is gone, then create it again."),
     ),
     (
         filters.dynamicresources.NAME,
         filters.dynamicresources.REASON_NOT_OWNER,
-        "A device claim named {claim} already exists and belongs to something else. Delete it or rename the pod.",
+        later(
+            "A device claim named {claim} already exists and belongs to something else. Delete it or rename the pod."
+        ),
     ),
     (
         filters.dynamicresources.NAME,
         "resourceclaim in use",
-        "The claimed device is in use by other pods.",
+        later("The claimed device is in use by other pods."),
     ),
     (
         filters.dynamicresources.NAME,
         "cannot fit resource",
-        "The device that the pod requests is not free on this node.",
+        later("The device that the pod requests is not free on this node."),
     ),
     (
         filters.dynamicresources.NAME,
         "node {node}: timed out trying to allocate devices",
-        "The scheduler ran out of time looking for free devices on this node.",
+        later("The scheduler ran out of time looking for free devices on this node."),
     ),
     (
         filters.dynamicresources.NAME,
         "resource claim {claim} is in the process of being allocated",
-        "The claimed device is being allocated right now.",
+        later("The claimed device is being allocated right now."),
     ),
     (
         filters.nodedeclaredfeatures.NAME,
         filters.nodedeclaredfeatures.REASON,
-        "This node's kubelet lacks a feature that the pod needs: it is too old, or the feature is off.",
+        later("This node's kubelet lacks a feature that the pod needs: it is too old, or the feature is off."),
     ),
     (
         filters.nodedeclaredfeatures.NAME,
         "node declared features check failed - unsatisfied requirements: {features}",
-        "This node lacks features that the pod needs: {features}.",
+        later("This node lacks features that the pod needs: {features}."),
     ),
-    ("", "node(s) didn't satisfy plugin(s) [{plugins}]", "The pod names other nodes."),
-    ("", "node(s) didn't satisfy plugin {plugins}", "The pod names other nodes."),
-    ("", "no nodes available to schedule pods", "The cluster has no nodes that take pods."),
-    ("", "no new claims to deallocate", "No device could be freed for the pod."),
-    ("", "still not schedulable", "No device could be freed for the pod."),
+    ("", "node(s) didn't satisfy plugin(s) [{plugins}]", later("The pod names other nodes.")),
+    ("", "node(s) didn't satisfy plugin {plugins}", later("The pod names other nodes.")),
+    ("", "no nodes available to schedule pods", later("The cluster has no nodes that take pods.")),
+    ("", "no new claims to deallocate", later("No device could be freed for the pod.")),
+    ("", "still not schedulable", later("No device could be freed for the pod.")),
     (
         "",
         "deallocation of ResourceClaim completed",
-        "A device was released so that another can be allocated; the scheduler will try again.",
+        later("A device was released so that another can be allocated; the scheduler will try again."),
     ),
     (
         "",
         "deletion of ResourceClaim completed",
-        "A claim left by an earlier attempt was removed; the scheduler will try again.",
+        later("A claim left by an earlier attempt was removed; the scheduler will try again."),
     ),
-    ("", "Preemption is not helpful for scheduling", "Evicting other pods would not help."),
-    ("", "No preemption victims found for incoming pod", "No lower-priority pods can make room."),
+    ("", "Preemption is not helpful for scheduling", later("Evicting other pods would not help.")),
+    ("", "No preemption victims found for incoming pod", later("No lower-priority pods can make room.")),
 )
 
 
@@ -358,22 +379,23 @@ def sentence(
     """
     if shortage is not None:
         if preparing is not None and lacks(preparing, [shortage]):
-            return f"{preparing.text} ({size(shortage.resource, shortage.asked, up=True)} asked)"
+            asked = size(shortage.resource, shortage.asked, up=True)
+            return t("{words} ({asked} asked)", words=again(preparing.text), asked=asked)
         return _short(shortage, by_maker=by_maker)
     if taint is not None and (plugin, reason) == (filters.tainttoleration.NAME, filters.tainttoleration.REASON):
         kind = kind_of(taint)
         words = _PASSING[kind] if kind is not None else _TAINTED
-        return words.format(taint=filters.tainttoleration.taint_text(taint))
+        return t(words, taint=filters.tainttoleration.taint_text(taint))
     for known in (plugin or "", ""):
         if (known, reason) in _EXACT:
-            return _EXACT[known, reason]
+            return t(_EXACT[known, reason])
     for known, pattern, words in _VARIABLE:
         if known in (plugin, "") or not plugin:
             found = pattern.fullmatch(reason)
             if found is not None:
-                return words.format(**{key: resource_words(value) for key, value in found.groupdict().items()})
+                return t(words, **{key: resource_words(value) for key, value in found.groupdict().items()})
     if not plugin:
-        return next((words for _, known_reason, words in TABLE if known_reason == reason), reason)
+        return next((t(words) for _, known_reason, words in TABLE if known_reason == reason), reason)
     return reason
 
 
@@ -382,15 +404,17 @@ def _short(shortage: Shortage, *, by_maker: bool) -> str:
     name, asked, free, most = shortage.resource, shortage.asked, max(shortage.free, 0), shortage.allocatable
     what = resource_words(name, by_maker=by_maker)
     if name == "pods":
-        return f"pod limit of {most} reached"
+        return t("pod limit of {most} reached", most=most)
     if most <= 0:
-        return f"has no {what} ({size(name, asked, up=True)} asked)"
+        return t("has no {what} ({asked} asked)", what=what, asked=size(name, asked, up=True))
     if asked > most:
         wanted, _ = sizes(name, (asked, True), (most, False))
-        return f"has only {amount_words(name, most, by_maker=by_maker)} ({wanted} asked)"
+        return t("has only {amount} ({asked} asked)", amount=amount_words(name, most, by_maker=by_maker), asked=wanted)
     if not free:
-        return f"no {what} free ({size(name, asked, up=True)} asked)"
+        return t("no {what} free ({asked} asked)", what=what, asked=size(name, asked, up=True))
     lack = size(name, shortage.short_by, up=True)
     _, wanted, there = sizes(name, (shortage.short_by, True), (asked, True), (free, False))
-    short = f"{lack} short of {what}" if name in IN_BYTES else f"{lack} {what} short"
-    return f"{short} ({wanted} asked, {there} free)"
+    values = {"lack": lack, "what": what, "asked": wanted, "free": there}
+    if name in IN_BYTES:
+        return t("{lack} short of {what} ({asked} asked, {free} free)", **values)
+    return t("{lack} {what} short ({asked} asked, {free} free)", **values)

@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.start.progress import shown
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -25,16 +26,16 @@ _PROGRESS = 5
 _TARGET, _EVICTED = "TerminationTarget", "WorkloadEvictedDueTo"
 # Source: kueue v0.17 apis/kueue/v1beta2/workload_types.go
 _WHY = {
-    "Preempted": "its quota was given to a workload with a higher claim to it",
-    "PodsReadyTimeout": "it was not ready in time",
-    "AdmissionCheck": "a check that it needs has failed",
-    "ClusterQueueStopped": "its queue was stopped",
-    "LocalQueueStopped": "its queue was stopped",
-    "NodeFailures": "its node failed",
-    "Deactivated": "it was taken out of the queue",
+    "Preempted": later("its quota was given to a workload with a higher claim to it"),
+    "PodsReadyTimeout": later("it was not ready in time"),
+    "AdmissionCheck": later("a check that it needs has failed"),
+    "ClusterQueueStopped": later("its queue was stopped"),
+    "LocalQueueStopped": later("its queue was stopped"),
+    "NodeFailures": later("its node failed"),
+    "Deactivated": later("it was taken out of the queue"),
 }
 # A pod that is made anew is a new workload to Kueue, which counts its age from then on.
-_AGAIN = "Start again to join the queue anew, behind those of the same priority."
+_AGAIN = later("Start again to join the queue anew, behind those of the same priority.")
 
 
 def labels(queue: str | None, *, priority_class: str) -> dict[str, str]:
@@ -67,10 +68,14 @@ def evicted(pod: Any) -> tuple[str, str] | None:
         reason = str(each.get("reason") or "")
         if (each.get("type"), each.get("status")) == (_TARGET, "True") and reason.startswith(_EVICTED):
             kind, queue = reason.removeprefix(_EVICTED), queue_of(pod)
-            place = f"queue {queue}" if queue else "its queue"
-            why = _WHY.get(kind, f"{kind}, as Kueue calls it")
-            words = f"Kueue has taken the place of this server in {place} away: {why}. {_AGAIN}"
-            return words, str(each.get("message") or reason)
+            why = t(_WHY[kind]) if kind in _WHY else t("{reason}, as Kueue calls it", reason=kind)
+            if queue:
+                words = t(
+                    "Kueue has taken the place of this server in queue {queue} away: {why}.", queue=queue, why=why
+                )
+            else:
+                words = t("Kueue has taken the place of this server in its queue away: {why}.", why=why)
+            return f"{words} {t(_AGAIN)}", str(each.get("message") or reason)
     return None
 
 
@@ -100,7 +105,8 @@ def stopped(events: Iterable[Any], *, uid: str | None = None) -> str | None:
         if each.get("reason") == "Stopped" and "kueue" in component:
             message = str(each.get("message") or "")
             kind = next((kind for begin, kind in _MESSAGES if message.startswith(begin)), None)
-            found = f"Kueue has stopped your server: {_WHY[kind] if kind else message[:300]}. {_AGAIN}"
+            why = t(_WHY[kind]) if kind else message[:300]
+            found = f"{t('Kueue has stopped your server: {why}.', why=why)} {t(_AGAIN)}"
     return found
 
 
@@ -109,12 +115,14 @@ def in_words(pod: Any, told: Mapping[str, Any] | None) -> str:
     held = gates(pod)
     if not any(gate in _GATES for gate in held):
         named = ", ".join(f"“{gate}”" for gate in held)
-        return f"It is held back until {named} is taken away from it. Whoever set this decides when."
+        return t("It is held back until {gates} is taken away from it. Whoever set this decides when.", gates=named)
     text = told.get("text") if told is not None else None
     if not isinstance(text, str) or not text:
         queue = queue_of(pod)
-        return f"It waits in {f'queue {queue}' if queue else 'a queue'}. Its place there is not known right now."
-    return text
+        if queue:
+            return t("It waits in queue {queue}. Its place there is not known right now.", queue=queue)
+        return t("It waits in a queue. Its place there is not known right now.")
+    return again(text)
 
 
 def event(pod: Any, told: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 
 from moorage.scheduling.admission.amounts import identity_of, nanos_of
 from moorage.scheduling.admission.refusal import Refusal
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,13 +32,15 @@ def apply_runtime(pod: Json, known: Iterable[RuntimeClass]) -> list[Refusal]:
     found = next((runtime for runtime in known if runtime.metadata.name == wanted), None)
     if found is None:
         why = f'pod rejected: RuntimeClass "{wanted}" not found'
-        return [Refusal(_RUNTIME, wanted, why, f"The runtime class {wanted} does not exist. Use another one.")]
+        return [
+            Refusal(_RUNTIME, wanted, why, t("The runtime class {name} does not exist. Use another one.", name=wanted))
+        ]
     overhead = (found.overhead.pod_fixed if found.overhead else None) or {}
     if overhead:
         if spec.get("overhead") and _exact(spec["overhead"], pod) != _exact(overhead, pod):
             why = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead"
             return [
-                Refusal(_RUNTIME, wanted, why, "The pod's overhead differs from its runtime class's. Leave it out.")
+                Refusal(_RUNTIME, wanted, why, t("The pod's overhead differs from its runtime class's. Leave it out."))
             ]
         spec["overhead"] = dict(overhead)
     elif spec.get("overhead"):
@@ -51,7 +54,7 @@ def _exact(overhead: Mapping[str, Any], pod: Json) -> Nanos:
 
 def _own_overhead(wanted: str) -> Refusal:
     why = "pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead"
-    return Refusal(_RUNTIME, wanted, why, "The pod sets an overhead itself; only a runtime class can do that.")
+    return Refusal(_RUNTIME, wanted, why, t("The pod sets an overhead itself; only a runtime class can do that."))
 
 
 def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
@@ -64,7 +67,11 @@ def _schedule(spec: Json, runtime: RuntimeClass) -> list[Refusal]:
                 f"conflict: runtimeClass.scheduling.nodeSelector[{key}] = {value}; "
                 f"pod.spec.nodeSelector[{key}] = {own[key]}"
             )
-            text = f"The runtime class runs only on nodes with {key}={value}, but the pod asks for {key}={own[key]}."
+            text = t(
+                "The runtime class runs only on nodes with {needed}, but the pod asks for {asked}.",
+                needed=f"{key}={value}",
+                asked=f"{key}={own[key]}",
+            )
             return [Refusal(_RUNTIME, runtime.metadata.name, why, text)]
         own = {**own, key: value}
     if own:
@@ -85,7 +92,11 @@ def apply_priority(pod: Json, known: Iterable[PriorityClass]) -> list[Refusal]:
         found = next((priority for priority in classes if priority.metadata.name == wanted), None)
         if found is None:
             why = f"no PriorityClass with name {wanted} was found"
-            return [Refusal(_PRIORITY, wanted, why, f"The priority class {wanted} does not exist. Use another one.")]
+            return [
+                Refusal(
+                    _PRIORITY, wanted, why, t("The priority class {name} does not exist. Use another one.", name=wanted)
+                )
+            ]
     else:
         defaults = [priority for priority in classes if priority.global_default]
         found = min(defaults, key=lambda priority: priority.value, default=None)
@@ -100,7 +111,7 @@ def apply_priority(pod: Json, known: Iterable[PriorityClass]) -> list[Refusal]:
         )
         return [
             Refusal(
-                _PRIORITY, wanted or "", why, "The pod sets its priority as a number. Use a priority class instead."
+                _PRIORITY, wanted or "", why, t("The pod sets its priority as a number. Use a priority class instead.")
             )
         ]
     spec["priority"] = value

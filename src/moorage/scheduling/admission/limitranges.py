@@ -12,6 +12,7 @@ from moorage.objects import Amounts, Identity
 from moorage.scheduling.admission.amounts import identity_of, limits_of, nanos_of, requests_of, text_of
 from moorage.scheduling.admission.refusal import Refusal
 from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _NANO = 10**9
-_ONE = {"Container": "container", "PersistentVolumeClaim": "storage claim"}
+_ONE = {"Container": later("container"), "PersistentVolumeClaim": later("storage claim")}
 
 
 def fill_in(pod: Json, ranges: Iterable[LimitRange]) -> None:
@@ -101,7 +102,7 @@ class _Bounds:
     def __init__(self, held: LimitRange, item: LimitRangeItem, requests: Nanos, limits: Nanos) -> None:
         self.name, self.item, self.requests, self.limits = held.metadata.name, item, requests, limits
         self.identity = Identity("LimitRange", held.metadata.namespace, held.metadata.name)
-        self.one = _ONE.get(item.type, "pod")
+        self.one = _ONE.get(item.type, later("pod"))
 
     def broken(self) -> Iterator[Refusal]:
         for resource, bound in self._sorted(self.item.min, "min"):
@@ -125,7 +126,11 @@ class _Bounds:
 
     def _least(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"minimum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace requires at least {_words(resource, bound)} per {self.one}. Ask for more."
+        text = t(
+            "This namespace requires at least {amount} per {one}. Ask for more.",
+            amount=_words(resource, bound),
+            one=again(self.one),
+        )
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if request is None:
             yield self._refusal(resource, f"{start}.  No request is specified", text)
@@ -136,7 +141,11 @@ class _Bounds:
 
     def _most_requested(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Ask for less."
+        text = t(
+            "This namespace allows at most {amount} per {one}. Ask for less.",
+            amount=_words(resource, bound),
+            one=again(self.one),
+        )
         request = self.requests.get(resource)
         if request is None:
             yield self._refusal(resource, f"{start}.  No request is specified", text)
@@ -145,10 +154,18 @@ class _Bounds:
 
     def _most(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"maximum {resource} usage per {self.item.type} is {text_of(resource, bound)}"
-        text = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Ask for less."
+        text = t(
+            "This namespace allows at most {amount} per {one}. Ask for less.",
+            amount=_words(resource, bound),
+            one=again(self.one),
+        )
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if limit is None:
-            unlimited = f"This namespace allows at most {_words(resource, bound)} per {self.one}. Set a limit."
+            unlimited = t(
+                "This namespace allows at most {amount} per {one}. Set a limit.",
+                amount=_words(resource, bound),
+                one=again(self.one),
+            )
             yield self._refusal(resource, f"{start}.  No limit is specified", unlimited)
         elif limit > bound:
             yield self._refusal(resource, f"{start}, but limit is {text_of(resource, limit)}", text)
@@ -158,9 +175,11 @@ class _Bounds:
     def _ratio(self, resource: str, bound: int) -> Iterator[Refusal]:
         start = f"{resource} max limit to request ratio per {self.item.type} is {text_of('', bound)}"
         name = resource_words(resource)
-        text = (
-            f"This namespace allows a {name} limit of at most {text_of('', bound)} times the request. "
-            "Lower the limit or raise the request."
+        text = t(
+            "This namespace allows a {name} limit of at most {times} times the request. "
+            "Lower the limit or raise the request.",
+            name=name,
+            times=text_of("", bound),
         )
         request, limit = self.requests.get(resource), self.limits.get(resource)
         if not request:

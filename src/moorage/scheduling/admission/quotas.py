@@ -17,6 +17,7 @@ from moorage.scheduling.accounting.quality import quality_of
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
 from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +51,7 @@ def _check(pod: Json, quota: ResourceQuota, asked: Nanos) -> Iterator[Refusal]:
         return
     missing = _unsaid(pod, hard)
     if missing:
-        text = "This namespace has a quota, so each container must set: " + missing + "."
+        text = t("This namespace has a quota, so each container must set: {names}.", names=missing)
         yield Refusal(KIND, name, f"failed quota: {name}: must specify {missing}", text)
     yield from exceeding(quota, asked, hard=hard)
 
@@ -109,7 +110,8 @@ def exceeding(quota: ResourceQuota, asked: Nanos, *, hard: Nanos) -> Iterator[Re
     name, used = quota.metadata.name, used_of(quota)
     if not used.keys() >= hard.keys():
         message = f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}"
-        yield Refusal(KIND, name, message, "The cluster has not counted this namespace's usage yet. Try again shortly.")
+        text = t("The cluster has not counted this namespace's usage yet. Try again shortly.")
+        yield Refusal(KIND, name, message, text)
         return
     counted = {held: amount for held, amount in asked.items() if held in hard}
     over = [held for held, amount in counted.items() if amount and used[held] + amount > hard[held]]
@@ -133,13 +135,21 @@ def _is_of_pods(held: str) -> bool:
 def _words(held: str, used: int, hard: int) -> str:
     left = max(hard - used, 0)
     if held in ("pods", "count/pods"):
-        return f"This namespace is limited to {hard // _ONE} pods and has {used // _ONE}. Stop one first."
+        return t(
+            "This namespace is limited to {most} pods and has {used}. Stop one first.",
+            most=hard // _ONE,
+            used=used // _ONE,
+        )
     resource = held.removeprefix("requests.").removeprefix("limits.")
     scale = scale_of(held)
     total, rest = amount_words(resource, hard // scale), amount_words(resource, left // scale)
     if not left:
-        return f"This namespace's {resource_words(resource)} quota is used up ({total}). Stop something first."
-    return f"This namespace's quota is {total}, with {rest} left. Ask for no more than that."
+        return t(
+            "This namespace's {what} quota is used up ({total}). Stop something first.",
+            what=resource_words(resource),
+            total=total,
+        )
+    return t("This namespace's quota is {total}, with {left} left. Ask for no more than that.", total=total, left=rest)
 
 
 def usage(pod: Json) -> Nanos:
