@@ -7,7 +7,7 @@ from babel import Locale
 from babel.numbers import format_decimal
 
 from moorage.texts import again, decimal, later, preferred, speak, speaking, t, tn
-from moorage.texts.catalogue import read
+from moorage.texts.catalogue import Pattern, read
 from moorage.texts.pages import texts
 
 POLISH = r"""msgid ""
@@ -127,3 +127,19 @@ def test_a_page_gets_the_texts_of_its_scripts_alone_and_nothing_breaks_out() -> 
     assert "Passt gerade" in page["island"]
     assert "springen" not in page["island"]
     assert not set("<>&") & set(page["island"])
+
+
+def test_a_text_that_was_made_to_be_hard_to_recognise_takes_no_longer_than_another() -> None:
+    hard = "a, b and c of d, reached by (" * 5000
+
+    with speaking("de"):
+        assert again(hard).endswith("reached by (")
+
+
+def test_fields_take_what_they_can_and_a_name_that_comes_twice_has_one_value() -> None:
+    values = Pattern("{first} and {last}").values
+
+    assert values("a and b and c") == {"first": "a and b", "last": "c"}
+    assert values(" and c") is None
+    assert Pattern("{a} is {a}").values("x is y") is None
+    assert Pattern("{count} nodes").values("many nodes") is None

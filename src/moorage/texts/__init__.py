@@ -74,10 +74,10 @@ def _recognised(language: str, text: str) -> str:
     if text in catalogue.texts:
         return catalogue.texts[text]
     for pattern, known, count in catalogue.patterns:
-        found = pattern.fullmatch(text)
+        found = pattern.values(text)
         if found is None:
             continue
-        values = {name: _recognised(language, value) for name, value in found.groupdict().items()}
+        values = {name: _recognised(language, value) for name, value in found.items()}
         forms = catalogue.forms(known) if count else None
         return (forms(int(values["count"])) if forms else catalogue.texts[known]).format(**values)
     return "; ".join(_recognised(language, part) for part in text.split("; ")) if "; " in text else text

@@ -20,6 +20,35 @@ _SAYS_NOTHING = re.compile(r"\{\w+\}|\s")
 _LEAST_LETTERS = 5
 
 
+class Pattern:
+    """Recognises a text with its values in. A regular expression with several fields takes seconds for a text that
+    somebody made for that; this takes time by the length of the text alone.
+    """
+
+    def __init__(self, text: str) -> None:
+        parts = _FIELD.split(text)
+        self._said, self._names = parts[::2], parts[1::2]
+
+    def values(self, text: str) -> dict[str, str] | None:
+        """Each field's value, where earlier ones take all they can; None for a text that is another."""
+        start, end = len(self._said[0]), len(text) - len(self._said[-1])
+        if not (start < end and text.startswith(self._said[0]) and text.endswith(self._said[-1])):
+            return None
+        found: dict[str, str] = {}
+        for name, said in zip(reversed(self._names[1:]), reversed(self._said[1:-1]), strict=True):
+            place = text.rfind(said, start + 1, end - 1)
+            if place < 0 or not _fits(found, name, text[place + len(said) : end]):
+                return None
+            end = place
+        return found if _fits(found, self._names[0], text[start:end]) else None
+
+
+def _fits(found: dict[str, str], name: str, value: str) -> bool:
+    """A name that comes twice has one value, and a count is a number."""
+    counts = name != "count" or (value.isascii() and value.isdigit())
+    return counts and found.setdefault(name, value) == value
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """The texts of one language by the English ones; those with a plural have several `forms`."""
@@ -40,7 +69,7 @@ class Catalogue:
         return (lambda count: forms[min(self.plural(count), len(forms) - 1)]) if forms else None
 
     @cached_property
-    def patterns(self) -> list[tuple[re.Pattern[str], str, str | None]]:
+    def patterns(self) -> list[tuple[Pattern, str, str | None]]:
         """Recognise texts with their values in; the more they say, the earlier. With each its key, and again where it
         has a plural.
         """
@@ -51,7 +80,7 @@ class Catalogue:
             (letters, each) for each in found if (letters := len(re.sub(r"\{\w+\}|\s", "", each[0]))) >= _LEAST_LETTERS
         ]
         known.sort(key=lambda each: -each[0])
-        return [(_pattern(text), key, plural) for _, (text, key, plural) in known]
+        return [(Pattern(text), key, plural) for _, (text, key, plural) in known]
 
     @cached_property
     def page(self) -> dict[str, Any]:
@@ -59,20 +88,6 @@ class Catalogue:
         texts: dict[str, Any] = {**self.texts, **self.plurals}
         used = {text: words for text, words in texts.items() if text in self.of_pages}
         return {"texts": used, "manies": {one: many for one, many in self.manies.items() if one in self.of_pages}}
-
-
-def _pattern(text: str) -> re.Pattern[str]:
-    seen: set[str] = set()
-    parts = []
-    for place, part in enumerate(_FIELD.split(text)):
-        if place % 2 == 0:
-            parts.append(re.escape(part))
-        elif part in seen:
-            parts.append(f"(?P={part})")
-        else:
-            seen.add(part)
-            parts.append(rf"(?P<{part}>\d+)" if part == "count" else f"(?P<{part}>.+)")
-    return re.compile("".join(parts), re.DOTALL)
 
 
 def read(file: Path) -> Catalogue:

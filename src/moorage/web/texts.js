@@ -60,6 +60,37 @@ export function spoken() {
   return { language: catalogue.language, languages: catalogue.languages };
 }
 
+/** Recognises a text with its values in; by a regular expression, one that somebody made for that would take seconds. */
+class Pattern {
+  constructor(text) {
+    const parts = text.split(/\{(\w+)\}/);
+    this.said = parts.filter((_, place) => place % 2 === 0);
+    this.names = parts.filter((_, place) => place % 2 === 1);
+  }
+
+  /** Each field's value, where earlier ones take all they can; null for a text that is another. */
+  values(text) {
+    const { said, names } = this;
+    const start = said[0].length;
+    let end = text.length - said.at(-1).length;
+    if (start >= end || !text.startsWith(said[0]) || !text.endsWith(said.at(-1))) return null;
+    const found = new Map();
+    for (let field = names.length - 1; field > 0; field--) {
+      const place = text.lastIndexOf(said[field], end - 1 - said[field].length);
+      if (place <= start || !fits(found, names[field], text.slice(place + said[field].length, end))) return null;
+      end = place;
+    }
+    return fits(found, names[0], text.slice(start, end)) ? Object.fromEntries(found) : null;
+  }
+}
+
+/** A name that comes twice has one value, and a count is a number. */
+function fits(found, name, value) {
+  if (name === "count" && !/^\d+$/.test(value)) return false;
+  if (!found.has(name)) found.set(name, value);
+  return found.get(name) === value;
+}
+
 /** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is, and what is joined by "; " is several. */
 export function again(text) {
   if (!text || !Object.keys(catalogue.texts).length) return text;
@@ -72,9 +103,9 @@ function recognised(text) {
   if (typeof known === "string") return known;
   patterns ??= patternsOf(catalogue);
   for (const { pattern, one, many } of patterns) {
-    const found = pattern.exec(text);
+    const found = pattern.values(text);
     if (!found) continue;
-    const values = Object.fromEntries(Object.entries(found.groups).map(([name, value]) => [name, name === "count" ? value : again(value)]));
+    const values = Object.fromEntries(Object.entries(found).map(([name, value]) => [name, name === "count" ? value : again(value)]));
     return many ? tn(one, many, Number(values.count), values) : t(one, values);
   }
   return text.includes("; ") ? text.split("; ").map(again).join("; ") : text;
@@ -89,18 +120,7 @@ function patternsOf({ texts, manies }) {
     .map((each) => ({ ...each, letters: each.text.replace(/\{\w+\}|\s/g, "").length }))
     .filter(({ text, letters }) => text.includes("{") && letters >= LEAST_LETTERS)
     .sort((one, other) => other.letters - one.letters)
-    .map((each) => ({ ...each, pattern: patternOf(each.text) }));
-}
-
-function patternOf(text) {
-  const names = new Set();
-  const parts = text.split(/\{(\w+)\}/).map((part, place) => {
-    if (place % 2 === 0) return part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-    if (names.has(part)) return `\\k<${part}>`;
-    names.add(part);
-    return part === "count" ? "(?<count>\\d+)" : `(?<${part}>.+)`;
-  });
-  return new RegExp(`^${parts.join("")}$`, "s");
+    .map((each) => ({ ...each, pattern: new Pattern(each.text) }));
 }
 
 function put(text, values) {
