@@ -208,7 +208,7 @@ async def _could_grow_to(spawner: Any, pod: Json, offer: Offer | None) -> tuple[
     node = (spawner.service.nodes or {}).get((pod.get("spec") or {}).get("nodeName"))
     if found is None or found.most_cpu_request is None or found.most_memory is None:
         return None, t("How much room the node has is not known right now.")
-    has, ratio = pods.asked(pod), offer.cpu_guarantee_ratio
+    has, ratio = pods.in_force(pod), offer.cpu_guarantee_ratio
     by_room = found.most_cpu_request * ratio.denominator // ratio.numerator if ratio else None
     mosts = {
         "cpu": [by_room, offer.cpu.most, offer.limits.left("cpu"), node.capacity.cpu if node else None],

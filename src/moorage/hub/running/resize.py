@@ -17,7 +17,7 @@ from moorage.hub.choice.options import is_ours
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.running import api, change, room
 from moorage.hub.running import pod as pods
-from moorage.texts import t
+from moorage.texts import again, t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +113,8 @@ async def _judged(spawner: Any, pod: Json, body: Mapping[str, Any]) -> Judged:
         _patch(spawner, pod, wanted, dry_run=True), room.for_change(spawner, pod, wanted.resources)
     )
     if found is not None and found.never:
-        node, reasons = pod["spec"]["nodeName"], " ".join(found.reasons)
-        words = t("{node} could never give this: {reasons}", node=node, reasons=reasons)
+        node, reasons = pod["spec"]["nodeName"], _listed(found)
+        words = t("{node} could never give this: {reasons}.", node=node, reasons=reasons)
         raise Refusal(words, ways=_ways(wanted, found))
     return Judged(wanted, found)
 
@@ -175,6 +175,10 @@ def _rejected(said: str, wanted: Change) -> Refusal:
     return Refusal(f"{text} {words}", field=rule.field, ways=rule.ways)
 
 
+def _listed(found: Room) -> str:
+    return "; ".join(again(reason).removesuffix(".") for reason in found.reasons)
+
+
 def _ways(wanted: Change, found: Room) -> list[tuple[str, dict[str, str]]]:
     """The most of the amount that is too much, if it may be chosen."""
     offer, made = wanted.offer, []
@@ -208,7 +212,9 @@ def told(pod: Json, judged: Judged) -> Json:
         "notes": [],
     }
     if wanted.is_none:
-        return {**answer, "fits": True, "text": t("That is what your server has.")}
+        waits = pods.resizing(pod) is not None
+        words = t("The server is already being changed to this.") if waits else t("That is what your server has.")
+        return {**answer, "fits": True, "text": words}
     answer["notes"] = _notes(wanted)
     if found is None:
         words = t(
@@ -218,10 +224,10 @@ def told(pod: Json, judged: Judged) -> Json:
         return {**answer, "text": words}
     if found.fits:
         return {**answer, "text": t("Fits on {node}. Your server goes on running.", node=node)}
-    reasons = " ".join(found.reasons)
+    reasons = _listed(found)
     answer["would_work"] = ways.in_words(_ways(wanted, found))
     words = t(
-        "No room on {node} now: {reasons} It can wait for room; your server keeps what it has until then.",
+        "No room on {node} now: {reasons}. It can wait for room; your server keeps what it has until then.",
         node=node,
         reasons=reasons,
     )

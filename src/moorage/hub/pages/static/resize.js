@@ -62,7 +62,7 @@ function begin(page) {
     for (const name of ["cpu", "memory"]) part(name).toggleAttribute("aria-invalid", wrong === name);
     if (wrong) part(wrong)?.setAttribute("aria-invalid", "true");
     part("go").disabled = button === null;
-    if (button) say(part("go"), button);
+    say(part("go"), button ?? t("Resize"));
   }
 
   async function look() {
