@@ -2,13 +2,18 @@
 
 import html
 import re
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
+from moorage.hub.running import culling
 from moorage.hub.running import pod as pods
 from moorage.simulator import Simulator, builders
+from moorage.simulator.api.authorization import Rule
+from moorage.simulator.store.resources import kind_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,12 +30,15 @@ c.Spawner.group_overrides = {
         ],
     }},
 }
+culler = [sys.executable, "-c", "import time; time.sleep(600)", "jupyterhub_idle_culler", "--timeout=3600", "--max-age", "60"]
+c.JupyterHub.services = [*c.JupyterHub.services, {"name": "culler", "command": culler}]
 c.JupyterHub.load_groups = {"whole": {"users": ["guaranteed"]}, "ready-made": {"users": ["tina"]}}
 """
 RIGHTS = [
-    (("get", "list", "watch", "create", "delete"), ("pods", "events", "secrets", "services", "persistentvolumeclaims")),
+    Rule(("get", "list", "watch", "create", "delete"), ("pods", "events", "secrets", "services"), groups=("",)),
 ]
 RESIZE = (("patch",), ("pods/resize",))
+USAGE = Rule(("get",), ("pods",), groups=("metrics.k8s.io",))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -168,10 +176,50 @@ async def test_what_it_has_and_could_grow_to_is_told(server):
     # The node has no more CPU, and 20 GiB is what one server may have.
     assert has["can_resize"], has
     assert (has["could_grow_to"]["cpu"], has["could_grow_to"]["memory"]) == ("8", "20Gi")
-    assert has["uses"] is None
-    assert "metrics" in has["uses_reason"]
-    assert has["culled"] is None
-    assert "idle-culler" in has["culled_reason"]
+    assert has["gpu_model"] == "Tesla T4"
+
+
+async def test_when_it_would_be_culled_is_told_by_the_cullers_own_arguments(hub, server):
+    cal = await server("cal")
+
+    culled = (await cal.has())["culled"]
+
+    started = (await hub.api("GET", "/users/cal"))[1]["servers"][""]["started"]
+    assert datetime.fromisoformat(culled["at"]) - datetime.fromisoformat(started) < timedelta(seconds=61)
+    assert culled["text"] == "1 min after its start"
+
+
+async def test_without_a_culler_it_is_told_that_nothing_is_known():
+    culled, reason = culling.of(SimpleNamespace())
+
+    assert (culled, reason.startswith("This hub runs no jupyterhub-idle-culler.")) == (None, True)
+
+
+async def test_what_is_in_use_is_told_where_it_may_be_read(cluster, server):
+    dee = await server("dee")
+    name = dee.pod["metadata"]["name"]
+    usage = {"name": "notebook", "usage": {"cpu": "250000001n", "memory": "1572864Ki"}}
+    measured = {
+        "apiVersion": "metrics.k8s.io/v1beta1",
+        "kind": "PodMetrics",
+        "metadata": {"name": name, "namespace": "jupyter"},
+    }
+    cluster.add({**measured, "timestamp": "2026-11-28T10:00:00Z", "containers": [usage]})
+
+    cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", [*RIGHTS, RESIZE, USAGE])
+    told = (await dee.has())["uses"]
+    cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", [*RIGHTS, RESIZE])
+    without = await dee.has()
+    cluster.delete(kind_of("podmetrics"), "jupyter", name)
+
+    assert told == {
+        "cpu_millicores": 251,
+        "memory_bytes": 1536 << 20,
+        "text": "1.5 GiB memory, 0.251 CPU",
+        "at": "2026-11-28T10:00:00Z",
+    }
+    assert without["uses"] is None
+    assert "no right to “get” “pods” of metrics.k8s.io in the namespace jupyter" in without["uses_reason"]
 
 
 async def test_a_trial_changes_nothing_and_what_it_has_counts_as_its_own(server):

@@ -7,29 +7,13 @@ import pytest
 
 from rig.api import Obj
 from rig.controlplane import ControlPlane
-from rig.hub import NAMESPACE, Hub, Person, hub
-from rig.node import DEVICES, NAME, RealNode
+from rig.hub import NAMESPACE, Hub, Person
+from rig.node import DEVICES, NAME, RealNode, limits
 from rig.processes import until
-from rig.rights import grant
-from rig.service import Service, service
+from rig.service import Service
 
 CPU, MEMORY = "1.5", "700Mi"
 CPU_MILLI, MEMORY_BYTES = 1500, 700 << 20
-
-
-@pytest.fixture(scope="module")
-def served(cluster: ControlPlane, real: RealNode) -> Iterator[Service]:
-    kubeconfig = cluster.write_kubeconfig(cluster.folder / "service.kubeconfig", token=grant(cluster.admin))
-    with service(kubeconfig, folder=cluster.folder) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def the_hub(
-    cluster: ControlPlane, real: RealNode, served: Service, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Hub]:
-    with hub(cluster, service_url=served.url, folder=tmp_path_factory.mktemp("hub"), address=real.address) as made:
-        yield made
 
 
 @pytest.fixture
@@ -48,15 +32,6 @@ def _server(the_hub: Hub, user: str) -> Obj | None:
 def _pod(cluster: ControlPlane, user: str) -> Obj | None:
     pods = cluster.admin.list("Pod", namespace=NAMESPACE)
     return next((pod for pod in pods if pod["metadata"]["annotations"].get("hub.jupyter.org/username") == user), None)
-
-
-def _limits(inside: Callable[..., str]) -> tuple[int, int]:
-    """The CPU limit in thousandths and the memory limit in bytes, as the kernel has them; cgroup v2 or v1."""
-    if inside("sh", "-c", "ls /sys/fs/cgroup/cgroup.controllers 2>/dev/null || true").strip():
-        quota, period = inside("cat", "/sys/fs/cgroup/cpu.max").split()
-        return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory.max"))
-    quota, period = (inside("cat", f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
-    return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 @pytest.mark.timeout(180)
@@ -82,7 +57,7 @@ def test_a_notebook_chosen_on_the_form_gets_exactly_that_from_the_kernel(
     def inside(*words: str) -> str:
         return kubectl(cluster.kubeconfig, "-n", NAMESPACE, "exec", pod["metadata"]["name"], "--", *words)
 
-    assert _limits(inside) == (CPU_MILLI, MEMORY_BYTES)
+    assert limits(inside) == (CPU_MILLI, MEMORY_BYTES)
     assert inside("sh", "-c", "echo $NVIDIA_VISIBLE_DEVICES").strip() in DEVICES
     after = served.nodes()[NAME]["available"]
     assert before["cpu_millicores"] - after["cpu_millicores"] == 750

@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,29 @@ def _free_network() -> ipaddress.IPv4Network:
 
 def _cni_namespaces() -> set[str]:
     return {entry.name for entry in NAMESPACES.glob("cni-*")}
+
+
+def limits(inside: Callable[..., str]) -> tuple[int, int]:
+    """The CPU limit in thousandths and the memory limit in bytes, as the kernel has them; cgroup v2 or v1."""
+    if inside("sh", "-c", "ls /sys/fs/cgroup/cgroup.controllers 2>/dev/null || true").strip():
+        quota, period = inside("cat", "/sys/fs/cgroup/cpu.max").split()
+        return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory.max"))
+    quota, period = (inside("cat", f"/sys/fs/cgroup/cpu/cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return int(quota) * 1000 // int(period), int(inside("cat", "/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def enforced(container: str) -> tuple[int, int]:
+    """The same of a container by its id, as this machine has it: sooner than by a command inside."""
+
+    def read(controller: str, name: str) -> str:
+        found = sorted(CGROUPS.glob(f"{controller}kubepods/**/{container.rpartition('/')[2]}/{name}"))
+        return found[0].read_text().strip()
+
+    if (CGROUPS / "cgroup.controllers").exists():
+        quota, period = read("", "cpu.max").split()
+        return int(quota) * 1000 // int(period), int(read("", "memory.max"))
+    quota, period = (read("cpu/", f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return int(quota) * 1000 // int(period), int(read("memory/", "memory.limit_in_bytes"))
 
 
 class RealNode:

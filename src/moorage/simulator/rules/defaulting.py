@@ -27,6 +27,8 @@ def prepare(kind: Kind, body: Json, *, keep_status: bool) -> Json:
         body["metadata"].setdefault("generation", 1)
         if not keep_status or body.get("status") is None:
             body.pop("status", None)
+    if kind.addon:
+        return body
     match kind.plural:
         case "pods":
             _pod(body)

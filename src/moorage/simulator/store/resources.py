@@ -110,6 +110,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("localqueues", "LocalQueue", _KUEUE, "v1beta2", has_status=True, addon=True),
     Kind("workloadpriorityclasses", "WorkloadPriorityClass", _KUEUE, "v1beta2", namespaced=False, addon=True),
     Kind("workloads", "Workload", _KUEUE, "v1beta2", has_status=True, addon=True),
+    Kind("pods", "PodMetrics", "metrics.k8s.io", "v1beta1", addon=True),
 )
 
 BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
