@@ -2,7 +2,7 @@
 
 import { dayAndTime } from "../../../web/texts.js";
 
-for (const place of document.querySelectorAll("time[datetime]")) {
+for (const place of globalThis.document?.querySelectorAll("time[datetime]") ?? []) {
   place.textContent = dayAndTime(place.dateTime);
   place.title = place.dateTime;
 }
