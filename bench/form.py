@@ -1,7 +1,8 @@
 """The spawn form of a cluster of 5,000 nodes as a person meets it: a real service, a real hub, a real Chromium.
 
-Each visit is somebody's first, with nothing in the browser's cache. What is typed goes into the amounts and the search; each key is timed from the event
-to the frame that shows what it did.
+The page has presets, and several models of GPU. Each visit is somebody's first, with nothing in the browser's cache.
+One model is chosen; what is typed then goes into the amounts, the number of GPUs and the search. Each key is timed from
+the event to the frame that shows what it did.
 """
 
 from __future__ import annotations
@@ -30,6 +31,17 @@ LIMITS = {"form.ready_ms.5000": 1500, "form.key_ms.5000": 50}
 IMAGES = """
 images:
   - {name: minimal, reference: "registry.example/jupyter/minimal:1", default: true}
+"""
+CONFIG = f"""
+c.JupyterHub.log_level = "WARN"
+c.MoorageSpawner.presets = [
+    {{"name": "small", "display_name": "Small", "cpu": "1", "memory": "2Gi", "gpu": 0}},
+    {{"name": "medium", "display_name": "Medium", "cpu": "4", "memory": "16Gi", "gpu": 0}},
+    {{"name": "large", "display_name": "Large", "cpu": "16", "memory": "64Gi", "gpu": 0}},
+] + [
+    {{"name": f"gpu-{{at}}", "display_name": f"GPU {{at}}", "cpu": "8", "memory": "64Gi", "gpu": 1, "gpu_kind": model}}
+    for at, model in enumerate({service.MODELS!r})
+]
 """
 ARGUMENTS = [
     "--no-sandbox",
@@ -72,9 +84,10 @@ async def visit(browser, hub, name: str) -> tuple[float, list[float]]:
     await page.goto(f"{hub.url}/hub/spawn", timeout=60_000)
     await page.wait_for_function("window.verdictAt !== null", timeout=60_000)
     ready = await page.evaluate("window.verdictAt")
+    await page.locator("#moorage-kind").select_option(f"nvidia.com/gpu={service.MODELS[0]}")
     await page.evaluate("window.keys.length = 0")
     typed = 0
-    for field, words in (("cpu", "12.5"), ("memory", "24Gi"), ("search", "node-042")):
+    for field, words in (("cpu", "12.5"), ("memory", "24Gi"), ("gpu", "2"), ("search", "node-042")):
         await page.locator(f"#moorage-{field}").click()
         await page.keyboard.press("Control+a")
         typed += 2
@@ -98,9 +111,8 @@ async def measure() -> list[dict]:
         async with Simulator() as servers:
             servers.add(builders.namespace("jupyter"))
             kubeconfig = servers.kubeconfig(folder / "kubeconfig")
-            config = 'c.JupyterHub.log_level = "WARN"\n'
             hub = hub_bench.rig.Hub(
-                folder, service_url=f"http://127.0.0.1:{port}", kubeconfig=kubeconfig, config=config
+                folder, service_url=f"http://127.0.0.1:{port}", kubeconfig=kubeconfig, config=CONFIG
             )
             await hub.start()
             try:

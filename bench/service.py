@@ -28,6 +28,8 @@ SIZES = {10: 300, 5000: 60}
 PAGES, RATE, SECONDS, WARM = 1000, 1000, 6, 1.5
 # Changes go round these nodes, so that each message carries most of them; with ten times as many, messages grow to 6 KB.
 STREAM_NODES = 20
+# Of every other node's card, as the label of its vendor has it.
+MODELS = ("NVIDIA-A100-SXM4-80GB", "NVIDIA-H100-80GB-HBM3", "NVIDIA-L40S", "Tesla-T4")
 # As a browser asks.
 REQUEST = b"GET /api/v1/cluster/stream HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n"
 # Between the clock of the stamps and the kernel's.
@@ -105,6 +107,12 @@ def naive(body: bytes):
         yield port
 
 
+def size(number: int) -> dict:
+    """What a node has: every other one a card, of one model or another."""
+    labels = {"nvidia.com/gpu.product": MODELS[number // 2 % len(MODELS)], "nvidia.com/gpu.count": "1"}
+    return {"cpu": "64", "memory": "256Gi", "gpu": number % 2, "labels": labels if number % 2 else None}
+
+
 def run_cluster(count: int) -> None:
     """A simulated API server; on a line of its input it changes nodes at the rate that the line names.
 
@@ -114,7 +122,7 @@ def run_cluster(count: int) -> None:
 
     async def go() -> None:
         async with Simulator() as simulator:
-            simulator.add(*(node(f"node-{n:05}", cpu="64", memory="256Gi", gpu=n % 2) for n in range(count)))
+            simulator.add(*(node(f"node-{n:05}", **size(n)) for n in range(count)))
             print(simulator.url, flush=True)
             loop = asyncio.get_running_loop()
             line = await loop.run_in_executor(None, sys.stdin.readline)

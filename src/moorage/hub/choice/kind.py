@@ -40,11 +40,14 @@ class Kind:
         return (
             self.name is None
             or not self.seen
-            or (units.model is not None and not set(self.labels).isdisjoint(units.model.labels))
+            or (units.model is not None and any(pair in self.labels for pair in units.model.labels))
         )
 
     def units(self, node: NodeFacts) -> Units | None:
-        return next((units for units in node.gpus if self.has(units)), None)
+        for units in node.gpus:  # a loop, since thousands of nodes are asked
+            if self.has(units):
+                return units
+        return None
 
     def terms(self) -> list[dict[str, Any]]:
         """The expressions of a node affinity of which one has to be met; none where any model will do."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from moorage.hub.choice.offer import Offer
     from moorage.hub.models import Model
-    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.facts import NodeFacts, Units
 
 # How a vendor's own labels name the model, for one that no node has now.
 _LABELS = {"amd.com": "amd.com/gpu.product-name", "gpu.intel.com": "gpu.intel.com/product"}
@@ -41,10 +41,9 @@ def offered(offer: Offer) -> list[Kind]:
 
 def named(resource: str, name: str | None, offer: Offer) -> Kind | None:
     """The kind that a choice means; None where no node that may be used has such a model."""
-    models = _models(resource, offer)
     if name is None:
-        return _any(resource, models, offer)
-    kinds = _kinds(resource, models)
+        return _any(resource, [], offer)
+    kinds = _kinds(resource, _models(resource, offer))
     exact = next((kind for kind in kinds if kind.name == name), None)
     return exact or next((kind for kind in kinds if name in [value for _, value in kind.labels]), None)
 
@@ -61,6 +60,15 @@ def without(kind: Kind | None, nodes: Mapping[str, NodeFacts] | None) -> dict[st
         return {}
     lacking = t("It has no {kind}.", kind=kind.words)
     return {name: lacking for name, node in nodes.items() if kind.units(node) is None}
+
+
+def alike(nodes: Iterable[NodeFacts]) -> list[list[Units]]:
+    """The GPUs of these nodes, those of one resource and model together: a large cluster has few."""
+    found: dict[tuple[str, Model | None], list[Units]] = {}
+    for node in nodes:
+        for units in node.gpus:
+            found.setdefault((units.resource, units.model), []).append(units)
+    return [*found.values()]
 
 
 def _models(resource: str, offer: Offer) -> list[Model]:

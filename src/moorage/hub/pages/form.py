@@ -230,7 +230,6 @@ def _island(spawner: Any, offer: Offer, filled: Filled | None) -> Markup:
         "last": as_fields(spawner.user_options),
         "status": spawner.service.status.as_json(),
         "resources": list(offer.gpu_resources),
-        "kinds": said.kinds(offer),
         "gpus": offer.gpu_most != 0,
         "presets": said.presets(offer),
         "bounds": bounds(offer),

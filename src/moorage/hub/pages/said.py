@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice.holding import over_all
+from moorage.hub.choice.kinds import alike
 from moorage.hub.choice.kinds import offered as every_kind
 from moorage.hub.choice.preset import image as image_of
 from moorage.hub.choice.preset import short_words as preset_words
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from moorage.hub.choice.kind import Kind
     from moorage.hub.choice.offer import Offer
     from moorage.hub.presets import Preset
-    from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.facts import Units
 
 
 def limits(offer: Offer) -> list[str]:
@@ -40,22 +41,22 @@ def presets(offer: Offer) -> list[dict[str, Any]]:
 
 def kinds(offer: Offer) -> list[dict[str, Any]]:
     """The kinds of GPU as a page gets them, each with how many are free now."""
-    nodes = [node for node in offer.usable() if node.machine is None and not node.closed]
+    groups = alike(node for node in offer.usable() if node.machine is None and not node.closed)
     return [
         {
             "value": kind.value,
             "words": kind.words,
             "help": kind.help,
             "names": [value for _, value in kind.labels],
-            "text": _with_free(kind, nodes),
+            "text": _with_free(kind, groups),
         }
         for kind in every_kind(offer)
     ]
 
 
-def _with_free(kind: Kind, nodes: Sequence[NodeFacts]) -> str:
+def _with_free(kind: Kind, groups: Sequence[Sequence[Units]]) -> str:
     """`A100 40 GB: 3 of 4 free`; the kind alone where nobody knows."""
-    units = [each for node in nodes if (each := kind.units(node)) is not None]
+    units = [each for group in groups if kind.has(group[0]) for each in group]
     known = [each.available for each in units if each.available is not None]
     if not units or len(known) < len(units):
         return kind.words

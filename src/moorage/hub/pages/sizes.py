@@ -89,8 +89,9 @@ def bounds(offer: Offer) -> dict[str, Any]:
     for name, each in (("cpu", offer.cpu), ("memory", offer.memory)):
         most = min((amount for amount in (each.most, limits.left(name)) if amount is not None), default=None)
         found[name] = {"least": each.least, "most": most, "all": _largest(name, offer), "step": each.step}
+    groups = kinds.alike(nodes)
     for kind in kinds.offered(offer):
-        sizes = [units.capacity for node in nodes for units in node.gpus if kind.has(units)]
+        sizes = [units.capacity for group in groups if kind.has(group[0]) for units in group]
         everywhere = None if offer.nodes is None else max(sizes, default=0)
         found["gpu"][kind.value] = {"most": offer.most_gpus(kind.resource), "all": everywhere}
     return found

@@ -22,6 +22,8 @@ const QUEUES_EVERY = 5000;
 const at = (name) => document.getElementById(`moorage-${name}`);
 const data = JSON.parse(at("data").textContent);
 
+const LEARN_AGAIN = 5000;
+
 const nodes = new Nodes();
 const fields = new Fields({ at, changed, presets: data.presets });
 const form = fields.node.form;
@@ -50,6 +52,7 @@ const verdict = new Verdict({
     hints.take(answer?.understood ?? {});
     fields.tell(answer?.queues ?? {});
     list.judge(box.show(answer, fields.value("node")), fields.value("node"));
+    presets?.begin();
   },
   ended: () => status.ended(),
 });
@@ -75,7 +78,7 @@ const offered = new Offered({
 
 const left = new Left(at("left"));
 
-let told = new Set(); // models of nodes that the hub was asked about already
+const told = new Set(); // models of nodes that the hub was asked about already
 const questionNow = () => JSON.stringify({ ...fields.values(), node: null, profile: pickedIn(new FormData(form)) });
 let asking = questionNow(); // what the nodes were last asked about
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
@@ -101,12 +104,18 @@ function showNodes() {
   list.suit(fields.image);
   showOptions(fields.node, nodes, { offered: data.resources, image: fields.image });
   showKinds(at("kind"), nodes.sorted());
-  const fresh = unlisted(nodes.sorted(), at("kind")).filter((kind) => !told.has(kind));
-  if (fresh.length) {
-    told = new Set([...told, ...fresh]);
-    offered.ask();
-  }
+  learn();
   hints.show();
+}
+
+/** Ask for the words for models that have come since the page was made: once each, but again where there was no answer. */
+async function learn() {
+  const fresh = unlisted(nodes.sorted(), at("kind")).filter((kind) => !told.has(kind));
+  if (!fresh.length) return;
+  for (const kind of fresh) told.add(kind);
+  if (await offered.ask()) return;
+  for (const kind of fresh) told.delete(kind);
+  setTimeout(learn, LEARN_AGAIN);
 }
 
 /** Take other reasons, and bring those nodes up to date that are no longer barred as they were. */

@@ -11,10 +11,12 @@ export class Offered {
     Object.assign(this, { url, headers, body, place, show });
   }
 
+  /** Whether there was an answer. */
   async ask() {
     // Without an answer nothing changes: the hub decides by the same rule when the form is sent.
     const answer = await answerTo(this.url, { headers: this.headers, body: this.body(), timeout: TIMEOUT });
     if (answer) this.take(answer);
+    return answer !== null;
   }
 
   take(answer) {

@@ -15,7 +15,11 @@ export class Presets {
       fields.first().focus();
     });
     this.describe();
-    this.ask();
+  }
+
+  /** The choice has its verdict: what the others would get can be asked now, and held nobody up. */
+  begin() {
+    if (!this.asked) this.ask();
   }
 
   /** The choice has changed. */
@@ -26,7 +30,7 @@ export class Presets {
 
   /** The cluster has changed. */
   later() {
-    this.timer ??= setTimeout(() => this.ask(), Math.max(0, this.asked + AFTER_CHANGE - Date.now()));
+    if (this.asked) this.timer ??= setTimeout(() => this.ask(), Math.max(0, this.asked + AFTER_CHANGE - Date.now()));
   }
 
   async ask() {
