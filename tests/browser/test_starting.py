@@ -49,12 +49,36 @@ async def begin(hub, name, options):
     assert status in (201, 202), answer
 
 
+SHORT = {"resource": "nvidia.com/gpu", "short_by": 1}
+FULL = {
+    "fits": False,
+    "answer": "waits",
+    "nodes": {
+        "atlas": {
+            "fits": False,
+            "unresolvable": False,
+            "reasons": [{"message": "Insufficient nvidia.com/gpu", "text": "no GPU free", "short_by": SHORT}],
+        }
+    },
+    "prefilter": None,
+    "would_work": {"fits_on": [], "closest": {"node": "atlas"}},
+}
+
+
+@pytest.fixture
+def full(fake_service):
+    """The service finds no GPU."""
+    fake_service.verdict = FULL
+    yield
+    fake_service.verdict = None
+
+
 def server_of(page):
     return re.compile(rf"/user/{page.person}/")
 
 
-async def waiting_page(open_page, hub, **more):
-    page = await open_page()
+async def waiting_page(open_page, hub, *, how=None, **more):
+    page = await open_page(**how or {})
     await begin(hub, page.person, {**GPU, **more})
     await page.goto(f"{hub.url}/hub/spawn-pending/{page.person}")
     await expect(page.get_by_role("heading")).to_have_text("Waiting for room")
@@ -106,3 +130,45 @@ async def test_a_strict_content_security_policy_holds_nothing_up(open_page, hub)
     await hub.api("DELETE", "/users/holder/server")
 
     await expect(page).to_have_url(server_of(page), timeout=20_000)
+
+
+async def test_on_a_phone_one_click_takes_what_would_work_now(open_page, hub, full):
+    page = await waiting_page(open_page, hub, how={"viewport": {"width": 320, "height": 700}})
+    button = page.get_by_role("button", name="Take 1 CPU, 1 GiB, no GPU now")
+    await expect(button).to_be_visible(timeout=20_000)
+
+    assert await page.evaluate("document.documentElement.scrollWidth") == 320
+    await button.click()
+
+    await expect(page).to_have_url(server_of(page), timeout=20_000)
+    assert await hub.failures() == 0
+
+
+async def test_without_scripts_the_page_says_the_same_and_its_button_works(open_page, hub, full):
+    page = await waiting_page(open_page, hub, how={"java_script_enabled": False})
+    await page.reload()
+    await expect(page.locator("#progress-message")).to_contain_text("Not enough GPU free on any node.")
+
+    await page.get_by_role("button", name="Take 1 CPU, 1 GiB, no GPU now").click()
+
+    await expect(page).to_have_url(re.compile("/hub/spawn-pending/|/user/"))
+    assert await hub.failures() == 0
+
+
+async def test_who_listens_hears_of_each_step_once_and_of_no_seconds(open_page, hub):
+    page = await waiting_page(open_page, hub)
+    await expect(page.get_by_role("status")).to_contain_text("Not enough GPU free on any node.")
+    await page.evaluate(
+        """() => {
+            window.heard = [];
+            const place = document.querySelector("[role=status]");
+            new MutationObserver(() => window.heard.push(place.textContent)).observe(place, { childList: true });
+        }"""
+    )
+    await page.locator("#starting-steps [aria-current=step]", has_text="Place").wait_for()
+    await page.evaluate("window.location.reload = () => {}")
+
+    await begin(hub, "later", GPU)
+    await page.wait_for_timeout(3000)
+
+    assert await page.evaluate("window.heard") == []

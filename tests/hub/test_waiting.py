@@ -1,7 +1,9 @@
 """Waiting for room: a state of its own, which no limit, restart or culler ends."""
 
+import asyncio
 import os
 import signal
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -358,3 +360,36 @@ async def test_a_server_that_waits_is_held_against_what_its_person_may_have_by_n
     assert "What you may have has changed while this server waited. It asks for 1 GPU" in page
     assert of("member") is None
     assert await hub.failures() == 0
+
+
+@IN_THE_HUBS_LOOP
+async def test_the_idle_culler_ends_what_is_idle_and_leaves_alone_who_waits(hub, until, of, full_cluster):
+    full_cluster.add(builders.pod("batch", on="atlas", gpu=1))
+    await begin(hub, "patient", GPU)
+    status, text = await hub.api("POST", "/users/patient/servers/idle", CPU)
+    assert status in (201, 202), text
+    await until(lambda: waiting.verdict(of("patient")))
+    uid = of("patient")["metadata"]["uid"]
+
+    async def servers():
+        return (await hub.api("GET", "/users/patient"))[1]["servers"]
+
+    async def idles():
+        return (await servers())["idle"]["ready"]
+
+    async def culled():
+        return "idle" not in await servers()
+
+    await until(idles, seconds=30, what=hub.tail)
+    words = ["-m", "jupyterhub_idle_culler", f"--url={hub.url}/hub/api", "--timeout=1", "--cull-every=1"]
+    culler = await asyncio.create_subprocess_exec(
+        sys.executable, *words, env={**os.environ, "JUPYTERHUB_API_TOKEN": hub.token}, stderr=asyncio.subprocess.DEVNULL
+    )
+    try:
+        await until(culled, seconds=60, what=hub.tail)
+    finally:
+        culler.terminate()
+        await culler.wait()
+
+    assert (await server(hub, "patient"))["pending"] == "spawn"
+    assert of("patient")["metadata"]["uid"] == uid
