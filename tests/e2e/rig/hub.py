@@ -70,6 +70,7 @@ class Hub:
         folder: Path,
         address: str = "127.0.0.1",
         z2jh: Obj | None = None,
+        more: str = "",
     ) -> None:
         self.port, hub_port, proxy_port = free_ports(3)
         self.url = f"http://127.0.0.1:{self.port}"
@@ -90,6 +91,7 @@ class Hub:
             "image": IMAGE,
             "images": IMAGES,
             "z2jh": z2jh,
+            "more": more,
             "z2jh_module": str(Z2JH),
         }
         settings_file = folder / "hub.json"
@@ -261,10 +263,16 @@ class Page:
 
 @contextlib.contextmanager
 def hub(
-    cluster: ControlPlane, *, service_url: str, folder: Path, address: str = "127.0.0.1", z2jh: Obj | None = None
+    cluster: ControlPlane,
+    *,
+    service_url: str,
+    folder: Path,
+    address: str = "127.0.0.1",
+    z2jh: Obj | None = None,
+    more: str = "",
 ) -> Iterator[Hub]:
-    """With `z2jh` as that chart makes one; these are the choices of its `configure`."""
-    made = Hub(cluster, service_url=service_url, folder=folder, address=address, z2jh=z2jh)
+    """With `z2jh` as that chart makes one; these are the choices of its `configure`. `more` is further configuration."""
+    made = Hub(cluster, service_url=service_url, folder=folder, address=address, z2jh=z2jh, more=more)
     try:
         yield made.start()
     finally:

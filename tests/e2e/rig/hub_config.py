@@ -51,6 +51,8 @@ if settings["z2jh"] is not None:
     runpy.run_path(settings["z2jh_module"])["configure"](c, **settings["z2jh"])
     c.Spawner.consecutive_failure_limit = 0
 
+exec(settings["more"])
+
 
 def hungry(spawner, pod):
     """Somebody whose server takes more memory than they chose, before it answers."""
