@@ -112,3 +112,20 @@ def test_of_a_node_that_refuses_it_is_told_whether_an_eviction_would_make_room(e
     assert brief["kinds"] == [
         {"fits": False, "reasons": [{"text": "1 CPU short.", "message": "Insufficient cpu"}], **room}
     ]
+
+
+def test_whether_the_image_is_there_and_a_driver_that_is_too_old_are_part_of_a_nodes_kind():
+    there, away = {"fits": True, "image_present": True}, {"fits": True, "image_present": False}
+    old = {"fits": True, "driver_problem": "The driver is too old."}
+    nodes = {"a": there, "b": away, "c": dict(there), "d": old, "e": {"fits": True, "image_present": "yes"}}
+
+    brief = in_brief({"fits": True, "nodes": nodes, "image_bytes": 5})
+
+    assert brief["image_bytes"] == 5
+    assert {name: brief["kinds"][place] for name, place in brief["nodes"].items()} == {
+        "a": {"fits": True, "here": True},
+        "b": {"fits": True, "here": False},
+        "c": {"fits": True, "here": True},
+        "d": {"fits": True, "driver": "The driver is too old."},
+        "e": {"fits": True},
+    }

@@ -596,3 +596,19 @@ async def test_a_volume_that_is_in_use_on_another_node_is_a_warning(service, sim
     assert [sentence.partition(".")[0] for sentence in answer["warnings"]] == [
         "The volume of the storage claim home is in use on n1"
     ]
+
+
+async def test_it_is_told_where_the_image_lies_and_how_much_there_is_to_load(serve, simulator, node) -> None:
+    held, other = node("held"), node("other")
+    held["status"]["images"] = [{"names": ["r.example/lab:1"], "sizeBytes": 5}]
+    other["status"]["images"] = [{"names": ["r.example/other:1"], "sizeBytes": 5}]
+    simulator.add(held, other, node("silent"))
+    service = await serve(api_server=simulator.url)
+    await service.until(lambda nodes: len(nodes) == 3)
+    container = {"name": "c", "image": "r.example/lab:1"}
+
+    answer = (await service.client.post(FIT, json={"pod": {"spec": {"containers": [container]}}})).json()
+
+    present = {name: verdict["image_present"] for name, verdict in answer["nodes"].items()}
+    assert present == {"held": True, "other": False, "silent": None}
+    assert answer["image_bytes"] is None

@@ -44,6 +44,18 @@ NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
 
 @dataclass(frozen=True)
+class Images:
+    """By node, whether it holds the pod's images, and what to say of its driver; and how much they are to load."""
+
+    present: Mapping[str, bool | None] = field(default_factory=dict)
+    drivers: Mapping[str, str] = field(default_factory=dict)
+    size_bytes: int | None = None
+
+
+NOTHING_KNOWN = Images()
+
+
+@dataclass(frozen=True)
 class Judged:
     """All that an answer is made of, as values: they may be encoded while the cluster goes on."""
 
@@ -185,18 +197,23 @@ def encoded(judged: Judged, *, machines: MachineJson | None = None) -> bytes:
     return at_once(encoding(judged, machines=machines))
 
 
-def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[bytes]:
-    """The same in steps; the cluster may go on meanwhile."""
+def encoding(
+    judged: Judged,
+    *,
+    machines: MachineJson | None = None,
+    images: Images = NOTHING_KNOWN,
+) -> Steps[bytes]:
+    """The same in steps; the cluster may go on meanwhile. `images` says how nodes stand with the pod's images."""
     verdict, admission, advice, revision = judged.verdict, judged.admission, judged.advice, judged.revision
     evict = evicts(judged.made, policy=judged.policy) if judged.made is not None else {}
     yield
-    known: dict[tuple[NodeVerdict, Taint | None, str | None, Evict | None, Preparing | None], bytes] = {}
+    known: dict[tuple[Any, ...], bytes] = {}
     nodes = []
     for part in in_parts(verdict.nodes.items()):
         for name, node in part:
             taint = judged.taints.get(name)
-            unable = judged.unable.get(name)
-            key = node, taint, unable, evict.get(name), judged.preparing.get(name)
+            image = judged.unable.get(name), images.present.get(name), images.drivers.get(name)
+            key = node, taint, image, evict.get(name), judged.preparing.get(name)
             data = known.get(key)
             if data is None:
                 data = known[key] = _encode(_node(*key, by_maker=judged.by_maker))
@@ -221,7 +238,7 @@ def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[by
     if judged.made is not None:
         undecided += tuple(sentence for sentence in judged.made.undecided if sentence not in undecided)
     return (
-        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"quota":%s,"prefilter":%s,"nodes":{%s},"machines":[%s],"would_work":%s,"held_by":%s,'
+        b'{"fits":%s,"answer":%s,"answer_text":%s,"evictions":%s,"revision":%d,"refusals":%s,"quota":%s,"prefilter":%s,"nodes":{%s},"image_bytes":%s,"machines":[%s],"would_work":%s,"held_by":%s,'
         b'"warnings":%s,"undecided":%s,"not_considered":%s}'
     ) % (
         b"true" if verdict.fits and not admission.refusals else b"false",
@@ -233,6 +250,7 @@ def encoding(judged: Judged, *, machines: MachineJson | None = None) -> Steps[by
         _encode(admission.quota),
         _encode(_prefilter(verdict.prefilter)) if verdict.prefilter is not None else b"null",
         b",".join(nodes),
+        _encode(images.size_bytes),
         b",".join(shown),
         _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
@@ -263,12 +281,13 @@ def _held(held: Held, *, by_maker: bool) -> dict[str, Any]:
 def _node(
     verdict: NodeVerdict,
     taint: Taint | None,
-    unable: str | None,
+    image: tuple[str | None, bool | None, str | None],
     evict: Evict | None,
     state: Preparing | None,
     *,
     by_maker: bool,
 ) -> dict[str, Any]:
+    unable, present, driver = image
     return {
         "fits": verdict.fits,
         "plugin": verdict.plugin,
@@ -276,4 +295,6 @@ def _node(
         "unresolvable": verdict.unresolvable,
         "evict": evict,
         "image_problem": image_problem(unable),
+        "image_present": present,
+        "driver_problem": driver,
     }

@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import quote
 
+from moorage.images.drivers import required_by
 from moorage.images.http import Registry, RegistryError, next_page
 from moorage.images.image import Image, built_for
 from moorage.images.labels import described
@@ -87,7 +88,8 @@ class Harbor:
         if artifact.get("references"):
             child = await self._child(artifact, path=path)
             extra, size = child.get("extra_attrs") or {}, child.get("size")
-        labels = ((extra.get("config") or {}).get("Labels")) or {}
+        settings = extra.get("config") or {}
+        labels = settings.get("Labels") or {}
         annotations = artifact.get("annotations") or {}
         title, description = described({**labels, **annotations})
         return [
@@ -102,6 +104,7 @@ class Harbor:
                 os=built_for(platforms, "os"),
                 arch=built_for(platforms, "architecture"),
                 pushed_at=_text(tag.get("push_time") or artifact.get("push_time")),
+                cuda=required_by(settings.get("Env")),
             )
             for tag in names
         ]

@@ -19,6 +19,8 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
     pushed_at: str | None = None
+    # What it asks of a node's NVIDIA driver, as its NVIDIA_REQUIRE_CUDA has it.
+    cuda: str | None = None
 
     def answers_to(self, text: str) -> bool:
         """Whether a person who wrote this means this image."""

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from moorage.images.drivers import required_by
 from moorage.images.http import Registry, RegistryError, next_page
 from moorage.images.image import Image, built_for
 from moorage.images.labels import described
@@ -31,6 +32,7 @@ class _Facts(msgspec.Struct, frozen=True):
     os: tuple[str, ...] = ()
     arch: tuple[str, ...] = ()
     labels: dict[str, Any] = {}
+    cuda: str | None = None
 
 
 class Oci:
@@ -103,6 +105,7 @@ class Oci:
             size_bytes=facts.size,
             os=facts.os,
             arch=facts.arch,
+            cuda=facts.cuda,
         )
 
     async def _facts(self, repository: str, tag: str) -> "_Facts":
@@ -120,9 +123,11 @@ class Oci:
         size = sum(layer["size"] for layer in manifest["layers"])
         path = f"/v2/{quote(repository)}/blobs/{quote(manifest['config']['digest'], safe=':')}"
         config = (await self._registry.get(path, accept="*/*", scope=repository)).body
-        labels = {**((config.get("config") or {}).get("Labels") or {}), **(manifest.get("annotations") or {})}
+        settings = config.get("config") or {}
+        labels = {**(settings.get("Labels") or {}), **(manifest.get("annotations") or {})}
         platforms = platforms if platforms is not None else [config]
-        return _Facts(digest, size, built_for(platforms, "os"), built_for(platforms, "architecture"), labels)
+        os, arch = built_for(platforms, "os"), built_for(platforms, "architecture")
+        return _Facts(digest, size, os, arch, labels, required_by(settings.get("Env")))
 
     async def _manifest(self, repository: str, name: str) -> Any:
         path = f"/v2/{quote(repository)}/manifests/{quote(name, safe=':')}"

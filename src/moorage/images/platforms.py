@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.images.presence import full
+from moorage.images.presence import references
 from moorage.texts import either, t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from moorage.images.image import Image
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
@@ -35,7 +35,7 @@ def misfit(*, os: tuple[str, ...], arch: tuple[str, ...], node: Mapping[str, str
 
 def misfits(pod: Mapping[str, Any], images: Mapping[str, Image], *, nodes: Mapping[str, NodeInfo]) -> dict[str, str]:
     """By node, why one of the pod's images can't run there. `images` are those known, by their full reference."""
-    known = [images[name] for name in _references(pod) if name in images]
+    known = [images[name] for name in references(pod) if name in images]
     found: dict[tuple[str | None, str | None], str | None] = {}
     reasons = {}
     for name, info in nodes.items() if any(image.os or image.arch for image in known) else ():
@@ -47,16 +47,6 @@ def misfits(pod: Mapping[str, Any], images: Mapping[str, Image], *, nodes: Mappi
         if (reason := found[kind]) is not None:
             reasons[name] = reason
     return reasons
-
-
-def _references(pod: Mapping[str, Any]) -> Iterable[str]:
-    spec = pod.get("spec")
-    for kind in ("initContainers", "containers"):
-        listed = spec.get(kind) if isinstance(spec, dict) else None
-        for container in listed if isinstance(listed, list) else ():
-            image = container.get("image") if isinstance(container, dict) else None
-            if isinstance(image, str) and image:
-                yield full(image)
 
 
 def _listed(names: tuple[str, ...]) -> str:

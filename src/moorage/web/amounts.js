@@ -31,6 +31,11 @@ function memory(bytes, shown) {
   return `${bytes} B`;
 }
 
+/** How much is loaded over the network, as registries count: "3.2 GB". */
+export function loadWords(bytes) {
+  return bytes >= 1e9 ? `${number(Math.round(bytes / 1e8) / 10)} GB` : `${number(Math.max(1, Math.round(bytes / 1e6)))} MB`;
+}
+
 /** "54 of 62 GiB" for "54 GiB" and "62 GiB". */
 export function shareWords(part, whole) {
   const [, unit] = whole.split(" ");

@@ -26,6 +26,7 @@ from moorage.hub.pages.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for, rejected
 from moorage.hub.view import holders
+from moorage.hub.view.checked import text, whole
 from moorage.hub.view.machines import name_of
 from moorage.texts import t
 
@@ -238,6 +239,7 @@ def in_brief(
         "machine": _machine(answer),
         "nodes": {},
         "kinds": [],
+        "image_bytes": whole(answer.get("image_bytes")),
         "refused": _reasons(answer.get("refusals"), card),
         "reasons": [],
         "would_work": [],
@@ -252,13 +254,15 @@ def in_brief(
         problem = _reasons([{"text": closed[name]}] if name in closed else [node.get("image_problem")], card)
         fits = node.get("fits") is True and not problem
         room = None if fits or problem or brief["refused"] else _room(node.get("evict"))
-        key = "fits" if fits else str((problem, room, node.get("reasons")))
+        image = _image(node)
+        key = str(image) if fits else str((image, problem, room, node.get("reasons")))
         if key not in places:
             places[key] = len(brief["kinds"])
             brief["kinds"].append(
-                {"fits": True}
+                {"fits": True, **image}
                 if fits
                 else {
+                    **image,
                     "fits": False,
                     "reasons": [*problem, *_reasons(node.get("reasons"), card)][:_MOST_REASONS],
                     **({"room": room} if room else {}),
@@ -267,7 +271,7 @@ def in_brief(
         brief["nodes"][name] = places[key]
         brief["can_wait"] |= not (fits or problem or brief["refused"]) and node.get("unresolvable") is False
     # The scheduler would take the pod where its image can't run.
-    if brief["nodes"] and {"fits": True} not in brief["kinds"]:
+    if brief["nodes"] and not any(kind["fits"] for kind in brief["kinds"]):
         brief["fits"] = False
     for name, kind in _on_machines(answer, card).items():
         if str(kind) not in places:
@@ -278,6 +282,12 @@ def in_brief(
     if isinstance(prefilter, dict):
         brief["reasons"] = _reasons(prefilter.get("reasons"), card)
     return brief
+
+
+def _image(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether the image is `here`, where that is known, and what `driver` is too old for it."""
+    here, driver = node.get("image_present"), text(node.get("driver_problem"), 300)
+    return {**({"here": here} if isinstance(here, bool) else {}), **({"driver": driver} if driver else {})}
 
 
 def _room(evict: Any) -> str | None:

@@ -129,6 +129,12 @@ class NodeVerdict(BaseModel):
     image_problem: Reason | None = Field(
         description="Why an image of the pod can't run there, which no scheduler asks; null where nothing says so."
     )
+    image_present: bool | None = Field(
+        description="Whether the node holds the pod's images already; null where its kubelet does not tell."
+    )
+    driver_problem: str | None = Field(
+        description="Why the node's NVIDIA driver may be too old for an image of the pod; null where nothing says so."
+    )
 
 
 class Prefilter(BaseModel):
@@ -303,6 +309,9 @@ class FitAnswer(BaseModel):
     )
     prefilter: Prefilter | None = Field(description="Why no node at all is considered.")
     nodes: dict[str, NodeVerdict]
+    image_bytes: int | None = Field(
+        description="What a node without the pod's images has to load; null where no registry tells."
+    )
     machines: list[MachineVerdict] = Field(description="What a machine would be that is not there yet.")
     would_work: dict[str, Any]
     held_by: dict[str, list[Held]] = Field(

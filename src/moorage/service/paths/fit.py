@@ -6,10 +6,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import encoding, judging
+from moorage.cluster.fit_json import Images, encoding, judging
 from moorage.cluster.machines import NO_CANDIDATES, Candidates
 from moorage.cluster.turns import Turns
+from moorage.images.drivers import marks
 from moorage.images.platforms import misfits
+from moorage.images.presence import size_of
 from moorage.scheduling.machines import as_node
 from moorage.scheduling.newclaims import of_volumes
 from moorage.service.http.bodies import json_body, read
@@ -60,7 +62,13 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
     turns = Turns()
     async with parts.live.still():
         snapshot = parts.snapshot()
-        unable = misfits(pod, parts.catalogue.listing.by_reference, nodes=cluster.nodes)
+        images = parts.catalogue.listing.by_reference
+        unable = misfits(pod, images, nodes=cluster.nodes)
+        told = Images(
+            parts.holding.of(pod, images, nodes=cluster.nodes),
+            marks(pod, images, nodes=cluster.nodes),
+            size_of(pod, images),
+        )
         judged = await turns.all(
             judging(
                 cluster,
@@ -73,7 +81,7 @@ async def fit(request: Request, parts: Running, person: Reader) -> Response:
                 machines=_machines(pod, parts=parts),
             )
         )
-    answer = await turns.all(encoding(judged, machines=parts.machine_json))
+    answer = await turns.all(encoding(judged, machines=parts.machine_json, images=told))
     return Encoded(answer, headers=picture_headers(snapshot, parts=parts))
 
 

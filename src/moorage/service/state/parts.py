@@ -21,7 +21,7 @@ from moorage.gpus.promises import Promises
 from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue
-from moorage.images.presence import Presence
+from moorage.images.presence import Holding, Presence
 from moorage.kube.client import Client
 from moorage.kube.connect import connect
 from moorage.kube.kept import Kept
@@ -51,6 +51,7 @@ class Parts:
     live: LiveCluster
     catalogue: Catalogue
     presence: Presence
+    holding: Holding
     machines: Machines
     machine_json: MachineJson
     gpus: GpuNames
@@ -175,6 +176,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         live=live,
         catalogue=catalogue,
         presence=Presence(lambda: _images_by_node(live)),
+        holding=Holding(),
         machines=machines,
         machine_json=machine_json,
         gpus=gpus,

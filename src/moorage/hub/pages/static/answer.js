@@ -1,7 +1,7 @@
 // The hub's answer in the words of the page.
 
-import { listed, sentence } from "../../../web/amounts.js";
-import { t } from "../../../web/texts.js";
+import { listed, loadWords, sentence } from "../../../web/amounts.js";
+import { again, t } from "../../../web/texts.js";
 
 const MOST_NAMED = 4;
 const MOST_HOLDERS = 2;
@@ -17,7 +17,8 @@ export function told(answer, chosen) {
   if (answer === null) return { ...nothing, text: t("Can't tell right now whether this fits.") };
   if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null, no: answer.no ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
-  const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, answer.kinds[place]]));
+  const kinds = answer.kinds.map((kind) => (kind.here === false && answer.image_bytes ? { ...kind, bytes: answer.image_bytes } : kind));
+  const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, kinds[place]]));
   const nodes = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && all[chosen]?.reasons) || answer.reasons)];
   const words = wordsOf(answer, { judged: nodes, chosen: isMachine(chosen) ? "" : chosen, reasons });
@@ -46,11 +47,18 @@ function kindOf({ fits, after_eviction: room, machine, broken }) {
 }
 
 function wordsOf(answer, { judged, chosen, reasons }) {
-  if (answer.fits) return [fitWords(judged, chosen), ...answer.warnings];
+  if (answer.fits) return [fitWords(judged, chosen), ...imageWords(judged[chosen]), ...answer.warnings];
   const { after_eviction: room, warnings } = answer;
   if (room) return [room.at_once ? t("Fits after an eviction.") : headWords(answer, chosen), room.text, ...warnings];
   if (answer.machine) return [answer.machine.text, t("You can start anyway and wait for it."), ...warnings];
   return [headWords(answer, chosen), ...reasons.map((reason) => sentence(reason.text)), ...endWords(answer)];
+}
+
+/** What the image means for a start on the chosen node. */
+function imageWords({ here, bytes, driver } = {}) {
+  const found = driver ? [again(driver)] : [];
+  if (here === false) found.push(bytes ? t("First, {size} of image are loaded.", { size: loadWords(bytes) }) : t("First, the image is loaded."));
+  return found;
 }
 
 function fitWords(judged, chosen) {

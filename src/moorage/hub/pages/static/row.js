@@ -1,6 +1,6 @@
 // One node of the list: what is free on it, its cards, and what was said of it.
 
-import { cpuWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
+import { cpuWords, loadWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
 import { arrange, element, say } from "../../../web/elements.js";
 import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
@@ -13,9 +13,9 @@ export class Row {
     this.state = element("bdi", { cls: "moorage-state" });
     this.bars = element("div", { cls: "moorage-bars" });
     this.cards = element("div", { cls: "moorage-cards", dir: "auto" });
-    this.zone = element("bdi", { cls: "moorage-zone" });
+    this.place = element("bdi", { cls: "moorage-zone" });
     const head = element("div", { cls: "moorage-head" }, this.name, " ", this.state);
-    this.item = element("li", { role: "option", id: `moorage-row-${rows++}`, "aria-selected": "false" }, head, this.zone, this.bars, this.cards);
+    this.item = element("li", { role: "option", id: `moorage-row-${rows++}`, "aria-selected": "false" }, head, this.place, this.bars, this.cards);
     this.item.addEventListener("click", () => getSelection().isCollapsed && this.pick());
     this.choose = () => choose(name);
     this.offered = offered;
@@ -39,7 +39,6 @@ export class Row {
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     say(this.name, again(node.title) ?? node.name);
-    say(this.zone, node.zone ? t("zone {zone}", { zone: node.zone }) : "");
     this.cards.textContent = node.cards.map(again).join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
@@ -63,6 +62,7 @@ export class Row {
     this.open = !closed && this.node.pickable !== false;
     this.item.setAttribute("aria-disabled", String(!this.open));
     this.item.classList.toggle("moorage-closed", closed);
+    say(this.place, placeWords(this.node, closed ? undefined : this.verdict));
     say(this.state, stateWords(this.node, this.verdict, this.image));
     this.state.classList.toggle("moorage-fits", !closed && this.verdict?.fits === true);
   }
@@ -74,12 +74,21 @@ export function stateWords(node, verdict, image = null) {
   if (node.closed || node.barred) return again(node.closed || node.barred);
   if (unable) return unable;
   if (verdict?.fits && node.machine) return [t("would fit"), again(node.machine)].join("; ");
-  if (verdict?.fits) return [t("fits"), ...(node.preparing ? [again(node.preparing)] : [])].join("; ");
+  if (verdict?.fits) return [t("fits"), node.preparing, verdict.driver].filter(Boolean).map(again).join("; ");
   if (verdict?.room) return verdict.room === "at_once" ? t("fits after an eviction") : t("only after an eviction");
   if (verdict) return verdict.reasons[0]?.text ?? t("doesn't fit");
   if (node.machine) return again(node.machine);
   if (node.preparing) return again(node.preparing);
   return node.taints.length ? t("reserved ({taints})", { taints: node.taints.join(", ") }) : "";
+}
+
+/** Where the node is, and where there is room, whether the image has to come there first. */
+export function placeWords(node, verdict) {
+  const words = node.zone ? [t("zone {zone}", { zone: node.zone })] : [];
+  if (!verdict?.fits && !verdict?.room) return words.join("");
+  if (verdict.here === true) words.push(t("the image is there: starts at once"));
+  if (verdict.here === false) words.push(verdict.bytes ? t("≈ {size} to load", { size: loadWords(verdict.bytes) }) : t("the image has to be loaded"));
+  return words.join("; ");
 }
 
 /** Each with its `text` and the `share` that is free in percent, null where that is unknown. */
