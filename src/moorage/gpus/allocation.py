@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 State = Literal["free", "held", "shared", "out_of_service", "not_reporting", "unknown"]
 
-NOT_READY = "the node is not ready, so nothing on it can start"
+NOT_READY = later("the node is not ready, so nothing on it can start")
 # Xids that the application caused: the device plugin does not take a card out of service for them.
 APPLICATION_XIDS = frozenset({0, 13, 31, 43, 45, 68, 109})
 
@@ -71,7 +73,7 @@ def standings(
     if not ready:
         return [Standing(state="not_reporting", text=NOT_READY) for _ in cards]
     if not readable:
-        text = "not allowed to list pods, so it is unknown what is held"
+        text = later("not allowed to list pods, so it is unknown what is held")
         return [Standing(state="unknown", text=text, slots=pool.slots or 1) for _ in cards]
     lost = sum(card.missing for card in cards) * (pool.slots or 1)
     sick = {at for at, card in enumerate(cards) if _is_sick(card, pool) or (card.missing and card.problem)}
@@ -116,11 +118,19 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
         return Standing(state="unknown", text=text, slots=slots, held=card.held if sure else None)
     if sure and card.held == 0:
         return Standing(
-            state="free", text="free" if slots == 1 else f"free: 0 of {slots} slots held", slots=slots, held=0
+            state="free",
+            text=later("free") if slots == 1 else later("free: {held} of {total} slots held", held=0, total=slots),
+            slots=slots,
+            held=0,
         )
     held = card.held if sure else pool.held if cards == 1 else None
     if held is not None:
-        return Standing(state="shared", text=f"shared: {held} of {slots} slots held", slots=slots, held=held)
+        return Standing(
+            state="shared",
+            text=later("shared: {held} of {total} slots held", held=held, total=slots),
+            slots=slots,
+            held=held,
+        )
     what = of or ("cards" if slots == 1 else "slots")
     held_of = f"{pool.held} of {pool.allocatable} {what} of this node {_are(pool.held)} held"
     text = f"{held_of}; {_which(pool.held)} is not known"
@@ -137,12 +147,15 @@ def _which(count: int) -> str:
 
 def _held(slots: int) -> Standing:
     return Standing(
-        state="held", text="held" if slots == 1 else f"held: {slots} of {slots} slots", slots=slots, held=slots
+        state="held",
+        text=later("held") if slots == 1 else later("held: {held} of {total} slots", held=slots, total=slots),
+        slots=slots,
+        held=slots,
     )
 
 
 def _missing(card: Card) -> Standing:
-    return Standing(state="not_reporting", text=card.problem or "not reporting: no source sees this card")
+    return Standing(state="not_reporting", text=card.problem or later("not reporting: no source sees this card"))
 
 
 def _is_sick(card: Card, pool: Pool) -> bool:
@@ -154,7 +167,7 @@ def _is_sick(card: Card, pool: Pool) -> bool:
 
 def _out_of_service(card: Card, pool: Pool) -> Standing:
     reason = card.problem or (f"Xid {card.xid}" if card.xid and card.xid not in APPLICATION_XIDS else None)
-    text = "out of service" + (f" ({reason})" if reason else "")
+    text = later("out of service ({reason})", reason=reason) if reason else later("out of service")
     return Standing(state="out_of_service", text=text, slots=pool.slots or 1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from moorage.gpus.allocation import NOT_READY, Pool, Standing, deal, pool, standings
 from moorage.gpus.merge import Card
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,19 +133,24 @@ class Settlement:
         if not self.view.ready:
             return Standing(state="not_reporting", text=NOT_READY)
         if card.missing:
-            return Standing(state="not_reporting", text="not reporting: no source sees this card")
+            return Standing(state="not_reporting", text=later("not reporting: no source sees this card"))
         if card.health == "unhealthy":
             return Standing(
-                state="out_of_service", text=f"out of service ({card.problem})" if card.problem else "out of service"
+                state="out_of_service",
+                text=later("out of service ({reason})", reason=card.problem)
+                if card.problem
+                else later("out of service"),
             )
         if allocated is None:
-            return Standing(state="unknown", text="no driver or device plugin offers this card")
+            return Standing(state="unknown", text=later("no driver or device plugin offers this card"))
         if allocated:
-            return Standing(state="held", text="held by a claim", held=1)
+            return Standing(state="held", text=later("held by a claim"), held=1)
         if card.withheld:
-            text = "free, but not allocated while its driver's device list is incomplete or wrong"
+            text = later("free, but not allocated while its driver's device list is incomplete or wrong")
             return Standing(state="free", text=text, held=0)
-        return Standing(state="free", text="free (by claims; approximate)", held=0, available=self.view.takes_pods)
+        return Standing(
+            state="free", text=later("free (by claims; approximate)"), held=0, available=self.view.takes_pods
+        )
 
     def _by_share(self, card: Card) -> Standing:
         """A card of which claims hold parts: what is left of each of its capacities decides on the next one."""
@@ -152,15 +158,15 @@ class Settlement:
         if found.state not in ("free", "held"):
             return found
         if card.left is None:
-            return Standing(state="shared", text="shared: claims hold parts of it; unknown how much is left")
-        left = f"{', '.join(card.left)} left" if card.left else "each claim takes a part"
+            return Standing(state="shared", text=later("shared: claims hold parts of it; unknown how much is left"))
+        left = later("{parts} left", parts=", ".join(card.left)) if card.left else later("each claim takes a part")
         if found.state == "held":
-            return Standing(state="held", text=f"held in parts: {left}")
+            return Standing(state="held", text=later("held in parts: {left}", left=left))
         return Standing(state="shared", text=f"shared: {left}", available=found.available)
 
     def _without_units(self, cards: list[Card]) -> list[Standing]:
         """Cards of which the node offers no unit: nothing that is asked for can land on them."""
-        text = NOT_READY if not self.view.ready else "not offered: no working driver or device plugin"
+        text = NOT_READY if not self.view.ready else later("not offered: no working driver or device plugin")
         return [Standing(state="not_reporting", text=text) for _ in cards]
 
     def _by_slices(
@@ -228,7 +234,10 @@ def _whole(parts: Sequence[Standing], *, counted: int | None) -> Standing:
     states = {part.state for part in parts}
     if states in ({"free"}, {"held"}) or (len(states) == 1 and not states & {"shared", "unknown"}):
         only = parts[0]
-        texts = {"free": f"free: 0 of {total} slices held", "held": f"held: {total} of {total} slices"}
+        texts = {
+            "free": later("free: {held} of {total} slices held", held=0, total=total),
+            "held": later("held: {held} of {total} slices", held=total, total=total),
+        }
         return Standing(
             state=only.state,
             text=texts.get(only.state, only.text),
@@ -241,7 +250,11 @@ def _whole(parts: Sequence[Standing], *, counted: int | None) -> Standing:
         held, states = counted, {"free", "held"}
     if states <= {"free", "held"}:
         return Standing(
-            state="shared", text=f"shared: {held} of {total} slices held", slots=total, held=held, available=available
+            state="shared",
+            text=later("shared: {held} of {total} slices held", held=held, total=total),
+            slots=total,
+            held=held,
+            available=available,
         )
     open_question = next((part.text for part in parts if part.state == "unknown"), "")
     text = f"at least {held} of {total} slices held" + (f"; {open_question}" if open_question else "")

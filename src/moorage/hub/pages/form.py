@@ -20,6 +20,7 @@ from moorage.hub.pages import files, said
 from moorage.hub.pages.queues import in_words
 from moorage.hub.pages.selection import as_fields, by_link, selected
 from moorage.hub.pages.sizes import amount_fields, bounds
+from moorage.hub.view.cards import in_language
 from moorage.hub.view.encoding import closed_option, option
 from moorage.texts import again, t, tn
 from moorage.texts.pages import texts
@@ -176,7 +177,7 @@ def row(node: NodeFacts, offer: Offer) -> dict[str, Any]:
         )
         or (t("reserved ({taints})", taints=taints) if taints else ""),
         "bars": bars,
-        "cards": [again(card) for card in node.cards.words()],
+        "cards": [in_language(line) for line in node.cards.words()],
     }
 
 

@@ -5,11 +5,13 @@ What a card is doing stands beside what the scheduler may still give of it; only
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.view.checked import text, whole
 from moorage.hub.view.holders import by
+from moorage.texts import again, later, t
 
 if TYPE_CHECKING:
     from moorage.hub.view.holders import Own
@@ -19,6 +21,9 @@ _MOST_NOTES = 4
 _IDLE_WORTH_A_WORD = 600
 # The service's sentence for what stands beside each card here.
 _IDLE = "held, but idle for "
+_NETWORK = "over the network"
+# Between two parts, and not inside of one.
+_COMMA = re.compile(r", (?!but )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,26 @@ class Cards:
             who = by(card.holders, own=own or {}, names=names)
             state = card.state
             if who and state:
-                state = f"{state} by {who}" if state == "held" else f"{state}, by {who}"
+                alone = state == "held"
+                named = later("held by {names}", names=who) if alone else later("by {names}", names=who)
+                state = named if alone else f"{state}, {named}"
             says = ", ".join(filter(None, (state, *card.doing)))
             line = f"{card.model}: {says}" if says else card.model
             counts[line] = counts.get(line, 0) + 1
         lines = (f"{count} × {line}" if count > 1 else line for line, count in counts.items())
         return (*lines, *self.notes)
+
+
+def in_language(line: str) -> str:
+    """A line for cards as whoever reads it reads: what stands behind the model is told part by part."""
+    model, colon, says = line.partition(": ")
+    if not colon or model == _NETWORK:
+        return again(line)
+    return f"{model}: {', '.join(_part(part) for part in _COMMA.split(says))}"
+
+
+def _part(words: str) -> str:
+    return t("by {names}", names=again(words[3:])) if words.startswith("by ") else again(words)
 
 
 def read_cards(value: Any, *, claims: Any = None) -> Cards:
@@ -92,8 +111,9 @@ def _network_pool(item: dict[str, Any]) -> str | None:
         return None
     names = ", ".join(f"{count} × {model}" for model, count in list(counts.items())[:_MOST_NOTES])
     free, there = whole(item.get("available")), whole(item.get("allocatable"))
-    left = f"{free} of {there} free" if free is not None and there is not None else "how many are free is unknown"
-    return f"over the network: {names}, {left}"
+    known = free is not None and there is not None
+    left = later("{part} of {whole} free", part=free, whole=there) if known else later("how many are free is unknown")
+    return later("over the network: {cards}, {left}", cards=names, left=left)
 
 
 def _doing(item: dict[str, Any]) -> tuple[str, ...]:
@@ -101,14 +121,14 @@ def _doing(item: dict[str, Any]) -> tuple[str, ...]:
     idle = whole(item.get("idle_seconds"))
     found = []
     if idle is not None and idle >= _IDLE_WORTH_A_WORD and item.get("state") in ("held", "shared"):
-        found.append(f"idle {_duration(idle)}")
+        found.append(later("idle {time}", time=_duration(idle)))
     if used and used != "Unknown":
-        found.append(f"{used} in use")
+        found.append(later("{amount} in use", amount=used))
     if busy is not None:
-        found.append(f"{busy} % busy")
+        found.append(later("{share} % busy", share=busy))
     taken_at = text(item.get("taken_at"), 40)
     if found and taken_at and item.get("stale") is True:
-        found.append(f"as of {taken_at[11:16]} UTC")
+        found.append(later("as of {time} UTC", time=taken_at[11:16]))
     return tuple(found)
 
 

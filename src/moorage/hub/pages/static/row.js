@@ -5,6 +5,7 @@ import { arrange, element, say } from "../../../web/elements.js";
 import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
 
+const NETWORK = "over the network:";
 let rows = 0;
 
 export class Row {
@@ -39,7 +40,7 @@ export class Row {
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     say(this.name, again(node.title) ?? node.name);
-    this.cards.textContent = node.cards.map(again).join("\n");
+    this.cards.textContent = node.cards.map(cardWords).join("\n");
     this.cards.hidden = !node.cards.length;
     this.tell();
   }
@@ -66,6 +67,17 @@ export class Row {
     say(this.state, stateWords(this.node, this.verdict, this.image));
     this.state.classList.toggle("moorage-fits", !closed && this.verdict?.fits === true);
   }
+}
+
+/** A line for cards as whoever reads it reads (`in_language` in view/cards.py): what stands behind the model is told part by part. */
+export function cardWords(line) {
+  const colon = line.indexOf(": ");
+  if (colon < 0 || line.startsWith(NETWORK)) return again(line);
+  return `${line.slice(0, colon)}: ${line.slice(colon + 2).split(/, (?!but )/).map(part).join(", ")}`;
+}
+
+function part(words) {
+  return words.startsWith("by ") ? t("by {names}", { names: again(words.slice(3)) }) : again(words);
 }
 
 /** What stands beside a node's name: why it takes nothing, or what the verdict says of it, or its taints. */
