@@ -47,6 +47,11 @@ async def running_cluster() -> AsyncIterator[Simulator]:
 
 ROOT = Path(__file__).parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+SHOW_ALL = """() => {
+  const style = new CSSStyleSheet();
+  style.replaceSync("* { content-visibility: visible !important; }");
+  document.adoptedStyleSheets = [style];
+}"""
 # What people see: as it is, in the dark, and in the colours that their system forces.
 COLOURS = {
     "light": {"color_scheme": "light", "forced_colors": "none"},
@@ -64,7 +69,7 @@ def looked_at():
     async def looked_at(page: Any, name: str) -> list[str]:
         found = []
         # What is out of view has no picture otherwise, and no contrast.
-        await page.add_style_tag(content="* { content-visibility: visible !important; }")
+        await page.evaluate(SHOW_ALL)
         for colours, how in COLOURS.items():
             await page.emulate_media(**how)
             await page.screenshot(path=pictures / f"{name}-{colours}.png", full_page=True)

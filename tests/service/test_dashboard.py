@@ -192,3 +192,18 @@ async def test_the_description_of_the_api_is_a_page(service, page) -> None:
 
     await expect(page.get_by_role("heading", name="POST /api/v1/cluster/fit")).to_be_visible()
     assert page.problems == []
+
+
+async def test_nothing_is_wrong_with_the_page_by_axe(service, simulator, node, pod, page, looked_at) -> None:
+    simulator.add(
+        node("alpha", cpu="8", memory="32Gi", gpu=1), node("beta", cpu="4", memory="16Gi", unschedulable=True)
+    )
+    simulator.add(pod("p", on="alpha", cpu="3", memory="2Gi", gpu=1))
+    await service.until(lambda nodes: len(nodes) == 2 and nodes["alpha"]["available"]["gpu"] == 0)
+    await page.goto(service.url)
+    await expect(page.get_by_role("status").first).to_have_text("live")
+    await page.get_by_role("button", name="Check").click()
+    await expect(page.get_by_role("row").filter(has_text="alpha")).to_contain_text("0 free of 1")
+
+    assert await looked_at(page, "dashboard") == []
+    assert page.problems == []
