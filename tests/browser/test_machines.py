@@ -36,14 +36,14 @@ async def stack(tmp_path_factory, load):
         await service.start()
         hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig)
         await hub.start()
-        yield cluster, hub
+        yield cluster, hub, service
         await hub.stop()
         await service.kill()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium, stack, request):
-    _, hub = stack
+    _, hub, _ = stack
     context = await chromium.new_context()
     page = await context.new_page()
     page.person = f"m{abs(hash(request.node.name)) % 10**8}"
@@ -80,7 +80,7 @@ async def test_automatic_says_that_only_such_a_machine_has_room_and_lets_people_
 
 
 async def test_a_row_that_is_chosen_asks_for_its_pool_and_the_server_runs_once_the_machine_is_there(page, stack, load):
-    cluster, hub = stack
+    cluster, hub, _ = stack
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     await page.get_by_label("GPU").fill("1")
     await page.get_by_label("CPU").fill("2")
@@ -97,3 +97,21 @@ async def test_a_row_that_is_chosen_asks_for_its_pool_and_the_server_runs_once_t
     assert waits is None
     assert pod["spec"]["nodeSelector"] == {POOL: "gpu"}
     assert pod["spec"]["nodeName"] == "ip-10-0-0-7"
+
+
+async def test_a_pool_that_reaches_its_maximum_is_told_on_open_pages(page, stack):
+    """In the form and on the service's own page, to which nobody comes again."""
+    cluster, _, service = stack
+    dashboard = await page.context.new_page()
+    await dashboard.goto(service.url)
+    machines = dashboard.locator("#machines")
+    await expect(machines).to_contain_text("Pool gpu (g5.xlarge): 4 CPU, 16 GiB, 1 × NVIDIA A10G; can be added")
+    await expect(row(page).locator(".moorage-state")).to_contain_text("can be added")
+
+    for number in (1, 2):
+        labels = {POOL: "gpu", "node.kubernetes.io/instance-type": "g5.xlarge"}
+        cluster.add(builders.node(f"late-{number}", cpu="4", memory="16Gi", gpu=1, labels=labels))
+
+    await expect(machines).to_contain_text("at its maximum (Pool gpu is at its maximum of 2 machines)")
+    await expect(row(page).locator(".moorage-state")).to_contain_text("at its maximum")
+    await dashboard.close()
