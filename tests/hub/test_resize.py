@@ -1,6 +1,7 @@
 """A server that runs becomes larger or smaller in place: real hub, real service, a simulated cluster."""
 
 import html
+import json
 import re
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -8,8 +9,9 @@ from types import SimpleNamespace
 import aiohttp
 import pytest
 import pytest_asyncio
+from kubernetes_asyncio.client import ApiClient, Configuration
 
-from moorage.hub.running import culling
+from moorage.hub.running import api, culling
 from moorage.hub.running import pod as pods
 from moorage.simulator import Simulator, builders
 from moorage.simulator.api.authorization import Rule
@@ -471,3 +473,38 @@ async def test_the_page_of_a_server_that_does_not_run_says_so(hub, server_name):
 
     assert (answer.status, "This server is not running." in page) == ((404, False) if server_name else (200, True))
     await person.close()
+
+
+@pytest.mark.parametrize(
+    ("condition", "state", "words"),
+    [
+        ({"type": "PodResizePending", "reason": "Infeasible"}, "infeasible", "atlas can't give 2 CPU, 2 GiB memory."),
+        ({"type": "PodResizePending", "reason": "Deferred"}, "deferred", "Waiting for room on atlas"),
+        ({"type": "PodResizeInProgress", "reason": "Error"}, "error", "the node tries again"),
+        ({"type": "PodResizeInProgress"}, "in_progress", "Changing to 2 CPU, 2 GiB memory."),
+    ],
+)
+async def test_what_the_kubelet_says_of_a_change_is_told_in_words_and_in_its_own(
+    cluster, server, until, condition, state, words
+):
+    ray = await server("ray")
+    conditions = [*ray.pod["status"]["conditions"], {**condition, "status": "True", "message": "as the kubelet has it"}]
+    cluster.patch("pods", "jupyter", ray.pod["metadata"]["name"], {"status": {"conditions": conditions}})
+
+    async def told():
+        return (await ray.has())["resize"]
+
+    resize = await until(told)
+
+    assert (resize["state"], resize["detail"]) == (state, "as the kubelet has it")
+    assert words in resize["text"]
+
+
+@pytest.mark.parametrize(("version", "too_old"), [("32+", True), ("33", False), ("?", False)])
+async def test_a_cluster_before_in_place_resize_is_known_by_its_version(version, too_old):
+    async with Simulator() as old:
+        old.faults.add("answer", path="/version", status=200, body=json.dumps({"major": "1", "minor": version}))
+        async with ApiClient(Configuration(host=old.url)) as client:
+            asked = await api.is_too_old(SimpleNamespace(api=SimpleNamespace(api_client=client)))
+
+    assert asked is too_old

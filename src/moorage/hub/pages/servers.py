@@ -99,10 +99,8 @@ class ResizePage(BaseHandler):
     async def _page(self, user_name: str, server_name: str, **more: Any) -> None:
         spawner = spawner_of(self, user_name, server_name)
         now = await has.now(spawner)
-        fields = {
-            "cpu": cpu_field(now.get("cpu_millicores") or 0),
-            "memory": memory_field(now.get("memory_bytes") or 0),
-        }
+        cpu, memory = now.get("cpu_millicores"), now.get("memory_bytes")
+        fields = {"cpu": cpu_field(cpu) if cpu else "", "memory": memory_field(memory) if memory else ""}
         whose = "" if spawner.user is self.current_user else user_name
         html = await self.render_template(
             "moorage_server.html",

@@ -62,7 +62,9 @@ async def is_too_old(spawner: Any) -> bool:
     client = spawner.api.api_client
     kept = _versions.get(client.configuration.host)
     if kept is None or time.monotonic() - kept[0] > _KEPT_SECONDS:
-        _, told = await ask(client, "GET", "/version")
+        code, told = await ask(client, "GET", "/version")
+        if code != 200:
+            return False
         try:
             version = int(told["major"]), int(re.sub(r"\D", "", told["minor"]))
         except (KeyError, TypeError, ValueError):

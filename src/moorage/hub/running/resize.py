@@ -205,9 +205,12 @@ def told(pod: Json, judged: Judged) -> Json:
         "fits": None if found is None else found.fits,
         "waits": found is not None and not found.fits,
         "changes": not wanted.is_none,
-        "cpu": cpu_text(wanted.cpu),
+        "cpu": cpu_text(wanted.cpu) if wanted.cpu else None,
         "memory": memory_text(wanted.memory) if wanted.memory else None,
-        "understood": {"cpu": cpu_field(wanted.cpu), "memory": memory_field(wanted.memory or 0)},
+        "understood": {
+            "cpu": cpu_field(wanted.cpu) if wanted.cpu else "",
+            "memory": memory_field(wanted.memory) if wanted.memory else "",
+        },
         "would_work": [],
         "notes": [],
     }
@@ -260,7 +263,8 @@ def _save(spawner: Any, wanted: Change) -> None:
         # A preset would set the old amounts again: what else it set stays as a choice of its own.
         saved.pop("preset", None)
         saved = {**saved, **(_chosen(preset.values()) if preset else {})}
-        saved["cpu"] = cpu_text(wanted.cpu)
+        if wanted.cpu:
+            saved["cpu"] = cpu_text(wanted.cpu)
         if wanted.memory:
             saved["memory"] = memory_text(wanted.memory)
     spawner.keep_options(saved)
