@@ -337,6 +337,24 @@ async def test_a_start_that_no_waiting_would_help_is_refused_with_its_reason(hub
     assert await hub.failures() == 0
 
 
+@IN_THE_HUBS_LOOP
+@pytest.mark.parametrize("hub", ["c.MoorageSpawner.wait_for_room = 0"], indirect=True)
+async def test_nor_does_a_start_count_that_ran_out_of_time_without_a_place(hub, until, of):
+    await begin(hub, "holder", GPU)
+    await until(lambda: waiting.bound(of("holder")))
+    await until(lambda: ready(hub, "holder"), seconds=30, what=hub.tail)
+    loser = await hub.log_in("loser")
+
+    await begin(hub, "loser", GPU)
+    await until(lambda: stopped(hub, "loser"), seconds=30, what=hub.tail)
+    async with loser.http.get(f"{hub.url}/hub/spawn-pending/loser") as answer:
+        page = await answer.text()
+    await loser.close()
+
+    assert "The server did not start in time. Not enough GPU free on any node." in page
+    assert await hub.failures() == 0
+
+
 LESS = """
 c.MoorageSpawner.gpu_max = lambda spawner: 0 if (folder / f"less-{spawner.user.name}").exists() else 4
 """

@@ -41,6 +41,8 @@ class Outcome(Patient):
         self._choice: Choice | None = None
         self._offer = Offer()
         self._was_refused = False
+        # Whether the start ran out of time while it waited for a node.
+        self._had_no_place = False
         # The form behind the start that is under way.
         self._posted: Filled | None = None
         self._hub_state = hub_state()
@@ -74,9 +76,11 @@ class Outcome(Patient):
         if sys.exc_info()[1] and self._posted and self._posted.is_fresh():
             # JupyterHub shows the form again for a start that fails as soon as it is posted: the default server's.
             self._hub_state.fill(self.user.name, self._posted)
-        if self._was_refused:
-            self._was_refused = False
+        if self._had_no_place:
+            take_back(counted=True)
+        elif self._was_refused:
             take_back()
+        self._was_refused = self._had_no_place = False
         Trial.forget()
         return result
 
@@ -122,7 +126,10 @@ class Outcome(Patient):
         # A start that fails is ended by JupyterHub while it handles the error, which it then shows. This comes first
         # then, and the pod is still there.
         super().stop_polling()
-        ending.explain(sys.exc_info()[1], self._last_words, form=self._form_url())
+        error, pod = sys.exc_info()[1], self.stored_pod()
+        ending.explain(error, self._last_words, form=self._form_url())
+        # That others hold what it needs is nothing that has failed.
+        self._had_no_place = isinstance(error, TimeoutError) and waiting.unbound(pod) and bool(waiting.verdict(pod))
 
     def _last_words(self) -> tuple[str, str]:
         words, detail = ending.last_words(self.stored_pod(), self.events)

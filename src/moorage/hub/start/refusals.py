@@ -34,11 +34,13 @@ def settings_of_the_hub() -> dict[str, Any]:
     return application.settings if application is not None else {}
 
 
-def take_back() -> None:
-    """On JupyterHub 5 every exception of a spawn counts towards the limit at which the hub exits: count one less first.
+def take_back(*, counted: bool = COUNTED) -> None:
+    """On JupyterHub 5 every exception of a spawn counts towards the limit at which the hub exits, and on every version
+    one that is no refusal: count one less first.
 
-    Otherwise anybody could end the hub by asking five times for a node that does not exist.
+    Otherwise anybody could end the hub by asking five times for a node that does not exist, or for a GPU that others
+    hold.
     """
-    if COUNTED:
+    if counted:
         settings = settings_of_the_hub()
         settings["failure_count"] = settings.get("failure_count", 0) - 1
