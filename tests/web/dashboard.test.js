@@ -7,6 +7,7 @@ import { told } from "../../src/moorage/dashboard/answer.js";
 import { machineWords } from "../../src/moorage/dashboard/machines.js";
 import { networkWords } from "../../src/moorage/dashboard/network.js";
 import { aboutWords, groupsOf, kindsOf, preparingWords } from "../../src/moorage/dashboard/row.js";
+import { queueLines } from "../../src/moorage/dashboard/queues.js";
 import { statusOf } from "../../src/moorage/dashboard/status.js";
 import { totalsOf } from "../../src/moorage/dashboard/totals.js";
 import { waitingWords } from "../../src/moorage/dashboard/waiting.js";
@@ -143,4 +144,13 @@ test("who waits is named as far as names are told", () => {
   assert.equal(waitingWords({ ...pod, user: null }), `lab/jupyter-ada: ${rest}`);
   assert.equal(waitingWords({ ...pod, user: null, pod: null }), `A server in lab: ${rest}`);
   assert.equal(waitingWords({ ...pod, user: null, pod: null, namespace: null, component: null }), `A pod: ${rest}`);
+});
+
+test("a queue says what it has left, and one that can't be read why", () => {
+  const share = (resource, quota, left) => ({ resource, flavor: "rtx4090", quota, left });
+  const queue = { namespace: "lab", name: "gpus", closed: null, running: 3, pending: 2, resources: [share("nvidia.com/gpu", 4, 1), share("cpu", 8000, 500), share("memory", 2 ** 36, 2 ** 34), share("x.example/y", null, null)] };
+  const shown = { kueue: "followed", reason: null, queues: [queue, { ...queue, name: "off", closed: "The queue is stopped." }] };
+  assert.deepEqual(queueLines(shown), ["lab/gpus: rtx4090: 1 of 4 GPU left, 0.5 of 8 CPU left, 16 GiB of 64 GiB left, y: unknown; 3 run, 2 wait", "lab/off: The queue is stopped.; 3 run, 2 wait"]);
+  assert.deepEqual(queueLines({ kueue: "not_allowed", reason: "grant it", queues: [] }), ["grant it"]);
+  assert.deepEqual(queueLines({ kueue: "absent", reason: null, queues: [] }), []);
 });

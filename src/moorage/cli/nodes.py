@@ -11,6 +11,7 @@ from rich.table import Table
 
 from moorage.cli.machines import machines_table
 from moorage.cli.options import output_option, source_options
+from moorage.cli.queues import queues_table
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.sources.source import Origin, opened
 from moorage.scheduling.amount_words import is_card, resource_words
@@ -31,11 +32,15 @@ def nodes(*, origin: Origin, output: str, watch: bool, cards: bool) -> None:
 async def _once(origin: Origin, *, output: str, draw: Draw) -> None:
     async with opened(origin) as source:
         found = await source.nodes()
-        coming = await source.machines() if output == "table" and draw is _table else []
+        whole = output == "table" and draw is _table
+        coming = await source.machines() if whole else []
+        queues = queues_table(await source.queues()) if whole else None
     if output == "table":
         console().print(draw(found))
         if coming:
             console().print("", machines_table(coming), sep="\n")
+        if queues is not None:
+            console().print("", queues, sep="\n")
     else:
         structured(found, output=output)
 

@@ -10,6 +10,7 @@ import * as fit from "./fit.js";
 import { drawLines, keep } from "./lines.js";
 import { machineWords } from "./machines.js";
 import { drawNetwork } from "./network.js";
+import { queueLines } from "./queues.js";
 import { statusOf } from "./status.js";
 import { Table } from "./table.js";
 import { drawTotals } from "./totals.js";
@@ -64,10 +65,10 @@ function tell() {
   say(notice, more);
 }
 
-/** A list of the page that follows a path of the same name, a line for each entry. */
-function list(name, words, { every }) {
+/** A list of the page that follows a path of the same name. */
+function list(name, lines, { every }) {
   const place = document.getElementById(name);
-  keep(new URL(`cluster/${name}`, API), { headers, every, draw: (told) => drawLines(place, told.map(words), { most: MOST }) });
+  keep(new URL(`cluster/${name}`, API), { headers, every, draw: (told) => drawLines(place, lines(told), { most: MOST }) });
 }
 
 async function logIn(why) {
@@ -80,7 +81,8 @@ async function logIn(why) {
 
 document.getElementById("filter").addEventListener("input", (event) => table.show(event.target.value));
 fit.listen(new URL("cluster/fit", API), headers);
-list("waiting", waitingWords, { every: 2_000 });
+list("queues", queueLines, { every: 2_000 });
+list("waiting", (pods) => pods.map(waitingWords), { every: 2_000 });
 setInterval(tell, 1000);
 offerLanguages(document.getElementById("languages"));
 follow(new URL("cluster/stream", API), { headers, on, lost, ended: logIn });

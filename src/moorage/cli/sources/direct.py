@@ -15,6 +15,8 @@ from moorage.gpus.cards import Cards
 from moorage.gpus.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.kube.connect import connect
+from moorage.queues.picture import Queues
+from moorage.queues.shown import picture
 
 # A first list of a large cluster takes seconds; an API server that is not there says so at once.
 WITHIN = 30
@@ -30,7 +32,7 @@ async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterato
     task = asyncio.create_task(live.run())
     try:
         await _until_ready(live)
-        yield Direct(live)
+        yield Direct(live, Queues(client, cluster=lambda: live.cluster, feeds=lambda: live.status.feeds))
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -38,8 +40,9 @@ async def direct(*, kubeconfig: str | None, context: str | None) -> AsyncIterato
 
 
 class Direct:
-    def __init__(self, live: LiveCluster) -> None:
+    def __init__(self, live: LiveCluster, queues: Queues) -> None:
         self._live = live
+        self._queues = queues
 
     async def nodes(self) -> list[dict[str, Any]]:
         snapshot = self._live.snapshot
@@ -47,6 +50,9 @@ class Direct:
 
     async def machines(self) -> list[dict[str, Any]]:
         return shown_machines(self._live.cluster)
+
+    async def queues(self) -> dict[str, Any]:
+        return picture(await self._queues.now(), self._live.cluster, policy="pod")
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         currency = Currency()

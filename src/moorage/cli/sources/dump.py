@@ -34,6 +34,9 @@ from moorage.objects import (
     Workload,
     decode,
 )
+from moorage.queues.kueue import queues
+from moorage.queues.picture import Picture
+from moorage.queues.shown import picture
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
 from moorage.scheduling.cluster import KINDS, Cluster
 
@@ -95,6 +98,10 @@ class Dump:
 
     async def machines(self) -> list[dict[str, Any]]:
         return shown_machines(self.cluster)
+
+    async def queues(self) -> dict[str, Any]:
+        found = tuple(queues(self.cluster))
+        return picture(Picture("followed" if found else "absent", None, found), self.cluster, policy="pod")
 
     async def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         raise MoorageError("a dump can't be watched", hint="leave out --watch, or use --server or --kubeconfig")

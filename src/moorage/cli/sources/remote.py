@@ -41,6 +41,13 @@ class Remote:
             return []
         return machines
 
+    async def queues(self) -> dict[str, Any]:
+        try:
+            queues: dict[str, Any] = await self._ask("GET", "/cluster/queues", shape=dict[str, Any])
+        except Refused:  # an older service does not know them
+            return {"kueue": "absent", "reason": None, "queues": []}
+        return queues
+
     async def fit(self, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = await self._ask("POST", "/cluster/fit", shape=dict[str, Any], body=request)
         return answer

@@ -24,6 +24,9 @@ class Source(Protocol):
     async def machines(self) -> list[dict[str, Any]]:
         """What is not there yet and may come, as the API shows it; empty where nothing is known of any."""
 
+    async def queues(self) -> dict[str, Any]:
+        """Queues with their quotas and who waits in them, as the API shows them."""
+
     def watch(self) -> AsyncIterator[list[dict[str, Any]]]:
         """The same, now and after each change."""
 
