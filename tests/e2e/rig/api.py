@@ -45,6 +45,13 @@ _GROUPS = {
     "CustomResourceDefinition": ("apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
     "NodePool": ("apis/karpenter.sh/v1", "nodepools", False),
     "NodeClaim": ("apis/karpenter.sh/v1", "nodeclaims", False),
+    "LocalQueue": ("apis/kueue.x-k8s.io/v1beta2", "localqueues", True),
+    "ClusterQueue": ("apis/kueue.x-k8s.io/v1beta2", "clusterqueues", False),
+    "ResourceFlavor": ("apis/kueue.x-k8s.io/v1beta2", "resourceflavors", False),
+    "Workload": ("apis/kueue.x-k8s.io/v1beta2", "workloads", True),
+    "WorkloadPriorityClass": ("apis/kueue.x-k8s.io/v1beta2", "workloadpriorityclasses", False),
+    "APIService": ("apis/apiregistration.k8s.io/v1", "apiservices", False),
+    "Service": ("api/v1", "services", True),
     "KWOKNodeClass": ("apis/karpenter.kwok.sh/v1alpha1", "kwoknodeclasses", False),
 }
 

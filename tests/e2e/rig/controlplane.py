@@ -10,12 +10,16 @@ import signal
 import tempfile
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import yaml
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from rig.api import Api, Obj, Refused
 from rig.processes import Program, free_ports, until
@@ -85,6 +89,14 @@ class ControlPlane:
             f"--service-account-signing-key-file={self.folder / 'accounts.key'}",
             # `exec` and `logs` on the real node must not need name resolution.
             "--kubelet-preferred-address-types=InternalIP",
+            # Another API server behind this one, such as Kueue's, believes whom this one names.
+            f"--proxy-client-cert-file={self.folder / 'front.crt'}",
+            f"--proxy-client-key-file={self.folder / 'front.key'}",
+            f"--requestheader-client-ca-file={self.folder / 'front.crt'}",
+            "--requestheader-allowed-names=front",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             "--shutdown-delay-duration=0s",
         ]
 
@@ -147,6 +159,7 @@ class ControlPlane:
         public = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
+        write_certificate(self.folder, "front")
         (self.folder / "accounts.key").write_bytes(private)
         (self.folder / "accounts.pub").write_bytes(public)
         rows = [f'{token},{user},{user},"{group}"' for user, (token, group) in self._tokens.items()]
@@ -231,6 +244,31 @@ class ControlPlane:
 
     def signal_apiserver(self, number: signal.Signals) -> None:
         self.apiserver.signal(number)
+
+
+def write_certificate(folder: Path, name: str) -> None:
+    """A certificate that vouches for itself, for 127.0.0.1: `name.crt` and `name.key`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    local = [x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(whose)
+        .issuer_name(whose)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=2))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName(local), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    (folder / f"{name}.key").write_bytes(private)
 
 
 def answers_insecurely(url: str) -> bool:
