@@ -262,7 +262,11 @@ def test_a_server_in_line_is_told_its_place_its_admission_and_who_took_its_place
     the_hub.start_server("bob", CHOICE)
     until(lambda: _pod_of(line, "bob"), within=60, what="bob's pod is there")
     told = Told(the_hub, "bob")
-    until(lambda: told.find("In queue people, next. The quota lacks 1 GPU"), within=30, what="bob knows the place")
+    until(
+        lambda: told.find("In queue people, next. The quota lacks 1 GPU"),
+        within=30,
+        what="bob knows the place",
+    )
 
     _end(line, "ada")
     the_hub.stop_server("ada")

@@ -47,7 +47,7 @@ async def test_the_page_is_told_its_place_whenever_that_changes_and_when_it_is_a
     assert told == [
         ("queued", "In queue lab, 1 before it.", "Kueue: insufficient unused quota"),
         ("queued", "In queue lab, next.", "Kueue: insufficient unused quota"),
-        ("admitted", "Queue lab has admitted it. It starts as soon as it has a node.", None),
+        ("place", "Queue lab has admitted it. It starts as soon as it has a node.", None),
     ]
 
 

@@ -156,7 +156,7 @@ def test_a_pod_finds_its_workload_waiting_or_not():
 @pytest.mark.parametrize(
     ("spec", "why"),
     [
-        ({"stopPolicy": "Hold"}, "The cluster queue is stopped."),
+        ({"stopPolicy": "Hold"}, "The queue is stopped."),
         ({"stopPolicy": "None"}, None),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_queue_whose_cluster_queue_is_not_there_is_closed_and_has_no_quota():
             "The queue can never give this: its quota is at most 4 GPU (flavor a).",
         ),
         ("LocalQueue lab doesn't exist", "The queue lab does not exist."),
-        ("ClusterQueue gpus is inactive", "The cluster queue gpus is stopped, or not set up completely."),
+        ("ClusterQueue gpus is inactive", "The queue gpus is stopped, or not set up completely."),
         (
             "couldn't assign flavors to pod set main: untolerated taint {a b NoSchedule <nil>} in flavor x",
             "The nodes of flavor x have a taint that it does not tolerate.",

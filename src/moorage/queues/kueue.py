@@ -13,6 +13,7 @@ from msgspec import Struct
 from moorage.errors import InvalidQuantity
 from moorage.objects import ClusterQueue, LocalQueue, Workload
 from moorage.queues.words import in_words, units
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -184,11 +185,11 @@ def _in_line(workload: Workload, cluster_queue: str | None, place: Place | None)
 def _text(workload: Workload, message: str) -> str:
     match standing_of(workload):
         case "admitted":
-            return "Kueue has admitted it."
+            return t("Kueue has admitted it.")
         case "reserved":
-            return "Its quota is reserved; a check must pass before it starts."
+            return t("Its quota is reserved; a check must pass before it starts.")
         case "given_up":
-            return "It was taken out of the queue; an administrator can put it back."
+            return t("It was taken out of the queue; an administrator can put it back.")
     return in_words(message)
 
 
@@ -211,14 +212,14 @@ def _queue(state: State, queue: LocalQueue, *, lines: Mapping[Key, list[InLine]]
 
 def _closed(queue: LocalQueue, behind: ClusterQueue | None) -> str | None:
     if behind is None:
-        return "Its cluster queue does not exist."
-    for each, what in ((queue, "queue"), (behind, "cluster queue")):
+        return t("Its cluster queue does not exist.")
+    for each in (queue, behind):
         if each.spec is not None and each.spec.stop_policy in _STOPPED:
-            return f"The {what} is stopped."
+            return t("The queue is stopped.")
         conditions = (each.status.conditions if each.status is not None else None) or ()
         active = next((one for one in conditions if one.type == "Active"), None)
         if active is not None and active.status == "False":
-            return f"The {what} is not active: {active.message or active.reason or 'no reason is given'}"
+            return t("The queue is not active: {why}", why=active.message or active.reason or "?")
     return None
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from moorage.errors import InvalidQuantity
 from moorage.quantity import Quantity
 from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-NOTHING_YET = "Kueue has not said anything about it yet."
 _LONGEST = 2000
 
 
@@ -33,18 +33,23 @@ def _amount(resource: str, text: str) -> str:
 
 
 def _short(found: re.Match[str]) -> str:
-    return f"The quota lacks {_amount(found['resource'], found['amount'])} (flavor {found['flavor']})."
+    lacking = _amount(found["resource"], found["amount"])
+    return t("The quota lacks {amount} (flavor {flavor}).", amount=lacking, flavor=found["flavor"])
 
 
 def _too_large(found: re.Match[str]) -> str:
     most = _amount(found["resource"], found["most"])
-    return f"The queue can never give this: its quota is at most {most} (flavor {found['flavor']})."
+    return t(
+        "The queue can never give this: its quota is at most {amount} (flavor {flavor}).",
+        amount=most,
+        flavor=found["flavor"],
+    )
 
 
 def _closed(found: re.Match[str]) -> str:
-    what = "queue" if found["kind"] == "LocalQueue" else "cluster queue"
-    state = {"is inactive": "is stopped, or not set up completely"}.get(found["state"], "does not exist")
-    return f"The {what} {found['name']} {state}."
+    if found["state"] == "is inactive":
+        return t("The queue {name} is stopped, or not set up completely.", name=found["name"])
+    return t("The queue {name} does not exist.", name=found["name"])
 
 
 _SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
@@ -56,19 +61,28 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str]], str]], ...] = (
     (r"(?P<kind>LocalQueue|ClusterQueue) (?P<name>\S+) (?P<state>doesn't exist|not found|is inactive)", _closed),
     (
         r"untolerated taint (?P<taint>\{.*?\}|\S+) in flavor (?P<flavor>[^\s,;]+)",
-        lambda found: f"The nodes of flavor {found['flavor']} have a taint that it does not tolerate.",
+        lambda found: t("The nodes of flavor {flavor} have a taint that it does not tolerate.", flavor=found["flavor"]),
     ),
     (
         r"flavor (?P<flavor>\S+) doesn't match node affinity",
-        lambda found: f"The nodes that it may use are not those of flavor {found['flavor']}.",
+        lambda found: t("The nodes that it may use are not those of flavor {flavor}.", flavor=found["flavor"]),
     ),
     (
         r"resource (?P<resource>\S+) unavailable in ClusterQueue",
-        lambda found: f"The queue has no quota of {resource_words(found['resource'])} at all.",
+        lambda found: t("The queue has no quota of {what} at all.", what=resource_words(found["resource"])),
     ),
-    (r"Workload namespace doesn't match ClusterQueue selector", lambda _: "The queue is not for this namespace."),
-    (r"The workload is deactivated", lambda _: "It was taken out of the queue; an administrator can put it back."),
-    (r"The workload has failed admission checks", lambda _: "A check that must pass before it starts has failed."),
+    (
+        r"Workload namespace doesn't match ClusterQueue selector",
+        lambda _: t("The queue is not for this namespace."),
+    ),
+    (
+        r"The workload is deactivated",
+        lambda _: t("It was taken out of the queue; an administrator can put it back."),
+    ),
+    (
+        r"The workload has failed admission checks",
+        lambda _: t("A check that must pass before it starts has failed."),
+    ),
 )
 _READ = [(re.compile(pattern), words) for pattern, words in _SENTENCES]
 
@@ -77,6 +91,6 @@ def in_words(message: str | None) -> str:
     """One sentence for each thing that Kueue names, in its order."""
     text = (message or "").strip()[:_LONGEST]
     if not text:
-        return NOTHING_YET
+        return t("Kueue has not said anything about it yet.")
     found = {match.start(): words(match) for pattern, words in _READ for match in pattern.finditer(text)}
     return " ".join(dict.fromkeys(found[start] for start in sorted(found))) or text

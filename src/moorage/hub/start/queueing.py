@@ -168,4 +168,4 @@ async def told(
     pod = look()
     if said is not None and not gates(pod) and (queue := queue_of(pod)):
         words = f"Queue {queue} has admitted it. It starts as soon as it has a node."
-        yield {"step": "admitted", "progress": _PROGRESS, "message": words}
+        yield {"step": "place", "progress": _PROGRESS, "message": words}

@@ -18,6 +18,7 @@ from moorage.service.http.schemas import Waiting
 from moorage.service.paths.resources import picture_headers
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
 from moorage.service.state.parts import Parts
+from moorage.texts import t
 
 router = APIRouter(route_class=MoorageRoute, tags=["cluster"])
 
@@ -73,19 +74,28 @@ def _shown(
     if not any(gate in GATES for gate in gates):
         return {**told, "queue": standing(line) if line is not None else None}
     if line is None:
-        why = f" Why is not known: {unknown}." if unknown else ""
-        name = pod.labels.get(QUEUE_NAME)
-        return {
-            **told,
-            "queue": None,
-            "text": f"Kueue has not admitted it{f' from queue {name}' if name else ''} yet.{why}",
-        }
+        return {**told, "queue": None, "text": _without(pod, unknown)}
     return {**told, "queue": standing(line), "text": _text(line)}
+
+
+def _without(pod: PodInfo, unknown: str | None) -> str:
+    """What is to be said where only the pod itself can be read."""
+    queue = pod.labels.get(QUEUE_NAME)
+    held = (
+        t("Kueue has not admitted it from queue {queue} yet.", queue=queue)
+        if queue
+        else t("Kueue has not admitted it yet.")
+    )
+    return f"{held} {t('Why is not known: {reason}.', reason=unknown)}" if unknown else held
 
 
 def _text(line: InLine) -> str:
     if line.standing != "waiting":
         return line.text
-    ahead = line.place.ahead if line.place is not None else None
-    before = "next" if ahead == 0 else f"{ahead} before it" if ahead is not None else "its place is not known yet"
-    return f"In queue {line.queue}, {before}. {line.text}"
+    if line.place is None:
+        place = t("In queue {queue}; its place is not known yet.", queue=line.queue)
+    elif line.place.ahead == 0:
+        place = t("In queue {queue}, next.", queue=line.queue)
+    else:
+        place = t("In queue {queue}, {ahead} before it.", queue=line.queue, ahead=line.place.ahead)
+    return f"{place} {line.text}"

@@ -160,7 +160,8 @@ class Queueing:
             self._api.update(_WORKLOADS, pod["metadata"]["namespace"], _name(pod), change, subresource="status")
 
     def _order(self, pod: Json) -> tuple[int, str, str]:
-        return -self._priority(pod), pod["metadata"]["creationTimestamp"], pod["metadata"]["uid"]
+        stands_for = (self._workload(pod) or pod)["metadata"]
+        return -self._priority(pod), stands_for["creationTimestamp"], stands_for["uid"]
 
     def _priority(self, pod: Json) -> int:
         """A class of Kueue's own counts in queues alone; without one, the pod's priority does."""
