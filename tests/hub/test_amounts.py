@@ -124,7 +124,7 @@ def test_anything_can_be_shown_briefly(value):
         ("nvidia.com/gpu", ["nvidia.com/gpu", "amd.com/gpu"], "NVIDIA GPU"),
         ("amd.com/gpu", ["nvidia.com/gpu"], "AMD GPU"),
         ("lab.example/gpu", ["nvidia.com/gpu"], "lab.example GPU"),
-        ("nvidia.com/mig-1g.5gb", ["nvidia.com/gpu", "amd.com/gpu"], "mig-1g.5gb"),
+        ("nvidia.com/mig-1g.5gb", ["nvidia.com/gpu", "amd.com/gpu"], "MIG 1g.5gb"),
     ],
 )
 def test_a_card_is_a_gpu_and_its_makers_where_there_are_others(resource, among, words):

@@ -21,7 +21,7 @@ test("a share names its unit once", () => {
 });
 
 test("whole cards are GPUs and slices have their own names", () => {
-  assert.deepEqual(["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb"].map(shortResource), ["GPU", "GPU", "mig-1g.5gb"]);
+  assert.deepEqual(["nvidia.com/gpu", "amd.com/gpu", "nvidia.com/mig-1g.5gb"].map(shortResource), ["GPU", "GPU", "MIG 1g.5gb"]);
 });
 
 test("names are listed as one says them", () => {

@@ -78,7 +78,7 @@ test("the kind of GPU tells two choices apart only where there is one", () => {
 
 test("a choice is told in a line, and what is gone by its name", () => {
   assert.equal(choiceWords(CHOICE, { images: { minimal: "Minimal" } }), "atlas, 2 CPU, 3Gi, 1 GPU, Minimal");
-  assert.equal(choiceWords({ node: "", cpu: "1", gpu: "2", gpu_resource: "nvidia.com/mig-1g.5gb" }), "Automatic, 1 CPU, 2 mig-1g.5gb");
+  assert.equal(choiceWords({ node: "", cpu: "1", gpu: "2", gpu_resource: "nvidia.com/mig-1g.5gb" }), "Automatic, 1 CPU, 2 MIG 1g.5gb");
   assert.deepEqual(goneWords([["node", "x"], ["image", "y"]]), ["Not offered any more: the node “x” and the image “y”."]);
   assert.deepEqual(goneWords([]), []);
 });

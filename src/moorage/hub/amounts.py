@@ -138,6 +138,7 @@ def memory_field(amount: int) -> str:
 
 
 _CARD = "/gpu"
+_SLICE = re.compile(r"(?<=^nvidia\.com/)mig-(?=\d)")
 _MAKERS = {"nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel"}
 # Among these no card is the only one.
 ANY_MAKER = tuple(f"{domain}{_CARD}" for domain in _MAKERS)
@@ -159,11 +160,11 @@ def is_card(resource: str) -> bool:
 
 
 def short_resource(resource: str, *, among: Iterable[str] = ()) -> str:
-    """A GPU resource as people say it: "GPU" for whole cards, the slice's name otherwise. Where whole cards of another
+    """A GPU resource as people say it: "GPU" for whole cards, "MIG 1g.5gb" for a slice. Where whole cards of another
     name are `among` those that are there or offered, it says whose: "NVIDIA GPU".
     """
     if not is_card(resource):
-        return resource.rpartition("/")[2]
+        return _SLICE.sub("MIG ", resource).rpartition("/")[2]
     domain = resource.removesuffix(_CARD)
     others = any(other != resource and is_card(other) for other in among)
     return f"{_MAKERS.get(domain, domain)} GPU" if others else "GPU"

@@ -46,9 +46,9 @@ export function shareWords(part, whole) {
 const CARD = "/gpu";
 const MAKERS = { "nvidia.com": "NVIDIA", "amd.com": "AMD", "intel.com": "Intel" };
 
-/** "GPU" for whole cards, the slice's own name otherwise; "NVIDIA GPU" where cards of another name are `among` those that are there or offered. */
+/** "GPU" for whole cards, "MIG 1g.5gb" for a slice; "NVIDIA GPU" where cards of another name are `among` those that are there or offered. */
 export function shortResource(resource, { among = [] } = {}) {
-  if (!resource.endsWith(CARD)) return resource.slice(resource.lastIndexOf("/") + 1);
+  if (!resource.endsWith(CARD)) return resource.slice(resource.lastIndexOf("/") + 1).replace(/^mig-(?=\d)/, "MIG ");
   const domain = resource.slice(0, -CARD.length);
   const others = among.some((other) => other !== resource && other.endsWith(CARD));
   return others ? `${MAKERS[domain] ?? domain} GPU` : "GPU";

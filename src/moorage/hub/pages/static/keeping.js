@@ -1,7 +1,7 @@
 // A choice outlives its page: it is filled in again after a log-in or a way back, travels in a link, and the last ones are a click away.
 
 import { element } from "../../../web/elements.js";
-import { listed } from "../../../web/amounts.js";
+import { listed, shortResource } from "../../../web/amounts.js";
 import { t } from "../../../web/texts.js";
 import { hashOf, isSame, Memory, valuesIn } from "./memory.js";
 
@@ -105,7 +105,7 @@ export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind
   const parts = [...(preset ? [presets[preset] ?? preset] : []), node ? placeName(node) : t("Automatic")];
   if (cpu) parts.push(t("{amount} CPU", { amount: cpu }));
   if (memory) parts.push(memory);
-  if (Number(gpu) > 0) parts.push(`${gpu} ${model ? (kinds[`${kind}=${model}`] ?? model) : /\/gpu$/.test(kind) || !kind ? "GPU" : (kinds[kind] ?? kind.slice(kind.lastIndexOf("/") + 1))}`);
+  if (Number(gpu) > 0) parts.push(`${gpu} ${model ? (kinds[`${kind}=${model}`] ?? model) : /\/gpu$/.test(kind) || !kind ? "GPU" : (kinds[kind] ?? shortResource(kind))}`);
   if (image) parts.push(images[image] ?? image);
   return parts.join(", ");
 }
