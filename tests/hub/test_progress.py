@@ -104,3 +104,20 @@ async def test_an_end_is_told_beside_the_events_of_a_server_that_never_ran_long_
         True,
         True,
     ]
+
+
+async def test_that_a_start_takes_long_never_replaces_the_reason():
+    """As github.com/jupyterhub/kubespawner/issues/936 has it."""
+    raw = {"reason": "FailedScheduling", "message": "0/3 nodes are available: 3 Insufficient memory."}
+    patience = {"message": "Server launch is taking <longer> than expected."}
+
+    told = await collect({"progress": 30, "message": "m", "raw_event": raw}, patience, dict(patience))
+
+    reason = told[0]["message"]
+    assert "memory" in reason
+    assert [each["message"] for each in told[1:]] == [f"{reason} {patience['message']}"] * 2
+    assert all("memory" in each["html_message"] and "&lt;longer&gt;" in each["html_message"] for each in told[1:])
+
+
+async def test_that_a_start_takes_long_is_told_as_it_is_where_nothing_was_said_before():
+    assert await collect({"message": "Please be patient!"}) == [{"message": "Please be patient!"}]

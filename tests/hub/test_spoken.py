@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.errors import InvalidQuantity
-from moorage.hub.amounts import cpu_words, memory_field, read_cpu, read_memory
+from moorage.hub.amounts import cpu_words, memory_field, memory_text, read_cpu, read_memory
 from moorage.hub.choice import spoken
 
 GI, MI = 1 << 30, 1 << 20
@@ -113,3 +113,15 @@ def test_what_a_field_shows_is_read_as_the_same_amount(amount):
 )
 def test_a_field_shows_memory_as_people_write_it(size, shown):
     assert memory_field(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked", "shown"),
+    [("1.0GB", "1Gi", "1 GiB"), ("1.2Gi", "1288490189", "1.2 GiB"), ("1,2 GB", "1288490189", "1.2 GiB")],
+)
+def test_a_decimal_is_asked_for_in_whole_bytes_and_shown_as_people_write_it(typed, asked, shown):
+    """As github.com/kubeflow/kubeflow/issues/5064 and 7369 have it: an amount that no API server reads, and "…800m"."""
+    amount = read_memory(spoken.memory(typed))
+
+    assert memory_text(amount) == asked
+    assert memory_field(amount) == shown

@@ -136,17 +136,39 @@ async def told(
     """
     ends: set[str] = set()
     machines = _Machines(all_events, usual)
+    last: dict[str, Any] = {}
     async for event in _ticking(events, machines, tick=tick):
         try:
-            yield await machines.told(event) or _told(event)
+            shown_now = _patience(event, last) or await machines.told(event) or _told(event)
         except Exception:  # a strange event is shown as it came rather than ending the page's progress
-            yield event
+            shown_now = event
+        yield shown_now
+        if not _is_patience(event):
+            last = shown_now
         for end in _news(pod(), ends):
             yield end
     while waiting():
         for end in _news(pod(), ends):
             yield end
         await asyncio.sleep(every)
+
+
+def _is_patience(event: dict[str, Any]) -> bool:
+    """KubeSpawner's `slow_spawn_message` comes with nothing else, now and then, whatever goes on."""
+    return event.keys() == {"message"} and isinstance(event["message"], str)
+
+
+def _patience(event: dict[str, Any], last: dict[str, Any]) -> dict[str, Any] | None:
+    """That a start takes long, behind what it waits for: it would stand in its place otherwise."""
+    said = last.get("message")
+    if not _is_patience(event) or not isinstance(said, str) or not said:
+        return None
+    reason = last.get("html_message") or html.escape(said)
+    return {
+        **last,
+        "message": f"{said} {event['message']}",
+        "html_message": f"{reason}<p>{html.escape(event['message'])}</p>",
+    }
 
 
 class _Machines:
