@@ -42,6 +42,7 @@ EVERYTHING = {
         "karpenter": True,
         "clusterAutoscalerNamespace": "kube-system",
         "stateConfigMap": True,
+        "tokenReview": True,
         "gpuExecNamespace": "gpu-operator",
         "resize": True,
         "usage": True,

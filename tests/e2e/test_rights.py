@@ -96,6 +96,42 @@ def test_the_service_may_not_read_secrets_or_open_a_shell(deployed: ControlPlane
         served.call("POST", "/api/v1/namespaces/default/pods/rights-pod/exec", command="id")
 
 
+def test_tokens_of_the_server_let_in_whoever_may_list_nodes(
+    deployed: ControlPlane, admin: Api, namespace: str, tmp_path: Path
+) -> None:
+    group = "rbac.authorization.k8s.io"
+    review = manifests("optional/token-review.yaml")
+    for obj in review:
+        admin.apply(obj)
+    for name in ("sees-nodes", "sees-nothing"):
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+        admin.create(account)
+    subject = {"kind": "ServiceAccount", "name": "sees-nodes", "namespace": namespace}
+    role = {"metadata": {"name": f"sees-nodes-{namespace}"}}
+    rules = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}]
+    admin.create({"apiVersion": f"{group}/v1", "kind": "ClusterRole", **role, "rules": rules})
+    reference = {"apiGroup": group, "kind": "ClusterRole", **role["metadata"]}
+    bound = {**role, "roleRef": reference, "subjects": [subject]}
+    admin.create({"apiVersion": f"{group}/v1", "kind": "ClusterRoleBinding", **bound})
+    kubeconfig = deployed.write_kubeconfig(tmp_path / "kubeconfig", token=admin.token_for(*ACCOUNT))
+    told = {}
+    with service(kubeconfig, folder=tmp_path, options=("--kubernetes-tokens",)) as served:
+        for name in ("sees-nodes", "sees-nothing"):
+            headers = {"Authorization": f"Bearer {admin.token_for(namespace, name)}"}
+            read, _, _ = served.request("/api/v1/cluster/resources", headers=headers)
+            changed, _, _ = served.request(
+                "/api/v1/jupyterhub/config", {"default_gpu": 1}, headers=headers, method="PUT"
+            )
+            told[name] = read, changed
+        unknown, _, _ = served.request("/api/v1/cluster/resources", headers={"Authorization": "Bearer nonsense"})
+
+    for obj in reversed(review):
+        admin.delete(obj["kind"], obj["metadata"]["name"])
+
+    assert told == {"sees-nodes": (200, 403), "sees-nothing": (401, 401)}
+    assert unknown == 401
+
+
 @pytest.fixture(scope="module")
 def hub(deployed: ControlPlane) -> Iterator[Api]:
     """The account of a hub, with the rights that zero-to-jupyterhub's chart gives it in its own namespace."""

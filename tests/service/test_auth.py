@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from moorage.service.http.auth import TokenFileError, Tokens
 from moorage.service.settings import Settings
+from moorage.service.signin.tokens import TokenFileError, Tokens
 
 READER, ADMIN = "r" * 32, "a" * 32
 FILE = f"# people\n\nhub:reader:{READER}\nada:admin:{ADMIN}\n"
@@ -145,12 +145,16 @@ def test_on_loopback_it_needs_no_tokens(host) -> None:
     assert Settings(host=host).loopback_only
 
 
-async def test_without_tokens_a_foreign_name_for_this_machine_changes_nothing(service) -> None:
-    body = {"default_gpu": 1}
+async def test_without_tokens_a_foreign_name_for_this_machine_neither_reads_nor_changes(service) -> None:
+    body, foreign = {"default_gpu": 1}, {"Host": "evil.example:8000"}
     here = await service.client.put("/api/v1/jupyterhub/config", json=body)
-    rebound = await service.client.put("/api/v1/jupyterhub/config", json=body, headers={"Host": "evil.example:8000"})
+    rebound = await service.client.put("/api/v1/jupyterhub/config", json=body, headers=foreign)
+    read = [await service.get(path, headers=foreign) for path in [*READS, "/metrics"]]
+    by_name = await service.get(READS[0], headers={"Host": "localhost:8000"})
 
-    assert (here.status_code, rebound.status_code) == (200, 403)
+    assert (here.status_code, rebound.status_code, by_name.status_code) == (200, 403, 200)
+    assert {answer.status_code for answer in read} == {403}
+    assert read[0].json()["error"]["code"] == "unknown_host"
 
 
 async def test_without_tokens_nobody_changes_anything_through_a_proxy(service, serve, simulator) -> None:

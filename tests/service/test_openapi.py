@@ -6,8 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,8 +17,9 @@ from moorage.simulator import node, pod
 
 EXAMPLES = 6
 ADMIN, READER = "a" * 40, "r" * 40
+OF_HUB = "h" * 32
 MOORAGE = [sys.executable, "-m", "moorage.cli"]
-# All four modes take a minute of one core; a machine that does other work as well is slower.
+# All modes take a minute of one core; a machine that does other work as well is slower.
 pytestmark = pytest.mark.timeout(300)
 # The stream never ends by itself; its tests are in test_stream.
 LEFT_OUT = "/api/v1/cluster/stream"
@@ -42,16 +45,21 @@ def until_ready(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory):
-    """Two services of one cluster, with and without tokens, as processes of their own."""
+    """Services of one cluster as processes of their own: with tokens of every way, and without."""
     folder = tmp_path_factory.mktemp("service")
     (folder / "tokens").write_text(f"ada:admin:{ADMIN}\nbob:reader:{READER}\n")
+    (folder / "own").write_text("own")
     objects = [node("a", gpu=1), node("b"), pod("p", on="a", cpu="1")]
     (folder / "dump.json").write_text(json.dumps({"kind": "List", "items": objects}))
     with contextlib.ExitStack() as stack:
         simulator = started(stack, "simulate", "--port", "0", "--from", str(folder / "dump.json"))
         server = simulator.stdout.readline().split("--server ")[1].split()[0]
         urls = {}
-        for name, more in (("tokens", ["--token-file", str(folder / "tokens")]), ("open", [])):
+        ways = [
+            *("--token-file", str(folder / "tokens"), "--hub-api-url", f"http://127.0.0.1:{hub(stack)}"),
+            *("--hub-api-token-file", str(folder / "own"), "--kubernetes-tokens"),
+        ]
+        for name, more in (("tokens", ways), ("open", [])):
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
@@ -60,6 +68,28 @@ def services(tmp_path_factory):
         for url in urls.values():
             until_ready(url)
         yield urls
+
+
+def hub(stack: contextlib.ExitStack) -> int:
+    """Stands for a hub that knows one administrator."""
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            known = self.headers["Authorization"] == f"token {OF_HUB}"
+            user = {"name": "ada", "admin": True, "groups": [], "scopes": ["access:services"]}
+            body = json.dumps(user if known else {}).encode()
+            self.send_response(200 if known else 403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), Hub))
+    stack.callback(server.shutdown)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server.server_port
 
 
 def generated(url: str, *, folder, token: str | None = None) -> subprocess.CompletedProcess:
@@ -80,8 +110,8 @@ def generated(url: str, *, folder, token: str | None = None) -> subprocess.Compl
 
 @pytest.mark.parametrize(
     ("service", "token"),
-    [("tokens", None), ("open", None), ("tokens", READER), ("tokens", ADMIN)],
-    ids=["anonymous", "loopback", "reader", "admin"],
+    [("tokens", None), ("open", None), ("tokens", READER), ("tokens", ADMIN), ("tokens", OF_HUB)],
+    ids=["anonymous", "loopback", "reader", "admin", "hub"],
 )
 def test_what_is_answered_is_what_is_described(services, tmp_path, service, token) -> None:
     ended = generated(services[service], folder=tmp_path, token=token)

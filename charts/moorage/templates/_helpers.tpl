@@ -59,6 +59,12 @@ capabilities:
 {{- if .Values.rights.stateConfigMap }}
 {{- $_ := set $found "MOORAGE_STATE_CONFIGMAP" (printf "%s/%s-state" .Release.Namespace (include "moorage.name" .)) }}
 {{- end }}
+{{- if .Values.rights.tokenReview }}{{ $_ := set $found "MOORAGE_KUBERNETES_TOKENS" "true" }}{{ end }}
+{{- with .Values.hub.login.apiUrl }}
+{{- $_ := set $found "MOORAGE_HUB_API_URL" . }}
+{{- $_ := set $found "MOORAGE_HUB_API_TOKEN_FILE" "/etc/moorage/hub/token" }}
+{{- $_ := set $found "MOORAGE_ROOT_PATH" "/services/moorage" }}
+{{- end }}
 {{- with .Values.rights.gpuExecNamespace }}{{ $_ := set $found "MOORAGE_GPU_EXEC_NAMESPACE" . }}{{ end }}
 {{- if .Values.gpuAgent.enabled }}
 {{- $_ := set $found "MOORAGE_GPU_AGENT" "true" }}

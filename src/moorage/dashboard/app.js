@@ -72,6 +72,12 @@ function list(name, lines, { every }) {
 }
 
 async function logIn(why) {
+  // The page itself goes to the hub and comes back; where that does not help, not over and over.
+  if (document.body.dataset.logIn === "hub" && Date.now() - (sessionStorage.getItem("moorage-log-in") ?? 0) > 60_000) {
+    sessionStorage.setItem("moorage-log-in", Date.now());
+    location.reload();
+    await new Promise(() => {});
+  }
   say(document.getElementById("login-why"), why ?? t("This service needs a token."));
   field.value = "";
   dialog.showModal();

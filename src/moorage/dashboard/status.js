@@ -8,6 +8,7 @@ const lost = () => ({
   silent: t("The service is silent."),
   closed: t("The service closed the connection."),
   away: t("This page was in the background."),
+  crowded: t("Stopped, because newer pages of yours are open. This one goes on when you come back to it."),
 });
 
 /**

@@ -156,6 +156,15 @@ class Client:
         `moorage.kube.kept` alone calls this. Nothing is asked twice: whether a change that got no answer was made, is
         not known.
         """
+        return await self._send(method, path, body, kind=kind, within=within)
+
+    async def review(self, path: str, body: bytes, *, within: float = 10) -> bytes:
+        """What the server says of a review (`TokenReview` and the like), which is created to be answered and is not
+        kept.
+        """
+        return await self._send("POST", path, body, kind="application/json", within=within)
+
+    async def _send(self, method: str, path: str, body: bytes, *, kind: str, within: float) -> bytes:
         try:
             async with asyncio.timeout(within):
                 headers = {**await self._headers(compress=False), "Content-Type": kind}

@@ -79,10 +79,10 @@ def create_app(settings: Settings | None = None, *, parts: Parts | None = None) 
             Exception: answer_error,
         },
     )
-    app.needs_token = settings.token_file is not None
+    app.needs_token = settings.guarded
     if settings.root_path:
         app.add_middleware(UnderPath, prefix=settings.root_path)
     app.include_router(create_router(settings, parts=parts), prefix=PREFIX)
     app.include_router(health.router)
-    dashboard.add_to(app)
+    dashboard.add_to(app, hub_logs_in=settings.hub_api_url is not None)
     return app

@@ -20,7 +20,9 @@ def managed_by_hub(environment: Mapping[str, str]) -> dict[str, Any]:
     if prefix := environment.get("JUPYTERHUB_SERVICE_PREFIX", "").rstrip("/"):
         found["root_path"] = prefix
         # The hub's proxy shows it to everybody, although it listens on loopback.
-        if not (
+        if environment.get("JUPYTERHUB_API_URL") and environment.get("JUPYTERHUB_API_TOKEN"):
+            found |= _log_in(environment)
+        elif not (
             environment.get("MOORAGE_TOKEN_FILE") or environment.get("MOORAGE_ALLOW_ANONYMOUS_ACCESS_FROM_EVERYWHERE")
         ):
             raise MoorageError(
@@ -32,4 +34,15 @@ def managed_by_hub(environment: Mapping[str, str]) -> dict[str, Any]:
         name: value
         for name, value in found.items()
         if value is not None and f"MOORAGE_{name.upper()}" not in environment
+    }
+
+
+def _log_in(environment: Mapping[str, str]) -> dict[str, Any]:
+    base = environment.get("JUPYTERHUB_BASE_URL", "/").rstrip("/")
+    return {
+        "hub_api_url": environment["JUPYTERHUB_API_URL"],
+        "hub_api_token": environment["JUPYTERHUB_API_TOKEN"],
+        "hub_url": f"{environment.get('JUPYTERHUB_HOST', '')}{base}/hub",
+        "hub_client_id": environment.get("JUPYTERHUB_CLIENT_ID") or None,
+        "hub_oauth_callback": environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL") or None,
     }

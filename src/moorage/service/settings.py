@@ -21,9 +21,36 @@ class Settings(BaseSettings):
         description="File with one `name:reader:token` or `name:admin:token` a line; read again when it changes. "
         "`reader+holders` may also see who holds what.",
     )
+    hub_api_url: str | None = Field(
+        default=None,
+        description="JupyterHub's API, such as http://hub:8081/hub/api: people log in with the hub, and its tokens "
+        "count. A service that the hub starts knows it.",
+    )
+    hub_api_token: SecretStr | None = Field(default=None, description="The service's own token of the hub.")
+    hub_api_token_file: Path | None = Field(default=None, description="File with the service's own token of the hub.")
+    hub_url: str = Field(
+        default="/hub", description="The hub as browsers reach it: a path of the same host, or an address."
+    )
+    hub_client_id: str = Field(
+        default="service-moorage", description="OAuth client of the hub: `service-` and the service's name there."
+    )
+    hub_oauth_callback: str | None = Field(
+        default=None, description="Where the hub sends people back to; defaults to /oauth_callback below the root path."
+    )
+    hub_admin_groups: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Groups of the hub, separated by commas, that may do what the hub's administrators may here.",
+    )
+    hub_holder_groups: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Groups of the hub, separated by commas, that may see who holds what."
+    )
+    kubernetes_tokens: bool = Field(
+        default=False,
+        description="Accept Kubernetes' own tokens: who may list nodes reads. Needs optional/token-review.yaml.",
+    )
     allow_anonymous_access_from_everywhere: bool = Field(
         default=False,
-        description="Listen beyond loopback without a token file: anyone who can reach the port can read everything.",
+        description="Listen beyond loopback without any sign-in: anyone who can reach the port can read everything.",
     )
 
     kubeconfig: Path | None = Field(
@@ -199,6 +226,8 @@ class Settings(BaseSettings):
         "scheduler_configmaps",
         "oci_repositories",
         "gpu_resources",
+        "hub_admin_groups",
+        "hub_holder_groups",
         mode="before",
     )
     @classmethod
@@ -220,11 +249,14 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _never_open_by_accident(self) -> "Settings":
-        if self.token_file is None and not self.allow_anonymous_access_from_everywhere and not self.loopback_only:
+        if not self.guarded and not self.allow_anonymous_access_from_everywhere and not self.loopback_only:
             raise ValueError(
                 f"listening on {self.host} without a token file would let everybody in: set MOORAGE_TOKEN_FILE, "
-                "listen on 127.0.0.1, or pass --allow-anonymous-access-from-everywhere if that is intended"
+                "MOORAGE_HUB_API_URL or MOORAGE_KUBERNETES_TOKENS, listen on 127.0.0.1, or pass "
+                "--allow-anonymous-access-from-everywhere if that is intended"
             )
+        if self.hub_api_url is not None and self.hub_api_token is None and self.hub_api_token_file is None:
+            raise ValueError("MOORAGE_HUB_API_URL needs MOORAGE_HUB_API_TOKEN_FILE, the service's own token of the hub")
         files = {"MOORAGE_STATE_FILE": self.state_file, "MOORAGE_MACHINES_STATE_FILE": self.machines_state_file}
         if self.state_configmap is not None and (set_ := [name for name, file in files.items() if file is not None]):
             raise ValueError(
@@ -234,6 +266,11 @@ class Settings(BaseSettings):
         if bool(self.harbor_url) != bool(self.harbor_project):
             raise ValueError("a Harbor registry needs both MOORAGE_HARBOR_URL and MOORAGE_HARBOR_PROJECT")
         return self
+
+    @property
+    def guarded(self) -> bool:
+        """Whether somebody who is unknown is told nothing."""
+        return self.token_file is not None or self.hub_api_url is not None or self.kubernetes_tokens
 
     @property
     def loopback_only(self) -> bool:

@@ -47,10 +47,12 @@ class Service:
         self.program.check()
         return self.status("/readyz") == 200
 
-    def request(self, path: str, body: Any = None, *, method: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    def request(
+        self, path: str, body: Any = None, *, headers: dict[str, str] | None = None, method: str | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        request = urllib.request.Request(self.url + path, data, sent, method=method)
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return answer.status, dict(answer.headers), answer.read()

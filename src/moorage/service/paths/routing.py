@@ -12,15 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from moorage.service.http import auth
-from moorage.service.http.auth import Person
 from moorage.service.http.errors import as_api_error
 from moorage.service.http.methods import Headers, allowed, as_get, is_head
 from moorage.service.http.schemas import ErrorAnswer
+from moorage.service.signin.person import Person
 from moorage.service.state.parts import Parts, parts_of
 from moorage.texts import preferred, speak
 
-_bearer = HTTPBearer(auto_error=False, description="A token from the service's token file.")
+_bearer = HTTPBearer(auto_error=False, description="A token that the service knows.")
 
 
 class MoorageRoute(APIRoute):
@@ -62,14 +61,11 @@ Running = Annotated[Parts, Depends(parts_of)]
 
 
 async def _reader(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
-    return auth.identify(request, tokens=parts.tokens)
+    return await parts.ways.reader(request)
 
 
 async def _admin(request: Request, parts: Running, _: Annotated[Any, Depends(_bearer)]) -> Person:
-    settings = parts.settings
-    # Below a path of somebody else's it is shown by a proxy, and whoever reaches that reaches us.
-    local = parts.alone and settings.loopback_only and not settings.root_path
-    return auth.require_admin(request, tokens=parts.tokens, local=local)
+    return await parts.ways.admin(request)
 
 
 READS = Depends(_reader)
@@ -79,15 +75,17 @@ CHANGES = Depends(_admin)
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For OpenAPI: the errors that a route may answer, all of one shape."""
-    return {status: {"model": ErrorAnswer, "description": _DESCRIPTIONS[status]} for status in (401, 503, *statuses)}
+    return {
+        status: {"model": ErrorAnswer, "description": _DESCRIPTIONS[status]} for status in (401, 403, 503, *statuses)
+    }
 
 
 _DESCRIPTIONS = {
     400: "The body is not JSON",
     401: "Missing or unknown token",
-    403: "The token is not an admin's",
+    403: "Not an admin's token, or not a name of this machine",
     404: "Unknown",
     413: "The body is too large",
     422: "The body or a parameter is not valid",
-    503: "Not ready yet",
+    503: "Not ready yet, or whose token it is can't be told",
 }

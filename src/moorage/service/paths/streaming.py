@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response
 
-from moorage.service.http.auth import still_known
 from moorage.service.http.errors import ApiError
 from moorage.service.http.methods import is_head
 from moorage.service.paths.routing import MoorageRoute, Reader, Running, error_responses
@@ -50,7 +49,8 @@ async def follow(
         await streams.of(person),
         last_event_id=last_event_id,
         gzip=takes_gzip(accept_encoding),
-        allowed=lambda: still_known(request, person, tokens=parts.tokens),
+        person=person,
+        allowed=lambda: parts.ways.still(request, person),
     )
 
 

@@ -28,9 +28,11 @@ from moorage.kube.kept import Kept
 from moorage.machines.picture import Machines
 from moorage.queues.picture import Queues
 from moorage.scheduling.state import SCHEDULERS
-from moorage.service.http.auth import Person, Tokens
 from moorage.service.http.errors import ApiError
 from moorage.service.settings import Settings
+from moorage.service.signin.entrances import ways_of
+from moorage.service.signin.person import Person
+from moorage.service.signin.ways import Ways
 from moorage.service.state.ages import Ages
 from moorage.service.state.form_defaults import FormDefaults
 from moorage.service.state.machines import machines_of
@@ -57,7 +59,7 @@ class Parts:
     gpus: GpuNames
     queues: Queues
     rulebook: Rulebook
-    tokens: Tokens | None
+    ways: Ways
     form_defaults: FormDefaults
     streams: Streams
     metrics: Metrics
@@ -117,7 +119,6 @@ async def parts_of(request: Request) -> Parts:
 @contextlib.asynccontextmanager
 async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[Parts]:
     """Start every part, and end all of them with the block. `alone`: the port is ours, and not somebody else's."""
-    tokens = Tokens(settings.token_file) if settings.token_file is not None else None
     catalogue = catalogue_of(settings)
     client = await connect(
         kubeconfig=settings.kubeconfig,
@@ -126,6 +127,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         token_file=settings.api_token_file,
         certificate_authority=settings.api_ca_file,
     )
+    ways = ways_of(settings, client=client, alone=alone)
     shared = shared_state(settings, client=client)
     form_defaults = FormDefaults(settings, shared=shared)
     machines = machines_of(settings, client=client, cluster=lambda: live.cluster, shared=shared)
@@ -142,8 +144,8 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         client,
         gpu_details=cards.details,
         gpu_more=cards.more,
-        # Nobody but who has a token can have the right to see more than all others.
-        gpu_named=cards.named if tokens is not None else None,
+        # Nobody but who is known can have the right to see more than all others.
+        gpu_named=cards.named if ways.guarded else None,
         gpu_resources=settings.gpu_resources,
         label_allow_list=labels,
         coalesce=settings.coalesce_seconds,
@@ -182,7 +184,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         gpus=gpus,
         queues=Queues(client, cluster=lambda: live.cluster, feeds=lambda: live.status.feeds),
         rulebook=Rulebook(client, namespaces=settings.quota_namespaces),
-        tokens=tokens,
+        ways=ways,
         form_defaults=form_defaults,
         streams=streams,
         metrics=Metrics(live, streams, catalogue, waits),
@@ -207,6 +209,7 @@ async def running(settings: Settings, *, alone: bool = False) -> AsyncIterator[P
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await ways.close()
         await client.close()
 
 

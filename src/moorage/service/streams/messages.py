@@ -13,7 +13,7 @@ from moorage import clock
 from moorage.cluster.live import Status
 from moorage.cluster.snapshot import Snapshot
 
-Kind = Literal["snapshot", "nodes", "machines", "status", "ping"]
+Kind = Literal["snapshot", "nodes", "machines", "status", "crowded", "ping"]
 
 # RFC 1952: no name, no time. The checksum that ends a file is never sent, since a stream has no end.
 GZIP_START = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"

@@ -13,7 +13,7 @@ byte, so that any sequence of them is one valid stream. Nodes are alike, and tak
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from moorage.cluster.live import LiveCluster
 from moorage.cluster.snapshot import Snapshot
 from moorage.service.http.pieces import pieces
 from moorage.service.http.wire import Wire, chunk, wire_of
+from moorage.service.signin.person import Person
 from moorage.service.streams.messages import (
     GZIP_START,
     Message,
@@ -34,6 +35,9 @@ from moorage.service.streams.messages import (
 )
 
 PING_SECONDS = 1.0
+RIGHTS_SECONDS = 1.0
+# More tabs than anybody looks at.
+STREAMS_OF_ONE = 20
 # A reader whose socket has taken nothing for this long is gone or too slow.
 STALLED_SECONDS = 10.0
 # Pages that come at once share a snapshot of this age, and what has changed since: after a restart there are many.
@@ -43,6 +47,10 @@ HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),  # nginx would hold back messages until its buffer is full
 ]
+
+
+async def _always() -> bool:
+    return True
 
 
 def headers() -> Response:
@@ -88,6 +96,7 @@ class Broadcast:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._tick())
+            group.create_task(self._watch_rights())
 
     async def _follow(self) -> None:
         said: bytes | None = None
@@ -138,13 +147,19 @@ class Broadcast:
             self._let_go(now=time.monotonic())
 
     def _let_go(self, *, now: float) -> None:
-        """Of readers that take nothing, and of those whose right was taken back."""
+        """Of readers that take nothing."""
         for reader in list(self.readers):
             if reader.writing_since is not None and now - reader.writing_since > STALLED_SECONDS:
                 self.dropped += 1
                 reader.cancel()
-            elif not reader.allowed():
-                reader.cancel()
+
+    async def _watch_rights(self) -> None:
+        """Let go of readers whose right was taken back. One after the other, since others may have to be asked."""
+        while True:
+            await asyncio.sleep(RIGHTS_SECONDS)
+            for reader in list(self.readers):
+                if not await reader.allowed():
+                    reader.finish()
 
     def _start_over(self, epoch: str, *, revision: int) -> None:
         self._ring.clear()
@@ -241,11 +256,13 @@ class Reader(Response):
         *,
         last_event_id: str | None,
         gzip: bool = False,
-        allowed: Callable[[], bool] = lambda: True,
+        person: Person | None = None,
+        allowed: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         super().__init__()
         self._broadcast = broadcast
         self.gzip = gzip
+        self.person = person
         self.allowed = allowed
         self._last_event_id = last_event_id
         self._writer: asyncio.Task[None] | None = None
@@ -254,10 +271,14 @@ class Reader(Response):
         self._at = 0  # the sequence number of the message that it is told next
         self._known = -1
         self._idle: asyncio.Future[None] | None = None  # while it has been told everything
+        self.opened = 0.0
+        self._crowded = self._finished = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._wire = wire_of(scope)
+        self.opened = time.monotonic()
         self._broadcast.readers.add(self)
+        self._make_room()
         try:
             self._writer = asyncio.ensure_future(self._write(send))
             gone = asyncio.ensure_future(_disconnect(receive))
@@ -269,6 +290,25 @@ class Reader(Response):
                 await asyncio.gather(self._writer, gone, return_exceptions=True)
         finally:
             self._broadcast.readers.discard(self)
+
+    def _make_room(self) -> None:
+        """One person has so many streams; the oldest make room. A token of a file may be that of many screens."""
+        if self.person is None or self.person.way not in ("hub", "kubernetes"):
+            return
+        same = (self.person.way, self.person.name)
+        own = [each for each in self._broadcast.readers if each.person and (each.person.way, each.person.name) == same]
+        for each in sorted(own, key=lambda one: one.opened)[:-STREAMS_OF_ONE]:
+            each.crowd()
+
+    def crowd(self) -> None:
+        """End it, and tell the page that it need not come back before somebody looks at it."""
+        self._crowded = True
+        self.finish()
+
+    def finish(self) -> None:
+        """End it in order: a proxy between, such as the hub's, tells its client of no other end."""
+        self._finished = True
+        self.wake()
 
     def cancel(self) -> None:
         """End it from outside."""
@@ -301,7 +341,7 @@ class Reader(Response):
         for first in opening.messages:
             await self._send(send, first.packed if self.gzip else first.data)
         self._at, self._known = opening.sequence, opening.known
-        while self._broadcast.reaches(self._at):
+        while self._broadcast.reaches(self._at) and not self._finished:
             later = self._broadcast.message(self._at)
             if later is None:
                 self._idle = asyncio.get_running_loop().create_future()
@@ -310,6 +350,9 @@ class Reader(Response):
             self._at += 1
             if self._is_told_of(later):
                 await self._send(send, later.packed if self.gzip else later.data)
+        if self._crowded:
+            word = await message("crowded", [b"{}"], epoch="", revision=0)
+            await self._send(send, word.packed if self.gzip else word.data)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send(self, send: Send, data: bytes) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from moorage.cluster.live import LiveCluster
 from moorage.scheduling.machines import Machine
-from moorage.service.http.auth import Person
+from moorage.service.signin.person import Person
 from moorage.service.streams.stream import Broadcast
 
 log = logging.getLogger(__name__)

@@ -78,7 +78,9 @@ class ApiServer:
                     return answer
             user = self._backend.authorizer.user(request.headers.get("Authorization"))
             if known is None:
-                found = await discovery.answer(user, request, path, addons=self._addons())
+                found = await discovery.answer(
+                    user, request, path, authorizer=self._backend.authorizer, addons=self._addons()
+                )
                 if found is None:
                     return _no_such_path(path, target)
                 return found

@@ -76,6 +76,13 @@ class Authorizer:
     def remove(self, token: str) -> None:
         self._users.pop(token, None)
 
+    def holder(self, token: str) -> User | None:
+        return self._users.get(token)
+
+    def named(self, name: str) -> User:
+        """The user of this name, who may do nothing where there is none."""
+        return next((user for user in self._users.values() if user.name == name), User(name))
+
     def user(self, header: str | None) -> User:
         """Who sent this `Authorization` header; 401 when tokens are asked for and this is none."""
         if not self._users:

@@ -12,7 +12,7 @@ from moorage.simulator.store.resources import ALL_VERBS, KINDS, Kind
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from moorage.simulator.api.authorization import User
+    from moorage.simulator.api.authorization import Authorizer, User
 
 Json = dict[str, Any]
 
@@ -36,7 +36,7 @@ _PLACES = ["api/v1", *(f"apis/{group}/{version}" for group, version in _GROUPS)]
 
 
 async def answer(
-    user: User, request: web.Request, path: str, *, addons: Collection[tuple[str, str]] = ()
+    user: User, request: web.Request, path: str, *, authorizer: Authorizer, addons: Collection[tuple[str, str]] = ()
 ) -> web.StreamResponse | None:
     """None where this path is unknown here. `addons` are the groups and versions that are served beside the usual."""
     match [part for part in path.split("/") if part]:
@@ -48,12 +48,12 @@ async def answer(
             )
         case ["openapi", "v3", *rest] if "/".join(rest) in _PLACES:
             return web.json_response(_openapi("/".join(rest)))
-        case ["apis", "authorization.k8s.io"]:
-            return web.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group("authorization.k8s.io", "v1")})
-        case ["apis", "authorization.k8s.io", "v1"]:
-            return web.json_response(reviews.RESOURCES)
-        case ["apis", "authorization.k8s.io", "v1", plural] if request.method == "POST":
-            return await reviews.answer(user, request, plural)
+        case ["apis", group] if group in reviews.GROUPS:
+            return web.json_response({"kind": "APIGroup", "apiVersion": "v1", **_group(group, "v1")})
+        case ["apis", group, "v1"] if group in reviews.GROUPS:
+            return web.json_response(reviews.resources(group))
+        case ["apis", group, "v1", plural] if group in reviews.GROUPS and request.method == "POST":
+            return await reviews.answer(user, request, group, plural, authorizer=authorizer)
         case ["livez" | "readyz" | "healthz", *_]:
             return await health(request)
         case []:
@@ -67,7 +67,7 @@ async def answer(
                 {
                     "kind": "APIGroupList",
                     "apiVersion": "v1",
-                    "groups": [_group(*g) for g in [*_GROUPS, ("authorization.k8s.io", "v1")]],
+                    "groups": [_group(*g) for g in [*_GROUPS, *((name, "v1") for name in reviews.GROUPS)]],
                 }
             )
         case ["apis", group] if any(group == name for name, _ in [*_GROUPS, *addons]):

@@ -1,4 +1,4 @@
-"""`SelfSubjectAccessReview`, `SelfSubjectRulesReview` and `SubjectAccessReview`: may I?"""
+"""Reviews: may I, may they, and whose token is this?"""
 
 from __future__ import annotations
 
@@ -7,31 +7,50 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from moorage.simulator.store.status import bad_request, no_such_path, unsupported_media
+from moorage.simulator.store.status import Refusal, bad_request, no_such_path, unsupported_media
 
 if TYPE_CHECKING:
-    from moorage.simulator.api.authorization import User
+    from moorage.simulator.api.authorization import Authorizer, User
 
 Json = dict[str, Any]
 
 _KINDS = {
     "selfsubjectaccessreviews": "SelfSubjectAccessReview",
     "selfsubjectrulesreviews": "SelfSubjectRulesReview",
+    "subjectaccessreviews": "SubjectAccessReview",
+    "tokenreviews": "TokenReview",
 }
-RESOURCES: Json = {
-    "kind": "APIResourceList",
-    "apiVersion": "v1",
-    "groupVersion": "authorization.k8s.io/v1",
-    "resources": [
-        {"name": plural, "singularName": name.lower(), "namespaced": False, "kind": name, "verbs": ["create"]}
-        for plural, name in _KINDS.items()
-    ],
+GROUPS = {
+    "authorization.k8s.io": ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"),
+    "authentication.k8s.io": ("tokenreviews",),
 }
 
 
-async def answer(user: User, request: web.Request, plural: str) -> web.Response:
-    if plural not in _KINDS:
+def resources(group: str) -> Json:
+    return {
+        "kind": "APIResourceList",
+        "apiVersion": "v1",
+        "groupVersion": f"{group}/v1",
+        "resources": [
+            {
+                "name": plural,
+                "singularName": _KINDS[plural].lower(),
+                "namespaced": False,
+                "kind": _KINDS[plural],
+                "verbs": ["create"],
+            }
+            for plural in GROUPS[group]
+        ],
+    }
+
+
+async def answer(user: User, request: web.Request, group: str, plural: str, *, authorizer: Authorizer) -> web.Response:
+    if plural not in GROUPS[group]:
         raise no_such_path()
+    # What one may do oneself, everybody may ask.
+    if not plural.startswith("self") and not user.may("create", group, plural, None):
+        where = f'resource "{plural}" in API group "{group}" at the cluster scope'
+        raise Refusal(403, "Forbidden", f'{plural}.{group} is forbidden: User "{user.name}" cannot create {where}')
     if "protobuf" in request.content_type:
         raise unsupported_media(["application/json"])
     try:
@@ -39,10 +58,18 @@ async def answer(user: User, request: web.Request, plural: str) -> web.Response:
     except msgspec.MsgspecError as error:
         raise bad_request(f"error decoding the request's body: {error}") from error
     spec = body.get("spec") or {}
-    status = _access(user, spec) if plural == "selfsubjectaccessreviews" else _rules(user)
+    match plural:
+        case "tokenreviews":
+            status = _token(authorizer.holder(str(spec.get("token") or "")))
+        case "subjectaccessreviews":
+            status = _access(authorizer.named(str(spec.get("user") or "")), spec)
+        case "selfsubjectaccessreviews":
+            status = _access(user, spec)
+        case _:
+            status = _rules(user)
     shown = {
         "kind": _KINDS[plural],
-        "apiVersion": "authorization.k8s.io/v1",
+        "apiVersion": f"{group}/v1",
         "metadata": {"creationTimestamp": None},
         "spec": spec,
         "status": status,
@@ -61,6 +88,12 @@ def _access(user: User, spec: Json) -> Json:
         str(asked.get("verb") or "*"), str(asked.get("group") or ""), resource, asked.get("namespace") or None
     )
     return {"allowed": allowed} if allowed else {"allowed": False, "reason": "no rule of the token allows it"}
+
+
+def _token(user: User | None) -> Json:
+    if user is None:
+        return {"user": {}, "error": "invalid bearer token"}
+    return {"authenticated": True, "user": {"username": user.name, "groups": list(user.groups)}}
 
 
 def _rules(user: User) -> Json:

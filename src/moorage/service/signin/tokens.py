@@ -1,31 +1,16 @@
-"""Who may ask: bearer tokens from a file, compared in constant time and read again whenever the file changes."""
+"""Bearer tokens from a file, compared in constant time and read again whenever the file changes."""
 
 import hashlib
 import hmac
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from fastapi import Request
 
 from moorage.errors import MoorageError
-from moorage.service.http.errors import ApiError
+from moorage.service.signin.person import Person
 
 log = logging.getLogger(__name__)
 
-Role = Literal["reader", "admin"]
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
-# A proxy names here for whom it asks; who comes through one does not sit at this machine.
-FORWARDED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 SHORTEST_TOKEN = 16
-
-
-@dataclass(frozen=True)
-class Person:
-    name: str
-    role: Role
-    sees_holders: bool = False
 
 
 class TokenFileError(MoorageError):
@@ -108,54 +93,3 @@ def _read(path: Path) -> list[tuple[bytes, Person]]:
 def _digest(token: str) -> bytes:
     """Of one length, so that the comparison tells nothing about the token's own."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
-
-
-def identify(request: Request, *, tokens: Tokens | None) -> Person:
-    """Who asks. Without a token file everybody reads; what changes something is decided by `require_admin`."""
-    if tokens is None:
-        return Person("anonymous", "reader")
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    # JupyterHub's own clients say `token`; the words mean the same.
-    person = tokens.person(token.strip()) if scheme.lower() in ("bearer", "token") and token.strip() else None
-    if person is None:
-        raise ApiError(
-            401,
-            "unauthorized",
-            "This service needs a token." if not token else "The service does not know this token.",
-            hint="Send the header `Authorization: Bearer <token>` with a token from the service's token file.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return person
-
-
-def still_known(request: Request, person: Person, *, tokens: Tokens | None) -> bool:
-    """Whether who asked then would be let in now to see the same: a stream outlives a right that is taken back."""
-    try:
-        return identify(request, tokens=tokens) == person
-    except ApiError:
-        return False
-
-
-def require_admin(request: Request, *, tokens: Tokens | None, local: bool) -> Person:
-    """`local`: nobody but this machine reaches us, and who sits there may do all that its owner may."""
-    person = identify(request, tokens=tokens)
-    if person.role == "admin":
-        return person
-    if tokens is None and local and _names_loopback(request) and not any(name in request.headers for name in FORWARDED):
-        return Person("local", "admin")
-    raise ApiError(
-        403,
-        "forbidden",
-        "Only an admin can change the form's defaults.",
-        hint="Use a token that the service's token file lists as `admin`."
-        if tokens is not None
-        else "Start the service with a token file (MOORAGE_TOKEN_FILE) that names an admin.",
-    )
-
-
-def _names_loopback(request: Request) -> bool:
-    """Keeps a web page elsewhere, whose name was made to point here, from changing anything."""
-    host = request.headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    client = request.client.host if request.client else ""
-    return name.lower() in LOOPBACK_NAMES and (client == "::1" or client.startswith("127."))

@@ -1,0 +1,1 @@
+"""Who asks, and what they may: tokens of a file, JupyterHub's log-in, Kubernetes' own tokens, or this machine alone."""
