@@ -9,7 +9,7 @@ from moorage.hub.choice.offering import NVIDIA
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages.verdict import in_brief
+from moorage.hub.pages.brief import in_brief
 from moorage.hub.selector import read as selector
 from moorage.hub.view.encoding import node_words
 from moorage.hub.view.machines import read_machines
