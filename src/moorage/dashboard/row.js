@@ -4,6 +4,9 @@ import { cpuWords, memoryWords, shortResource } from "../web/amounts.js";
 import { element } from "../web/elements.js";
 import { again, t, tn } from "../web/texts.js";
 
+// What the service calls a card of which no source tells the model.
+const UNKNOWN = "Unknown GPU";
+
 export function row(node) {
   const made = element("tr", { cls: node.schedulable ? "" : "off" });
   made.append(
@@ -99,11 +102,15 @@ function cards(node) {
     list.append(
       element("li", card.notes?.length ? { title: card.notes.map(again).join("; ") } : {},
         element("span", { cls: `dot ${card.available ? "free" : ""}`, "aria-hidden": "true" }),
-        element("span", { text: `${group.length > 1 ? `${group.length} × ` : ""}${card.model} ` }),
+        element("span", { text: `${group.length > 1 ? `${group.length} × ` : ""}${modelOf(card)} ` }),
         element("span", { cls: "about", text: aboutWords(group) })),
     );
   }
   return list;
+}
+
+function modelOf({ model }) {
+  return model === UNKNOWN ? t("Unknown GPU") : model;
 }
 
 /** Cards that would read the same, together. */

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"(msgid|msgid_plural|msgstr)(?:\[(\d+)\])?\s+(\".*\")")
 _FIELD = re.compile(r"\{(\w+)\}")
 _SAYS_NOTHING = re.compile(r"\{\w+\}|\s")
+# Where the texts of scripts stand, and those that are made once for many people, which scripts say again.
+_OF_PAGES = re.compile(r"\.js\b|\b(?:hub/view|gpus|machines|kube|cluster|scheduling/preparing)\b")
 # Patterns of less text than this would recognise what is none of ours.
 _LEAST_LETTERS = 5
 
@@ -60,7 +62,7 @@ class Catalogue:
     plurals: dict[str, list[str]] = field(default_factory=dict)
     manies: dict[str, str] = field(default_factory=dict)
     plural: Callable[[int], int] = field(default=lambda count: int(count != 1))
-    # Those that the scripts of the pages use.
+    # Those that the scripts of the pages need.
     of_pages: frozenset[str] = frozenset()
 
     def forms(self, one: str) -> Callable[[int], str] | None:
@@ -104,7 +106,7 @@ def read(file: Path) -> Catalogue:
             plurals[key], manies[key] = forms, entry["msgid_plural"]
         else:
             texts[key] = forms[0]
-        if any(line.startswith("#:") and ".js" in line for line in comments):
+        if any(line.startswith("#:") and _OF_PAGES.search(line) for line in comments):
             of_pages.add(key)
     header = dict(line.split(": ", 1) for line in texts.pop("", "").splitlines() if ": " in line)
     rule = header.get("Plural-Forms", "").partition("plural=")[2].strip(" ;")
