@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage import Cluster
+from moorage.objects import CountedPod, decode
 from moorage.scheduling.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
 from moorage.simulator import builders
 
@@ -99,6 +102,34 @@ def test_evictions_against_a_budget_are_counted(given, violations):
     )
 
     assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == violations
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [b'{"app":"db"}', b'{ "app" : "db" }', b'{"\\u0061pp":"d\\u0062"}', b'{"other":null,"app":"db"}'],
+    ids=["as an API server writes them", "with spaces", "with escapes", "beside one without a value"],
+)
+def test_a_budget_protects_pods_however_their_labels_are_written(labels):
+    guarded = json.dumps(pod("guarded", on="n", cpu="4", priority=-9, labels={"app": "db"})).encode()
+    assert b'{"app": "db"}' in guarded
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")], poddisruptionbudgets=[budget({"app": "db"})]
+    )
+    cluster.set_pod(decode(CountedPod, guarded.replace(b'{"app": "db"}', labels)))
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == 1
+
+
+def test_a_budget_for_whatever_has_no_label_means_no_pod_without_any():
+    selector = {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]}
+    low = pod("low", on="n", cpu="4", priority=-9)
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")],
+        pods=[{**low, "metadata": {**low["metadata"], "labels": {}}}],
+        poddisruptionbudgets=[budget({}, selector=selector)],
+    )
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == 0
 
 
 def test_a_pod_with_preemption_policy_never_evicts_nobody():

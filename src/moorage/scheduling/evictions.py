@@ -17,6 +17,7 @@ import msgspec
 
 from moorage.objects import PodDisruptionBudget
 from moorage.scheduling.accounting.ladder import by_importance
+from moorage.scheduling.accounting.podinfo import label_text
 from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
@@ -199,39 +200,47 @@ class _Budgets:
     """The PodDisruptionBudgets, by namespace. One without a selector, or with an empty or broken one, means no pod."""
 
     def __init__(self, budgets: Iterable[PodDisruptionBudget]) -> None:
-        self._of: dict[str, list[tuple[PodDisruptionBudget, Selector]]] = {}
+        self._of: dict[str, list[tuple[PodDisruptionBudget, Selector, list[bytes]]]] = {}
         for budget in budgets:
             try:
                 selector = compile_labels(budget.spec.selector if budget.spec is not None else None)
             except InvalidSelector:
                 continue
             if not (selector.nothing or selector.is_empty):
-                self._of.setdefault(budget.metadata.namespace or "default", []).append((budget, selector))
+                texts = [label_text(name, value) for name, value in selector.equal]
+                self._of.setdefault(budget.metadata.namespace or "default", []).append((budget, selector, texts))
 
     def __bool__(self) -> bool:
         return bool(self._of)
 
     def split(self, pods: Sequence[PodInfo]) -> tuple[list[PodInfo], list[PodInfo]]:
         """Those whose eviction would violate a budget, and the others, each in the order given."""
-        violating: list[PodInfo] = []
-        others: list[PodInfo] = []
+        of = self._of
         left: dict[int, int] = {}
-        for pod in pods:
-            (violating if self._is_violated(pod, left) else others).append(pod)
-        return violating, others
+        violating = [pod for pod in pods if pod.namespace in of and self._is_violated(pod, left)]
+        if not violating:
+            return [], list(pods)
+        guarded = {pod.uid for pod in violating}
+        return violating, [pod for pod in pods if pod.uid not in guarded]
 
     def _is_violated(self, pod: PodInfo, left: dict[int, int]) -> bool:
         """Whether one of its budgets has no disruption left; each gives up one."""
-        violated, labels = False, pod.labels
-        for budget, selector in self._of.get(pod.namespace, ()) if labels else ():
-            if not selector.matches(labels):
-                continue
-            status = budget.status
-            if status is not None and pod.name in (status.disrupted_pods or ()):
-                continue
-            allowed = left.get(id(budget), status.disruptions_allowed if status is not None else 0) - 1
-            left[id(budget)] = allowed
-            violated = violated or allowed < 0
+        violated, raw = False, pod.raw_labels
+        for budget, selector, texts in self._of[pod.namespace]:
+            # Labels are only read where they may match: there are as many of them as pods.
+            for text in texts:
+                if text not in raw:
+                    break
+            else:
+                labels = pod.labels
+                if not labels or not selector.matches(labels):
+                    continue
+                status = budget.status
+                if status is not None and pod.name in (status.disrupted_pods or ()):
+                    continue
+                allowed = left.get(id(budget), status.disruptions_allowed if status is not None else 0) - 1
+                left[id(budget)] = allowed
+                violated = violated or allowed < 0
         return violated
 
 

@@ -48,6 +48,8 @@ _SHARED = 200_000
 _LONGEST = 4096
 _shared_labels: dict[bytes, bytes] = {b"": b"", b"null": b""}
 _labels = msgspec.json.Decoder(dict[str, str | None])
+# What an API server writes has none of these.
+_LONGER = (b" ", b"\n", b"\r", b"\t", b"\\", b":null")
 
 
 class Wait(msgspec.Struct, gc=False, frozen=True):
@@ -164,19 +166,28 @@ def _microseconds(moment: str) -> int | None:
 
 
 def _check_labels(raw: bytes, pod: Pod | CountedPod) -> bytes:
+    """The labels in the shortest JSON, so that a label is in them as its bytes are."""
     try:
-        _labels.decode(raw)
+        labels = _labels.decode(raw)
     except UNREADABLE as error:
         meta = pod.metadata
         identity = Identity("Pod", meta.namespace, meta.name, meta.uid, pod.spec.node_name)
         raise Unreadable(identity, f"metadata.labels: {error}") from error
+    shortest = raw
+    if any(part in raw for part in _LONGER):
+        shortest = msgspec.json.encode({name: value or "" for name, value in labels.items()})
     if len(raw) > _LONGEST:
-        return raw
+        return shortest
     if len(_shared_labels) >= _SHARED:
         _shared_labels.clear()
         _shared_labels.update({b"": b"", b"null": b""})
-    _shared_labels[raw] = raw
-    return raw
+    _shared_labels[raw] = shortest
+    return shortest
+
+
+def label_text(name: str, value: str) -> bytes:
+    """How this label stands in the `raw_labels` of a pod that has it. It may stand in those of others, too."""
+    return msgspec.json.encode({name: value})[1:-1]
 
 
 def read_labels(raw: bytes) -> Labels:
