@@ -31,3 +31,14 @@ async def test_a_language_that_was_chosen_stays_and_the_choice_in_the_form_with_
     await expect(page.get_by_label("Arbeitsspeicher")).to_be_visible()
     await page.get_by_role("button", name="English").click()
     await expect(page.get_by_label("Memory")).to_be_visible()
+
+
+async def test_longer_words_do_not_widen_a_narrow_page(open_page):
+    page = await open_page(locale="de-DE", viewport={"width": 320, "height": 900})
+    await page.locator("[name=cpu]").fill("99")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("zu viel")
+    await page.locator(".moorage-nodes > summary").click()
+    await expect(page.get_by_label("Sortieren nach")).to_be_visible()
+
+    wider = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await page.evaluate(wider) <= 0
