@@ -12,6 +12,7 @@ from moorage.kube.feed import follow
 from moorage.machines.groups import Group, Status, pool_of, read, without_probes, written_at
 from moorage.objects import ConfigMap
 from moorage.scheduling.machines import Machine
+from moorage.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class ClusterAutoscaler:
         """One entry for each pool, and one for each machine that the autoscaler waits for."""
         status = self._status
         silent = self._written is not None and self._now() - self._written > _SILENT_AFTER
-        trouble = "Cluster Autoscaler has not told anything for minutes." if silent else status.trouble
+        trouble = later("Cluster Autoscaler has not told anything for minutes.") if silent else status.trouble
         if not status.groups:
             return ()
         pools = self._pools()
@@ -90,29 +91,46 @@ def machines_of(pool: str, groups: Sequence[Group], trouble: str | None = None) 
     return [best, *coming]
 
 
+def at_maximum(pool: str, most: int) -> str:
+    if most == 1:
+        return later("Pool {pool} is at its maximum of 1 machine.", pool=pool)
+    return later("Pool {pool} is at its maximum of {most} machines.", pool=pool, most=most)
+
+
 def _one(pool: str, group: Group) -> Machine:
     machine = Machine(pool=pool, source="cluster-autoscaler", state="can_be_added")
     if group.most is None or group.target is None:
-        return replace(machine, state="unknown", why=f"Cluster Autoscaler does not tell how large pool {pool} may be.")
+        return replace(
+            machine,
+            state="unknown",
+            why=later("Cluster Autoscaler does not tell how large pool {pool} may be.", pool=pool),
+        )
     left = max(group.most - group.target, 0)
     if not left:
         return replace(
             machine,
             state="at_maximum",
             left=0,
-            why=f"Pool {pool} is at its maximum of {group.most} machine{'s' * (group.most != 1)}.",
+            why=at_maximum(pool, group.most),
         )
     if group.backing_off:
-        said = f" ({group.why})" if group.why else ""
         return replace(
             machine,
             state="backing_off",
             since=group.since,
-            why=f"The cloud gave no machine for pool {pool}{said}. Cluster Autoscaler tries again later.",
+            why=later(
+                "The cloud gave no machine for pool {pool} ({why}). Cluster Autoscaler tries again later.",
+                pool=pool,
+                why=group.why,
+            )
+            if group.why
+            else later("The cloud gave no machine for pool {pool}. Cluster Autoscaler tries again later.", pool=pool),
         )
     if group.healthy is False:
         return replace(
-            machine, state="unknown", why=f"Cluster Autoscaler calls pool {pool} unhealthy and adds no machine to it."
+            machine,
+            state="unknown",
+            why=later("Cluster Autoscaler calls pool {pool} unhealthy and adds no machine to it.", pool=pool),
         )
     return replace(machine, left=left)
 

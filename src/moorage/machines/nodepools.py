@@ -22,6 +22,7 @@ from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Unreadable
 from moorage.quantity import NANO, ceil_div, parse_nanos
 from moorage.scheduling.amount_words import amount_words, sizes
 from moorage.scheduling.machines import HOSTNAME, Machine, State, lasting_taints
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.objects import Amounts, Condition, NodePool
@@ -184,10 +185,14 @@ class Pool:
 
     def _standing(self) -> tuple[State, str | None]:
         if self._is_fixed:
-            return "at_maximum", f"Pool {self.name} keeps a fixed number of machines."
+            return "at_maximum", later("Pool {pool} keeps a fixed number of machines.", pool=self.name)
         if self._ready is None or self._ready.status != "True":
             told = self._unmet.message or self._unmet.reason if self._unmet is not None else None
-            return "backing_off", f"Karpenter adds nothing to pool {self.name}: {_phrase(told) or 'it is not ready'}."
+            return "backing_off", later(
+                "Karpenter adds nothing to pool {pool}: {why}.",
+                pool=self.name,
+                why=_phrase(told) or later("it is not ready"),
+            )
         if MACHINES in self._limits and self._remaining(MACHINES) < NANO:
             most = amount(MACHINES, self._limits[MACHINES])
             return "at_maximum", f"Pool {self.name} is at its limit of {most} machine{'s' * (most != 1)}."
@@ -216,7 +221,7 @@ class Pool:
                     f"Pool {self.name} may have {amount_words(resource, amount(resource, limit))} in all and has "
                     f"{in_use}: no room for a machine with {one}."
                 )
-        return f"Pool {self.name} is at its limits."
+        return later("Pool {pool} is at its limits.", pool=self.name)
 
 
 def is_zone(key: str) -> bool:
