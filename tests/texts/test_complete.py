@@ -1,5 +1,6 @@
 """No text outside the catalogue, and none in it without its German."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -17,6 +18,17 @@ TEMPLATES = [
 ]
 # What no language changes.
 NAMES = {"moorage", "API", ""}
+# The rooms of the hub that people read from, and what of their texts nobody reads: logs, errors of the API and of
+# programs, patterns.
+ROOMS = ("choice", "pages", "start", "view")
+UNREAD = {"debug", "info", "warning", "error", "exception", "compile", "search", "HTTPError", "Nonsense", "ValueError"}
+# Kubernetes' own words, by which its messages are told apart, and what is no sentence.
+UPSTREAM = re.compile(
+    r"Failed to schedule pod|Pod should schedule on|no instance type|max node group size|exceed limits|volume node "
+    r"affinity|node affinity/selector|unbound immediate|Failed to pull|pulling image|exit code|InvalidImageName|image reference|"
+    r"matching manifest|unauthorized|manifest unknown|PodsReady timeout|admission check is false|is stopped|workload is "
+    r"deactivated|exceeded quota|the pod is gone|<option|but idle for|over the network|could not be ended|has changed"
+)
 
 
 def test_the_catalogues_are_as_the_code_is_and_complete() -> None:
@@ -63,3 +75,31 @@ def test_no_script_has_a_text_where_it_can_not_be_extracted() -> None:
     ]
 
     assert found == []
+
+
+def test_no_room_of_the_hub_has_a_sentence_outside_of_the_catalogue() -> None:
+    files = [file for room in ROOMS for file in sorted((SOURCE / "hub" / room).glob("*.py"))]
+
+    found = [f"{file.name}: {text}" for file in files for text in _sentences(ast.parse(file.read_text("utf-8")))]
+
+    assert found == []
+
+
+def _sentences(tree: ast.Module) -> list[str]:
+    told: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):  # a docstring
+            told.add(id(node.value))
+        if isinstance(node, ast.Call):
+            name = getattr(node.func, "id", None) or getattr(node.func, "attr", "")
+            if name in UNREAD | {"t", "tn", "later"}:
+                told.update(map(id, ast.walk(node)))
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and id(node) not in told
+        and re.search(r"[A-Za-z]{2,} [a-z]{2,}", node.value)
+        and not UPSTREAM.search(node.value)
+    ]

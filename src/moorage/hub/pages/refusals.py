@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.hub.choice import options, ways
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.start.trial import made_for
+from moorage.texts import t
 
 if TYPE_CHECKING:
     from tornado import web
@@ -57,7 +58,7 @@ def _words(error: web.HTTPError) -> str:
     words = getattr(error, "jupyterhub_message", None)
     with suppress(Exception):
         words = words or str(error.log_message or "") % error.args
-    return str(words or "This choice was refused.")[:_LONGEST]
+    return str(words or t("This choice was refused."))[:_LONGEST]
 
 
 async def _takes_defaults(spawner: Any, offer: Offer, *, timeout: float) -> bool:

@@ -167,5 +167,5 @@ async def told(
         await asyncio.sleep(every)
     pod = look()
     if said is not None and not gates(pod) and (queue := queue_of(pod)):
-        words = f"Queue {queue} has admitted it. It starts as soon as it has a node."
+        words = t("Queue {queue} has admitted it. It starts as soon as it has a node.", queue=queue)
         yield {"step": "place", "progress": _PROGRESS, "message": words}
