@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -238,6 +239,14 @@ async def begin(hub, name, options):
     assert status in (201, 202), text
 
 
+async def listen(hub, name, lines):
+    """What the page of a start is told, line by line as it comes."""
+    url = f"{hub.url}/hub/api/users/{name}/server/progress"
+    async with aiohttp.ClientSession(headers={"Authorization": f"token {hub.token}"}) as http, http.get(url) as answer:
+        async for line in answer.content:
+            lines.append(line.decode())
+
+
 async def is_ready(hub, name):
     return (await server(hub, name)).get("ready")
 
@@ -254,18 +263,25 @@ async def _gone(hub, name):
 
 
 @IN_THE_HUBS_LOOP
-async def test_a_server_waits_in_its_queue_is_told_its_place_and_starts_once_it_is_admitted(hub, until, of):
+async def test_a_server_waits_in_its_queue_is_told_its_place_and_starts_once_it_is_admitted(hub, until, of, queued):
     await begin(hub, "first", GPU)
     await until(lambda: is_ready(hub, "first"), seconds=60)
 
     await begin(hub, "second", GPU)
     await until(lambda: of("second"))
     held = of("second")
-    progress = asyncio.create_task(hub.text("/users/second/server/progress"))
-    await asyncio.sleep(2)
+    lines: list[str] = []
+    progress = asyncio.create_task(listen(hub, "second", lines))
+    await until(lambda: "In queue lab, next. The quota lacks 1 GPU (flavor rtx4090)." in "".join(lines), seconds=30)
+    # It is admitted some time before there is room.
+    queued.add(*(builders.pod(name, on="atlas", gpu=1, namespace="jupyter") for name in ("batch-1", "batch-2")))
     await ends(hub, until, "first")
+    await until(lambda: "Queue lab has admitted it." in "".join(lines), seconds=30)
+    for name in ("batch-1", "batch-2"):
+        queued.delete("pods", "jupyter", name)
     await until(lambda: is_ready(hub, "second"), seconds=60)
-    told = await progress
+    await progress
+    told = "".join(lines)
 
     assert held["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "lab"
     assert held["metadata"]["labels"]["kueue.x-k8s.io/priority-class"] == "people"
@@ -273,7 +289,7 @@ async def test_a_server_waits_in_its_queue_is_told_its_place_and_starts_once_it_
     place = told.index("In queue lab, next. The quota lacks 1 GPU (flavor rtx4090).")
     admitted = told.index("Queue lab has admitted it. It starts as soon as it has a node.")
     assert place < admitted < told.index('"ready": true')
-    assert "Waiting for room" not in told
+    assert "Waiting for room" not in told[:admitted]
     assert await hub.failures() == 0
     await ends(hub, until, "second")
 
