@@ -163,6 +163,16 @@ async def test_a_hub_on_which_all_is_well(doctor, moorage, tmp_path):
     assert max(map(len, ended.out.splitlines())) <= 80
 
 
+async def test_each_finding_has_the_id_that_the_page_lists(doctor):
+    page = (DEPLOY.parent / "docs/cli.md").read_text()
+    _, _, table = page.partition("<!-- doctor: checks -->")
+    listed = re.findall(r"^\| `([a-z-]+)` \|", table.partition("<!-- end of checks -->")[0], re.MULTILINE)
+
+    ended = await doctor.run("-o", "json")
+
+    assert [one["id"] for one in ended.json()["findings"]] == listed
+
+
 async def test_what_is_wrong_has_a_mark_a_sentence_and_what_to_do(doctor):
     doctor.with_values(singleuser={"image": {"pullSecrets": ["mine"]}})
 

@@ -7,7 +7,7 @@ import click
 
 from moorage.cli.doctor.checks import findings
 from moorage.cli.doctor.facts import read_facts
-from moorage.cli.doctor.findings import Finding, State
+from moorage.cli.doctor.findings import FINE, Finding
 from moorage.cli.doctor.hub import Hub, find_hub
 from moorage.cli.doctor.reading import Reader
 from moorage.cli.doctor.show import as_json, show
@@ -33,7 +33,7 @@ def doctor(
         show(found, hub=hub.name, namespace=hub.namespace, console=console())
     else:
         structured(as_json(found, hub=hub.name, namespace=hub.namespace), output=output)
-    return 0 if all(one.state is State.OK for one in found) else 1
+    return 0 if all(one.state in FINE for one in found) else 1
 
 
 async def _examine(

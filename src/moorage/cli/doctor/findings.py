@@ -1,5 +1,6 @@
-"""A finding: one subject, how it stands, a sentence, and what to do next."""
+"""A finding: one subject, how it stands, a sentence, why that matters, and what to do next."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,10 @@ class State(StrEnum):
     ATTENTION = "attention"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    SKIPPED = "skipped"  # can't be looked at from here, or is not asked for: nothing to mend
+
+
+FINE = (State.OK, State.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +27,32 @@ class Finding:
     says: str
     next: str | None = None
     commands: tuple[str, ...] = ()
+    why: str | None = None
+
+    @property
+    def id(self) -> str:
+        """A name for scripts and pages that stays: of `pull secrets` it is `pull-secrets`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])|[^a-zA-Z0-9.]+", "-", self.subject).lower()
 
 
 def ok(subject: str, says: str) -> Finding:
     return Finding(subject, State.OK, says)
 
 
-def attention(subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = ()) -> Finding:
-    return Finding(subject, State.ATTENTION, says, next, commands)
+def skipped(subject: str, says: str, *, next: str | None = None) -> Finding:
+    return Finding(subject, State.SKIPPED, says, next)
 
 
-def failed(subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = ()) -> Finding:
-    return Finding(subject, State.FAILED, says, next, commands)
+def attention(
+    subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = (), why: str | None = None
+) -> Finding:
+    return Finding(subject, State.ATTENTION, says, next, commands, why)
+
+
+def failed(
+    subject: str, says: str, *, next: str | None = None, commands: tuple[str, ...] = (), why: str | None = None
+) -> Finding:
+    return Finding(subject, State.FAILED, says, next, commands, why)
 
 
 def unknown(subject: str, why: Unknown | str, *, next: str | None = None) -> Finding:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from moorage.cli.doctor.findings import Finding, State
+from moorage.cli.doctor.findings import FINE, Finding, State
 from moorage.cli.show import safe
 
 _MARKS = {
@@ -15,9 +15,10 @@ _MARKS = {
     State.ATTENTION: ("!", "yellow"),
     State.FAILED: ("✗", "bold red"),
     State.UNKNOWN: ("?", "cyan"),
+    State.SKIPPED: ("–", "dim"),
 }
 # For terminals that can't spell the marks.
-_PLAIN = {"✓": "+", "✗": "x", "→": "->"}
+_PLAIN = {"✓": "+", "✗": "x", "→": "->", "–": "-"}
 
 
 def as_json(found: list[Finding], *, hub: str, namespace: str) -> dict[str, Any]:
@@ -26,9 +27,11 @@ def as_json(found: list[Finding], *, hub: str, namespace: str) -> dict[str, Any]
         "namespace": namespace,
         "findings": [
             {
+                "id": one.id,
                 "subject": one.subject,
                 "state": str(one.state),
                 "says": one.says,
+                "why": one.why,
                 "next": one.next,
                 "commands": list(one.commands),
             }
@@ -63,6 +66,8 @@ def _table(found: list[Finding], *, plain: bool) -> Table:
         again = one.state is State.UNKNOWN and one.says in told
         told.add(one.says)
         says = safe("Unknown for the same reason." if again else one.says)
+        if one.why:
+            says.append(" ").append_text(safe(one.why))
         if one.next and not again:
             says.append(f"\n{spelled('→')} ").append_text(safe(one.next))
             says.append(" (commands below)" if one.commands else "")
@@ -77,4 +82,4 @@ def _sum(found: list[Finding]) -> str:
         for state, words in ((State.FAILED, "wrong"), (State.ATTENTION, "to look at"), (State.UNKNOWN, "unknown"))
         if counts[state]
     ]
-    return f"{', '.join(parts)}; {counts[State.OK]} fine." if parts else "All is well."
+    return f"{', '.join(parts)}; {sum(counts[state] for state in FINE)} fine." if parts else "All is well."
