@@ -35,4 +35,4 @@ def test_what_a_node_can_still_give(labels, capacity, held, cards, text) -> None
 
 
 def test_a_node_without_cards_has_no_summary() -> None:
-    assert Cards().more(NodeView(name="n1")) == {"gpu_summary": None, "gpu_claims": []}
+    assert Cards().more(NodeView(name="n1")) == {"gpu_summary": None, "gpu_claims": [], "gpu_kinds": []}

@@ -20,10 +20,13 @@ def described(app=None) -> dict[str, set[str]]:
     return {path: methods | ({"HEAD"} if "GET" in methods else set()) for path, methods in found.items()}
 
 
-async def test_head_is_answered_like_get_without_a_body_wherever_get_is(service, simulator, node) -> None:
-    simulator.add(node("a"))
+async def test_head_is_answered_like_get_without_a_body_wherever_get_is(service, simulator, node, pod) -> None:
+    waiting = pod("waits")
+    waiting["metadata"]["uid"] = "of-one-who-waits"
+    simulator.add(node("a"), waiting)
     await service.until(lambda nodes: "a" in nodes)
-    asked = [path for path, methods in described().items() if "GET" in methods]
+    uid = waiting["metadata"]["uid"]
+    asked = [path.replace("{uid}", uid) for path, methods in described().items() if "GET" in methods]
     assert len(asked) > len(PAGES)
 
     for path in asked:
