@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from moorage.cli.doctor.hub import Hub
 from moorage.cli.doctor.kept import Kept, read_kept
 from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.rights import Answered, ask_rights
+from moorage.cli.doctor.settings import read_settings
 from moorage.cli.doctor.values import Values
 
 VARIABLE = "MOORAGE_SERVICE_TOKEN"
@@ -32,6 +34,7 @@ class Service:
     deployment: Json | Unknown | None = None
     binding: Json | Unknown | None = None
     kept: Kept = field(default_factory=Kept)
+    settings: dict[str, str] | Unknown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Facts:
     zones: set[str] | Unknown
     service: Service
     tokens: Tokens
+    rights: list[Answered] = field(default_factory=list)
 
 
 async def read_facts(reader: Reader, hub: Hub) -> Facts:
@@ -71,7 +75,8 @@ async def read_facts(reader: Reader, hub: Hub) -> Facts:
     )
     zones = await _zones(reader, classes)
     tokens = await _tokens(reader, values, hub=hub, service=service)
-    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens)
+    rights = await ask_rights(reader, service.deployment, service.settings, hub.deployment)
+    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens, rights)
 
 
 async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:
@@ -95,8 +100,9 @@ async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) 
         reader.one("deployments", name, namespace=where),
         reader.one("clusterrolebindings", _NAME),
     )
-    kept = await read_kept(reader, deployment)
-    return Service(url, where, name, port, there, slices, policies, deployment, binding, kept)
+    settings = await read_settings(reader, deployment)
+    kept = await read_kept(reader, deployment, settings)
+    return Service(url, where, name, port, there, slices, policies, deployment, binding, kept, settings)
 
 
 async def _only_service(reader: Reader) -> str | None:

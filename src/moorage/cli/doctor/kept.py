@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from moorage.cli.doctor.reading import Json, Reader, Unknown, mapping, rows, text
+from moorage.cli.doctor.reading import Json, Reader, Unknown, rows, text
 
 SETTING = "MOORAGE_STATE_CONFIGMAP"
 
@@ -17,14 +17,15 @@ class Kept:
     roles: list[Json] | Unknown = field(default_factory=list)
 
 
-async def read_kept(reader: Reader, deployment: Json | Unknown | None) -> Kept:
+async def read_kept(
+    reader: Reader, deployment: Json | Unknown | None, settings: dict[str, str] | Unknown | None
+) -> Kept:
     """What the Deployment's settings name."""
-    if not isinstance(deployment, dict):
-        return Kept(deployment)
+    if not isinstance(settings, dict):
+        return Kept(settings)
+    if not (name := settings.get(SETTING)):
+        return Kept()
     home = text(deployment, "metadata.namespace")
-    name = await _setting(reader, deployment, namespace=home)
-    if not isinstance(name, str):
-        return Kept(name)
     namespace, _, short = name.partition("/")
     there, roles, bindings = await asyncio.gather(
         reader.one("configmaps", short, namespace=namespace),
@@ -43,15 +44,3 @@ async def read_kept(reader: Reader, deployment: Json | Unknown | None) -> Kept:
         if (text(one, "name"), text(one, "namespace")) == account
     }
     return Kept(name, there, [role for role in roles if text(role, "metadata.name") in bound])
-
-
-async def _setting(reader: Reader, deployment: Json, *, namespace: str) -> str | Unknown | None:
-    found: str | Unknown | None = None
-    for container in rows(deployment, "spec.template.spec.containers")[:1]:
-        for source in rows(container, "envFrom"):
-            settings = await reader.one("configmaps", text(source, "configMapRef.name"), namespace=namespace)
-            found = settings if isinstance(settings, Unknown) else text(mapping(settings, "data"), SETTING) or found
-        for variable in rows(container, "env"):
-            if text(variable, "name") == SETTING:
-                found = text(variable, "value") or None
-    return found

@@ -24,6 +24,11 @@ _GROUPS = {
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "storageclasses": "/apis/storage.k8s.io/v1",
 }
+_REVIEWS = {
+    "selfsubjectaccessreviews": "SelfSubjectAccessReview",
+    "selfsubjectreviews": "SelfSubjectReview",
+    "subjectaccessreviews": "SubjectAccessReview",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,33 @@ class Reader:
         except MoorageError as error:
             return Unknown(f"the API server did not give {plural}: {error.message}")
         return found if found is not None else Unknown(f"the API server's answer about {plural} is no object")
+
+    async def serves(self, group: str) -> bool | Unknown:
+        """Whether an API group, such as an add-on's, is there."""
+        try:
+            await self._client.get(f"/apis/{group}")
+        except NotFound:
+            return False
+        except Unauthorized:
+            raise
+        except MoorageError as error:
+            return Unknown(f"the API server does not say whether it serves {group}: {error.message}")
+        return True
+
+    async def review(self, path: str, spec: Json) -> Json | Unknown:
+        """The status of a review, which asks and changes nothing."""
+        plural = path.rpartition("/")[2]
+        body = msgspec.json.encode(
+            {"apiVersion": "/".join(path.split("/")[2:4]), "kind": _REVIEWS[plural], "spec": spec}
+        )
+        try:
+            return mapping(_object(await self._client.review(path, body)), "status")
+        except Forbidden:
+            return _not_allowed("create", plural, None)
+        except Unauthorized:
+            raise
+        except MoorageError as error:
+            return Unknown(f"the API server did not answer {plural}: {error.message}")
 
     async def list(
         self, plural: str, *, namespace: str | None = None, selector: Mapping[str, str] | None = None

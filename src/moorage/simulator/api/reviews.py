@@ -16,13 +16,14 @@ Json = dict[str, Any]
 
 _KINDS = {
     "selfsubjectaccessreviews": "SelfSubjectAccessReview",
+    "selfsubjectreviews": "SelfSubjectReview",
     "selfsubjectrulesreviews": "SelfSubjectRulesReview",
     "subjectaccessreviews": "SubjectAccessReview",
     "tokenreviews": "TokenReview",
 }
 GROUPS = {
     "authorization.k8s.io": ("selfsubjectaccessreviews", "selfsubjectrulesreviews", "subjectaccessreviews"),
-    "authentication.k8s.io": ("tokenreviews",),
+    "authentication.k8s.io": ("selfsubjectreviews", "tokenreviews"),
 }
 
 
@@ -63,6 +64,8 @@ async def answer(user: User, request: web.Request, group: str, plural: str, *, a
             status = _token(authorizer.holder(str(spec.get("token") or "")))
         case "subjectaccessreviews":
             status = _access(authorizer.named(str(spec.get("user") or "")), spec)
+        case "selfsubjectreviews":
+            status = {"userInfo": {"username": user.name, "groups": list(user.groups)}}
         case "selfsubjectaccessreviews":
             status = _access(user, spec)
         case _:

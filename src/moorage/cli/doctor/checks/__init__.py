@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from moorage.cli.doctor.checks import chart, images, kept, people, service, spawner, storage
+from moorage.cli.doctor.checks import chart, images, kept, people, rights, service, spawner, storage
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, unknown
 from moorage.cli.doctor.reading import Unknown
@@ -25,9 +25,9 @@ _OF_CLUSTER = (service.reachable, service.admitted, service.token, kept.state)
 
 
 def findings(facts: Facts) -> list[Finding]:
-    """One for each subject."""
+    """One for each subject, and for rights one for each that is missing."""
     values = facts.values
     told = [chart.release(facts), chart.running(facts)]
     for subject, check in _OF_VALUES.items():
         told.append(unknown(subject, values) if isinstance(values, Unknown) else check(facts, values))
-    return told + [check(facts) for check in _OF_CLUSTER]
+    return told + [check(facts) for check in _OF_CLUSTER] + rights.rights(facts)
