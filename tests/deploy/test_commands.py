@@ -71,6 +71,8 @@ def test_a_helm_command_names_release_namespace_and_version(words):
 @pytest.mark.parametrize("words", calls("kubectl"))
 def test_a_kubectl_command_names_the_namespace_or_a_file_that_does(words):
     everywhere = {"-A", "--all-namespaces", "-k", "-f", "--filename", "--kustomize"}
-    of_no_namespace = {"kustomize", "proxy", "node", "nodes", "namespace"} & set(words) or len(words) < 4
+    of_no_namespace = {"kustomize", "proxy", "node", "nodes", "namespace", "runtimeclass", "clusterqueue"} & set(
+        words
+    ) or len(words) < 4
 
     assert of_no_namespace or names(words, "--namespace", "-n") or flags(words) & everywhere
