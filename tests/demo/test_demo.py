@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from moorage.simulator.demo.demo import write_whole
+from rig.pages import commands
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[2]
@@ -202,3 +203,23 @@ def test_who_reads_a_file_for_scripts_finds_all_of_it_at_any_time(tmp_path):
 
     assert found == {text}
     assert target.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_commands_of_the_tutorial_run_as_written(demo, tmp_path):
+    (tmp_path / ".demo").symlink_to(demo.folder)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    first, *others = commands((ROOT / "docs/tutorial.md").read_text())
+    assert first == "make demo"
+
+    script = "\n".join(["set -euo pipefail", *others])
+    bash = await asyncio.create_subprocess_exec(
+        "bash", "-c", script, cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await asyncio.wait_for(bash.communicate(), 120)
+
+    assert bash.returncode == 0, err.decode()
+    said = out.decode()
+    assert "vilanova1" in said
+    assert "exit status 1" in said
+    assert "the largest node has" in said
+    assert "gpus" in said
