@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moorage import clock
 from moorage.cli.commands import main
 from moorage.cli.doctor.checks import findings
 from moorage.cli.doctor.facts import Facts, Service, Tokens
@@ -135,6 +136,7 @@ class Doctor:
         self.service = simulator.authorizer.add("service-token", SERVICE, granted("cluster-role"))
         self.install(OURS)
         simulator.add(*moorages_objects(), storage_class())
+        self.configured()
         simulator.add(secret("moorage-hub", "jhub", token=TOKEN))
         lines = f"hub:reader+holders:{TOKEN}\nadmin:admin:another-{TOKEN}\n"
         simulator.add(secret("moorage-tokens", "moorage", tokens=lines))
@@ -148,8 +150,10 @@ class Doctor:
         self.install(coalesced(copy.deepcopy(OURS), given) | nulls)
 
     def configured(self, **settings):
-        """The service with these settings."""
+        """The service with these settings beside the usual ones."""
         metadata = {"name": "moorage-settings", "namespace": "moorage"}
+        usual = (DEPLOY / "kubernetes/settings.env").read_text().splitlines()
+        settings = dict(line.split("=", 1) for line in usual) | settings
         self.cluster.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": settings})
 
     def kubeconfig(self, token=ADMIN):
@@ -489,7 +493,7 @@ async def test_a_right_that_is_missing_is_named_and_the_rest_is_still_told(docto
     assert ended.status == 1
     assert {subject for subject, one in told.items() if one["state"] == "unknown"} == {
         "release", "versions", "moorage", "extraEnv", "profiles", "caps", "placeholders", "names", "pull secrets",
-        "storage", "token", "state", "rights",
+        "storage", "priorities", "user-scheduler", "queues", "token", "state", "sign-in", "rights",
     }  # fmt: skip
     assert told["token"]["says"] == "Unknown: not allowed to get secrets in the namespace jhub."
     assert told["caps"]["next"] == "name the hub with --namespace, and grant list on secrets there"
@@ -694,3 +698,102 @@ async def test_rights_of_the_hub_that_nobody_asked_for_are_told_and_are_no_fault
     doctor.cluster.authorizer.add("hub-token", HUB, [Rule(("patch", "get"), ("*",), ("jhub",))])
     ended = await doctor.run("-o", "json")
     assert not [one for one in ended.json()["findings"] if one["id"].startswith("rights.hub")]
+
+
+def hubs(kind, name, **more):
+    """An object of the hub's namespace, of the chart's user-scheduler or beside it."""
+    labels = {"component": "user-scheduler", "release": "hub", "app": "jupyterhub"}
+    return {"kind": kind, "metadata": {"name": name, "namespace": "jhub", "labels": labels}, **more}
+
+
+def user_scheduler(*, tag="v1.36.1", ready=1, profile=None):
+    configuration = {
+        "kind": "KubeSchedulerConfiguration",
+        "profiles": [{"schedulerName": "hub-user-scheduler"} | (profile or {})],
+    }
+    containers = [{"name": "kube-scheduler", "image": f"registry.k8s.io/kube-scheduler:{tag}"}]
+    return (
+        hubs("Deployment", "user-scheduler", apiVersion="apps/v1", spec={"replicas": 2, "template": {"spec": {"containers": containers}}}, status={"readyReplicas": ready}),
+        hubs("ConfigMap", "user-scheduler", apiVersion="v1", data={"config.yaml": yaml.safe_dump(configuration)}),
+    )  # fmt: skip
+
+
+def priority_class(name, value, **more):
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": name},
+        "value": value,
+        **more,
+    }
+
+
+def status_of_autoscaler():
+    metadata = {"name": "cluster-autoscaler-status", "namespace": "kube-system"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"status": ""}}
+
+
+def with_kubelet(node, version):
+    node["status"]["nodeInfo"] = {"kubeletVersion": version}
+    return node
+
+
+NO_FILTER = {"plugins": {"filter": {"disabled": [{"name": "TaintToleration"}]}}}
+BY_HUB = "c.MoorageSpawner.queues = ['gpu']"
+PRODUCT = {"nvidia.com/gpu.product": "NVIDIA-L4"}
+
+
+@pytest.mark.parametrize(
+    ("id", "state", "words", "broken"),
+    [
+        ("devices", "attention", "node bare has GPUs, but no label says", lambda d, node: d.cluster.add(node("bare", gpu=1))),
+        ("devices", "ok", "1 node with GPUs", lambda d, node: d.cluster.add(node("a", gpu=1, labels=PRODUCT), node("b"))),
+        ("devices", "attention", "node idle has a GPU by the labels", lambda d, node: d.cluster.add(node("idle", labels={"nvidia.com/gpu.present": "true"}))),
+        ("kubernetes", "attention", "node old has a kubelet 1.32", lambda d, node: d.cluster.add(with_kubelet(node("old"), "v1.32.9"))),
+        ("kubernetes", "attention", "node new has a kubelet 1.37", lambda d, node: d.cluster.add(with_kubelet(node("new"), "v1.37.0"))),
+        ("kubernetes", "ok", "kubelets go with it", lambda d, node: d.cluster.add(with_kubelet(node("fine"), "v1.33.0+k3s1"))),
+        ("user-scheduler", "ok", "changes scores alone", lambda d, node: d.cluster.add(*user_scheduler())),
+        ("user-scheduler", "failed", "has no ready pod", lambda d, node: d.cluster.add(*user_scheduler(ready=0))),
+        ("user-scheduler", "attention", "of Kubernetes 1.30, older than the cluster's 1.36", lambda d, node: d.cluster.add(*user_scheduler(tag="v1.30.14"))),
+        ("user-scheduler", "attention", "TaintToleration switched off", lambda d, node: d.cluster.add(*user_scheduler(profile=NO_FILTER))),
+        ("priorities", "attention", "no PriorityClass hub-default-priority", lambda d, node: d.with_values(scheduling={"podPriority": {"enabled": True}})),
+        ("priorities", "attention", "priority 7, by the cluster's default class usual; the service takes it for 0", lambda d, node: d.cluster.add(priority_class("usual", 7, globalDefault=True))),
+        ("autoscaler", "attention", "may not read its status", lambda d, node: d.cluster.add(status_of_autoscaler())),
+        ("autoscaler", "ok", "Karpenter can add machines", lambda d, node: d.cluster.add(ADDONS[0])),
+        ("autoscaler", "ok", "None is found", lambda d, node: None),
+        ("queues", "failed", "has no Kueue", lambda d, node: d.with_values(hub={"extraConfig": {"60": BY_HUB}})),
+        ("queues", "failed", "has no LocalQueue", lambda d, node: (d.cluster.add(ADDONS[1]), d.with_values(hub={"extraConfig": {"60": BY_HUB}}))),
+        ("queues", "ok", "uses none of its queues", lambda d, node: d.cluster.add(ADDONS[1])),
+        ("sign-in", "attention", "knows no service moorage", lambda d, node: d.configured(MOORAGE_HUB_API_URL="http://hub:8081/hub/api")),
+        ("sign-in", "attention", "Everybody who reaches", lambda d, node: d.configured(MOORAGE_ALLOW_ANONYMOUS_ACCESS_FROM_EVERYWHERE="true")),
+        ("sign-in", "attention", "No way to sign in", lambda d, node: d.configured(MOORAGE_TOKEN_FILE="")),
+        ("sign-in", "ok", "Tokens from a file, Kubernetes' own tokens", lambda d, node: d.configured(MOORAGE_KUBERNETES_TOKENS="true")),
+    ],
+)  # fmt: skip
+async def test_the_cluster_around_the_hub_is_told_as_it_is(doctor, node, id, state, words, broken):
+    broken(doctor, node)
+
+    ended = await doctor.run("-o", "json")
+
+    [found] = [one for one in ended.json()["findings"] if one["id"] == id]
+    assert (found["state"], words in found["says"]) == (state, True), found
+    assert state == "ok" or (found["why"] and found["next"])
+
+
+async def test_what_the_users_scheduler_has_switched_off_is_fine_where_the_service_reads_it(doctor):
+    doctor.cluster.add(*user_scheduler(profile=NO_FILTER))
+    doctor.configured(MOORAGE_SCHEDULER_CONFIGMAPS="jhub/user-scheduler")
+
+    assert (await doctor.says("user-scheduler"))[0] == "ok"
+
+
+@pytest.mark.parametrize(("apart", "words"), [(-90, "s ahead of this machine's"), (90, "s behind this machine's")])
+async def test_a_clock_that_is_wrong_is_told_with_what_it_does(doctor, monkeypatch, apart, words):
+    ours = clock.now
+    monkeypatch.setattr(clock, "now", lambda: ours() + apart)
+
+    told = await doctor.says("clock")
+
+    assert told[0] == "attention"
+    assert words in told[1]
+    assert "timedatectl" in told[1]

@@ -164,6 +164,18 @@ class Client:
         """
         return await self._send("POST", path, body, kind="application/json", within=within)
 
+    async def dated(self, path: str, *, within: float = 10) -> tuple[bytes, str]:
+        """The body of a short answer, and the server's time as its `Date` header has it; empty without one."""
+        try:
+            async with asyncio.timeout(within):
+                headers = await self._headers(compress=False)
+                async with await self._open(path, None, headers) as answer:
+                    return await answer.read(), answer.headers.get("Date", "")
+        except TimeoutError:
+            raise _silent(self.server, within) from None
+        except _BROKEN as error:
+            raise _unreachable(self.server, error) from error
+
     async def _send(self, method: str, path: str, body: bytes, *, kind: str, within: float) -> bytes:
         try:
             async with asyncio.timeout(within):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from moorage.cli.doctor.cluster import Cluster, Node, read_cluster
 from moorage.cli.doctor.hub import Hub
 from moorage.cli.doctor.kept import Kept, read_kept
 from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
@@ -60,6 +61,7 @@ class Facts:
     service: Service
     tokens: Tokens
     rights: list[Answered] = field(default_factory=list)
+    cluster: Cluster = field(default_factory=Cluster)
 
 
 async def read_facts(reader: Reader, hub: Hub) -> Facts:
@@ -73,10 +75,11 @@ async def read_facts(reader: Reader, hub: Hub) -> Facts:
         reader.list("storageclasses"),
         _claim(reader, values, namespace=hub.namespace),
     )
-    zones = await _zones(reader, classes)
+    cluster = await read_cluster(reader, hub, service.settings)
     tokens = await _tokens(reader, values, hub=hub, service=service)
     rights = await ask_rights(reader, service.deployment, service.settings, hub.deployment)
-    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens, rights)
+    zones = _zones(cluster.nodes)
+    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens, rights, cluster)
 
 
 async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:
@@ -127,15 +130,10 @@ async def _claim(reader: Reader, values: Values | Unknown, *, namespace: str) ->
     return await reader.one("persistentvolumeclaims", name, namespace=namespace) if name else None
 
 
-async def _zones(reader: Reader, classes: list[Json] | Unknown) -> set[str] | Unknown:
-    """The nodes' zones; they matter, and thousands of nodes are read, only where a class makes volumes before that."""
-    if isinstance(classes, list) and all(text(one, "volumeBindingMode") == "WaitForFirstConsumer" for one in classes):
-        return set()
-    nodes = await reader.list("nodes")
+def _zones(nodes: list[Node] | Unknown) -> set[str] | Unknown:
     if isinstance(nodes, Unknown):
         return nodes
-    labels = (mapping(node, "metadata.labels") for node in nodes)
-    return {str(zone) for one in labels if (zone := one.get("topology.kubernetes.io/zone"))}
+    return {zone for node in nodes if (zone := node.labels.get("topology.kubernetes.io/zone"))}
 
 
 async def _tokens(reader: Reader, values: Values | Unknown, *, hub: Hub, service: Service) -> Tokens:

@@ -13,13 +13,14 @@ from moorage.kube.errors import Forbidden, NotFound, Unauthorized
 
 Json = dict[str, Any]
 
-_PAGE = "50"
 _LONGEST_LIST = 200  # pages
 _GROUPS = {
     "clusterrolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "deployments": "/apis/apps/v1",
     "endpointslices": "/apis/discovery.k8s.io/v1",
+    "localqueues": "/apis/kueue.x-k8s.io/v1beta2",
     "networkpolicies": "/apis/networking.k8s.io/v1",
+    "priorityclasses": "/apis/scheduling.k8s.io/v1",
     "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1",
     "storageclasses": "/apis/storage.k8s.io/v1",
@@ -49,6 +50,16 @@ class Reader:
     def namespace(self) -> str:
         """The namespace that the kubeconfig's context names."""
         return self._client.namespace
+
+    @property
+    def server(self) -> str:
+        """The address of the API server."""
+        return self._client.server
+
+    async def dated(self, path: str) -> tuple[Json, str]:
+        """An answer, and the server's time as its `Date` header has it. Raises `MoorageError`."""
+        body, date = await self._client.dated(path)
+        return _object(body) or {}, date
 
     async def one(self, plural: str, name: str, *, namespace: str | None = None) -> Json | Unknown | None:
         """The object; None where there is none of this name."""
@@ -90,16 +101,22 @@ class Reader:
             return Unknown(f"the API server did not answer {plural}: {error.message}")
 
     async def list(
-        self, plural: str, *, namespace: str | None = None, selector: Mapping[str, str] | None = None
+        self,
+        plural: str,
+        *,
+        namespace: str | None = None,
+        selector: Mapping[str, str] | None = None,
+        page: int = 50,
+        root: str | None = None,
     ) -> list[Json] | Unknown:
-        """All objects of a kind, or those with these labels, in one namespace or in all."""
-        query = {"limit": _PAGE}
+        """All objects of a kind, or those with these labels, in one namespace or in all; `root` is another version."""
+        query = {"limit": str(page)}
         if selector:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in selector.items())
         found: list[Json] = []
         for _ in range(_LONGEST_LIST):
             try:
-                page = _object(await self._client.get(_path(plural, namespace), query))
+                answer = _object(await self._client.get(_path(plural, namespace, root), query))
             except NotFound:
                 return []
             except Forbidden:
@@ -108,10 +125,10 @@ class Reader:
                 raise
             except MoorageError as error:
                 return Unknown(f"the API server did not list {plural}: {error.message}")
-            if page is None or not isinstance(page.get("items"), list):
+            if answer is None or not isinstance(answer.get("items"), list):
                 return Unknown(f"the API server's answer about {plural} is no list")
-            found += [item for item in page["items"] if isinstance(item, dict)]
-            after = at(page, "metadata.continue")
+            found += [item for item in answer["items"] if isinstance(item, dict)]
+            after = at(answer, "metadata.continue")
             if not isinstance(after, str) or not after:
                 break
             query["continue"] = after
@@ -143,8 +160,8 @@ def text(tree: Any, path: str) -> str:
     return str(found) if isinstance(found, str | int | float) and not isinstance(found, bool) else ""
 
 
-def _path(plural: str, namespace: str | None) -> str:
-    root = _GROUPS.get(plural, "/api/v1")
+def _path(plural: str, namespace: str | None, root: str | None = None) -> str:
+    root = root or _GROUPS.get(plural, "/api/v1")
     return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
 
 

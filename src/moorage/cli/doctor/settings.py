@@ -15,6 +15,10 @@ async def read_settings(reader: Reader, deployment: Json | Unknown | None) -> di
                 settings = await reader.one("configmaps", name, namespace=namespace)
                 if isinstance(settings, Unknown):
                     return settings
+                if settings is None:
+                    return Unknown(
+                        f"there is no ConfigMap {namespace}/{name}, which the service takes its settings from"
+                    )
                 found |= {key: str(value) for key, value in mapping(settings, "data").items()}
         found |= {text(one, "name"): text(one, "value") for one in rows(container, "env")}
     return {name: value for name, value in found.items() if name.startswith("MOORAGE_")}

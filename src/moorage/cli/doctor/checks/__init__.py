@@ -2,7 +2,19 @@
 
 from collections.abc import Callable
 
-from moorage.cli.doctor.checks import chart, images, kept, people, rights, service, spawner, storage
+from moorage.cli.doctor.checks import (
+    chart,
+    cluster,
+    images,
+    kept,
+    people,
+    rights,
+    scheduling,
+    service,
+    signin,
+    spawner,
+    storage,
+)
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, unknown
 from moorage.cli.doctor.reading import Unknown
@@ -20,8 +32,22 @@ _OF_VALUES: dict[str, Check] = {
     "names": chart.names,
     "pull secrets": images.pull_secrets,
     "storage": storage.claims,
+    "priorities": scheduling.priorities,
+    "user-scheduler": scheduling.user_scheduler,
+    "queues": scheduling.queues,
 }
-_OF_CLUSTER = (service.reachable, service.admitted, service.token, kept.state)
+_OF_CLUSTER = (
+    cluster.api_server,
+    cluster.clocks,
+    cluster.kubernetes,
+    cluster.devices,
+    scheduling.autoscaler,
+    service.reachable,
+    service.admitted,
+    service.token,
+    signin.ways,
+    kept.state,
+)
 
 
 def findings(facts: Facts) -> list[Finding]:

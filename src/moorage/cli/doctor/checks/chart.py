@@ -58,11 +58,11 @@ def versions(facts: Facts, values: Values) -> Finding:
     found = values.release
     image = hub_image(facts, values)
     own = _HUB_IMAGE not in image
-    chart = _numbers(_tag(image) if not own else found.chart_version) or _numbers(found.chart_version)
-    hub = _numbers(found.app_version)
+    chart = numbers(_tag(image) if not own else found.chart_version) or numbers(found.chart_version)
+    hub = numbers(found.app_version)
     named = f"Chart {found.chart_version or 'of an unknown version'}"
     named += f", JupyterHub {found.app_version}" if found.app_version else ""
-    if not own and chart != _numbers(found.chart_version):
+    if not own and chart != numbers(found.chart_version):
         named = f"The hub's image is that of chart {_tag(image)}"
     if chart is None:
         return unknown("versions", f"the chart's version {found.chart_version!r} can't be read")
@@ -127,6 +127,7 @@ def _tag(image: str) -> str:
     return image.partition("@")[0].rpartition(":")[2]
 
 
-def _numbers(version: str) -> tuple[int, int, int] | None:
+def numbers(version: str) -> tuple[int, int, int] | None:
+    """Major, minor and patch, whatever follows them; None where there are none."""
     found = re.match(r"v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", version)
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
