@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyterhub.utils import url_escape_path, url_path_join
 from kubernetes_asyncio.client.rest import ApiException
 
+from moorage.hub import metrics
 from moorage.hub.amounts import memory_words
 from moorage.hub.choice.offer import Choice, Offer
 from moorage.hub.patient import Patient
@@ -68,6 +69,7 @@ class Outcome(Patient):
     def _refused(self, message: str) -> web.HTTPError:
         """The error of a refusal, which is no failure of the hub."""
         self._was_refused = self._start_pending
+        metrics.STARTS.labels("refused").inc()
         return refused(message)
 
     def run_post_stop_hook(self) -> Any:
@@ -77,15 +79,19 @@ class Outcome(Patient):
             # JupyterHub shows the form again for a start that fails as soon as it is posted: the default server's.
             self._hub_state.fill(self.user.name, self._posted)
         if self._had_no_place:
+            metrics.STARTS.labels("no_place").inc()
             take_back(counted=True)
         elif self._was_refused:
             take_back()
+        elif sys.exc_info()[1]:
+            metrics.STARTS.labels("failed").inc()
         self._was_refused = self._had_no_place = False
         Trial.forget()
         return result
 
     async def _start(self) -> Any:
         started = await self._unless_hopeless(super()._start())
+        metrics.STARTS.labels("placed").inc()
         self.watch_for_its_answer()
         self._hub_state.broken_images.forget(self.image)
         self.pulls.hear(self.events)

@@ -25,6 +25,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.iostream import StreamClosedError
 
+from moorage.hub import metrics
 from moorage.hub.pages import files, language, logins, offered, presets, starting, verdict
 from moorage.hub.pages.membership import Membership
 from moorage.hub.pages.servers import ResizePage, ServerHandler, ServersPage
@@ -229,7 +230,10 @@ class FitHandler(APIHandler):
         return await self.about(spawner, body)
 
     async def about(self, spawner: Any, body: dict[str, Any]) -> dict[str, Any]:
-        return await verdict.on(spawner, body, sight=_sight(self, spawner))
+        with metrics.VERDICT_SECONDS.time():
+            told = await verdict.on(spawner, body, sight=_sight(self, spawner))
+        metrics.VERDICTS.labels(metrics.verdict_outcome(told)).inc()
+        return told
 
 
 class OfferHandler(FitHandler):

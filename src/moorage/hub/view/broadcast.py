@@ -20,6 +20,8 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from moorage.hub import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -117,11 +119,13 @@ class Broadcast:
             oldest.send(_CROWDED)
             oldest.close()
         reader = self._readers[page] = _Reader(page, sight, person)
+        metrics.PAGES.set(len(self._readers))
         self._send(reader, self.whole())
         reader.behind = False
 
     def leave(self, page: Page) -> None:
         self._readers.pop(page, None)
+        metrics.PAGES.set(len(self._readers))
 
     def whole(self) -> Told:
         """The `snapshot` message, encoded once for each change."""

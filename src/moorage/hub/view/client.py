@@ -21,6 +21,7 @@ from urllib.parse import quote
 
 import aiohttp
 
+from moorage.hub import metrics
 from moorage.hub.view import sse
 from moorage.hub.view.images import ImageFacts, read_images
 from moorage.hub.view.machines import read_machines
@@ -271,6 +272,7 @@ class ServiceClient:
             return
         self.status = now
         if now.live != before.live:
+            metrics.LIVE.set(live)
             self.log.info("Availability is live" if live else f"Availability is not live: {reason}")
         self._tell(set(), status=True)
 
