@@ -3,8 +3,10 @@
 import re
 import shlex
 
+import click
 import pytest
 
+from moorage.cli.commands import NAMES, main
 from rig.pages import ROOT, commands
 
 FILES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "deploy").rglob("*.yaml"))]
@@ -55,6 +57,7 @@ def names(words, long, short):
 def test_the_pages_have_such_commands():
     assert len(calls("helm")) > 8
     assert len(calls("kubectl")) > 25
+    assert len(calls("moorage")) > 20
 
 
 @pytest.mark.parametrize("words", calls("helm"))
@@ -76,3 +79,11 @@ def test_a_kubectl_command_names_the_namespace_or_a_file_that_does(words):
     ) or len(words) < 4
 
     assert of_no_namespace or names(words, "--namespace", "-n") or flags(words) & everywhere
+
+
+@pytest.mark.parametrize("words", [one for one in calls("moorage") if one.values[0][1] in NAMES])
+def test_a_command_of_moorage_has_the_options_that_it_is_given(words):
+    command = main.get_command(click.Context(main), words[1])
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+
+    assert {flag for flag in flags(words) if flag != "-"} <= known | {"--help"}
