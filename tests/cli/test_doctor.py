@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import copy
 import gzip
 import json
@@ -20,8 +21,11 @@ from moorage.cli.commands import main
 from moorage.cli.doctor.checks import findings
 from moorage.cli.doctor.facts import Facts, Service, Tokens
 from moorage.cli.doctor.hub import Hub
+from moorage.cli.doctor.live import Live
 from moorage.cli.doctor.release import Release, coalesced
 from moorage.cli.doctor.values import Values
+from moorage.service.run import serving
+from moorage.service.settings import Settings
 from moorage.simulator.api.authorization import Rule
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -797,3 +801,99 @@ async def test_a_clock_that_is_wrong_is_told_with_what_it_does(doctor, monkeypat
     assert told[0] == "attention"
     assert words in told[1]
     assert "timedatectl" in told[1]
+
+
+@contextlib.asynccontextmanager
+async def running(doctor, folder, **settings):
+    """The service of this cluster, with the tokens of its Secret."""
+    (folder / "tokens").write_text(f"hub:reader+holders:{TOKEN}\n")
+    (folder / "api-token").write_text(ADMIN)
+    made = Settings(
+        port=0,
+        api_server=doctor.cluster.url,
+        api_token_file=folder / "api-token",
+        token_file=folder / "tokens",
+        **settings,
+    )
+    async with serving(made) as (url, parts), asyncio.timeout(20):
+        while not parts.ready:
+            await asyncio.sleep(0.02)
+        yield url, parts
+
+
+async def asked(doctor, url, *arguments):
+    ended = await doctor.run("-o", "json", "--server", url, *arguments)
+    return {one["id"]: one for one in ended.json()["findings"]}
+
+
+async def test_the_service_is_asked_with_the_hubs_token_where_its_address_is_given(doctor, node, tmp_path):
+    doctor.cluster.add(node("a", gpu=2, labels=PRODUCT))
+    async with running(doctor, tmp_path) as (url, _):
+        told = await asked(doctor, url)
+        doctor.cluster.add(secret("moorage-hub", "jhub", token=f"old-{TOKEN}"))
+        refused = await asked(doctor, url)
+
+    assert {told[id]["state"] for id in ("answers", "gpu-sources", "registry")} == {"ok"}, told
+    assert told["gpu-sources"]["says"].startswith("2 cards, by ")
+    assert refused["answers"]["state"] == "failed"
+    assert "refuses the token" in refused["answers"]["says"]
+    assert refused["registry"]["state"] == "unknown"
+
+
+async def test_a_source_of_cards_and_a_registry_that_do_not_answer_are_told_with_their_reason(doctor, node, tmp_path):
+    doctor.cluster.add(node("a", gpu=2, labels=PRODUCT))
+    doctor.configured(MOORAGE_GPU_DCGM="true")
+    dead = {"oci_url": "http://127.0.0.1:1", "oci_repositories": ["lab"]}
+    async with running(doctor, tmp_path, gpu_dcgm=True, **dead) as (url, parts):
+        while parts.catalogue.listing.reason is None:
+            await asyncio.sleep(0.02)
+        told = await asked(doctor, url)
+
+    assert told["gpu-sources"]["state"] == "attention"
+    assert (
+        "2 of 2 cards have no reading of use and memory, although the dcgm-exporter is asked"
+        in told["gpu-sources"]["says"]
+    )
+    assert told["registry"]["state"] == "failed"
+    assert told["registry"]["says"].startswith("The registry does not answer: ")
+
+
+async def test_an_address_at_which_nothing_answers_is_told(doctor):
+    told = await asked(doctor, "http://127.0.0.1:1")
+
+    assert told["answers"]["state"] == "failed"
+    assert "127.0.0.1:1 does not answer" in told["answers"]["says"]
+
+
+async def test_without_an_address_nobody_outside_of_the_cluster_is_shown_the_hubs_token(doctor, monkeypatch):
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+
+    told = await doctor.says("answers")
+
+    assert told[0] == "skipped"
+    assert "port-forward service/moorage 8000" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("id", "live", "words"),
+    [
+        ("answers", {"stale": True}, "may be out of date"),
+        ("answers", {"version": "99.0"}, "is moorage 99.0"),
+        ("gpu-sources", {"nodes": [{"gpu_details": [{"stale": True, "age_seconds": 95, "source": "dcgm"}, {"utilization": 0}]}]}, "Of 2 cards, 1 was read 95 s ago or earlier: dcgm (1)"),
+        ("registry", {"images": {"Moorage-Images-Source": "kept", "Moorage-Images-Age-Seconds": "300.4", "Moorage-Images-Reason": "harbor: 401"}}, "harbor: 401. Its list is 300 s old"),
+        ("registry", {"images": {"Moorage-Images-Source": "loading"}}, "not there yet"),
+    ],
+)  # fmt: skip
+def test_what_the_service_tells_of_itself(id, live, words):
+    found = Release("hub", "jhub", "jupyterhub", "4.4.0", "5.5.0", 1, "deployed", OURS, OURS)
+    service = Service("http://moorage.moorage:8000", "moorage", "moorage", 8000)
+    tokens = Tokens("jhub/moorage-hub", "moorage/tokens")
+    facts = Facts(
+        Hub("jhub", "hub", found, None), [], Values(found), {}, [], None, set(), service, tokens,
+        live=Live("http://moorage.moorage:8000", 200, **live),
+    )  # fmt: skip
+
+    [told] = [one for one in findings(facts) if one.id == id]
+
+    assert told.state == "attention"
+    assert words in told.says

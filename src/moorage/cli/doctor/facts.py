@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from moorage.cli.doctor.cluster import Cluster, Node, read_cluster
 from moorage.cli.doctor.hub import Hub
 from moorage.cli.doctor.kept import Kept, read_kept
+from moorage.cli.doctor.live import Live, ask_service
 from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
 from moorage.cli.doctor.rights import Answered, ask_rights
 from moorage.cli.doctor.settings import read_settings
@@ -62,9 +63,11 @@ class Facts:
     tokens: Tokens
     rights: list[Answered] = field(default_factory=list)
     cluster: Cluster = field(default_factory=Cluster)
+    live: Live = field(default_factory=Live)
 
 
-async def read_facts(reader: Reader, hub: Hub) -> Facts:
+async def read_facts(reader: Reader, hub: Hub, *, server: str | None = None, token: str | None = None) -> Facts:
+    """Everything, with the service itself asked at `server` if it is given, with `token` or otherwise the hub's."""
     release = hub.release
     values = release if isinstance(release, Unknown) else Values(release)
     labels = {"component": "hub", **({"release": hub.name} if hub.name else {})}
@@ -79,7 +82,8 @@ async def read_facts(reader: Reader, hub: Hub) -> Facts:
     tokens = await _tokens(reader, values, hub=hub, service=service)
     rights = await ask_rights(reader, service.deployment, service.settings, hub.deployment)
     zones = _zones(cluster.nodes)
-    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens, rights, cluster)
+    live = await ask_service(server, service.url, token or tokens.hub)
+    return Facts(hub, pods, values, secrets, classes, claim, zones, service, tokens, rights, cluster, live)
 
 
 async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) -> Service:

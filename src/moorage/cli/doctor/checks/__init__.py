@@ -7,6 +7,7 @@ from moorage.cli.doctor.checks import (
     cluster,
     images,
     kept,
+    live,
     people,
     rights,
     scheduling,
@@ -45,6 +46,9 @@ _OF_CLUSTER = (
     service.reachable,
     service.admitted,
     service.token,
+    live.answers,
+    live.gpu_sources,
+    live.registry,
     signin.ways,
     kept.state,
 )
