@@ -113,6 +113,15 @@ def test_every_variable_of_the_environment_that_a_page_names_exists(pages, root)
     assert sorted(name for name in named - known if name not in source and f"{name}_" not in " ".join(known)) == []
 
 
+def test_every_limit_that_a_page_promises_is_measured_by_a_benchmark(pages, root):
+    measured = "\n".join(path.read_text() for path in (root / "bench").glob("*.py"))
+    rows = [line for line in pages["performance.md"].splitlines() if line.startswith("| `")]
+    promised = [name for row in rows for name in re.findall(r"`([a-z]+\.[\w.]+)`", row.split("|")[1])]
+
+    assert len(promised) > 10
+    assert [name for name in promised if re.sub(r"\.\d+$", "", name) not in measured] == []
+
+
 def test_every_file_of_the_tree_that_a_page_names_exists(pages, root):
     texts = {
         **pages,
