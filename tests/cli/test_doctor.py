@@ -211,7 +211,8 @@ async def test_what_is_wrong_has_a_mark_a_sentence_and_what_to_do(doctor):
 
     assert ended.status == 1
     text = " ".join(ended.out.split())
-    assert "✗ pull secrets The values name mine, which is not in the namespace jhub. → `kubectl" in text
+    assert "✗ pull secrets The values name mine, which is not in the namespace jhub. Images of that registry" in text
+    assert "don't start. → `kubectl --namespace jhub create secret docker-registry mine …`" in text
     assert re.search(r"1 wrong; \d+ fine\.$", text)
 
 
@@ -386,6 +387,12 @@ async def test_a_token_that_the_service_does_not_know_is_found_without_being_sho
 
     assert told[0] == "failed"
     assert "none of those that the service knows" in told[1]
+
+    ended = await doctor.run()
+    copied, restarted = (line for line in ended.out.splitlines() if line.startswith("  $ kubectl"))
+    assert "--namespace moorage get secret moorage-tokens" in copied
+    assert "create secret generic moorage-hub --from-file=token=/dev/stdin" in copied
+    assert restarted.endswith("--namespace jhub rollout restart deployment/hub")
 
 
 async def test_another_version_in_the_hub_than_in_the_service_is_told(doctor):
@@ -766,7 +773,7 @@ PRODUCT = {"nvidia.com/gpu.product": "NVIDIA-L4"}
         ("autoscaler", "ok", "Karpenter can add machines", lambda d, node: d.cluster.add(ADDONS[0])),
         ("autoscaler", "ok", "None is found", lambda d, node: None),
         ("queues", "failed", "has no Kueue", lambda d, node: d.with_values(hub={"extraConfig": {"60": BY_HUB}})),
-        ("queues", "failed", "has no LocalQueue", lambda d, node: (d.cluster.add(ADDONS[1]), d.with_values(hub={"extraConfig": {"60": BY_HUB}}))),
+        ("queues", "failed", "has no LocalQueue", lambda d, node: (d.cluster.add(ADDONS[1]), d.service.rules.extend(granted("optional/kueue")), d.with_values(hub={"extraConfig": {"60": BY_HUB}}))),
         ("queues", "ok", "uses none of its queues", lambda d, node: d.cluster.add(ADDONS[1])),
         ("sign-in", "attention", "knows no service moorage", lambda d, node: d.configured(MOORAGE_HUB_API_URL="http://hub:8081/hub/api")),
         ("sign-in", "attention", "Everybody who reaches", lambda d, node: d.configured(MOORAGE_ALLOW_ANONYMOUS_ACCESS_FROM_EVERYWHERE="true")),
@@ -782,6 +789,8 @@ async def test_the_cluster_around_the_hub_is_told_as_it_is(doctor, node, id, sta
     [found] = [one for one in ended.json()["findings"] if one["id"] == id]
     assert (found["state"], words in found["says"]) == (state, True), found
     assert state == "ok" or (found["why"] and found["next"])
+    troubled = {one["id"] for one in ended.json()["findings"] if one["state"] not in ("ok", "skipped")}
+    assert state == "ok" or troubled == {id}, "nothing else is blamed"
 
 
 async def test_what_the_users_scheduler_has_switched_off_is_fine_where_the_service_reads_it(doctor):

@@ -63,15 +63,16 @@ def _table(found: list[Finding], *, plain: bool) -> Table:
     told: set[str] = set()
     for one in found:
         mark, style = _MARKS[one.state]
-        again = one.state is State.UNKNOWN and one.says in told
-        told.add(one.says)
-        says = safe("Unknown for the same reason." if again else one.says)
+        again = one.state in (State.UNKNOWN, State.SKIPPED) and one.says in told
+        says = safe("The same." if again else one.says)
         if one.why:
             says.append(" ").append_text(safe(one.why))
         if one.next and not again:
-            says.append(f"\n{spelled('→')} ").append_text(safe(one.next))
+            says.append(f"\n{spelled('→')} ").append_text(safe("the same" if one.next in told else one.next))
             says.append(" (commands below)" if one.commands else "")
-        made.add_row(Text(spelled(mark), style=style), safe(one.subject, style="bold"), says)
+        told |= {one.says, one.next or ""}
+        # Of `rights.nodes` the sentence names the right.
+        made.add_row(Text(spelled(mark), style=style), safe(one.subject.partition(".")[0], style="bold"), says)
     return made
 
 

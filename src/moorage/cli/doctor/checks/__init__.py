@@ -1,6 +1,7 @@
 """The checks, in the order in which they are shown: functions from facts to findings, without any I/O."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from moorage.cli.doctor.checks import (
     chart,
@@ -17,7 +18,7 @@ from moorage.cli.doctor.checks import (
     storage,
 )
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, unknown
+from moorage.cli.doctor.findings import Finding, State, unknown
 from moorage.cli.doctor.reading import Unknown
 from moorage.cli.doctor.values import Values
 
@@ -54,10 +55,31 @@ _OF_CLUSTER = (
 )
 
 
+# Why a subject matters, where its findings do not say it themselves.
+_WHY = {
+    "release": "The hub may run with older values than those that were meant.",
+    "hub": "Nobody can log in or start a server.",
+    "moorage": "People don't get moorage's form, or one that does not go with the service.",
+    "extraEnv": "The hub can't import moorage then, or shows the service no token.",
+    "pull secrets": "Images of that registry can't be pulled, and servers that need them don't start.",
+    "service": "The form then says that availability is unknown.",
+    "network": "The form then says that availability is unknown.",
+    "token": "The form then says that availability is unknown.",
+    "state": "A change of the form's defaults is then refused, and nothing seen of machines outlives a restart.",
+}
+
+
 def findings(facts: Facts) -> list[Finding]:
     """One for each subject, and for rights one for each that is missing."""
     values = facts.values
     told = [chart.release(facts), chart.running(facts)]
     for subject, check in _OF_VALUES.items():
         told.append(unknown(subject, values) if isinstance(values, Unknown) else check(facts, values))
-    return told + [check(facts) for check in _OF_CLUSTER] + rights.rights(facts)
+    told += [check(facts) for check in _OF_CLUSTER] + rights.rights(facts)
+    return [_with_why(one) for one in told]
+
+
+def _with_why(one: Finding) -> Finding:
+    if one.why is not None or one.state not in (State.FAILED, State.ATTENTION):
+        return one
+    return replace(one, why=_WHY.get(one.subject))

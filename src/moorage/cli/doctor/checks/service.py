@@ -1,5 +1,7 @@
 """The service as the cluster has it, the way to it, and the token that the hub shows there."""
 
+from shlex import quote
+
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
 from moorage.cli.doctor.reading import Json, Unknown, at, mapping, rows, text
@@ -96,6 +98,7 @@ def token(facts: Facts) -> Finding:
             "token",
             f"The hub's token ({tokens.hub_secret}) is none of those that the service knows ({tokens.service_secret}).",
             next="write the service's token into the hub's Secret again, and restart the hub",
+            commands=_copied(facts),
         )
     if tokens.in_values:
         return attention(
@@ -105,6 +108,28 @@ def token(facts: Facts) -> Finding:
         )
     name, role = person
     return ok("token", f"Both Secrets have the same token, of “{name}” with the role {role}.")
+
+
+def _copied(facts: Facts) -> tuple[str, ...]:
+    """The commands that bring the hub's token from the service's Secret into the hub's, and show it nowhere: where both
+    are Secrets, and the service's has one by the name `hub`, as chart and manifests make it.
+    """
+    tokens = facts.tokens
+    if tokens.in_values or not any(line.strip().startswith("hub:") for line in str(tokens.service).splitlines()):
+        return ()
+    of_service, _, theirs = map(quote, tokens.service_secret.partition("/"))
+    where, _, mine = map(quote, tokens.hub_secret.partition("/"))
+    deployment = quote(text(facts.hub.deployment, "metadata.name") or "hub")
+    made = f"create secret generic {mine} --from-file=token=/dev/stdin --dry-run=client -o yaml"
+    told = (
+        f"kubectl --namespace {of_service} get secret {theirs} -o jsonpath='{{.data.tokens}}'",
+        "base64 -d",
+        "sed -n 's/^hub:[^:]*://p'",
+        "tr -d '\\n'",
+        f"kubectl --namespace {where} {made}",
+        "kubectl apply -f -",
+    )
+    return " | ".join(told), f"kubectl --namespace {where} rollout restart deployment/{deployment}"
 
 
 def _endpoints(slices: list[Json]) -> tuple[int, int]:
