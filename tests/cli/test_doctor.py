@@ -690,12 +690,18 @@ async def test_a_service_without_any_right_gets_one_line_and_not_sixteen(doctor)
     assert "may list none of the 16 kinds" in missing["rights"]["says"]
 
 
-async def test_the_service_account_may_ask_for_its_own_rights(doctor):
-    told = await doctor.says("rights", "--namespace", "jhub", token="service-token")
+async def test_in_its_own_pod_the_service_asks_for_itself_and_needs_no_further_right(doctor, monkeypatch):
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("MOORAGE_TOKEN_FILE", "/etc/moorage/tokens/tokens")
+    monkeypatch.setenv("MOORAGE_QUOTA_NAMESPACES", "jupyterhub")
+    asked = ("--server", "http://127.0.0.1:1")
 
-    assert told[0] == "unknown"  # which Deployment it runs as, it may not read
-    doctor.service.rules.append(Rule(("get",), ("deployments", "configmaps"), ("moorage",)))
-    assert (await doctor.says("rights", "--namespace", "jhub", token="service-token"))[0] == "ok"
+    told = await doctor.says("rights.quotas", *asked, token="service-token")
+    doctor.service.rules.extend(granted("optional/limits"))
+
+    assert told[0] == "attention"
+    assert (await doctor.says("rights", *asked, token="service-token"))[0] == "ok"
+    assert (await doctor.says("sign-in", *asked, token="service-token"))[0] == "ok"
 
 
 async def test_rights_of_the_hub_that_nobody_asked_for_are_told_and_are_no_fault(doctor):

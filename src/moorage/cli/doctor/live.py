@@ -12,8 +12,8 @@ import aiohttp
 import msgspec
 
 from moorage.cli.doctor.reading import Json, Unknown
+from moorage.cli.doctor.settings import IN_CLUSTER
 
-_IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 _WITHIN = aiohttp.ClientTimeout(total=15, connect=3)
 _BUILD = re.compile(r'^moorage_build_info\{version="([^"]+)"\}', re.MULTILINE)
 
@@ -37,7 +37,7 @@ class Live:
 
 async def ask_service(url: str | None, usual: str, token: str | Unknown | None) -> Live:
     """Ask at this address, or from inside the cluster at the usual one."""
-    if url is None and not os.environ.get(_IN_CLUSTER):
+    if url is None and not os.environ.get(IN_CLUSTER):
         return Live(reason="its address is known in the cluster alone")
     at = (url or usual).rstrip("/")
     shown = token if isinstance(token, str) else os.environ.get("MOORAGE_SERVICE_TOKEN", "")

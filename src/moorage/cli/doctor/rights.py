@@ -14,6 +14,7 @@ from moorage.kube.resources import FOLLOWED
 
 _OPTIONAL = "kubectl apply -f deploy/kubernetes/optional/"
 _AUTHORIZATION = "/apis/authorization.k8s.io/v1"
+_ACCOUNT = "system:serviceaccount:"
 _AT_ONCE = 8
 
 
@@ -56,18 +57,19 @@ async def ask_rights(
     hub: Json | Unknown | None,
 ) -> list[Answered]:
     """Every right that the Deployment's settings and the cluster's add-ons ask for, and the hub's optional ones."""
+    me = await reader.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    name = "" if isinstance(me, Unknown) else text(me, "userInfo.username")
+    account = _account(deployment) if isinstance(deployment, dict) else None
+    if isinstance(deployment, Unknown) and isinstance(settings, dict) and name.startswith(_ACCOUNT):
+        account = name.removeprefix(_ACCOUNT).replace(":", "/")  # one of the service's own pods
     asked: list[tuple[Right, str]] = []
-    if isinstance(deployment, dict):
+    if account is not None:
         karpenter, kueue = await asyncio.gather(reader.serves("karpenter.sh"), reader.serves("kueue.x-k8s.io"))
         known = settings if isinstance(settings, dict) else {}
         rights = [*_base(), *_of_settings(known), *_of_addons(karpenter=karpenter is True, kueue=kueue is True)]
-        asked += [(right, _account(deployment)) for right in rights]
+        asked += [(right, account) for right in rights]
     if isinstance(hub, dict):
         asked += [(right, _account(hub)) for right in _of_hub(text(hub, "metadata.namespace"))]
-    if not asked:
-        return []
-    me = await reader.review("/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
-    name = "" if isinstance(me, Unknown) else text(me, "userInfo.username")
     few = asyncio.Semaphore(_AT_ONCE)
 
     async def answered(right: Right, account: str) -> Answered:
@@ -79,7 +81,7 @@ async def ask_rights(
 
 async def _denied(reader: Reader, right: Right, account: str, *, me: str) -> tuple[str, ...] | Unknown:
     namespace, _, name = account.partition("/")
-    user = f"system:serviceaccount:{namespace}:{name}"
+    user = f"{_ACCOUNT}{namespace}:{name}"
     groups = ["system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"]
     resource, _, subresource = right.resource.partition("/")
     denied = []

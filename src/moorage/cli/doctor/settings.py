@@ -1,10 +1,19 @@
 """The service's settings as its Deployment has them: the ConfigMaps that it takes them from, and what stands above."""
 
+import os
+
 from moorage.cli.doctor.reading import Json, Reader, Unknown, mapping, rows, text
+
+IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 
 
 async def read_settings(reader: Reader, deployment: Json | Unknown | None) -> dict[str, str] | Unknown | None:
-    """`MOORAGE_…` by name; None where there is no Deployment. What comes out of a Secret is an empty text here."""
+    """`MOORAGE_…` by name; None where there is no Deployment. What comes out of a Secret is an empty text here.
+
+    In one of the service's own pods, which may not read its Deployment, they are those of the environment.
+    """
+    if isinstance(deployment, Unknown) and IN_CLUSTER in os.environ and "MOORAGE_TOKEN_FILE" in os.environ:
+        return {name: value for name, value in os.environ.items() if name.startswith("MOORAGE_")}
     if not isinstance(deployment, dict):
         return deployment
     namespace = text(deployment, "metadata.namespace")

@@ -21,7 +21,7 @@ def rights(facts: Facts) -> list[Finding]:
 
 def _of_service(facts: Facts, asked: list[Answered]) -> list[Finding]:
     deployment = facts.service.deployment
-    if isinstance(deployment, Unknown):
+    if isinstance(deployment, Unknown) and not asked:
         return [unknown("rights", deployment)]
     if not asked:
         return [skipped("rights", "There is no Deployment of the service whose rights could be asked for.")]
