@@ -153,7 +153,8 @@ async def test_a_picked_profile_fills_the_fields_of_an_open_page(leftover, perso
     other = await preset(hub, person, profile="gpu", **{"profile-option-gpu--size--unlisted-choice": "5G"})
 
     assert same == {}
-    kind = {"preset": "", "gpu": "1", "gpu_resource": "nvidia.com/gpu", "gpu_kind": "", "node": "user-2", "image": ""}
+    kind = {"gpu": "1", "gpu_resource": "nvidia.com/gpu", "gpu_kind": ""}
+    kind |= {"preset": "", "node": "user-2", "image": "", "queue": ""}
     assert half["fields"] == {"cpu": "4", "memory": "8 GiB", **kind}
     assert half["help"] == {"cpu": "0.1 to 4", "memory": "128 MiB to 8 GiB", "gpu": "0 to 1"}
     assert (half["resources"], half["gpu_most"], half["images"]) == (["nvidia.com/gpu"], 1, [["", IMAGE]])
