@@ -220,6 +220,7 @@ def _event(pod: Any, *, before: int, hope: str | None) -> dict[str, Any]:
     return {
         "step": "waiting",
         "progress": _PROGRESS,
+        "lacks": lacks,
         "message": words,
         "html_message": shown(words, detail),
         "detail": detail,

@@ -186,10 +186,12 @@ function begin(page) {
     say(part("starting-image"), image ? imageWords(image) : "");
     wait.show(event.step === "waiting");
     const waits = now === "place" && event.step !== "place";
-    const fresh = `${event.step} ${waits ? detail(event) : ""}`;
+    // Kubernetes' own text changes while the same is lacking.
+    const fresh = `${event.step} ${waits ? (event.lacks ?? detail(event)) : ""}`;
     if (fresh === told) return;
     told = fresh;
-    say(part("starting-said"), `${title}. ${waits ? words(event) : (items[at]?.textContent ?? "")}`);
+    const text = waits ? words(event) : (items[at]?.textContent ?? "");
+    say(part("starting-said"), text.startsWith(title) ? text : `${title}. ${text}`);
   }
 
   function log(event) {
