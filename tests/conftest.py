@@ -49,7 +49,7 @@ ROOT = Path(__file__).parent.parent
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 SHOW_ALL = """() => {
   const style = new CSSStyleSheet();
-  style.replaceSync("* { content-visibility: visible !important; }");
+  style.replaceSync("* { content-visibility: visible !important; transition: none !important; }");
   document.adoptedStyleSheets = [style];
 }"""
 # What people see: as it is, in the dark, and in the colours that their system forces.
@@ -68,7 +68,7 @@ def looked_at():
 
     async def looked_at(page: Any, name: str) -> list[str]:
         found = []
-        # What is out of view has no picture otherwise, and no contrast.
+        # What is out of view has no picture otherwise, and no contrast; and a colour on its way to another has its own.
         await page.evaluate(SHOW_ALL)
         for colours, how in COLOURS.items():
             await page.emulate_media(**how)
