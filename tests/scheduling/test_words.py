@@ -9,6 +9,7 @@ import pytest
 from moorage.objects import Taint
 from moorage.scheduling import words
 from moorage.scheduling.filters import PLUGINS
+from moorage.scheduling.reason_table import TABLE
 from moorage.scheduling.verdict import Shortage
 
 REASONS = [
@@ -36,7 +37,7 @@ def test_every_reason_that_a_plugin_can_give_has_a_sentence(plugin, reason):
     assert "{" not in said
 
 
-@pytest.mark.parametrize(("plugin", "reason"), [(plugin, reason) for plugin, reason, _ in words.TABLE])
+@pytest.mark.parametrize(("plugin", "reason"), [(plugin, reason) for plugin, reason, _ in TABLE])
 def test_every_line_of_the_table_is_found_with_and_without_its_plugin(plugin, reason):
     said = words.sentence(plugin, _filled(reason))
 

@@ -27,13 +27,13 @@ from tornado.iostream import StreamClosedError
 
 from moorage.hub import metrics
 from moorage.hub.pages import files, language, logins, offered, presets, starting, verdict
+from moorage.hub.pages.bodies import asked
 from moorage.hub.pages.membership import Membership
 from moorage.hub.pages.servers import ResizePage, ServerHandler, ServersPage
 from moorage.hub.pages.waits import ChangeHandler, WaitingHandler
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of
 
-_LARGEST_BODY = 16 << 10
 _MOST_PAGES = 5000
 # What the page's person may have may have changed.
 _CHANGED = message("offer", b"{}")
@@ -209,17 +209,7 @@ class FitHandler(APIHandler):
 
     @web.authenticated
     async def post(self) -> None:
-        if len(self.request.body) > _LARGEST_BODY:
-            raise web.HTTPError(413, "the body is too large")
-        body = self.get_json_body()
-        if not isinstance(body, dict):
-            raise web.HTTPError(400, "the body must be an object")
-        # JupyterHub has read the person from its database by now, which takes milliseconds.
-        await asyncio.sleep(0)
-        user_name = body.get("user") or self.current_user.name
-        server_name = body.get("server") or ""
-        if not isinstance(user_name, str) or not isinstance(server_name, str):
-            raise web.HTTPError(400, "user and server must be strings")
+        body, user_name, server_name = await asked(self)
         answer = await self._answer(user_name=user_name, server_name=server_name, body=body)
         self.finish(json.dumps(answer))
 

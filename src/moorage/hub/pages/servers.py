@@ -17,10 +17,10 @@ from tornado import web
 from moorage.hub.amounts import cpu_field, memory_field
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import rows
+from moorage.hub.pages.bodies import asked
 from moorage.hub.running import has, resize
 from moorage.texts import t
 
-_LARGEST_BODY = 16 << 10
 # People looked at before the loop gets a turn.
 _BATCH = 50
 
@@ -52,17 +52,7 @@ class ServerHandler(APIHandler):
 
     @web.authenticated
     async def patch(self) -> None:
-        if len(self.request.body) > _LARGEST_BODY:
-            raise web.HTTPError(413, "the body is too large")
-        body = self.get_json_body()
-        if not isinstance(body, dict):
-            raise web.HTTPError(400, "the body must be an object")
-        # JupyterHub has read the person from its database by now, which takes milliseconds.
-        await asyncio.sleep(0)
-        user_name = body.get("user") or self.current_user.name
-        server_name = body.get("server") or ""
-        if not isinstance(user_name, str) or not isinstance(server_name, str):
-            raise web.HTTPError(400, "user and server must be strings")
+        body, user_name, server_name = await asked(self)
         if not isinstance(body.get("dry_run", False), bool) or not isinstance(body.get("typed", False), bool):
             raise web.HTTPError(400, "dry_run and typed must be true or false")
         self.finish(json.dumps(await self._changed(user_name=user_name, server_name=server_name, body=body)))
