@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side share two cores; a file's tests stay together since they share servers.
 WORKERS ?= 2
 
-.PHONY: help setup demo test hubs pythons lint format testbed e2e e2e-long bench docs screenshots clean
+.PHONY: help setup demo test hubs pythons lint format testbed e2e e2e-long alerts bench docs screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ e2e: setup ## tests on the real control plane, and on a real node where the mach
 
 e2e-long: setup ## as e2e, with 3,000 differential asks
 	MOORAGE_ASKS=3000 $(BIN)/python tests/e2e/run.py
+
+alerts: ## what the chart's alerts say of made-up series, by Prometheus' own rules (needs Go, or promtool built before)
+	tools/promtool test rules tests/deploy/alerts.yaml
 
 bench: setup ## the limits of DESIGN, measured; writes bench/results.json and a table
 	$(BIN)/python bench/run.py

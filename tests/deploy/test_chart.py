@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import moorage
+from moorage.hub import metrics
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,12 @@ def chartvalues(root):
 
     yield chartvalues
     sys.path.remove(str(root / "tools"))
+
+
+@pytest.fixture(scope="module")
+def rules(chart):
+    groups = yaml.safe_load((chart / "files/alerts.yaml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.fixture(scope="module")
@@ -165,20 +172,53 @@ def test_every_container_and_pod_is_confined_by_the_same_words(templates):
     assert not re.search(r"privileged: true|hostNetwork|hostPID", text)
 
 
-async def test_alerts_and_dashboard_ask_for_series_that_exist(chart, series):
-    rules = yaml.safe_load((chart / "files/alerts.yaml").read_text())["groups"][0]["rules"]
+def hub_series():
+    """Every name that the hub's /metrics can have of ours, and the labels that it has."""
+    ends = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_count", "_sum")}
+    found = {}
+    for name, one in vars(metrics).items():
+        if name.isupper():
+            [family] = one.describe()
+            found |= {family.name + end: set(one._labelnames) for end in ends[family.type]}
+    return found
+
+
+async def test_alerts_and_dashboard_ask_for_series_that_exist(chart, rules, series):
     panels = json.loads((chart / "files/dashboard.json").read_text())["panels"]
     asked = [rule["expr"] for rule in rules] + [target["expr"] for panel in panels for target in panel["targets"]]
     named = {name for expression in asked for name in re.findall(r"moorage_\w+", expression)}
 
     # Only there where a registry is configured.
-    assert named - series <= {"moorage_images_age_seconds"}
+    assert named - series - hub_series().keys() <= {"moorage_images_age_seconds"}
     assert all(re.search(r"moorage_\w+", expression) for expression in asked)
 
 
-def test_every_alert_has_its_runbook_and_no_runbook_is_left_over(root, chart):
-    rules = yaml.safe_load((chart / "files/alerts.yaml").read_text())["groups"][0]["rules"]
-    headings = re.findall(r"(?m)^## (\w+)$", (root / "docs/alerts.md").read_text())
+def test_an_outcome_that_an_alert_names_is_one_that_the_hub_counts(root, rules):
+    asked = {
+        (name, outcome)
+        for rule in rules
+        for name, outcome in re.findall(r'(moorage_hub_\w+)\{outcome="(\w+)"\}', rule["expr"])
+    }
+    code = {path.name: path.read_text() for path in (root / "src/moorage/hub").glob("*.py")}
+    counted = {
+        ("moorage_hub_starts_total", word) for word in re.findall(r'STARTS\.labels\("(\w+)"\)', code["outcome.py"])
+    }
+    counted |= {("moorage_hub_verdicts_total", word) for word in re.findall(r'return "(\w+)"', code["metrics.py"])}
+
+    assert len(asked) > 3
+    assert asked <= counted
+
+
+def test_every_alert_has_its_runbook_and_no_runbook_is_left_over(root, rules):
+    headings = re.findall(r"(?m)^## (Moorage\w+)$", (root / "docs/alerts.md").read_text())
 
     assert headings == [rule["alert"] for rule in rules]
     assert all(rule["labels"]["severity"] in ("critical", "warning", "info") for rule in rules)
+
+
+def test_every_alert_fires_in_a_case_of_its_own_tests(root, rules):
+    """`make alerts` runs them, with Prometheus' own program."""
+    cases = yaml.safe_load((root / "tests/deploy/alerts.yaml").read_text())["tests"]
+    expected = str([sample for case in cases for asked in case["promql_expr_test"] for sample in asked["exp_samples"]])
+
+    assert [rule["alert"] for rule in rules if f'alertname="{rule["alert"]}"' not in expected] == []

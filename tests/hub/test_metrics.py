@@ -37,3 +37,11 @@ async def test_starts_are_counted_by_how_they_end_and_verdicts_by_what_they_say(
     assert (after[fits], after[no]) == (before.get(fits, 0) + 1, before.get(no, 0) + 1)
     assert after["moorage_hub_verdict_seconds_count"] == before.get("moorage_hub_verdict_seconds_count", 0) + 2
     assert after["moorage_hub_live"] == 1
+
+
+async def test_what_has_not_happened_yet_is_counted_as_0(hub):
+    series = await told(hub)
+
+    assert {f'moorage_hub_starts_total{{outcome="{word}"}}' for word in ("refused", "no_place", "failed")} <= set(
+        series
+    )

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 import time
@@ -316,6 +317,29 @@ async def test_a_server_that_has_waited_is_as_young_as_its_place(hub, until, of)
 
     assert told["started"] > began
     assert told["last_activity"] > began
+
+
+@IN_THE_HUBS_LOOP
+async def test_prometheus_is_told_how_many_servers_wait_also_by_a_hub_that_was_killed(hub, until, of):
+    async def waiting_now():
+        return re.findall(r"(?m)^moorage_hub_waiting (\S+)$", await hub.text("/../metrics"))
+
+    async def is_told(count):
+        return await waiting_now() == [f"{count}.0"]
+
+    for name in ("has", "waits"):
+        await begin(hub, name, GPU)
+    await until(lambda: ready(hub, "has"))
+    await until(lambda: is_told(1))
+    os.kill(hub.process.pid, signal.SIGKILL)
+    await hub.process.wait()
+    await hub.start()
+    await until(lambda: is_told(1))
+
+    await hub.api("DELETE", "/users/has/server")
+
+    await until(lambda: ready(hub, "waits"), what=hub.tail)
+    assert await waiting_now() == ["0.0"]
 
 
 @IN_THE_HUBS_LOOP

@@ -19,8 +19,15 @@ STARTS = Counter(
     "Starts by how they ended: placed (the pod runs), refused, no_place (others held what it needed), failed.",
     ["outcome"],
 )
+WAITING = Gauge("moorage_hub_waiting", "Servers that wait for a place right now, those that Kueue holds back included.")
 LIVE = Gauge("moorage_hub_live", "1 while the hub hears the moorage service, 0 while availability is unknown.")
 PAGES = Gauge("moorage_hub_pages", "Pages that follow availability right now.")
+
+# What has not been counted yet is there as 0: Prometheus takes the first number that it sees for no increase.
+for _outcome in ("placed", "refused", "no_place", "failed"):
+    STARTS.labels(_outcome)
+for _outcome in ("fits", "evicts", "no", "refused", "unknown"):
+    VERDICTS.labels(_outcome)
 
 
 def verdict_outcome(told: dict[str, object]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyterhub.utils import exponential_backoff, maybe_future, utcnow
 
+from moorage.hub import metrics
 from moorage.hub.configured import Configured
 from moorage.hub.start import queueing, resume, waiting
 
@@ -64,7 +65,7 @@ class Patient(Configured):
 
     async def wait_for_its_room(self, *, seconds: float) -> None:
         """Return when the pod has a node. Raises `Hopeless`."""
-        with waiting.taking_no_place():
+        with waiting.taking_no_place(), metrics.WAITING.track_inprogress():
             has_waited = await waiting.for_room(
                 self.stored_pod, seconds=seconds, gone=self.stopped_by_its_queue, ended=self.no_longer_allowed
             )
