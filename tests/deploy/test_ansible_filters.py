@@ -1,6 +1,7 @@
 """What the role compares: objects, values and manifests."""
 
 import pytest
+import yaml
 
 LIVE = {
     "hub": {
@@ -129,3 +130,14 @@ def test_a_pod_is_compared_with_the_choice_in_the_same_units(filters, choice, re
     sides = filters["moorage_compared"](pod, {"node": "n1", **choice})
 
     assert (sides["chosen"] != sides["got"]) is differs
+
+
+def test_the_account_of_a_component_is_read_from_the_manifest(filters):
+    def deployment(component, **spec):
+        metadata = {"name": component, "labels": {"component": component}}
+        return {"kind": "Deployment", "metadata": metadata, "spec": {"template": {"spec": spec}}}
+
+    made = [deployment("proxy", serviceAccountName="proxy"), deployment("hub", serviceAccountName="bay-hub")]
+
+    assert filters["moorage_account"](yaml.safe_dump_all(made), "hub") == "bay-hub"
+    assert filters["moorage_account"](yaml.safe_dump_all([deployment("hub")]), "hub") == "default"

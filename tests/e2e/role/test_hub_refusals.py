@@ -36,6 +36,10 @@ BESIDE = {
     f"RoleBinding {NAMESPACE}/moorage-limits",
     f"Role {NAMESPACE}/moorage-scheduler",
     f"RoleBinding {NAMESPACE}/moorage-scheduler",
+    f"Role {NAMESPACE}/moorage-hub-resize",
+    f"RoleBinding {NAMESPACE}/moorage-hub-resize",
+    f"Role {NAMESPACE}/moorage-hub-usage",
+    f"RoleBinding {NAMESPACE}/moorage-hub-usage",
 }
 HUBS = {f"{kind} {NAMESPACE}/bay-hub" for kind in ("Deployment", "NetworkPolicy", "Secret")}
 
@@ -93,7 +97,8 @@ def day(
 ) -> dict[str, Any]:
     runs: dict[str, Any] = {}
     hub: dict[str, Any] = {"moorage_hub_namespace": NAMESPACE, "moorage_hub_release": RELEASE}
-    own = {**hub, "moorage_hub_values_files": [str(folder / "own.yaml")]}
+    rights = {"resize": True, "usage": "true"}
+    own = {**hub, "moorage_hub_values_files": [str(folder / "own.yaml")], "moorage_rights": rights}
     unchecked = ("--tags", "hub", "--skip-tags", "check-hub")
     runs["no files"] = play("--tags", "hub", **hub)
     runs["live values"] = play("--tags", "live-values", **hub, moorage_live_values_file=str(folder / "live.yaml"))
@@ -207,6 +212,15 @@ def test_a_run_upgrades_the_release_and_adds_what_is_its_own(day: dict[str, Any]
 
     assert run.played.rc == 0, run.played.output
     assert run.changes == {**dict.fromkeys(BESIDE, "made"), **dict.fromkeys(HUBS, "changed")}
+
+
+def test_rights_of_the_hub_are_given_to_the_account_that_it_runs_as(day: dict[str, Any]) -> None:
+    hub = {"kind": "ServiceAccount", "name": "bay-hub", "namespace": NAMESPACE}
+
+    for name in ("moorage-hub-resize", "moorage-hub-usage"):
+        assert day["done"].after[f"RoleBinding {NAMESPACE}/{name}"]["subjects"] == [hub]
+    service = {"kind": "ServiceAccount", "name": "moorage", "namespace": "moorage"}
+    assert day["done"].after[f"RoleBinding {NAMESPACE}/moorage-limits"]["subjects"] == [service]
 
 
 def test_false_on_the_command_line_is_false(day: dict[str, Any]) -> None:

@@ -186,6 +186,14 @@ def _own_environment(old: Any) -> Any:
     return {**kept, _PATH: rest} if rest else kept
 
 
+def account(manifest: str, component: str) -> str:
+    """The service account that the Deployment of a component runs as, of what Helm would make."""
+    for obj in _documents(manifest).values():
+        if obj["kind"] == "Deployment" and obj["metadata"].get("labels", {}).get("component") == component:
+            return str(obj["spec"]["template"]["spec"].get("serviceAccountName") or "default")
+    return component
+
+
 def of_person(objects: list[Values], person: str) -> list[Values]:
     """Those that KubeSpawner made for somebody; labels and names have an escaped form of who it is."""
     return [obj for obj in objects if obj["metadata"].get("annotations", {}).get("hub.jupyter.org/username") == person]
@@ -276,6 +284,7 @@ class FilterModule:
             lost,
             own,
             difference,
+            account,
             of_person,
             service_token,
             fits,
