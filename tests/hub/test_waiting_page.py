@@ -13,9 +13,17 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GPU = {"moorage": 1, "cpu": "1", "memory": "1Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu"}
 CONFIG = """
+import asyncio
 c.KubeSpawner.delete_grace_period = 0
 c.KubeSpawner.start_timeout = 300
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
+c.JupyterHub.concurrent_spawn_limit = 2
+
+async def never(spawner):
+    if spawner.user.name.startswith("slow"):
+        await asyncio.Event().wait()
+
+c.KubeSpawner.pre_spawn_hook = never
 """
 
 
@@ -85,7 +93,7 @@ async def press(person, text):
     form = re.search(r'<form method="post" action="([^"]+)">(.*?)</form>', text, re.DOTALL)
     fields = dict(re.findall(r'name="([^"]+)" value="([^"]*)"', form[2]))
     async with person.http.post(person.hub.url + form[1], data=fields, allow_redirects=False) as answer:
-        return answer.status, fields
+        return answer.status, fields, html.unescape(await answer.text())
 
 
 async def test_who_lost_the_last_gpu_is_told_what_would_work_now_and_that_nobody_knows_how_long(loser, until, of):
@@ -101,7 +109,7 @@ async def test_one_click_takes_it_and_the_server_starts(stand, loser, until, of)
     hub, _ = stand
     before = of(loser.name)["metadata"]["uid"] if of(loser.name) else None
 
-    status, fields = await press(loser, await shown(loser, until))
+    status, fields, _ = await press(loser, await shown(loser, until))
 
     async def ready():
         return (await hub.api("GET", f"/users/{loser.name}"))[1]["servers"].get("", {}).get("ready")
@@ -143,3 +151,35 @@ async def test_nobody_else_sees_or_changes_it(stand, loser, until):
     await other.close()
 
     assert statuses == [404, 404]
+
+
+@pytest.mark.parametrize("stand", [600], ids=["waits for room"], indirect=True)
+async def test_the_place_is_kept_where_the_hub_starts_too_many_already_and_the_choice_is_taken_later(
+    stand, loser, until, of
+):
+    hub, _ = stand
+    text = await shown(loser, until)
+    before = of(loser.name)["metadata"]["uid"]
+    for name in ("slow1", "slow2"):
+        await hub.api("POST", f"/users/{name}")
+        status, answer = await hub.api("POST", f"/users/{name}/server", GPU)
+        assert status == 202, answer
+
+    status, _, said = await press(loser, text)
+
+    assert status == 429
+    assert "Too many servers are starting right now. Try again in a minute. Your server keeps its place" in said
+    assert of(loser.name)["metadata"]["uid"] == before
+    assert "Waiting for room" in await page(loser)
+
+    await hub.api("DELETE", "/users/slow1/server")
+    status, _, _ = await press(loser, text)
+    await hub.api("DELETE", "/users/slow2/server")
+
+    async def ready():
+        return (await hub.api("GET", f"/users/{loser.name}"))[1]["servers"].get("", {}).get("ready")
+
+    await until(ready, seconds=30, what=hub.tail)
+    assert status == 302
+    assert of(loser.name)["metadata"]["uid"] != before
+    assert await hub.failures() == 0

@@ -91,6 +91,10 @@ class WaitingHandler(BaseHandler):
 class ChangeHandler(BaseHandler):
     """`/hub/moorage/change?user=…&server=…`: the spawn form of a server that waits, and taking what it says."""
 
+    # JupyterHub's limits, which the start that waits has passed already. Whether the hub has room for the other one is
+    # asked before that one is stopped; somebody may come in between.
+    concurrent_spawn_limit = active_server_limit = 0
+
     @web.authenticated
     async def get(self) -> None:
         await self._form(**self._whose())
@@ -139,9 +143,14 @@ class ChangeHandler(BaseHandler):
         try:
             options = await maybe_future(spawner.run_options_from_form(form))
         except Exception as error:  # whatever is wrong with it, the server that waits goes on waiting
-            self.set_status(400)
             said = getattr(error, "jupyterhub_message", None) or t("This choice can't be read.")
-            await self._show(spawner, f"{said} {t('Your server keeps its place in line.')}")
+            await self._keep(spawner, 400, said)
+            return
+        if self.authenticator.refresh_pre_spawn and await self.refresh_auth(spawner.user, force=True) is None:
+            await self._keep(spawner, 403, t("The log-in has expired. Log in again to start with another choice."))
+            return
+        if self._is_full(spawner):
+            await self._keep(spawner, 429, t("Too many servers are starting right now. Try again in a minute."))
             return
         if await self._stopped(spawner):
             try:
@@ -149,6 +158,21 @@ class ChangeHandler(BaseHandler):
             except web.HTTPError as error:  # its page says why
                 self.log.info("The changed start of %s was refused: %s", spawner._log_name, error)  # noqa: SLF001
         self.redirect(_page(spawner))
+
+    async def _keep(self, spawner: Any, status: int, said: str) -> None:
+        """Say why the other choice is not taken, on the form."""
+        self.set_status(status)
+        await self._show(spawner, f"{said} {t('Your server keeps its place in line.')}")
+
+    def _is_full(self, spawner: Any) -> bool:
+        """Whether JupyterHub would turn another start away, once the one that waits is over."""
+        limit = super().concurrent_spawn_limit
+        if not limit:
+            return False
+        counts = self.users.count_active_users()
+        others = counts["spawn_pending"] + counts["proxy_pending"] - 1
+        takes_no_place = waiting.allowance(spawner.stored_pod()) is not None
+        return bool(others >= limit - takes_no_place)
 
     async def _stopped(self, spawner: Any) -> bool:
         """End the start that waits, as JupyterHub's own API does. False where it has got its place meanwhile."""
