@@ -193,7 +193,8 @@ async def _answers(*, hung: int, well: int = 200) -> float:
     app.router.add_get("/metrics", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "0.0.0.0" if sys.platform.startswith("linux") else "127.0.0.1", 0)
+    everywhere = "0.0.0.0"  # noqa: S104 # one socket for hundreds of loopback's addresses
+    site = web.TCPSite(runner, everywhere if sys.platform.startswith("linux") else "127.0.0.1", 0)
     await site.start()
     port = runner.addresses[0][1]
     addresses = {f"hung-{number}": f"127.9.{number // 200}.{number % 200 + 1}" for number in range(hung)}

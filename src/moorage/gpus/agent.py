@@ -158,7 +158,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m moorage.gpus.agent", description="Report what this node's GPUs are doing."
     )
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on (default: all)")
+    everywhere = "0.0.0.0"  # noqa: S104 # the service asks from another node
+    parser.add_argument("--host", default=everywhere, help="address to listen on (default: all)")
     parser.add_argument("--port", type=int, default=9837, help="port to listen on (default: 9837)")
     parser.add_argument("--every", type=float, default=10.0, help="seconds between queries to the driver (default: 10)")
     parser.add_argument("--nvidia-smi", default="nvidia-smi", help="command to run (default: nvidia-smi)")

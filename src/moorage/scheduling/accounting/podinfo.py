@@ -43,6 +43,7 @@ DEFAULT_SCHEDULER = "default-scheduler"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What the API server fills in where a pod says nothing.
 _GRACE = 30
+ANY_ADDRESS = "0.0.0.0"  # noqa: S104 # compared, never bound
 _SHARED = 200_000
 # Bytes of JSON beyond which nothing is shared: whoever may ask must not fill the memory.
 _LONGEST = 4096
@@ -335,7 +336,7 @@ def _host_ports(
         for container in group or ():
             if container.ports and (not is_init or container.restart_policy == "Always"):
                 ports += [
-                    (port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)
+                    (port.host_ip or ANY_ADDRESS, port.protocol or "TCP", port.host_port)
                     for port in container.ports
                     if port.host_port is not None and port.host_port > 0
                 ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from moorage.scheduling.accounting.podinfo import ANY_ADDRESS
 from moorage.scheduling.verdict import NodeVerdict, refuse
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 NAME = "NodePorts"
 REASON = "node(s) didn't have free ports for the requested pod ports"
-_ANY = "0.0.0.0"
 
 
 def prepare(ask: Ask, _: State) -> Prepared:
@@ -44,4 +44,4 @@ def prepare(ask: Ask, _: State) -> Prepared:
 
 def clash(one: HostPort, other: HostPort) -> bool:
     """Whether two pods can't hold these ports on one node."""
-    return one[1:] == other[1:] and (one[0] == other[0] or _ANY in (one[0], other[0]))
+    return one[1:] == other[1:] and (one[0] == other[0] or ANY_ADDRESS in (one[0], other[0]))

@@ -37,7 +37,8 @@ COMMANDS = {
     "python3": [sys.executable],
 }
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
-_EVERYWHERE = ("0.0.0.0", "::", "[::]", "")
+_ANY_ADDRESS = "0.0.0.0"  # noqa: S104 # what a pod may bind, and what a process here may not
+_EVERYWHERE = (_ANY_ADDRESS, "::", "[::]", "")
 
 
 class BadEnvironment(MoorageError):
@@ -136,7 +137,7 @@ def command(container: Json, env: dict[str, str], *, address: str) -> list[str] 
         if "JUPYTERHUB_API_TOKEN" not in env:
             return None
         words = list(_SINGLE_USER)
-    words = [word.replace("0.0.0.0", address) for word in words]
+    words = [word.replace(_ANY_ADDRESS, address) for word in words]
     first = words[0]
     if Path(first).name in COMMANDS:
         return [*COMMANDS[Path(first).name], *words[1:]]
