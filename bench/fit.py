@@ -22,7 +22,7 @@ import synthetic
 
 from moorage.objects import CountedPod, Node, decode
 from moorage.scheduling.accounting.requests import effective_requests
-from moorage.scheduling.advice import advise
+from moorage.scheduling.alternatives.advice import advise
 from moorage.scheduling.cluster import Cluster
 
 PODS_EACH = 30

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from moorage.objects import Node, ObjectMeta
-from moorage.scheduling.machines import Machine
+from moorage.scheduling.alternatives.machines import Machine
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from moorage.machines.picture import joined
 from moorage.machines.seen import Seen
 from moorage.objects import Node, Pod, decode
 from moorage.scheduling.accounting.podinfo import digest
-from moorage.scheduling.machines import as_node
+from moorage.scheduling.alternatives.machines import as_node
 from moorage.simulator import builders
 
 AT = 1795842600.0

@@ -9,7 +9,7 @@ from moorage.gpus.promises import Promises
 from moorage.machines.notes import Notes
 from moorage.machines.times import Times
 from moorage.objects import Node, Pod, decode
-from moorage.scheduling.machines import Machine
+from moorage.scheduling.alternatives.machines import Machine
 from moorage.simulator import builders
 
 LABELS = {"karpenter.sh/nodepool": "gpu", "node.kubernetes.io/instance-type": "g5.xlarge"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 
 from moorage import Cluster
-from moorage.scheduling.advice import advise, holders
+from moorage.scheduling.alternatives.advice import advise, holders
 
 GI = 2**30
 

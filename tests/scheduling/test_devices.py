@@ -10,7 +10,7 @@ import pytest
 from moorage import Cluster
 from moorage.cluster.held import Held, held_by
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
-from moorage.scheduling.advice import advise
+from moorage.scheduling.alternatives.advice import advise
 from moorage.scheduling.devices import offers
 from moorage.scheduling.devices.cel import matches
 from moorage.scheduling.devices.counts import Count, count

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from moorage import Cluster
 from moorage.objects import CountedPod, decode
-from moorage.scheduling.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
+from moorage.scheduling.alternatives.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
 from moorage.simulator import builders
 
 

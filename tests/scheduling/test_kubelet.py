@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from moorage.scheduling.accounting.kubelet import ALIGNED, may_turn_away
 from moorage.scheduling.accounting.quality import quality_of
-from moorage.scheduling.kubelet import ALIGNED, may_turn_away
 
 WHOLE = {"cpu": "4", "memory": "8Gi"}
 HALF = {"cpu": "1500m", "memory": "8Gi"}

@@ -7,8 +7,8 @@ import pytest
 
 from moorage import Cluster
 from moorage.objects import Node, Taint, decode
+from moorage.scheduling.alternatives.machines import Machine, lasting_taints, on_machines
 from moorage.scheduling.fit import Trial
-from moorage.scheduling.machines import Machine, lasting_taints, on_machines
 from moorage.scheduling.steps import at_once
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from moorage import Cluster
 from moorage.errors import InvalidObject
-from moorage.scheduling.attaching import attached_elsewhere
+from moorage.scheduling.claims.attaching import attached_elsewhere
 
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 DEFAULT = "storageclass.kubernetes.io/is-default-class"

@@ -7,7 +7,7 @@ from moorage.gpus.promises import Promises, promise
 from moorage.objects import Taint
 from moorage.scheduling.preparing import PATIENCE, kind_of, lacks, preparing
 from moorage.scheduling.verdict import Shortage
-from moorage.scheduling.words import sentence
+from moorage.scheduling.words.sentences import sentence
 
 READY = "2026-11-28T05:10:00Z"
 AT = 1795842600.0

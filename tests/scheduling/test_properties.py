@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from moorage import Cluster, effective_requests
 from moorage.errors import InvalidObject
 from moorage.scheduling.admission import admit
-from moorage.scheduling.advice import advise
+from moorage.scheduling.alternatives.advice import advise
 from moorage.scheduling.devicenames import counts_by_name
 
 HOST = "kubernetes.io/hostname"

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from moorage.objects import Taint
-from moorage.scheduling import words
 from moorage.scheduling.filters import PLUGINS
-from moorage.scheduling.reason_table import TABLE
 from moorage.scheduling.verdict import Shortage
+from moorage.scheduling.words.reasons import TABLE
+from moorage.scheduling.words.sentences import sentences as words
 
 REASONS = [
     (plugin.NAME, value)

@@ -13,7 +13,7 @@ from moorage.cli.options import output_option, source_options
 from moorage.cli.show import console, safe, structured, table
 from moorage.cli.sources.source import Origin, opened
 from moorage.errors import InvalidObject, MoorageError
-from moorage.scheduling.amount_words import amount_words
+from moorage.scheduling.words.amounts import amount_words
 
 # More rows than this help nobody; -o json has all of them.
 MOST_ROWS = 40

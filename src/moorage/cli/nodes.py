@@ -14,7 +14,7 @@ from moorage.cli.options import output_option, source_options
 from moorage.cli.queues import queues_table
 from moorage.cli.show import console, cores, safe, size, structured, table
 from moorage.cli.sources.source import Origin, opened
-from moorage.scheduling.amount_words import is_card, resource_words
+from moorage.scheduling.words.amounts import is_card, resource_words
 
 Draw = Callable[[list[dict[str, Any]]], RenderableType]
 

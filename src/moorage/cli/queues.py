@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from moorage.cli.show import cores, safe, size, table
-from moorage.scheduling.amount_words import IN_BYTES, resource_words
+from moorage.scheduling.words.amounts import IN_BYTES, resource_words
 
 MOST = 20
 

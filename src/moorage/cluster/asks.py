@@ -16,8 +16,8 @@ from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.quantity import Quantity
 from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.alternatives.machines import Machine, as_node
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.machines import Machine, as_node
 
 HOSTNAME = "kubernetes.io/hostname"
 USUAL_GPU = "nvidia.com/gpu"

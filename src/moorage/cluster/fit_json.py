@@ -18,19 +18,19 @@ from moorage.cluster.made import Evict, answer, ends_help, evicts, words
 from moorage.cluster.reasons import image_problem, reasons_of
 from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
-from moorage.scheduling.advice import Advice, advising, has_several_makers
-from moorage.scheduling.amount_words import amount_words
+from moorage.scheduling.accounting.kubelet import may_turn_away
+from moorage.scheduling.alternatives.advice import Advice, advising, has_several_makers
+from moorage.scheduling.alternatives.evictions import Evictions, evicting
 from moorage.scheduling.ask import Ask
-from moorage.scheduling.attaching import attached_elsewhere
+from moorage.scheduling.claims.attaching import attached_elsewhere
+from moorage.scheduling.claims.newclaims import of_volumes
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.evictions import Evictions, evicting
 from moorage.scheduling.filters import tainttoleration
 from moorage.scheduling.fit import Trial, fitting
-from moorage.scheduling.kubelet import may_turn_away
-from moorage.scheduling.newclaims import of_volumes
 from moorage.scheduling.preparing import Preparing, lacks, preparing
 from moorage.scheduling.steps import Steps, at_once, in_parts
 from moorage.scheduling.verdict import NodeVerdict, Verdict
+from moorage.scheduling.words.amounts import amount_words
 
 _encode = msgspec.json.Encoder().encode
 # What no answer can take into account, whatever the pod.

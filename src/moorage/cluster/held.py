@@ -8,7 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from moorage.scheduling.advice import holders
+from moorage.scheduling.alternatives.advice import holders
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.verdict import Verdict
 

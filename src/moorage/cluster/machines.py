@@ -12,10 +12,10 @@ from moorage.cluster.ledger import amounts
 from moorage.cluster.reasons import image_problem, reasons_of
 from moorage.objects import Taint
 from moorage.scheduling.accounting.totals import Totals
+from moorage.scheduling.alternatives.machines import Machine, as_node, on_machines
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.filters import tainttoleration
 from moorage.scheduling.fit import Trial
-from moorage.scheduling.machines import Machine, as_node, on_machines
 from moorage.scheduling.steps import Steps
 from moorage.scheduling.verdict import NodeVerdict
 from moorage.texts import again, later, t

@@ -8,7 +8,7 @@ from msgspec import Struct
 from moorage.cluster.held import HolderPolicy
 from moorage.cluster.machines import Hope, Tried, hope_words, no_hope_words
 from moorage.scheduling.accounting.podinfo import PodInfo
-from moorage.scheduling.evictions import Evictions, NodeEvictions
+from moorage.scheduling.alternatives.evictions import Evictions, NodeEvictions
 from moorage.scheduling.verdict import Verdict
 from moorage.texts import t, tn
 

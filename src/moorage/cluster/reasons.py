@@ -6,7 +6,7 @@ from moorage.objects import Taint
 from moorage.scheduling.filters import noderesourcesfit
 from moorage.scheduling.preparing import Preparing
 from moorage.scheduling.verdict import NodeVerdict, Shortage
-from moorage.scheduling.words import sentence
+from moorage.scheduling.words.sentences import sentence
 
 # The code of a reason that is ours and no scheduler plugin's.
 IMAGE_PLATFORM = "ImagePlatform"

@@ -16,7 +16,7 @@ from moorage.cluster.held import HolderPolicy
 from moorage.cluster.made import PLACEHOLDER, component
 from moorage.scheduling.accounting.podinfo import PodInfo, Wait
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.words import sentence
+from moorage.scheduling.words.sentences import sentence
 from moorage.texts import t, tn
 
 State = Literal["gated", "new", "no_room", "makes_room"]

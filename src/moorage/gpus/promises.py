@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.gpus import labels as node_labels
-from moorage.scheduling.promise import Promise
+from moorage.scheduling.accounting.promise import Promise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from moorage.kube.configmap import feed_of
 from moorage.kube.feed import follow
 from moorage.machines.groups import Group, Status, pool_of, read, without_probes, written_at
 from moorage.objects import ConfigMap
-from moorage.scheduling.machines import Machine
+from moorage.scheduling.alternatives.machines import Machine
 from moorage.texts import later
 
 log = logging.getLogger(__name__)

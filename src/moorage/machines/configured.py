@@ -17,7 +17,7 @@ from moorage.machines.facts import INSTANCE_TYPES, gpu_of, pool_label
 from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Taint, Unreadable
 from moorage.quantity import Quantity
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
-from moorage.scheduling.machines import Machine, lasting_taints
+from moorage.scheduling.alternatives.machines import Machine, lasting_taints
 from moorage.scheduling.selectors import is_label_key, is_label_value
 
 log = logging.getLogger(__name__)

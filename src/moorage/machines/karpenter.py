@@ -28,7 +28,7 @@ from moorage.machines.nodepools import (
     nanos_of,
 )
 from moorage.objects import Node, NodeClaim, NodePool, PersistentVolume
-from moorage.scheduling.machines import HOSTNAME, Machine
+from moorage.scheduling.alternatives.machines import HOSTNAME, Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

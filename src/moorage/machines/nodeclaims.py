@@ -18,7 +18,7 @@ from moorage.machines.labelsets import label_sets
 from moorage.machines.nodepools import MACHINES, OWN, POOL, ZONE, Shape, condition, nanos_of
 from moorage.objects import Node, NodeClaim, NodeSpec, NodeStatus, ObjectMeta, Unreadable
 from moorage.quantity import NANO
-from moorage.scheduling.machines import HOSTNAME, Machine, lasting_taints
+from moorage.scheduling.alternatives.machines import HOSTNAME, Machine, lasting_taints
 from moorage.scheduling.preparing import seconds_of
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from moorage.machines.facts import INSTANCE_TYPES, POOL_LABELS, ZONES, gpu_of
 from moorage.machines.labelsets import LabelSet, label_sets, new_name
 from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Unreadable
 from moorage.quantity import NANO, ceil_div, parse_nanos
-from moorage.scheduling.amount_words import amount_words, sizes
-from moorage.scheduling.machines import HOSTNAME, Machine, State, lasting_taints
+from moorage.scheduling.alternatives.machines import HOSTNAME, Machine, State, lasting_taints
+from moorage.scheduling.words.amounts import amount_words, sizes
 from moorage.texts import later
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from moorage.objects import Unreadable
-from moorage.scheduling.machines import Machine, as_node
+from moorage.scheduling.alternatives.machines import Machine, as_node
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from moorage.machines.facts import ZONES, cards_of, gpu_of, instance_type, pool_
 from moorage.machines.notes import Notes
 from moorage.objects import Node, NodeSpec, NodeStatus, ObjectMeta, Taint, Unreadable
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.scheduling.alternatives.machines import HOSTNAME, Machine, as_node, lasting_taints
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.machines import HOSTNAME, Machine, as_node, lasting_taints
 from moorage.scheduling.preparing import PATIENCE, Preparing, preparing, seconds_of
 
 _EVERY = 0.5

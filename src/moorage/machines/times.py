@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
+    from moorage.scheduling.alternatives.machines import Machine
     from moorage.scheduling.cluster import Cluster
-    from moorage.scheduling.machines import Machine
 
 _EVERY = 1.0
 # The pods that waited for a machine are bound within so long of its being ready.

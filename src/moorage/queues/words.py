@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
 from moorage.quantity import Quantity
-from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.scheduling.words.amounts import amount_words, resource_words
 from moorage.texts import t
 
 if TYPE_CHECKING:

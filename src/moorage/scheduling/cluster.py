@@ -6,9 +6,9 @@ from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 from moorage.objects import PersistentVolumeClaim
-from moorage.scheduling import newclaims
+from moorage.scheduling.alternatives.evictions import evictions
 from moorage.scheduling.ask import Ask
-from moorage.scheduling.evictions import evictions
+from moorage.scheduling.claims import newclaims
 from moorage.scheduling.fit import fit
 from moorage.scheduling.state import KINDS, State
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from moorage.objects import Pod
-    from moorage.scheduling.evictions import Evictions
+    from moorage.scheduling.alternatives.evictions import Evictions
     from moorage.scheduling.verdict import Verdict
 
 __all__ = ["KINDS", "Cluster"]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from moorage.objects import Condition, Taint
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
-    from moorage.scheduling.promise import Promise
+    from moorage.scheduling.accounting.promise import Promise
     from moorage.scheduling.state import State
     from moorage.scheduling.verdict import Shortage
 

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
     from datetime import datetime
 
+    from moorage.scheduling.accounting.promise import Promise
     from moorage.scheduling.profiles import Profile
-    from moorage.scheduling.promise import Promise
 
 # Zero to JupyterHub's user-scheduler is kube-scheduler with other scores, in the release's name.
 SCHEDULERS = (DEFAULT_SCHEDULER, "user-scheduler", "*-user-scheduler")

@@ -25,9 +25,9 @@ from moorage.objects import (
 )
 from moorage.scheduling import filters
 from moorage.scheduling.accounting.names import is_extended
+from moorage.scheduling.claims.migration import driver_of
 from moorage.scheduling.devicenames import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
-from moorage.scheduling.migration import driver_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -16,8 +16,8 @@ from moorage.gpus.kinds import kinds
 from moorage.machines.configured import Configured
 from moorage.machines.karpenter import Karpenter
 from moorage.machines.picture import Machines, Source
+from moorage.scheduling.alternatives.machines import Machine
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.machines import Machine
 
 
 def machines_locally(cluster: Cluster) -> tuple[Machine, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.objects import Amounts, Identity
 from moorage.scheduling.admission.amounts import identity_of, limits_of, nanos_of, requests_of, text_of
 from moorage.scheduling.admission.refusal import Refusal
-from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.scheduling.words.amounts import amount_words, resource_words
 from moorage.texts import again, later, t
 
 if TYPE_CHECKING:

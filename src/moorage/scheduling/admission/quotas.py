@@ -16,7 +16,7 @@ from moorage.scheduling.accounting.podinfo import TERMINAL
 from moorage.scheduling.accounting.quality import quality_of
 from moorage.scheduling.admission.amounts import limits_of, list_of, nanos_of, requests_of
 from moorage.scheduling.admission.refusal import Refusal
-from moorage.scheduling.amount_words import amount_words, resource_words
+from moorage.scheduling.words.amounts import amount_words, resource_words
 from moorage.texts import t
 
 if TYPE_CHECKING:

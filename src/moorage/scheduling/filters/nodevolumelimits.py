@@ -12,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from moorage.objects import CSINode, PersistentVolume, PersistentVolumeClaim, StorageClass, Volume, VolumeSpec
-from moorage.scheduling.migration import DRIVERS, Untranslatable, driver_of, handle_of
+from moorage.scheduling.claims.migration import DRIVERS, Untranslatable, driver_of, handle_of
 from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import claim_name, class_of
 

@@ -20,8 +20,8 @@ from moorage.objects import (
     StorageClass,
 )
 from moorage.quantity import NANO, ceil_div
-from moorage.scheduling.matching import candidates
-from moorage.scheduling.migration import Reach, Untranslatable
+from moorage.scheduling.claims.matching import candidates
+from moorage.scheduling.claims.migration import Reach, Untranslatable
 from moorage.scheduling.selectors import InvalidSelector, compile_labels
 from moorage.scheduling.verdict import NodeVerdict, refuse
 from moorage.scheduling.volumes import (

@@ -12,8 +12,8 @@ from moorage.cluster.turns import Turns
 from moorage.images.drivers import marks
 from moorage.images.platforms import misfits
 from moorage.images.presence import size_of
-from moorage.scheduling.machines import as_node
-from moorage.scheduling.newclaims import of_volumes
+from moorage.scheduling.alternatives.machines import as_node
+from moorage.scheduling.claims.newclaims import of_volumes
 from moorage.service.http.bodies import json_body, read
 from moorage.service.http.errors import ApiError
 from moorage.service.http.inputs import FitRequest

@@ -11,8 +11,8 @@ from moorage.machines.notes import Notes
 from moorage.machines.picture import Machines, Source
 from moorage.machines.seen import Seen
 from moorage.machines.times import Times
+from moorage.scheduling.alternatives.machines import Machine
 from moorage.scheduling.cluster import Cluster
-from moorage.scheduling.machines import Machine
 from moorage.service.settings import Settings
 
 

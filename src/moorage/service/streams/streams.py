@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from moorage.cluster.live import LiveCluster
-from moorage.scheduling.machines import Machine
+from moorage.scheduling.alternatives.machines import Machine
 from moorage.service.signin.person import Person
 from moorage.service.streams.stream import Broadcast
 

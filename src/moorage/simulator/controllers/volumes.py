@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidObject
 from moorage.objects import PersistentVolumeClaim, StorageClass, decode
-from moorage.scheduling import newclaims
-from moorage.scheduling.matching import candidates
-from moorage.scheduling.migration import Reach
+from moorage.scheduling.claims import newclaims
+from moorage.scheduling.claims.matching import candidates
+from moorage.scheduling.claims.migration import Reach
 from moorage.scheduling.volumes import BIND_COMPLETED, class_of
 from moorage.simulator.store.resources import BY_PLURAL
 

@@ -36,8 +36,8 @@ from moorage.objects import (
     decode,
 )
 from moorage.quantity import parse_nanos
-from moorage.scheduling.matching import candidates
-from moorage.scheduling.migration import DRIVERS
+from moorage.scheduling.claims.matching import candidates
+from moorage.scheduling.claims.migration import DRIVERS
 from moorage.scheduling.volumes import (
     BIND_COMPLETED,
     CLASS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.scheduling import filters, newclaims
+from moorage.scheduling import filters
+from moorage.scheduling.claims import newclaims
 from moorage.texts import later
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import re
 from typing import TYPE_CHECKING
 
 from moorage.scheduling import filters
-from moorage.scheduling.amount_words import IN_BYTES, amount_words, resource_words, size, sizes
 from moorage.scheduling.preparing import kind_of, lacks
-from moorage.scheduling.reason_table import PASSING, TABLE, TAINTED
+from moorage.scheduling.words.amounts import IN_BYTES, amount_words, resource_words, size, sizes
+from moorage.scheduling.words.reasons import PASSING, TABLE, TAINTED
 from moorage.texts import again, t
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.scheduling.amount_words import amount_words, is_card, resource_words
 from moorage.scheduling.devicenames import holders_of
 from moorage.scheduling.devices.counts import count
 from moorage.scheduling.devices.pools import pools_of
 from moorage.scheduling.filters import dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial
 from moorage.scheduling.steps import at_once, in_parts
+from moorage.scheduling.words.amounts import amount_words, is_card, resource_words
 from moorage.texts import either, t, tn
 
 if TYPE_CHECKING:

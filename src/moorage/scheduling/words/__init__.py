@@ -1,0 +1,1 @@
+"""Amounts and the scheduler's reasons in plain words."""
