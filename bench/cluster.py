@@ -78,9 +78,9 @@ def _memory(pid: int | str = "self") -> tuple[float, float]:
 
 def _sync() -> dict[str, float]:
     from moorage.cluster.store import Store
-    from moorage.kube.pages import read_page
+    from moorage.kube.following.pages import read_page
+    from moorage.kube.following.sink import take_page
     from moorage.kube.resources import NODES
-    from moorage.kube.sink import take_page
 
     store, spent = Store(), {}
     for resource, make, count, kind in (
@@ -245,11 +245,11 @@ def _packed_page(make: str, start: int, end: int, count: int, kind: str) -> byte
 def _events() -> tuple[float, float]:
     """One watch line, bytes to ledger, in a store of 5,000 nodes and 150,000 pods: half change nothing that counts."""
     from moorage.cluster.store import Store
-    from moorage.kube.feed import Feed
-    from moorage.kube.lines import Lines
-    from moorage.kube.pages import read_page
+    from moorage.kube.following.feed import Feed
+    from moorage.kube.following.lines import Lines
+    from moorage.kube.following.pages import read_page
+    from moorage.kube.following.sink import take_page
     from moorage.kube.resources import NODES
-    from moorage.kube.sink import take_page
 
     store = Store()
     for resource, make, count, kind in (
@@ -315,10 +315,10 @@ def _soak() -> dict[str, float]:
     from moorage import Cluster
     from moorage.cluster.ledger import drift
     from moorage.cluster.store import Store
-    from moorage.kube.feed import Feed
-    from moorage.kube.pages import read_page
+    from moorage.kube.following.feed import Feed
+    from moorage.kube.following.pages import read_page
+    from moorage.kube.following.sink import take_page
     from moorage.kube.resources import NODES
-    from moorage.kube.sink import take_page
 
     chance = random.Random(2026)
     store = Store()

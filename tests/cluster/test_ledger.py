@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from moorage import Cluster
 from moorage.cluster.ledger import drift
 from moorage.cluster.store import Store
-from moorage.kube.feed import Feed
-from moorage.kube.pages import read_page
+from moorage.kube.following.feed import Feed
+from moorage.kube.following.pages import read_page
+from moorage.kube.following.sink import take_page
 from moorage.kube.resources import NODES, PODS
-from moorage.kube.sink import take_page
 
 NODE_NAMES = ["a", "b", "c"]
 

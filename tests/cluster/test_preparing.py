@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 
 from moorage import Cluster, clock
-from moorage.cluster.fit_json import encoded, judge
+from moorage.cluster.answers.fit_json import encoded, judge
 from moorage.cluster.node_json import NodeJson
 from moorage.gpus.cards import Cards
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.promises import Promises
 from moorage.simulator import builders
 
 LABELS = {"nvidia.com/gpu.present": "true", "nvidia.com/gpu.product": "NVIDIA-A10G", "nvidia.com/gpu.count": "1"}

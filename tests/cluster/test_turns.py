@@ -2,7 +2,7 @@
 
 import asyncio
 
-from moorage.cluster.fit_json import encoded, encoding, judge, judging
+from moorage.cluster.answers.fit_json import encoded, encoding, judge, judging
 from moorage.cluster.turns import Stillness, Turns
 from moorage.scheduling.cluster import Cluster
 from moorage.simulator import builders

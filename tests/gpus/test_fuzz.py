@@ -10,7 +10,7 @@ import re
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from moorage.gpus import labels
+from moorage.gpus.labels import vendors as labels
 from moorage.gpus.sources import agent_answer, hami, smi
 from moorage.gpus.sources.exporters import read_amd, read_dcgm
 from moorage.gpus.sources.metrics import dcgm_cards

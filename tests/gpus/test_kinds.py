@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.gpus.kinds import kinds
+from moorage.gpus.labels.kinds import kinds
 
 PRODUCT = "nvidia.com/gpu.product"
 RTX = {PRODUCT: "NVIDIA-GeForce-RTX-4090", "nvidia.com/gpu.memory": "24564", "nvidia.com/gpu.count": "1"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.gpus.labels import LabelFacts, Slices, read
+from moorage.gpus.labels.vendors import LabelFacts, Slices, read
 
 
 def nvidia(**labels: str) -> dict[str, str]:

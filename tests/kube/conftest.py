@@ -6,9 +6,9 @@ import contextlib
 import pytest
 
 from moorage.kube.client import Client, Endpoint
-from moorage.kube.feed import Feed, follow
+from moorage.kube.following.feed import Feed, follow
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import PODS
-from moorage.kube.sink import Health
 
 
 class Record:

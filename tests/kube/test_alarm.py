@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from moorage.kube.alarm import Alarm
+from moorage.kube.following.alarm import Alarm
 
 
 async def test_it_rings_once_after_its_time():

@@ -1,7 +1,7 @@
 """Pauses between attempts, and lines out of chunks."""
 
-from moorage.kube.backoff import Backoff
-from moorage.kube.lines import Lines
+from moorage.kube.following.backoff import Backoff
+from moorage.kube.following.lines import Lines
 
 
 def test_pauses_double_but_stay_short_for_a_minute_and_below_thirty_seconds_after_it():

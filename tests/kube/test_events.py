@@ -5,8 +5,8 @@ import json
 import pytest
 
 from moorage.kube.errors import ApiError, Gone
-from moorage.kube.events import Events
-from moorage.kube.pages import Garbage
+from moorage.kube.following.events import Events
+from moorage.kube.following.pages import Garbage
 from moorage.objects import CountedPod, Unreadable
 
 EVENTS = Events(CountedPod)

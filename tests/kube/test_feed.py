@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from moorage.kube.errors import error_of
-from moorage.kube.feed import Feed
-from moorage.kube.listing import asked_to_wait
+from moorage.kube.following.feed import Feed
+from moorage.kube.following.listing import asked_to_wait
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import ADDONS, NODES, PODS
-from moorage.kube.sink import Health
 
 
 async def test_what_is_there_is_listed_and_what_comes_is_told(simulator, make_feed, pod):

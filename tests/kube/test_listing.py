@@ -9,7 +9,7 @@ import pytest
 
 from moorage.kube.client import Client, Endpoint
 from moorage.kube.errors import ApiError, Unreachable
-from moorage.kube.listing import Pages, list_all
+from moorage.kube.following.listing import Pages, list_all
 from moorage.kube.resources import PODS
 
 PAGES = 4

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moorage import Cluster
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.promises import Promises
 from moorage.machines.autoscaler import machines_of
 from moorage.machines.groups import Group
 from moorage.machines.notes import Notes

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from moorage import Cluster
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.promises import Promises
 from moorage.machines.notes import Notes
 from moorage.machines.times import Times
 from moorage.objects import Node, Pod, decode

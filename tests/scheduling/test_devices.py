@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from moorage import Cluster
-from moorage.cluster.held import Held, held_by
+from moorage.cluster.answers.held import Held, held_by
 from moorage.objects import DeviceClass, Namespace, ResourceClaim, ResourceClaimTemplate, ResourceSlice, decode
 from moorage.scheduling.alternatives.advice import advise
 from moorage.scheduling.devices import offers

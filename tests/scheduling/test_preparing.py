@@ -3,7 +3,7 @@
 import pytest
 
 from moorage import Cluster
-from moorage.gpus.promises import Promises, promise
+from moorage.gpus.labels.promises import Promises, promise
 from moorage.objects import Taint
 from moorage.scheduling.preparing import PATIENCE, kind_of, lacks, preparing
 from moorage.scheduling.verdict import Shortage

@@ -9,8 +9,8 @@ import pytest
 from moorage.objects import Taint
 from moorage.scheduling.filters import PLUGINS
 from moorage.scheduling.verdict import Shortage
+from moorage.scheduling.words import sentences as words
 from moorage.scheduling.words.reasons import TABLE
-from moorage.scheduling.words.sentences import sentences as words
 
 REASONS = [
     (plugin.NAME, value)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from moorage.cli.show import cores, safe, size, table
-from moorage.cluster.machines import duration
+from moorage.cluster.answers.machines import duration
 
 MOST = 20
 _STATES = {

@@ -28,9 +28,9 @@ from moorage.cluster.turns import Stillness, Turns
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.kube.errors import Unreachable
-from moorage.kube.feed import Feed, follow
+from moorage.kube.following.feed import Feed, follow
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import ADDONS, FOLLOWED, Resource
-from moorage.kube.sink import Health
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.cluster import Cluster
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from moorage.kube.pages import Page
+from moorage.kube.following.pages import Page
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health
 from moorage.objects import CountedPod, Node, Object, Pod, Unreadable
 from moorage.scheduling.accounting.nodeinfo import NodeInfo, image_names
 from moorage.scheduling.accounting.podinfo import PodInfo, digest

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage import clock
 from moorage.gpus.details import with_names
-from moorage.gpus.kinds import kinds
+from moorage.gpus.labels.kinds import kinds
 from moorage.gpus.picture import Picture, draw
 from moorage.gpus.sources.hami import Hami
 from moorage.gpus.sources.podstatus import PodStatus
@@ -24,7 +24,7 @@ from moorage.gpus.view import NodeView, view_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from moorage.cluster.held import HolderPolicy
+    from moorage.cluster.answers.held import HolderPolicy
     from moorage.gpus.facts import CardFact
     from moorage.gpus.sources.base import OnChange, Source
     from moorage.scheduling.accounting.nodeinfo import NodeInfo

@@ -17,7 +17,7 @@ from moorage.gpus.units import Units, family
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.gpus.labels import LabelFacts
+    from moorage.gpus.labels.vendors import LabelFacts
 
 
 # Nobody reads more entries of one node; a shared card may have thousands of units, and an API server may say anything.

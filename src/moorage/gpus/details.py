@@ -13,7 +13,7 @@ from moorage.gpus.words import notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.cluster.held import HolderPolicy
+    from moorage.cluster.answers.held import HolderPolicy
     from moorage.gpus.facts import Holder
 
 UNKNOWN_MODEL = "Unknown GPU"

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from moorage.gpus import labels as node_labels
 from moorage.gpus.census import take
 from moorage.gpus.details import detail, slice_details, timestamp
+from moorage.gpus.labels import vendors as node_labels
 from moorage.gpus.merge import DROPPED_AFTER, STALE_AFTER, Card
 from moorage.gpus.settle import Settlement
 from moorage.gpus.sources.base import Known, shape_of
@@ -23,7 +23,7 @@ from moorage.gpus.words import WORTH_A_WORD, notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.cluster.held import HolderPolicy
+    from moorage.cluster.answers.held import HolderPolicy
     from moorage.gpus.allocation import Standing
     from moorage.gpus.facts import CardFact
     from moorage.gpus.view import NodeView

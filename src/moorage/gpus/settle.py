@@ -13,8 +13,8 @@ from moorage.texts import later
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from moorage.gpus import labels as node_labels
     from moorage.gpus.census import Census
+    from moorage.gpus.labels import vendors as node_labels
     from moorage.gpus.units import Units
     from moorage.gpus.view import NodeView
 

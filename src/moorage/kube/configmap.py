@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from moorage.kube.client import Client
-from moorage.kube.feed import Feed
-from moorage.kube.pages import Page
+from moorage.kube.following.feed import Feed
+from moorage.kube.following.pages import Page
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health
 from moorage.objects import ConfigMap, Unreadable
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.kube.configmap import feed_of, path_of
 from moorage.kube.errors import Conflict, Forbidden, NotFound
-from moorage.kube.feed import follow
-from moorage.kube.sink import Health
+from moorage.kube.following.feed import follow
+from moorage.kube.following.sink import Health
 from moorage.objects import ConfigMap, decode
 
 log = logging.getLogger(__name__)

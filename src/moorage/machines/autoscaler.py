@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from moorage import clock
 from moorage.kube.client import Client
 from moorage.kube.configmap import feed_of
-from moorage.kube.feed import follow
+from moorage.kube.following.feed import follow
 from moorage.machines.groups import Group, Status, pool_of, read, without_probes, written_at
 from moorage.objects import ConfigMap
 from moorage.scheduling.alternatives.machines import Machine

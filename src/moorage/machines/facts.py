@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from moorage.gpus import labels as gpu_labels
+from moorage.gpus.labels import vendors as gpu_labels
 from moorage.gpus.units import family
 from moorage.objects import Node
 from moorage.scheduling.accounting.nodeinfo import NodeInfo

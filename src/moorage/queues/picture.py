@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from moorage.kube.client import Client
-    from moorage.kube.sink import Health
+    from moorage.kube.following.sink import Health
     from moorage.scheduling.state import State
 
 Kueue = Literal["followed", "not_allowed", "absent", "unknown"]

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
 
-from moorage.cluster.waiting import USER
+from moorage.cluster.answers.waiting import USER
 
 if TYPE_CHECKING:
-    from moorage.cluster.held import HolderPolicy
+    from moorage.cluster.answers.held import HolderPolicy
     from moorage.queues.kueue import InLine, Queue
     from moorage.queues.picture import Picture
     from moorage.scheduling.state import State

@@ -12,7 +12,7 @@ from moorage.cli.sources.local import fit_locally, images_by_node, images_locall
 from moorage.cluster.live import LiveCluster
 from moorage.errors import MoorageError
 from moorage.gpus.cards import Cards
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.kube.connect import connect
 from moorage.queues.picture import Queues

@@ -9,11 +9,11 @@ import msgspec
 
 from moorage.cli.sources.local import fit_locally, images_by_node, images_locally, shown_machines
 from moorage.cluster import dumps
+from moorage.cluster.answers.rules import Rules, by_namespace
 from moorage.cluster.node_json import NodeJson
-from moorage.cluster.rules import Rules, by_namespace
 from moorage.errors import InvalidObject, MoorageError
 from moorage.gpus.cards import Cards
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.promises import Promises
 from moorage.gpus.sources.dra import Dra
 from moorage.objects import (
     ClusterQueue,

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import encoded, judge
-from moorage.cluster.machines import Candidates, MachineJson
-from moorage.cluster.rules import UNKNOWN, Rules
+from moorage.cluster.answers.asks import pod_of
+from moorage.cluster.answers.fit_json import encoded, judge
+from moorage.cluster.answers.machines import Candidates, MachineJson
+from moorage.cluster.answers.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
-from moorage.gpus.kinds import kinds
+from moorage.gpus.labels.kinds import kinds
 from moorage.machines.configured import Configured
 from moorage.machines.karpenter import Karpenter
 from moorage.machines.picture import Machines, Source

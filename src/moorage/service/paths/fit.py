@@ -5,9 +5,9 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from moorage.cluster.asks import pod_of
-from moorage.cluster.fit_json import Images, encoding, judging
-from moorage.cluster.machines import NO_CANDIDATES, Candidates
+from moorage.cluster.answers.asks import pod_of
+from moorage.cluster.answers.fit_json import Images, encoding, judging
+from moorage.cluster.answers.machines import NO_CANDIDATES, Candidates
 from moorage.cluster.turns import Turns
 from moorage.images.drivers import marks
 from moorage.images.platforms import misfits

@@ -6,9 +6,9 @@ import msgspec
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from moorage.cluster.held import HolderPolicy
+from moorage.cluster.answers.held import HolderPolicy
+from moorage.cluster.answers.waiting import entry, waiting
 from moorage.cluster.turns import Turns
-from moorage.cluster.waiting import entry, waiting
 from moorage.queues.kueue import GATES, QUEUE_NAME, InLine
 from moorage.queues.shown import standing
 from moorage.scheduling.accounting.podinfo import PodInfo

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from moorage.cluster.asks import plain
+from moorage.cluster.answers.asks import plain
 from moorage.errors import InvalidQuantity, MoorageError, quoted
 from moorage.files import replace_file
 from moorage.kube.kept import Kept, NotWritten

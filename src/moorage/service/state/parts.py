@@ -11,13 +11,13 @@ from fastapi import Request
 
 from moorage import clock
 from moorage.cluster.amounts import GpuNames
+from moorage.cluster.answers.machines import MachineJson
 from moorage.cluster.labels import DEFAULT_LABELS
 from moorage.cluster.live import LiveCluster
-from moorage.cluster.machines import MachineJson
 from moorage.cluster.snapshot import Snapshot
 from moorage.gpus.cards import Cards
-from moorage.gpus.kinds import kinds
-from moorage.gpus.promises import Promises
+from moorage.gpus.labels.kinds import kinds
+from moorage.gpus.labels.promises import Promises
 from moorage.gpus.sources import from_settings
 from moorage.gpus.sources.dra import Dra
 from moorage.images.catalogue import Catalogue

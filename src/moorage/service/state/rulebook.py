@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from moorage.cluster.rules import UNKNOWN, Rules
+from moorage.cluster.answers.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.objects import LimitRange, Object, ResourceQuota, RuntimeClass, decode_list

@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from moorage import clock
-from moorage.cluster.waiting import State, is_placeholder, state_of
+from moorage.cluster.answers.waiting import State, is_placeholder, state_of
 from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.cluster import Cluster
 

@@ -4,7 +4,7 @@ from moorage.cli.doctor.checks.chart import numbers
 from moorage.cli.doctor.facts import Facts
 from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
 from moorage.cli.doctor.reading import Unknown
-from moorage.gpus import labels
+from moorage.gpus.labels import vendors as labels
 from moorage.gpus.units import family
 
 LEAST, NEWEST = (1, 30), (1, 37)

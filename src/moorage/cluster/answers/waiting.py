@@ -12,8 +12,8 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from moorage.cluster.amounts import Amounts, GpuNames, shown
-from moorage.cluster.held import HolderPolicy
-from moorage.cluster.made import PLACEHOLDER, component
+from moorage.cluster.answers.held import HolderPolicy
+from moorage.cluster.answers.made import PLACEHOLDER, component
 from moorage.scheduling.accounting.podinfo import PodInfo, Wait
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.words.sentences import sentence

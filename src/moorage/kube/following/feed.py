@@ -27,17 +27,17 @@ from typing import NoReturn
 
 from moorage import clock
 from moorage.errors import MoorageError
-from moorage.kube.alarm import Alarm
-from moorage.kube.backoff import Backoff
 from moorage.kube.client import Chunks, Client
 from moorage.kube.errors import ApiError, Forbidden, Gone, NoConnection, NotFound, Unreachable, cut
-from moorage.kube.events import Events
-from moorage.kube.lines import Lines
-from moorage.kube.listing import LONGEST_PAUSE, asked_to_wait, list_all, newest_revision
-from moorage.kube.pages import Garbage
+from moorage.kube.following.alarm import Alarm
+from moorage.kube.following.backoff import Backoff
+from moorage.kube.following.events import Events
+from moorage.kube.following.lines import Lines
+from moorage.kube.following.listing import LONGEST_PAUSE, asked_to_wait, list_all, newest_revision
+from moorage.kube.following.pages import Garbage
+from moorage.kube.following.sink import Health, Sink, at_any_time, take_page
+from moorage.kube.following.standing import Standing
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health, Sink, at_any_time, take_page
-from moorage.kube.standing import Standing
 from moorage.objects import Unreadable
 
 __all__ = ["Feed", "Health", "Sink", "follow", "take_page"]

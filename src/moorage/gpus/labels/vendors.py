@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moorage.gpus import clouds
-from moorage.gpus.clouds import number
 from moorage.gpus.facts import MemoryKind, is_unified_model
-from moorage.gpus.models import words
+from moorage.gpus.labels import clouds
+from moorage.gpus.labels.clouds import number
+from moorage.gpus.labels.models import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

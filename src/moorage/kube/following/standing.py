@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
-from moorage.kube.alarm import Alarm
-from moorage.kube.backoff import Backoff
+from moorage.kube.following.alarm import Alarm
+from moorage.kube.following.backoff import Backoff
+from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Health
 
 # How long the watch that comes after a silent one may take to prove itself.
 _ANSWER_WITHIN = 2.0

@@ -5,8 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from moorage.cluster.held import HolderPolicy
-from moorage.cluster.machines import Hope, Tried, hope_words, no_hope_words
+from moorage.cluster.answers.held import HolderPolicy
+from moorage.cluster.answers.machines import Hope, Tried, hope_words, no_hope_words
 from moorage.scheduling.accounting.podinfo import PodInfo
 from moorage.scheduling.alternatives.evictions import Evictions, NodeEvictions
 from moorage.scheduling.verdict import Verdict

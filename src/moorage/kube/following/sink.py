@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from moorage.kube.pages import Page, collecting_later
+from moorage.kube.following.pages import Page, collecting_later
 from moorage.kube.resources import Resource
 from moorage.objects import Unreadable
 

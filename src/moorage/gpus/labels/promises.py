@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moorage.gpus import labels as node_labels
+from moorage.gpus.labels import vendors as node_labels
 from moorage.scheduling.accounting.promise import Promise
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.gpus import clouds
-from moorage.gpus import labels as node_labels
+from moorage.gpus.labels import clouds
+from moorage.gpus.labels import vendors as node_labels
 from moorage.gpus.units import family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.gpus.labels import LabelFacts
+    from moorage.gpus.labels.vendors import LabelFacts
     from moorage.gpus.units import Family
 
 # Where vendors name the model, the surest first.

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from typing import Self
 
 from moorage.errors import InvalidObject
-from moorage.kube.backoff import Backoff
 from moorage.kube.client import Client
 from moorage.kube.errors import ApiError, Unreachable
-from moorage.kube.pages import Garbage, read_page
+from moorage.kube.following.backoff import Backoff
+from moorage.kube.following.pages import Garbage, read_page
+from moorage.kube.following.sink import Sink, at_any_time, take_page
 from moorage.kube.resources import Resource
-from moorage.kube.sink import Sink, at_any_time, take_page
 from moorage.objects import decode_list
 
 _PAGE_TRIES = 5

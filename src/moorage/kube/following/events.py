@@ -5,7 +5,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from moorage.kube.errors import Status, error_of
-from moorage.kube.pages import Garbage, read_object
+from moorage.kube.following.pages import Garbage, read_object
 from moorage.objects import UNREADABLE
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from moorage.gpus.models import words
+from moorage.gpus.labels.models import words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from moorage import clock
-from moorage.cluster.held import Held, HolderPolicy, held_by
-from moorage.cluster.machines import NO_CANDIDATES, Candidates, MachineJson, Tried, hope_of, may_yet_fit, trying
-from moorage.cluster.made import Evict, answer, ends_help, evicts, words
-from moorage.cluster.reasons import image_problem, reasons_of
-from moorage.cluster.rules import UNKNOWN, Admitted, Rules, admitted
+from moorage.cluster.answers.held import Held, HolderPolicy, held_by
+from moorage.cluster.answers.machines import NO_CANDIDATES, Candidates, MachineJson, Tried, hope_of, may_yet_fit, trying
+from moorage.cluster.answers.made import Evict, answer, ends_help, evicts, words
+from moorage.cluster.answers.reasons import image_problem, reasons_of
+from moorage.cluster.answers.rules import UNKNOWN, Admitted, Rules, admitted
 from moorage.objects import Taint
 from moorage.scheduling.accounting.kubelet import may_turn_away
 from moorage.scheduling.alternatives.advice import Advice, advising, has_several_makers

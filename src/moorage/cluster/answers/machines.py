@@ -7,9 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 from moorage.cluster.amounts import GpuNames, shown
+from moorage.cluster.answers.reasons import image_problem, reasons_of
 from moorage.cluster.labels import DEFAULT_LABELS, AllowedLabels
 from moorage.cluster.ledger import amounts
-from moorage.cluster.reasons import image_problem, reasons_of
 from moorage.objects import Taint
 from moorage.scheduling.accounting.totals import Totals
 from moorage.scheduling.alternatives.machines import Machine, as_node, on_machines
