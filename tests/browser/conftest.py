@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 HUB_TESTS = Path(__file__).parents[1] / "hub" / "conftest.py"
 ARGUMENTS = [
@@ -36,13 +36,10 @@ def _hub_fixtures():
 
 
 _hub = _hub_fixtures()
-cluster, fake_service, shared_hub, hub, load_fixture = (
-    _hub.cluster,
-    _hub.fake_service,
-    _hub.shared_hub,
-    _hub.hub,
-    _hub.load_fixture,
-)
+cluster, fake_service, load_fixture = _hub.cluster, _hub.fake_service, _hub.load_fixture
+shared_hub, own_hub, hub = _hub.shared_hub, _hub.own_hub, _hub.hub
+# Several runs share two cores, so how long a page takes says nothing.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -64,28 +61,43 @@ async def chromium(chromium_path):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_page(chromium, hub, request):
-    """`await open_page(...)`: a person who has logged in before the spawn form; errors of the page fail the test."""
-    contexts, problems, names = [], [], []
+async def browse(chromium):
+    """`await browse(hub, name, path=…)`: a page of somebody who has logged in; errors of the page fail the test."""
+    contexts, problems = [], []
 
-    async def opened(*, path="/hub/spawn", **how):
-        name = f"b{abs(hash(request.node.name)) % 10**8}x{len(contexts)}"
+    async def browse(hub, name, *, path="/hub/spawn", script=None, **how):
         context = await chromium.new_context(**how)
         contexts.append(context)
-        names.append(name)
+        if script:
+            await context.add_init_script(script)
+        # Two requests, where the page of the log-in and the one that follows it would be dozens.
+        log_in = f"{hub.url}/hub/login"
+        form = _hub.rig.log_in_of(await (await context.request.get(log_in)).text(), name=name)
+        answer = await context.request.post(log_in, form=form, max_redirects=0)
+        assert answer.status == 302, await answer.text()
         page = await context.new_page()
         page.person = name
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(f"a dialog: {dialog.message}"))
-        await page.goto(f"{hub.url}/hub/login")
-        await page.get_by_label("Username").fill(name)
-        await page.locator("#login_submit").click()
         await page.goto(hub.url + path)
         return page
 
-    yield opened
+    yield browse
     for context in contexts:
         await context.close()
-    for name in names:
-        await hub.api("DELETE", f"/users/{name}/server")
     assert problems == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(hub, browse, request):
+    """`await open_page(path=…)`: as `browse`, somebody new before the hub of all files, whose server ends with the test."""
+    pages = []
+
+    async def opened(**how):
+        pages.append(await browse(hub, f"b{abs(hash(request.node.name)) % 10**8}x{len(pages)}", **how))
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        await page.context.close()
+        await hub.api("DELETE", f"/users/{page.person}/server")

@@ -46,31 +46,12 @@ FULL = {
 FITS = {**FULL, "fits": True, "nodes": {name: {"fits": True, "reasons": []} for name in ("atlas", "borg")}}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def prepared(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("access")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="session")
-async def form(chromium, prepared, fake_service):
-    """`await form(name)`: this person before the form; errors of the page fail the test."""
-    contexts, problems = [], []
+async def form(own_hub, browse, fake_service):
+    """`await form(name)`: this person before the form."""
 
     async def form(name, **how):
-        context = await chromium.new_context(**how)
-        contexts.append(context)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        await page.goto(f"{prepared.url}/hub/login")
-        await page.get_by_label("Username").fill(name)
-        await page.locator("#login_submit").click()
-        await page.goto(f"{prepared.url}/hub/spawn")
+        page = await browse(own_hub, name, **how)
         await expect(page.locator("#moorage-status")).to_have_text(LIVE)
         return page
 
@@ -80,9 +61,6 @@ async def form(chromium, prepared, fake_service):
         fake_service.remove(name)
     fake_service.verdict = None
     fake_service.mode = "ok"
-    for context in contexts:
-        await context.close()
-    assert problems == []
 
 
 @pytest.mark.parametrize("state", ["fits", "does-not", "refused", "disconnected", "policy", "preset"])
@@ -100,7 +78,7 @@ async def test_nothing_is_wrong_with_the_form_by_axe(form, fake_service, looked_
     elif state == "disconnected":
         fake_service.mode = "silent"
         fake_service.drop()
-        await expect(page.locator("#moorage-status")).to_contain_text("may have changed", timeout=5000)
+        await expect(page.locator("#moorage-status")).to_contain_text("may have changed")
     else:
         await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
 
@@ -110,31 +88,32 @@ async def test_nothing_is_wrong_with_the_form_by_axe(form, fake_service, looked_
     if state == "disconnected":
         fake_service.mode = "ok"
         fake_service.drop()
-        await expect(page.locator("#moorage-status")).to_have_text(LIVE, timeout=8000)
+        await expect(page.locator("#moorage-status")).to_have_text(LIVE)
 
 
-async def test_nothing_is_wrong_with_the_pages_of_a_start_by_axe(form, prepared, looked_at):
+async def test_nothing_is_wrong_with_the_pages_of_a_start_by_axe(form, own_hub, looked_at, cluster, load):
     for name in ("holder-axe", "waits-axe"):
-        await prepared.api("POST", f"/users/{name}")
-        await prepared.api("POST", f"/users/{name}/server", GPU)
+        await own_hub.api("POST", f"/users/{name}")
+        await own_hub.api("POST", f"/users/{name}/server", GPU)
+        await load("moorage_test_rig").until(lambda name=name: load("moorage_test_pods").pod_of(cluster, name))
     page = await form("short-axe")
 
-    await page.goto(f"{prepared.url}/hub/logout")
-    await page.goto(f"{prepared.url}/hub/login?next=%2Fhub%2Fspawn-pending%2Fwaits-axe")
+    await page.goto(f"{own_hub.url}/hub/logout")
+    await page.goto(f"{own_hub.url}/hub/login?next=%2Fhub%2Fspawn-pending%2Fwaits-axe")
     await page.get_by_label("Username").fill("waits-axe")
     await page.locator("#login_submit").click()
     await expect(page.get_by_role("heading")).to_have_text("Waiting for room")
     found = await looked_at(page, "progress")
     await page.get_by_role("button", name="Stop").click()
     # JupyterHub's page about a server that stops looks again every 5 seconds.
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Server not running", timeout=20_000)
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Server not running")
     found += await looked_at(page, "end")
-    await page.goto(f"{prepared.url}/hub/spawn/nobody/nothing")
+    await page.goto(f"{own_hub.url}/hub/spawn/nobody/nothing")
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     found += await looked_at(page, "error")
 
     assert found == []
-    await prepared.api("DELETE", "/users/holder-axe/server")
+    await own_hub.api("DELETE", "/users/holder-axe/server")
 
 
 async def test_a_refusal_has_the_focus_and_describes_its_field(form):
@@ -179,7 +158,7 @@ async def test_a_button_below_the_choice_is_not_made_anew_under_whoever_uses_it(
 
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30, cpu_free=2))
 
-    await expect(page.locator("#moorage-verdict")).to_contain_text("3 CPU short", timeout=10_000)
+    await expect(page.locator("#moorage-verdict")).to_contain_text("3 CPU short")
     assert await held.evaluate("(one) => one === document.activeElement")
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))
 
@@ -232,7 +211,7 @@ async def test_the_place_in_the_list_stays_while_the_cluster_changes(form, fake_
 
     await expect(rows).to_have_count(47)
     await expect(rows.filter(has_text="many-01")).to_contain_text("32 of 32 CPU")
-    assert await active.inner_text() == name
+    await expect(active).to_have_text(name, use_inner_text=True)
     # The browser puts the list back in its next frame.
     await page.wait_for_function(
         "([row, y]) => Math.abs(row.getBoundingClientRect().y - y) < row.offsetHeight / 2",
@@ -293,7 +272,7 @@ async def test_the_list_shows_what_is_asked_for(form, fake_service, load):
     await expect(names.filter(has_text="atlas")).to_have_count(1)
 
 
-async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, prepared, cluster, load):
+async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, own_hub, cluster, load):
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     page = await form("keyboard")
     await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
@@ -319,11 +298,11 @@ async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, prepared, 
         await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
 
-    pod = await until(lambda: pods.pod_of(cluster, "keyboard"), what=prepared.tail)
+    pod = await until(lambda: pods.pod_of(cluster, "keyboard"), what=own_hub.tail)
     assert pod["spec"]["nodeSelector"] == {"kubernetes.io/hostname": "borg"}
     assert pods.asked(pod)["limits"] == {"cpu": "2", "memory": "3Gi"}
     assert len(seen) < 15, seen
-    await prepared.api("DELETE", "/users/keyboard/server")
+    await own_hub.api("DELETE", "/users/keyboard/server")
 
 
 LONG = "ip-10-0-123-45.eu-central-1.compute.internal.a-very-long-domain-of-a-university.example.org"
@@ -353,12 +332,12 @@ async def test_nothing_sticks_out_at_320_pixels_nor_at_400_percent(form, fake_se
 async def test_the_chosen_row_is_told_where_the_system_forces_its_colours(form):
     page = await form("forced", forced_colors="active")
     await page.get_by_label("Node").select_option("borg")
-    edge = "(one) => getComputedStyle(one).borderInlineStartWidth"
+    chosen, other = (page.locator("#moorage-list li", has_text=name) for name in ("borg", "atlas"))
+    await expect(chosen).to_have_attribute("aria-selected", "true")
 
-    chosen = await page.locator("#moorage-list li", has_text="borg").evaluate(edge)
-    other = await page.locator("#moorage-list li", has_text="atlas").evaluate(edge)
+    usual = await other.evaluate("(one) => getComputedStyle(one).borderInlineStartWidth")
 
-    assert chosen != other
+    await expect(chosen).not_to_have_css("border-inline-start-width", usual)
 
 
 async def test_amounts_read_rightly_where_the_page_runs_from_right_to_left(form, looked_at):

@@ -1,6 +1,7 @@
 """The spawn form as a person meets it."""
 
 import asyncio
+import re
 import signal
 
 import pytest
@@ -49,7 +50,7 @@ async def test_numbers_move_while_the_form_is_open(open_page, fake_service, load
 
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30, cpu_free=1.25))
 
-    await expect(row).to_contain_text("1.25 of 8 CPU", timeout=1500)
+    await expect(row).to_contain_text("1.25 of 8 CPU")
     await expect(page.get_by_label("Node").locator("option[value=borg]")).to_have_text("borg (1.25 CPU, 32 GiB free)")
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))
 
@@ -105,8 +106,10 @@ async def test_the_kind_of_gpu_never_changes_by_itself(open_page, fake_service, 
     page = await open_page()
     row = page.locator("#moorage-list").get_by_role("option", name="sliced")
     await page.get_by_label("GPU").fill("1")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
 
     await row.click()
+    await expect(page.get_by_label("Node")).to_have_value("sliced")
     await row.click()
 
     await expect(page.get_by_label("Node")).to_have_value("")
@@ -149,29 +152,29 @@ async def test_a_chosen_node_that_closes_is_refused_and_never_exchanged(open_pag
     fake_service.put(fake.node_json("borg", cpu=8, memory=32 << 30))
 
 
-async def test_a_dead_service_is_told_within_five_seconds_and_forgotten_when_it_is_back(open_page, fake_service):
+async def test_a_dead_service_is_told_and_forgotten_when_it_is_back(open_page, fake_service):
     page = await open_page()
     status = page.locator("#moorage-status")
     await expect(status).to_have_text(LIVE)
 
     await fake_service.stop()
 
-    await expect(status).to_contain_text("may have changed", timeout=5000)
+    await expect(status).to_contain_text("may have changed")
     await fake_service.start()
-    await expect(status).to_have_text(LIVE, timeout=8000)
+    await expect(status).to_have_text(LIVE)
 
 
-async def test_a_silent_service_is_told_within_five_seconds(open_page, fake_service):
+async def test_a_silent_service_is_told(open_page, fake_service):
     page = await open_page()
     status = page.locator("#moorage-status")
     await expect(status).to_have_text(LIVE)
 
     fake_service.mode = "silent"
 
-    await expect(status).to_contain_text("may have changed", timeout=5000)
+    await expect(status).to_contain_text("may have changed")
     fake_service.mode = "ok"
     fake_service.drop()
-    await expect(status).to_have_text(LIVE, timeout=8000)
+    await expect(status).to_have_text(LIVE)
 
 
 async def test_a_cluster_that_is_gone_is_told_in_the_services_words(open_page, fake_service):
@@ -181,9 +184,9 @@ async def test_a_cluster_that_is_gone_is_told_in_the_services_words(open_page, f
 
     fake_service.status(stale=True, reason="the API server does not answer", since="2026-11-24T08:00:00Z")
 
-    await expect(status).to_contain_text("the API server does not answer", timeout=2000)
+    await expect(status).to_contain_text("the API server does not answer")
     fake_service.status(stale=False)
-    await expect(status).to_have_text(LIVE, timeout=2000)
+    await expect(status).to_have_text(LIVE)
 
 
 async def test_a_hub_that_is_gone_is_told_and_found_again(open_page, hub):
@@ -193,9 +196,9 @@ async def test_a_hub_that_is_gone_is_told_and_found_again(open_page, hub):
 
     await hub.stop()
 
-    await expect(status).to_contain_text("No connection to the hub", timeout=5000)
+    await expect(status).to_contain_text("No connection to the hub")
     await hub.start()
-    await expect(status).to_have_text(LIVE, timeout=15000)
+    await expect(status).to_have_text(LIVE)
 
 
 async def test_names_from_the_cluster_stay_text(open_page, fake_service, load):
@@ -342,7 +345,7 @@ async def test_what_can_not_be_had_is_said_while_it_is_typed(open_page):
 
 async def test_the_list_is_one_tab_stop_and_arrow_keys_lead_through_its_rows(open_page):
     page = await open_page()
-    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
     nodes = page.get_by_role("listbox", name="Free right now")
     rows = nodes.get_by_role("option")
     await page.get_by_label("Only what fits").focus()
@@ -360,12 +363,13 @@ async def test_the_list_is_one_tab_stop_and_arrow_keys_lead_through_its_rows(ope
     await expect(page.get_by_label("Node")).to_have_value(name)
     await expect(rows.nth(0)).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("Tab")
-    assert await page.evaluate("document.activeElement.textContent") == "Start"
+    await expect(page.get_by_role("button", name="Start", exact=True)).to_be_focused()
 
 
 async def test_a_machine_that_may_come_is_a_row_that_can_be_chosen(open_page):
     page = await open_page()
-    await expect(page.locator("#moorage-status")).to_have_text(LIVE)
+    # The first verdict puts the rows into their order, also under whoever clicks.
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
     row = page.locator("#moorage-list li", has_text="New machine m5.large")
 
     await row.click()
@@ -437,10 +441,10 @@ async def test_a_log_in_that_ends_is_told_with_a_link_by_the_next_question(open_
     await page.get_by_label("CPU").fill("3")
 
     status = page.locator("#moorage-status")
-    await expect(status).to_have_text("You have been logged out. Log in again", timeout=5000)
+    await expect(status).to_have_text("You have been logged out. Log in again")
     await status.get_by_role("link", name="Log in again").click()
+    await expect(page).to_have_url(re.compile(r"login\?next=%2Fhub%2Fspawn$"))
     await expect(page.get_by_label("Username")).to_be_visible()
-    assert page.url.endswith("login?next=%2Fhub%2Fspawn")
 
 
 async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, hub):
@@ -448,11 +452,11 @@ async def test_a_log_in_that_ends_is_told_when_the_stream_is_refused(open_page, 
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
 
     hub.process.send_signal(signal.SIGSTOP)
-    await expect(page.locator("#moorage-status")).to_contain_text("No connection to the hub", timeout=10000)
+    await expect(page.locator("#moorage-status")).to_contain_text("No connection to the hub")
     await page.context.clear_cookies()
     hub.process.send_signal(signal.SIGCONT)
 
-    await expect(page.locator("#moorage-status")).to_have_text("You have been logged out. Log in again", timeout=10000)
+    await expect(page.locator("#moorage-status")).to_have_text("You have been logged out. Log in again")
 
 
 IN_THE_LISTS_VIEW = """() => {
@@ -592,7 +596,7 @@ async def test_the_last_choices_are_one_click_away_also_for_another_server(open_
     await choose(page)
     await page.wait_for_url(f"**/user/{page.person}/**", timeout=30000)
     await hub.api("DELETE", f"/users/{page.person}/server")
-    await until(lambda: _stopped(hub, page.person), seconds=20)
+    await until(lambda: _stopped(hub, page.person))
     await page.goto(f"{hub.url}/hub/spawn")
     await expect(page.get_by_label("Memory")).to_have_value("3 GiB")
 

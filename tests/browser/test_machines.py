@@ -30,30 +30,21 @@ async def stack(tmp_path_factory, load):
     async with Simulator(scheduler=True, kubelet=True) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("borg", cpu="8", memory="32Gi"))
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(
-            folder, kubeconfig=kubeconfig, images=IMAGES, MOORAGE_MACHINES_FILE=str(folder / "machines.yaml")
-        )
-        await service.start()
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig)
-        await hub.start()
-        yield cluster, hub, service
-        await hub.stop()
-        await service.kill()
+        settings = {"MOORAGE_MACHINES_FILE": str(folder / "machines.yaml")}
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig, images=IMAGES, **settings) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig) as hub,
+        ):
+            yield cluster, hub, service
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def page(chromium, stack, request):
+async def page(stack, browse, request):
     _, hub, _ = stack
-    context = await chromium.new_context()
-    page = await context.new_page()
-    page.person = f"m{abs(hash(request.node.name)) % 10**8}"
-    await page.goto(f"{hub.url}/hub/login")
-    await page.get_by_label("Username").fill(page.person)
-    await page.locator("#login_submit").click()
-    await page.goto(f"{hub.url}/hub/spawn")
+    page = await browse(hub, f"m{abs(hash(request.node.name)) % 10**8}")
     await expect(page.locator("#moorage-status")).to_have_text("The numbers are live.")
     yield page
-    await context.close()
+    await page.context.close()
     await hub.api("DELETE", f"/users/{page.person}/server")
 
 
@@ -84,6 +75,7 @@ async def test_a_row_that_is_chosen_asks_for_its_pool_and_the_server_runs_once_t
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     await page.get_by_label("GPU").fill("1")
     await page.get_by_label("CPU").fill("2")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("There is no room now.")
     await row(page).click()
     await expect(page.get_by_label("Node")).to_have_value(MACHINE)
     await page.get_by_role("button", name="Start", exact=True).click()

@@ -44,7 +44,7 @@ async def test_models_have_what_is_free_of_them_live_and_say_what_sharing_means(
     await expect(rtx).to_have_text("RTX 4090 (24 GB): 1 of 1 free")
 
     put(free=0)
-    await expect(rtx).to_have_text("RTX 4090 (24 GB): 0 of 1 free", timeout=2000)
+    await expect(rtx).to_have_text("RTX 4090 (24 GB): 0 of 1 free")
     await kind(page).select_option(f"nvidia.com/gpu={T4}")
 
     await expect(kind(page).locator("option:checked")).to_have_text("T4, shared (1 of 4 slots): 3 of 4 free")

@@ -1,7 +1,6 @@
 """Profiles of KubeSpawner above the form, as a person meets them."""
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import expect
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -30,15 +29,9 @@ c.KubeSpawner.profile_list = [
 """
 
 
-@pytest_asyncio.fixture(name="hub", scope="module", loop_scope="session")
-async def profiled(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("profiles")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
+@pytest.fixture
+def hub(own_hub):
+    return own_hub
 
 
 async def holds(page, **values):

@@ -1,12 +1,10 @@
 """No text of the form or of a start comes from outside the catalogue, and both can be read from right to left."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+import pseudo
 from moorage.simulator import Simulator, builders
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -25,41 +23,24 @@ NAMES = {
 }  # fmt: skip
 
 
-def _pseudo():
-    file = Path(__file__).parents[1] / "texts" / "pseudo.py"
-    spec = importlib.util.spec_from_file_location("moorage_test_pseudo", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pseudo = _pseudo()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def hub(load, tmp_path, fake_service, monkeypatch):
-    """A hub that speaks the language of marks, whose only GPU is held by somebody else."""
-    pseudo.write(tmp_path)
-    monkeypatch.setenv("MOORAGE_TEXTS", str(tmp_path))
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def full_cluster():
     async with Simulator(scheduler=True, kubelet=True) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="64", memory="64Gi", gpu=1))
-        hub = load("moorage_test_rig").Hub(
-            tmp_path,
-            service_url=fake_service.url,
-            kubeconfig=cluster.kubeconfig(tmp_path / "kubeconfig"),
-            config=CONFIG,
-        )
-        await hub.start()
+        yield cluster
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hub(load, tmp_path_factory, full_cluster, fake_service):
+    """A hub that speaks the language of marks."""
+    folder, rig = tmp_path_factory.mktemp("pseudo"), load("moorage_test_rig")
+    pseudo.write(folder)
+    kubeconfig = full_cluster.kubeconfig(folder / "kubeconfig")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MOORAGE_TEXTS", str(folder))
+        hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG)
+    async with hub:
         yield hub
-        await hub.stop()
-
-
-async def begin(hub, name):
-    await hub.api("POST", f"/users/{name}")
-    status, answer = await hub.api("POST", f"/users/{name}/server", GPU)
-    assert status in (201, 202), answer
 
 
 async def shown(place):
@@ -91,10 +72,13 @@ async def test_nothing_of_the_form_is_cut_off_or_overlaps_from_right_to_left(ope
     assert wide <= 0
 
 
-async def test_every_text_of_a_start_is_in_the_catalogue(open_page, hub):
-    await begin(hub, "holder")
+async def test_every_text_of_a_start_is_in_the_catalogue(open_page, hub, full_cluster, load):
     page = await open_page(locale="ar")
-    await begin(hub, page.person)
+    for name in ("holder", page.person):
+        await hub.api("POST", f"/users/{name}")
+        status, answer = await hub.api("POST", f"/users/{name}/server", GPU)
+        assert status in (201, 202), answer
+        await load("moorage_test_rig").until(lambda name=name: load("moorage_test_pods").pod_of(full_cluster, name))
 
     await page.goto(f"{hub.url}/hub/spawn-pending/{page.person}")
 

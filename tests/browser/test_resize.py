@@ -12,37 +12,26 @@ CHOICE = {"moorage": 1, "cpu": "2", "memory": "2Gi", "gpu": 0}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def running(tmp_path_factory, chromium, load):
+async def running(tmp_path, browse, load):
     """`page, cluster, hub` of somebody whose server runs on the only node, which has 8 CPU."""
     rig = load("moorage_test_rig")
-    folder = tmp_path_factory.mktemp("resize")
-    problems = []
     async with Simulator(scheduler=True, kubelet=True) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="8", memory="32Gi"))
-        kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(folder, kubeconfig=kubeconfig)
-        await service.start()
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig)
-        await hub.start()
-        await hub.api("POST", "/users/boss")
-        assert (await hub.api("POST", "/users/boss/server", CHOICE))[0] in (201, 202)
+        kubeconfig = cluster.kubeconfig(tmp_path / "kubeconfig")
+        async with (
+            rig.Service(tmp_path, kubeconfig=kubeconfig) as service,
+            rig.Hub(tmp_path, service_url=service.url, kubeconfig=kubeconfig) as hub,
+        ):
+            await hub.api("POST", "/users/boss")
+            assert (await hub.api("POST", "/users/boss/server", CHOICE))[0] in (201, 202)
 
-        async def is_ready():
-            return (await hub.api("GET", "/users/boss"))[1]["servers"][""]["ready"]
+            async def is_ready():
+                return (await hub.api("GET", "/users/boss"))[1]["servers"][""]["ready"]
 
-        await rig.until(is_ready, seconds=30)
-        context = await chromium.new_context(viewport={"width": 1000, "height": 900})
-        page = await context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        await page.goto(f"{hub.url}/hub/login")
-        await page.get_by_label("Username").fill("boss")
-        await page.locator("#login_submit").click()
-        await page.goto(f"{hub.url}/hub/home")
-        yield page, cluster, hub
-        await context.close()
-        await hub.stop()
-        await service.kill()
-    assert problems == []
+            await rig.until(is_ready)
+            page = await browse(hub, "boss", path="/hub/home", viewport={"width": 1000, "height": 900})
+            yield page, cluster, hub
+            await page.context.close()
 
 
 async def test_a_server_is_resized_from_the_home_page_on_and_waits_for_room_where_there_is_none(running):
@@ -65,13 +54,13 @@ async def test_a_server_is_resized_from_the_home_page_on_and_waits_for_room_wher
     await page.get_by_label("CPU").fill("8")
     await expect(verdict).to_contain_text("Fits on atlas.")
     cluster.add(builders.pod("other", on="atlas", cpu="5", memory="1Gi", namespace="jupyter"))
-    await expect(verdict).to_contain_text("No room on atlas now: 1 CPU short", timeout=10_000)
+    await expect(verdict).to_contain_text("No room on atlas now: 1 CPU short")
     await expect(button).to_have_text("Resize and wait for room")
     await button.click()
     await expect(page.locator("#server-resize")).to_contain_text("Waiting for room on atlas to change to 8 CPU")
     await expect(page.locator("#server-size")).to_have_text("4 CPU, 3.5 GiB memory")
     cluster.delete("pods", "jupyter", "other")
-    await expect(page.locator("#server-resize")).to_contain_text("Done. The server has 8 CPU", timeout=10_000)
+    await expect(page.locator("#server-resize")).to_contain_text("Done. The server has 8 CPU")
 
     # What can't be had says why, and what could be is one click away.
     await page.get_by_label("CPU").fill("9")
@@ -97,7 +86,7 @@ async def test_nothing_is_wrong_with_the_pages_of_running_servers_by_axe(running
             await expect(page.locator("#server-verdict")).to_contain_text("is too much")
         wrong += await looked_at(page, name)
         await page.set_viewport_size({"width": 320, "height": 900})
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 320, name
+        await page.wait_for_function("document.documentElement.scrollWidth <= 320")
         await page.set_viewport_size({"width": 1000, "height": 900})
 
     assert wrong == []

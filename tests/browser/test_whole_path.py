@@ -37,28 +37,20 @@ async def stack(tmp_path_factory, load):
             builders.pod("other", on="atlas", cpu="4500m", memory="10Gi", namespace="default"),
         )
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(folder, kubeconfig=kubeconfig, images=IMAGES)
-        await service.start()
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig)
-        await hub.start()
-        yield cluster, service, hub
-        await hub.stop()
-        await service.kill()
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig, images=IMAGES) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig) as hub,
+        ):
+            yield cluster, service, hub
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def person_page(chromium, stack, request):
+async def person_page(stack, browse, request):
     hub = stack[2]
-    context = await chromium.new_context()
-    page = await context.new_page()
-    page.person = f"w{abs(hash(request.node.name)) % 10**8}"
-    await page.goto(f"{hub.url}/hub/login")
-    await page.get_by_label("Username").fill(page.person)
-    await page.locator("#login_submit").click()
-    await page.goto(f"{hub.url}/hub/spawn")
+    page = await browse(hub, f"w{abs(hash(request.node.name)) % 10**8}")
     await expect(page.locator("#moorage-status")).to_have_text(LIVE)
     yield page
-    await context.close()
+    await page.context.close()
     await hub.api("DELETE", f"/users/{page.person}/server")
 
 
@@ -80,9 +72,9 @@ async def test_a_choice_becomes_a_pod_and_the_numbers_follow_on_the_other_page(p
     pod = await until(lambda: pods.pod_of(cluster, person_page.person), what=hub.tail)
     assert pods.asked(pod) == pods.EXACTLY
     await person_page.wait_for_url(f"**/user/{person_page.person}/**", timeout=30000)
-    await until(lambda: _says(watcher, "atlas (10.5 CPU, 51 GiB, 0 GPU free)"), seconds=3)
+    await until(lambda: _says(watcher, "atlas (10.5 CPU, 51 GiB, 0 GPU free)"))
     await hub.api("DELETE", f"/users/{person_page.person}/server")
-    await until(lambda: _says(watcher, "atlas (11.5 CPU, 54 GiB, 1 GPU free)"), seconds=15)
+    await until(lambda: _says(watcher, "atlas (11.5 CPU, 54 GiB, 1 GPU free)"))
     await watcher.close()
 
 
@@ -115,29 +107,29 @@ async def test_a_node_whose_taint_the_hub_does_not_tolerate_is_closed_with_the_r
 
     cluster.patch("nodes", None, "tainted", {"spec": {"taints": []}})
 
-    await expect(row).to_be_enabled(timeout=10000)
+    await expect(row).to_be_enabled()
     await expect(option).to_contain_text("free")
     cluster.patch(
         "nodes", None, "tainted", {"spec": {"taints": [{"key": "render", "value": "only", "effect": "NoSchedule"}]}}
     )
-    await expect(row).to_be_disabled(timeout=10000)
+    await expect(row).to_be_disabled()
 
 
-async def test_a_cluster_that_stops_answering_is_told_within_five_seconds(person_page, stack):
+async def test_a_cluster_that_stops_answering_is_told(person_page, stack):
     cluster = stack[0]
 
     cluster.faults.add("half_open")
 
-    await expect(person_page.locator("#moorage-status")).to_contain_text("may have changed", timeout=5000)
+    await expect(person_page.locator("#moorage-status")).to_contain_text("may have changed")
     cluster.faults.clear()
-    await expect(person_page.locator("#moorage-status")).to_have_text(LIVE, timeout=15000)
+    await expect(person_page.locator("#moorage-status")).to_have_text(LIVE)
 
 
-async def test_a_killed_service_is_told_within_five_seconds(person_page, stack):
+async def test_a_killed_service_is_told(person_page, stack):
     service = stack[1]
 
     await service.kill()
 
-    await expect(person_page.locator("#moorage-status")).to_contain_text("may have changed", timeout=5000)
+    await expect(person_page.locator("#moorage-status")).to_contain_text("may have changed")
     await service.start()
-    await expect(person_page.locator("#moorage-status")).to_have_text(LIVE, timeout=15000)
+    await expect(person_page.locator("#moorage-status")).to_have_text(LIVE)

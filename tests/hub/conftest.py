@@ -85,10 +85,18 @@ async def fake_service():
 async def shared_hub(tmp_path_factory, cluster, fake_service):
     folder = tmp_path_factory.mktemp("hub")
     kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-    hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig)
-    await hub.start()
-    yield hub
-    await hub.stop()
+    async with rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig) as hub:
+        yield hub
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def own_hub(request, tmp_path_factory, cluster, fake_service):
+    """A hub of the file's own, as its `CONFIG` says, on the usual cluster and service."""
+    folder = tmp_path_factory.mktemp("own")
+    kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
+    config = request.module.CONFIG
+    async with rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=config) as hub:
+        yield hub
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 
@@ -38,7 +38,7 @@ def free_port() -> int:
 
 
 class Hub:
-    """`await hub.start()`; `hub.url`; log-ins and REST calls."""
+    """`async with Hub(…) as hub`: `hub.url`; log-ins and REST calls."""
 
     def __init__(self, folder: Path, *, service_url: str, kubeconfig: Path, config: str = "") -> None:
         self.folder = folder
@@ -64,6 +64,17 @@ class Hub:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
 
     async def start(self) -> None:
         with self.log.open("ab") as log:
@@ -116,6 +127,18 @@ class Hub:
         async with aiohttp.ClientSession(headers=headers) as http, http.get(f"{self.url}/hub/api{path}") as answer:
             return await answer.text()
 
+    async def clear(self) -> None:
+        """End all servers, so that the next test finds none."""
+
+        async def none_left() -> bool:
+            _, users = await self.api("GET", "/users")
+            left = [(user["name"], server) for user in users for server in user["servers"]]
+            for name, server in left:
+                await self.api("DELETE", f"/users/{name}/servers/{server}")
+            return not left
+
+        await until(none_left, seconds=60, what=self.tail)
+
     async def failures(self) -> int:
         async with aiohttp.ClientSession() as http, http.get(f"{self.url}/hub/test/failures") as answer:
             return int((await answer.json())["failures"])
@@ -136,8 +159,7 @@ class Person:
 
     async def log_in(self) -> None:
         async with self.http.get(f"{self.hub.url}/hub/login") as answer:
-            xsrf = _xsrf(await answer.text())
-        form = {"username": self.name, "password": "", "_xsrf": xsrf}
+            form = log_in_of(await answer.text(), name=self.name)
         async with self.http.post(f"{self.hub.url}/hub/login", data=form, allow_redirects=False) as answer:
             assert answer.status == 302, await answer.text()
 
@@ -170,7 +192,7 @@ class Person:
 
 
 class Service:
-    """`moorage serve` as a process of its own."""
+    """`async with Service(…) as service`: `moorage serve` as a process of its own."""
 
     def __init__(self, folder: Path, *, kubeconfig: Path, images: str = "", **settings: str) -> None:
         self.port = free_port()
@@ -186,6 +208,17 @@ class Service:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.kill()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.kill()
 
     async def start(self) -> None:
         words = ["serve", "--host", "127.0.0.1", "--port", str(self.port), "--kubeconfig", str(self._kubeconfig)]
@@ -208,14 +241,15 @@ class Service:
             await self.process.wait()
 
 
-def _xsrf(page: str) -> str:
+def log_in_of(page: str, *, name: str) -> dict[str, str]:
+    """What the page of the log-in posts."""
     found = re.search(r'name="_xsrf"\s+value="([^"]+)"', page)
     assert found, page
-    return found[1]
+    return {"username": name, "password": "", "_xsrf": found[1]}
 
 
-async def until(check: Any, *, seconds: float = 10, what: Any = None) -> Any:
-    """Poll until the check gives something true; its value."""
+async def until(check: Any, *, seconds: float = 30, what: Any = None) -> Any:
+    """Poll until the check gives something true; its value. So long that it says nothing about how busy the machine is."""
     deadline = asyncio.get_running_loop().time() + seconds
     while True:
         value = check()

@@ -33,17 +33,6 @@ c.KubeSpawner.modify_pod_hook = modify
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def own_hub(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("administrator")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def user(own_hub, request):
     user = await own_hub.log_in(f"a{abs(hash(request.node.name)) % 10**8}")

@@ -110,7 +110,7 @@ async def test_a_page_that_takes_nothing_holds_up_nobody_and_is_let_go(broadcast
         await until(lambda number=number: len(well.events("nodes")) > number)
 
     assert len(stuck.got) == 1
-    await until(lambda: stuck.closed, seconds=5)
+    await until(lambda: stuck.closed)
     assert len(broadcast) == 1
 
 
@@ -119,7 +119,7 @@ async def test_silence_is_broken_every_second(broadcast, load):
 
     broadcast.join(page, NOBODY)
 
-    await load("moorage_test_rig").until(lambda: page.events("ping"), seconds=3)
+    await load("moorage_test_rig").until(lambda: page.events("ping"))
 
 
 async def test_names_are_in_the_bytes_of_those_alone_who_may_see_them(broadcast, client, load):
@@ -173,6 +173,6 @@ async def test_a_person_of_whom_nothing_can_be_told_any_more_holds_up_nobody(bro
 
     await put(client, fake, atlas)
 
-    await until(lambda: well.events("nodes") and well.events("ping"), seconds=3)
+    await until(lambda: well.events("nodes") and well.events("ping"))
     assert gone.closed
     assert len(broadcast) == 1

@@ -77,7 +77,7 @@ async def test_a_service_that_dies_is_noticed_within_five_seconds_and_its_number
 
     await service.stop()
 
-    await until(lambda: not client.status.live, seconds=5)
+    await until(lambda: not client.status.live)
     assert client.status.known
     assert client.status.since is not None
     assert "atlas" in client.nodes
@@ -91,7 +91,7 @@ async def test_a_service_that_hangs_is_noticed_within_five_seconds(service, clie
     for queue in service._queues:
         queue.put_nowait(b"")
 
-    await until(lambda: not client.status.live, seconds=5)
+    await until(lambda: not client.status.live)
     assert "silent" in client.status.reason
 
 
@@ -99,11 +99,11 @@ async def test_a_service_that_comes_back_is_live_again_by_itself(service, client
     until = load("moorage_test_rig").until
     await until(lambda: client.status.live)
     await service.stop()
-    await until(lambda: not client.status.live, seconds=5)
+    await until(lambda: not client.status.live)
 
     await service.start()
 
-    await until(lambda: client.status.live, seconds=5)
+    await until(lambda: client.status.live)
 
 
 async def test_a_broken_connection_goes_on_where_it_was(service, client, load):
@@ -112,7 +112,7 @@ async def test_a_broken_connection_goes_on_where_it_was(service, client, load):
 
     service.drop()
 
-    await until(lambda: service.resumed, seconds=5)
+    await until(lambda: service.resumed)
     assert service.resumed[0].startswith("e-")
 
 
@@ -141,7 +141,7 @@ async def test_nonsense_in_a_message_ends_nothing(service, client, load, data):
     service.say("nodes", data)
     service.say("nodes", {"changed": [load("moorage_test_fake_service").node_json("after")], "removed": []})
 
-    await until(lambda: client.status.live and ("after" in client.nodes or service.streams > 1), seconds=6)
+    await until(lambda: client.status.live and ("after" in client.nodes or service.streams > 1))
     assert "atlas" in client.nodes
 
 

@@ -198,10 +198,8 @@ async def hub(load, fake_service, cluster, tmp_path_factory):
     rig = load("moorage_test_rig")
     folder = tmp_path_factory.mktemp("ending")
     kubeconfig = cluster.kubeconfig(folder / "k")
-    hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG)
-    await hub.start()
-    yield hub
-    await hub.stop()
+    async with rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=CONFIG) as hub:
+        yield hub
 
 
 async def ended(hub, load, name, **choice):
@@ -305,7 +303,7 @@ async def test_a_server_that_ran_out_of_memory_before_its_first_answer_ends_the_
         return pod if statuses and "running" in statuses[0]["state"] else None
 
     async def starve():
-        pod = await until(running, seconds=20)
+        pod = await until(running)
         pod["status"]["containerStatuses"][0]["lastState"] = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
         cluster.replace(pod)
 

@@ -28,24 +28,18 @@ async def house(load, tmp_path_factory):
         tokens = folder / "tokens"
         tokens.write_text(f"hub:reader+holders:{TOKEN}\n")
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(folder, kubeconfig=kubeconfig, MOORAGE_TOKEN_FILE=str(tokens))
-        await service.start()
-        hub = rig.Hub(
-            folder,
-            service_url=service.url,
-            kubeconfig=kubeconfig,
-            config=f"c.MoorageSpawner.service_token = {TOKEN!r}",
-        )
-        await hub.start()
-        people = {name: await hub.log_in(name) for name in ("ada", "bob", "boss")}
-        await people["ada"].submit("/hub/spawn/ada/lab", node="atlas", cpu="2", memory="1Gi", gpu="1", image="")
-        await rig.until(lambda: _runs(hub), seconds=30, what=hub.tail)
-        yield hub, people
-        await hub.api("DELETE", "/users/ada/servers/lab")
-        for person in people.values():
-            await person.close()
-        await hub.stop()
-        await service.kill()
+        config = f"c.MoorageSpawner.service_token = {TOKEN!r}"
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig, MOORAGE_TOKEN_FILE=str(tokens)) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config) as hub,
+        ):
+            people = {name: await hub.log_in(name) for name in ("ada", "bob", "boss")}
+            await people["ada"].submit("/hub/spawn/ada/lab", node="atlas", cpu="2", memory="1Gi", gpu="1", image="")
+            await rig.until(lambda: _runs(hub), what=hub.tail)
+            yield hub, people
+            await hub.api("DELETE", "/users/ada/servers/lab")
+            for person in people.values():
+                await person.close()
 
 
 async def _runs(hub):

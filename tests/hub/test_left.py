@@ -3,7 +3,6 @@
 from fractions import Fraction
 
 import pytest
-import pytest_asyncio
 
 from moorage.hub.choice.left import of_quota
 from moorage.hub.choice.offer import Choice, Offer
@@ -66,17 +65,6 @@ c.KubeSpawner.modify_pod_hook = modify
 """
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hooked(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("hooked")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
-
-
 async def ask(hub, person, **fields):
     headers = {"X-XSRFToken": await person.token()}
     form = {"node": "", "cpu": "2", "memory": "3Gi", "gpu": "0", "image": "minimal", **fields}
@@ -86,10 +74,10 @@ async def ask(hub, person, **fields):
 
 @on_a_hub
 @pytest.mark.parametrize(("name", "no", "ways"), [("anybody", "change", ["The defaults"]), ("closed", "never", [])])
-async def test_a_refusal_by_an_administrators_hook_is_of_a_kind(hooked, name, no, ways):
-    person = await hooked.log_in(name)
+async def test_a_refusal_by_an_administrators_hook_is_of_a_kind(own_hub, name, no, ways):
+    person = await own_hub.log_in(name)
 
-    answer = await ask(hooked, person, cpu="8")
+    answer = await ask(own_hub, person, cpu="8")
 
     assert answer["refusal"] == "At most 4 CPU on Mondays"
     assert (answer["no"], [way["text"] for way in answer["would_work"]]) == (no, ways)

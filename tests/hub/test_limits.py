@@ -4,7 +4,6 @@ import asyncio
 import html
 
 import pytest
-import pytest_asyncio
 from traitlets import TraitError
 
 from moorage.hub.limits import Holding, Limits, read
@@ -53,32 +52,21 @@ def test_a_limit_that_is_passed_already_leaves_nothing_and_not_less():
     assert Limits(read({"cpu": "1"}), (Holding("", {"cpu": 3000}),)).left("cpu") == 0
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def limited(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("limits")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
-
-
 async def start(hub, name, server="", **options):
     status, answer = await hub.api("POST", f"/users/{name}/servers/{server}", {"moorage": 1, **options})
     return status, answer["message"] if status == 400 else ""
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_what_other_servers_hold_is_taken_off_and_comes_back_when_they_are_stopped(limited, load):
-    person = await limited.log_in("several")
+async def test_what_other_servers_hold_is_taken_off_and_comes_back_when_they_are_stopped(own_hub, load):
+    person = await own_hub.log_in("several")
 
-    assert (await start(limited, "several", cpu="3", memory="2Gi", gpu=1))[0] in (201, 202)
+    assert (await start(own_hub, "several", cpu="3", memory="2Gi", gpu=1))[0] in (201, 202)
     page = html.unescape(await person.form("/hub/spawn/several/second"))
-    too_much = await start(limited, "several", "second", cpu="2", memory="2Gi")
-    no_gpu = await start(limited, "several", "second", cpu="1", memory="2Gi", gpu=1)
-    fits = await start(limited, "several", "second", cpu="1", memory="2Gi")
-    await limited.api("DELETE", "/users/several/server")
+    too_much = await start(own_hub, "several", "second", cpu="2", memory="2Gi")
+    no_gpu = await start(own_hub, "several", "second", cpu="1", memory="2Gi", gpu=1)
+    fits = await start(own_hub, "several", "second", cpu="1", memory="2Gi")
+    await own_hub.api("DELETE", "/users/several/server")
 
     assert "You may have up to 4 CPU, 8 GiB memory, 1 GPU and 3 servers over all your servers." in page
     assert "Left: 1 CPU, 6 GiB memory, no GPU and 2 servers." in page
@@ -91,52 +79,52 @@ async def test_what_other_servers_hold_is_taken_off_and_comes_back_when_they_are
     assert fits[0] in (201, 202)
 
     async def again():
-        return (await start(limited, "several", "third", cpu="3", memory="1Gi", gpu=1))[0] in (201, 202)
+        return (await start(own_hub, "several", "third", cpu="3", memory="1Gi", gpu=1))[0] in (201, 202)
 
-    await load("moorage_test_rig").until(again, seconds=20)
-    assert await limited.failures() == 0
+    await load("moorage_test_rig").until(again)
+    assert await own_hub.failures() == 0
     await person.close()
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_of_starts_at_the_same_moment_no_more_get_through_than_may(limited):
-    await limited.api("POST", "/users/hasty")
+async def test_of_starts_at_the_same_moment_no_more_get_through_than_may(own_hub):
+    await own_hub.api("POST", "/users/hasty")
 
-    answers = await asyncio.gather(*(start(limited, "hasty", f"s{n}", cpu="2", memory="1Gi") for n in range(3)))
+    answers = await asyncio.gather(*(start(own_hub, "hasty", f"s{n}", cpu="2", memory="1Gi") for n in range(3)))
 
     assert sorted(status == 400 for status, _ in answers) == [False, False, True]
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_only_so_many_servers_at_a_time(limited):
-    await limited.api("POST", "/users/many")
+async def test_only_so_many_servers_at_a_time(own_hub):
+    await own_hub.api("POST", "/users/many")
     for n in range(3):
-        assert (await start(limited, "many", f"s{n}", cpu="1", memory="1Gi"))[0] in (201, 202)
+        assert (await start(own_hub, "many", f"s{n}", cpu="1", memory="1Gi"))[0] in (201, 202)
 
-    assert await start(limited, "many", "s3", cpu="1", memory="1Gi") == (
+    assert await start(own_hub, "many", "s3", cpu="1", memory="1Gi") == (
         400, "You may have 3 servers at a time. Stop one of yours first.",
     )  # fmt: skip
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_profile_of_kubespawner_alone_does_not_pass_the_limits(limited):
-    await limited.api("POST", "/users/profiled")
-    assert (await start(limited, "profiled", cpu="1", memory="1Gi"))[0] in (201, 202)
+async def test_a_profile_of_kubespawner_alone_does_not_pass_the_limits(own_hub):
+    await own_hub.api("POST", "/users/profiled")
+    assert (await start(own_hub, "profiled", cpu="1", memory="1Gi"))[0] in (201, 202)
 
-    status, answer = await limited.api("POST", "/users/profiled/servers/second", {"profile": "large"})
+    status, answer = await own_hub.api("POST", "/users/profiled/servers/second", {"profile": "large"})
 
     assert (status, answer["message"]) == (
         400, "You may have up to 4 CPU over all your servers and have 1 CPU. Choose less or stop a server.",
     )  # fmt: skip
-    assert await limited.failures() == 0
+    assert await own_hub.failures() == 0
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_profile_does_not_pass_what_a_group_says_either(limited):
-    await limited.api("POST", "/users/labmate")
+async def test_a_profile_does_not_pass_what_a_group_says_either(own_hub):
+    await own_hub.api("POST", "/users/labmate")
 
-    alone = await limited.api("POST", "/users/labmate/server", {"profile": "large"})
-    with_ours = await start(limited, "labmate", profiles={"profile": "large"}, cpu="4")
+    alone = await own_hub.api("POST", "/users/labmate/server", {"profile": "large"})
+    with_ours = await start(own_hub, "labmate", profiles={"profile": "large"}, cpu="4")
 
     for status, message in ((alone[0], alone[1]["message"]), with_ours):
         assert status == 400

@@ -84,7 +84,7 @@ async def test_the_progress_says_that_a_machine_is_being_added_and_how_long_that
 ):
     before = list(fake_service.machines)
     fake_service.machines = [*before, load("moorage_test_fake_service").machine_json("gpu", about_seconds=240)]
-    await load("moorage_test_rig").until(_knows(person, "~gpu"), seconds=20, what=hub.tail)
+    await load("moorage_test_rig").until(_knows(person, "~gpu"), what=hub.tail)
     pod = await waiting_pod(hub, person, cluster, load)
     await said(hub, person, "Waiting: not enough CPU free")
 

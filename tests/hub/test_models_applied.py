@@ -47,19 +47,15 @@ async def stack(tmp_path_factory, load):
             builders.node("plain", cpu="16", memory="64Gi", labels={"team": "lab", "rack": "a"}),
         )
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(
-            folder,
-            kubeconfig=kubeconfig,
-            images=IMAGES,
-            MOORAGE_MACHINES_FILE=str(folder / "machines.yaml"),
-            MOORAGE_LABEL_ALLOW_LIST="team,rack",
-        )
-        await service.start()
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG)
-        await hub.start()
-        yield cluster, hub
-        await hub.stop()
-        await service.kill()
+        settings = {
+            "MOORAGE_MACHINES_FILE": str(folder / "machines.yaml"),
+            "MOORAGE_LABEL_ALLOW_LIST": "team,rack",
+        }
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig, images=IMAGES, **settings) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG) as hub,
+        ):
+            yield cluster, hub
 
 
 async def ask(hub, person, **fields):

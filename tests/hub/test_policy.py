@@ -8,7 +8,6 @@ import time
 
 import aiohttp
 import pytest
-import pytest_asyncio
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,17 +57,6 @@ c.JupyterHub.load_groups = {
 NOTHING = "What you may have can't be determined right now"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def governed(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("policy")
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
-
-
 @pytest.fixture
 def limits(cluster, load):
     async def limits(name):
@@ -90,37 +78,37 @@ async def verdict(person, **fields):
         return await answer.json()
 
 
-async def test_a_function_of_the_spawner_says_what_may_be_had_plain_or_async(governed):
-    person = await governed.log_in("anybody")
+async def test_a_function_of_the_spawner_says_what_may_be_had_plain_or_async(own_hub):
+    person = await own_hub.log_in("anybody")
 
     assert helps(await person.form())["cpu"] == "0.1 to 2"
     assert helps(await person.form())["memory"] == "128 MiB to 8 GiB"
     assert (await verdict(person, cpu="1", memory="9Gi"))["refusal"].startswith("9 GiB memory is too much.")
-    status, answer = await governed.api("POST", "/users/anybody/server", {"moorage": 1, "cpu": "3"})
+    status, answer = await own_hub.api("POST", "/users/anybody/server", {"moorage": 1, "cpu": "3"})
     assert (status, answer["message"]) == (400, "3 CPU is too much. The maximum is 2.")
     await person.close()
 
 
-async def test_it_is_asked_for_the_person_whose_server_it_is(governed):
-    boss = await governed.log_in("boss")
+async def test_it_is_asked_for_the_person_whose_server_it_is(own_hub):
+    boss = await own_hub.log_in("boss")
 
     assert helps(await boss.form())["memory"] == "128 MiB to 32 GiB"
-    await governed.api("POST", "/users/ward")
-    status, answer = await governed.api("POST", "/users/ward/server", {"moorage": 1, "memory": "9Gi"})
+    await own_hub.api("POST", "/users/ward")
+    status, answer = await own_hub.api("POST", "/users/ward/server", {"moorage": 1, "memory": "9Gi"})
     assert (status, answer["message"]) == (400, "9 GiB memory is too much. The maximum is 8 GiB.")
     await boss.close()
 
 
 @pytest.mark.parametrize("name", ["raiser", "leaver", "hanger", "babbler", "overridden", "mistold"])
-async def test_where_it_can_not_be_told_nothing_is_offered_and_nothing_counts_as_a_failure(governed, name):
-    person = await governed.log_in(name)
+async def test_where_it_can_not_be_told_nothing_is_offered_and_nothing_counts_as_a_failure(own_hub, name):
+    person = await own_hub.log_in(name)
     before = time.monotonic()
 
     page = html.unescape(await person.form())
     judged = await verdict(person, cpu="1", memory="1Gi")
     posted, refusal = await person.submit(node="", cpu="1", memory="1Gi", gpu="0")
-    by_rest = await governed.api("POST", f"/users/{name}/server", {"moorage": 1, "cpu": "1"})
-    without_options = await governed.api("POST", f"/users/{name}/server")
+    by_rest = await own_hub.api("POST", f"/users/{name}/server", {"moorage": 1, "cpu": "1"})
+    without_options = await own_hub.api("POST", f"/users/{name}/server")
 
     assert NOTHING in page
     assert "moorage-cpu" not in page
@@ -129,35 +117,35 @@ async def test_where_it_can_not_be_told_nothing_is_offered_and_nothing_counts_as
     for status, answer in (by_rest, without_options):
         assert status == 400, answer
         assert NOTHING in answer["message"]
-    assert await governed.failures() == 0
+    assert await own_hub.failures() == 0
     assert time.monotonic() - before < 40
-    assert governed.log.read_text().count(f"Nothing is offered to {name}") == 1
+    assert own_hub.log.read_text().count(f"Nothing is offered to {name}") == 1
     await person.close()
 
 
-async def test_what_a_group_has_set_is_gone_with_the_group(governed, limits):
-    person = await governed.log_in("former")
+async def test_what_a_group_has_set_is_gone_with_the_group(own_hub, limits):
+    person = await own_hub.log_in("former")
 
     assert helps(await person.form())["cpu"] == "0.1 to 6"
-    status, answer = await governed.api("POST", "/users/former/server", {"moorage": 1, "cpu": "5", "memory": "1Gi"})
+    status, answer = await own_hub.api("POST", "/users/former/server", {"moorage": 1, "cpu": "5", "memory": "1Gi"})
     assert status in (201, 202), answer
     assert (await limits("former"))["cpu"] == "5"
-    await governed.api("DELETE", "/users/former/server")
-    await governed.api("DELETE", "/groups/lab/users", {"users": ["former"]})
+    await own_hub.api("DELETE", "/users/former/server")
+    await own_hub.api("DELETE", "/groups/lab/users", {"users": ["former"]})
 
     assert helps(await person.form())["cpu"] == "0.1 to 2"
-    status, answer = await governed.api("POST", "/users/former/server", {"moorage": 1, "cpu": "5", "memory": "1Gi"})
+    status, answer = await own_hub.api("POST", "/users/former/server", {"moorage": 1, "cpu": "5", "memory": "1Gi"})
     assert (status, answer["message"]) == (400, "5 CPU is too much. The maximum is 2.")
-    status, answer = await governed.api("POST", "/users/former/server")
+    status, answer = await own_hub.api("POST", "/users/former/server")
     assert status == 400, "the saved options were the group's"
     await person.close()
 
 
-async def test_a_function_in_an_override_that_finds_no_image_offers_none(governed):
-    person = await governed.log_in("member")
+async def test_a_function_in_an_override_that_finds_no_image_offers_none(own_hub):
+    person = await own_hub.log_in("member")
 
     page = await person.form()
-    status, answer = await governed.api("POST", "/users/member/server", {"moorage": 1, "image": "torch"})
+    status, answer = await own_hub.api("POST", "/users/member/server", {"moorage": 1, "image": "torch"})
 
     assert "PyTorch" not in page
     assert status == 400
@@ -165,22 +153,22 @@ async def test_a_function_in_an_override_that_finds_no_image_offers_none(governe
     await person.close()
 
 
-async def test_a_group_may_be_told_what_its_members_may_have_in_its_properties(governed):
-    person = await governed.log_in("told")
+async def test_a_group_may_be_told_what_its_members_may_have_in_its_properties(own_hub):
+    person = await own_hub.log_in("told")
     assert helps(await person.form())["cpu"] == "0.1 to 3"
 
-    await governed.api("PUT", "/groups/told/properties", {"moorage": '{"cpu_max": "1500m"}'})
+    await own_hub.api("PUT", "/groups/told/properties", {"moorage": '{"cpu_max": "1500m"}'})
 
     assert helps(await person.form())["cpu"] == "0.1 to 1.5"
     assert helps(await person.form())["memory"] == "128 MiB to 8 GiB"
-    status, answer = await governed.api("POST", "/users/told/server", {"moorage": 1, "cpu": "2"})
+    status, answer = await own_hub.api("POST", "/users/told/server", {"moorage": 1, "cpu": "2"})
     assert (status, answer["message"]) == (400, "2 CPU is too much. Your group told may have up to 1.5.")
     await person.close()
 
 
-async def test_the_others_are_served_while_one_hangs(governed):
-    person = await governed.log_in("bystander")
-    hanging = asyncio.create_task(governed.api("POST", "/users/hanger/server", {"moorage": 1}))
+async def test_the_others_are_served_while_one_hangs(own_hub):
+    person = await own_hub.log_in("bystander")
+    hanging = asyncio.create_task(own_hub.api("POST", "/users/hanger/server", {"moorage": 1}))
 
     began = time.monotonic()
     await person.form()
@@ -190,9 +178,8 @@ async def test_the_others_are_served_while_one_hangs(governed):
     await person.close()
 
 
-async def test_the_others_are_served_while_a_plain_function_hangs(governed):
-    hub = governed
-    plodder, other = await hub.log_in("plodder"), await hub.log_in("other")
+async def test_the_others_are_served_while_a_plain_function_hangs(own_hub):
+    plodder, other = await own_hub.log_in("plodder"), await own_hub.log_in("other")
     try:
         theirs = asyncio.create_task(plodder.form())
         page = await other.form()
@@ -200,7 +187,7 @@ async def test_the_others_are_served_while_a_plain_function_hangs(governed):
         assert NOTHING in html.unescape(await theirs)
         assert NOTHING not in html.unescape(page)
     finally:
-        (hub.folder / "goes-on").touch()
+        (own_hub.folder / "goes-on").touch()
         await plodder.close()
         await other.close()
 
@@ -215,18 +202,18 @@ async def open_page(person, user):
         yield stream
 
 
-async def test_an_administrators_page_for_somebody_else_is_told_of_what_changes_for_that_person(governed):
-    boss, stranger = await governed.log_in("boss"), await governed.log_in("stranger")
-    await governed.api("POST", "/users/helped")
+async def test_an_administrators_page_for_somebody_else_is_told_of_what_changes_for_that_person(own_hub):
+    boss, stranger = await own_hub.log_in("boss"), await own_hub.log_in("stranger")
+    await own_hub.api("POST", "/users/helped")
     try:
         async with open_page(boss, "helped") as page, open_page(stranger, "helped") as refused:
-            await governed.api("POST", "/groups/lab/users", {"users": ["helped"]})
+            await own_hub.api("POST", "/groups/lab/users", {"users": ["helped"]})
             heard = [line async for line in until(page.content, b"event: offer\n")]
 
             assert heard[-1] == b"event: offer\n"
             assert refused.status == 404
     finally:
-        await governed.api("DELETE", "/groups/lab/users", {"users": ["helped"]})
+        await own_hub.api("DELETE", "/groups/lab/users", {"users": ["helped"]})
         await boss.close()
         await stranger.close()
 
@@ -238,8 +225,8 @@ async def until(lines, last):
             return
 
 
-async def test_whoever_may_have_no_gpu_is_shown_none(governed):
-    member, other = await governed.log_in("member"), await governed.log_in("other")
+async def test_whoever_may_have_no_gpu_is_shown_none(own_hub):
+    member, other = await own_hub.log_in("member"), await own_hub.log_in("other")
 
     pages = [await person.form() for person in (member, other)]
 

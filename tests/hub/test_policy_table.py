@@ -90,13 +90,10 @@ async def table(tmp_path_factory, load):
                 f"node-{n}", cpu=900, memory=900 * size, gpus={gpu: (90, 90)}, labels=labels
             )
         await service.start()
-        hub = rig.Hub(
-            folder, service_url=service.url, kubeconfig=simulator.kubeconfig(folder / "k"),
-            config=CONFIG.replace("{folder!r}", repr(str(folder))),
-        )  # fmt: skip
-        await hub.start()
-        yield hub, simulator, folder
-        await hub.stop()
+        kubeconfig = simulator.kubeconfig(folder / "kubeconfig")
+        config = CONFIG.replace("{folder!r}", repr(str(folder)))
+        async with rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config) as hub:
+            yield hub, simulator, folder
         await service.stop()
 
 

@@ -4,7 +4,6 @@ import html
 import re
 
 import pytest
-import pytest_asyncio
 from traitlets import TraitError
 
 from moorage.hub.presets import InvalidPreset, of, read
@@ -76,21 +75,12 @@ def test_a_preset_says_its_amounts():
     assert preset.values() == {"cpu": "1500m", "memory": "3Gi", "gpu": "2", "gpu_kind": "NVIDIA-A100"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def prepared(tmp_path_factory, cluster, fake_service, load):
-    folder = tmp_path_factory.mktemp("presets")
-    cluster.patch(
-        "nodes",
-        None,
-        "atlas",
-        {"metadata": {"labels": {"pool": "gpu", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"}}},
-    )
-    hub = load("moorage_test_rig").Hub(
-        folder, service_url=fake_service.url, kubeconfig=cluster.kubeconfig(folder / "k"), config=CONFIG
-    )
-    await hub.start()
-    yield hub
-    await hub.stop()
+@pytest.fixture(scope="module")
+def prepared(own_hub, cluster):
+    """The hub, on a cluster whose atlas is of a pool and tells its card."""
+    labels = {"pool": "gpu", "nvidia.com/gpu.product": "NVIDIA-A100-SXM4-40GB"}
+    cluster.patch("nodes", None, "atlas", {"metadata": {"labels": labels}})
+    return own_hub
 
 
 @pytest.fixture
@@ -197,7 +187,7 @@ async def test_a_restart_takes_what_the_preset_is_now_and_not_one_that_is_no_lon
     async def ready():
         return (await prepared.api("GET", "/users/former"))[1]["servers"].get("", {}).get("ready")
 
-    await load("moorage_test_rig").until(ready, seconds=30)
+    await load("moorage_test_rig").until(ready)
     saved = (await prepared.api("GET", "/users/former"))[1]["servers"][""]["user_options"]
     await prepared.api("DELETE", "/users/former/server")
     await prepared.api("DELETE", "/groups/lab/users", {"users": ["former"]})

@@ -269,7 +269,7 @@ async def stopped(hub, person):
     await hub.api("DELETE", f"/users/{person.name}/server")
     from moorage_test_rig import until
 
-    await until(gone, seconds=30, what=hub.tail)
+    await until(gone, what=hub.tail)
 
 
 async def test_after_a_refused_profile_the_next_start_has_nothing_of_it(leftover, person, started):

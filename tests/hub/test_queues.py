@@ -209,13 +209,11 @@ async def queued():
 async def hub(load, tmp_path_factory, queued):
     folder = tmp_path_factory.mktemp("queues")
     rig, kubeconfig = load("moorage_test_rig"), queued.kubeconfig(folder / "kubeconfig")
-    service = rig.Service(folder, kubeconfig=kubeconfig)
-    await service.start()
-    hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG)
-    await hub.start()
-    yield hub
-    await hub.stop()
-    await service.kill()
+    async with (
+        rig.Service(folder, kubeconfig=kubeconfig) as service,
+        rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG) as hub,
+    ):
+        yield hub
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +253,7 @@ async def ends(hub, until, *names):
     for name in names:
         await hub.api("DELETE", f"/users/{name}/server")
     for name in names:
-        await until(lambda name=name: _gone(hub, name), seconds=30)
+        await until(lambda name=name: _gone(hub, name))
 
 
 async def _gone(hub, name):
@@ -272,11 +270,11 @@ async def test_a_server_waits_in_its_queue_is_told_its_place_and_starts_once_it_
     held = of("second")
     lines: list[str] = []
     progress = asyncio.create_task(listen(hub, "second", lines))
-    await until(lambda: "In queue lab, next. The quota lacks 1 GPU (flavor rtx4090)." in "".join(lines), seconds=30)
+    await until(lambda: "In queue lab, next. The quota lacks 1 GPU (flavor rtx4090)." in "".join(lines))
     # It is admitted some time before there is room.
     queued.add(*(builders.pod(name, on="atlas", gpu=1, namespace="jupyter") for name in ("batch-1", "batch-2")))
     await ends(hub, until, "first")
-    await until(lambda: "Queue lab has admitted it." in "".join(lines), seconds=30)
+    await until(lambda: "Queue lab has admitted it." in "".join(lines))
     for name in ("batch-1", "batch-2"):
         queued.delete("pods", "jupyter", name)
     await until(lambda: is_ready(hub, "second"), seconds=60)
@@ -351,7 +349,7 @@ async def test_that_kueue_has_stopped_a_running_server_is_told_on_the_form(hub, 
         reason="Preempted",
         message="Preempted to accommodate x",
     )
-    await until(lambda: not of("runner"), seconds=30)
+    await until(lambda: not of("runner"))
     await ends(hub, until, "runner")
     page = await person.form()
 

@@ -57,12 +57,9 @@ async def cluster():
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def service(tmp_path_factory, cluster, load):
     folder = tmp_path_factory.mktemp("service")
-    made = load("moorage_test_rig").Service(
-        folder, kubeconfig=cluster.kubeconfig(folder / "kubeconfig", token="service")
-    )
-    await made.start()
-    yield made
-    await made.kill()
+    kubeconfig = cluster.kubeconfig(folder / "kubeconfig", token="service")
+    async with load("moorage_test_rig").Service(folder, kubeconfig=kubeconfig) as made:
+        yield made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -71,10 +68,9 @@ async def hub(tmp_path_factory, cluster, service, load):
     cluster.authorizer.add("hub", "system:serviceaccount:jupyter:hub", [*RIGHTS, RESIZE])
     cluster.authorizer.add("service", "service")
     kubeconfig = cluster.kubeconfig(folder / "kubeconfig", token="hub", namespace="jupyter")
-    made = load("moorage_test_rig").Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG)
-    await made.start()
-    yield made
-    await made.stop()
+    rig = load("moorage_test_rig")
+    async with rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=CONFIG) as made:
+        yield made
 
 
 @pytest.fixture
@@ -130,13 +126,13 @@ async def server(hub, cluster, until):
         async def is_ready():
             return (await hub.api("GET", f"/users/{name}"))[1]["servers"].get("", {}).get("ready")
 
-        await until(is_ready, seconds=30, what=lambda: str(server.pod))
+        await until(is_ready, what=lambda: str(server.pod))
         return server
 
     yield start
     for each in made:
         await hub.api("DELETE", f"/users/{each.name}/server")
-        await until(lambda each=each: each.pod is None, seconds=20)
+        await until(lambda each=each: each.pod is None)
 
 
 async def test_a_server_grows_and_shrinks_without_a_restart_and_the_next_start_has_its_size(hub, server, until):
@@ -160,9 +156,9 @@ async def test_a_server_grows_and_shrinks_without_a_restart_and_the_next_start_h
     saved = (await hub.api("GET", "/users/ada"))[1]["servers"][""]["user_options"]
     assert (saved["cpu"], saved["memory"]) == ("4", "1Gi")
     await hub.api("DELETE", "/users/ada/server")
-    await until(lambda: ada.pod is None, seconds=20)
+    await until(lambda: ada.pod is None)
     assert (await hub.api("POST", "/users/ada/server"))[0] in (201, 202)
-    await until(lambda: ada.pod and ada.pod["status"]["phase"] == "Running", seconds=20)
+    await until(lambda: ada.pod and ada.pod["status"]["phase"] == "Running")
     assert ada.resources["limits"] == {"cpu": "4", "memory": "1Gi"}
 
 

@@ -20,7 +20,7 @@ CHOICE = {
 
 async def stop(hub, name, until, cluster):
     await hub.api("DELETE", f"/users/{name}/server")
-    await until(lambda: _gone(hub, name), seconds=20)
+    await until(lambda: _gone(hub, name))
 
 
 async def _gone(hub, name):
@@ -129,12 +129,12 @@ async def test_saved_options_of_a_deleted_image_are_told_and_not_counted(hub, pe
         *load("moorage_test_fake_service").IMAGES,
         {"name": "old", "reference": "registry.example/old:1"},
     ]
-    await until(lambda: _offered(person, "old"), seconds=15)
+    await until(lambda: _offered(person, "old"))
     await hub.api("POST", f"/users/{person.name}/server", {**CHOICE, "image": "old"})
     await until(lambda: spawn.pod_of(cluster, person.name))
     await stop(hub, person.name, until, cluster)
     fake_service.images = list(load("moorage_test_fake_service").IMAGES)
-    await until(lambda: _offered(person, "old", there=False), seconds=15)
+    await until(lambda: _offered(person, "old", there=False))
 
     status, answer = await hub.api("POST", f"/users/{person.name}/server")
 
@@ -190,7 +190,7 @@ async def test_each_server_of_a_person_has_its_own_last_choice(hub, person, clus
     for path, cpu in (("server", "2"), ("servers/second", "3")):
         status, answer = await hub.api("POST", f"/users/{person.name}/{path}", {"moorage": 1, "cpu": cpu})
         assert status in (201, 202), answer
-        await until(lambda path=path: _has_stopped(hub, person.name, path), seconds=30)
+        await until(lambda path=path: _has_stopped(hub, person.name, path))
 
     forms = [await person.form(f"/hub/spawn/{person.name}{server}") for server in ("", "/second", "/third")]
 

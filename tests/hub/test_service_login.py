@@ -38,11 +38,11 @@ async def hub(load, tmp_path_factory, cluster, fake_service):
         port=rig.free_port(), python=sys.executable, server=cluster.url, source=str(rig.ROOT / "src")
     )
     kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-    hub = rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=config)
-    await hub.start()
-    await rig.until(lambda: _answers(f"{hub.url}{PAGE}livez"), seconds=60, what=lambda: f"no service:\n{hub.tail()}")
-    yield hub
-    await hub.stop()
+    async with rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=config) as hub:
+        await rig.until(
+            lambda: _answers(f"{hub.url}{PAGE}livez"), seconds=60, what=lambda: f"no service:\n{hub.tail()}"
+        )
+        yield hub
 
 
 async def _answers(url: str) -> bool:

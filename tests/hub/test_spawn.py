@@ -61,7 +61,7 @@ async def test_amounts_are_taken_as_people_type_them(hub, person, cluster, load)
     pod = await until(lambda: pods.pod_of(cluster, person.name), what=hub.tail)
     assert pods.asked(pod)["limits"] == {"cpu": "1500m", "memory": "2560Mi"}
     await hub.api("DELETE", f"/users/{person.name}/server")
-    await until(lambda: _gone(hub, person.name), seconds=20)
+    await until(lambda: _gone(hub, person.name))
     page = " ".join((await person.form()).split())
     assert 'name="cpu" value="1.5"' in page
     assert 'name="memory" value="2.5 GiB"' in page
@@ -155,7 +155,7 @@ async def test_the_last_choice_is_selected_again(hub, person, cluster, load):
     await person.submit(**FORM)
     await until(lambda: pods.pod_of(cluster, person.name))
     await hub.api("DELETE", f"/users/{person.name}/server")
-    await until(lambda: _gone(hub, person.name), seconds=20)
+    await until(lambda: _gone(hub, person.name))
 
     page = await person.form()
 
@@ -172,7 +172,7 @@ async def test_a_service_that_does_not_answer_delays_the_form_by_less_than_a_sec
     until = load("moorage_test_rig").until
     fake_service.mode = mode
     fake_service.drop()
-    page = await until(lambda: _page_with(person, "may have changed"), seconds=6)
+    page = await until(lambda: _page_with(person, "may have changed"))
     started = time.monotonic()
 
     page = await person.form()
@@ -180,7 +180,7 @@ async def test_a_service_that_does_not_answer_delays_the_form_by_less_than_a_sec
     assert time.monotonic() - started < 1
     assert "You can still start a server" in page
     fake_service.mode = "ok"
-    await until(lambda: _page_without(person, "may have changed"), seconds=20)
+    await until(lambda: _page_without(person, "may have changed"))
 
 
 async def _page_without(person, text):

@@ -34,17 +34,15 @@ async def stand(request, load, tmp_path_factory):
     async with Simulator(scheduler=True, kubelet=True) as cluster:
         cluster.add(builders.namespace("jupyter"), builders.node("atlas", cpu="64", memory="64Gi", gpu=1))
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(folder, kubeconfig=kubeconfig)
-        await service.start()
         config = f"{CONFIG}\nc.MoorageSpawner.wait_for_room = {request.param}\n"
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config)
-        await hub.start()
-        await hub.api("POST", "/users/holder")
-        await hub.api("POST", "/users/holder/server", GPU)
-        await rig.until(lambda: waiting.bound(load("moorage_test_pods").pod_of(cluster, "holder")))
-        yield hub, cluster
-        await hub.stop()
-        await service.kill()
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config) as hub,
+        ):
+            await hub.api("POST", "/users/holder")
+            await hub.api("POST", "/users/holder/server", GPU)
+            await rig.until(lambda: waiting.bound(load("moorage_test_pods").pod_of(cluster, "holder")))
+            yield hub, cluster
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -114,7 +112,7 @@ async def test_one_click_takes_it_and_the_server_starts(stand, loser, until, of)
     async def ready():
         return (await hub.api("GET", f"/users/{loser.name}"))[1]["servers"].get("", {}).get("ready")
 
-    await until(ready, seconds=30, what=hub.tail)
+    await until(ready, what=hub.tail)
     assert (status, fields["gpu"]) == (302, "0")
     assert of(loser.name)["metadata"]["uid"] != before
     assert await hub.failures() == 0

@@ -28,7 +28,7 @@ async def started(hub, cluster, load, name, server=""):
         _, user = await hub.api("GET", f"/users/{name}")
         return user["servers"].get(server, {}).get("ready")
 
-    await load("moorage_test_rig").until(ready, seconds=30, what=hub.tail)
+    await load("moorage_test_rig").until(ready, what=hub.tail)
     return load("moorage_test_pods").pod_of(cluster, name, server)
 
 
@@ -38,7 +38,7 @@ async def stopped(hub, load, name):
     async def gone():
         return not (await hub.api("GET", f"/users/{name}"))[1]["servers"]
 
-    await load("moorage_test_rig").until(gone, seconds=30, what=hub.tail)
+    await load("moorage_test_rig").until(gone, what=hub.tail)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -147,12 +147,9 @@ async def standing(load, folder, *, more="", images=IMAGES, **choices):
     async with Simulator(scheduler=True, scheduler_names=[names(fullname)["scheduler"]], kubelet=True) as simulator:
         simulator.add(*cluster(builders, fullname=fullname))
         kubeconfig = simulator.kubeconfig(folder / "kubeconfig")
-        service = rig.Service(folder, kubeconfig=kubeconfig, images=images)
-        hub = rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=addition(more, **choices))
-        try:
-            await service.start()
-            await hub.start()
+        config = addition(more, **choices)
+        async with (
+            rig.Service(folder, kubeconfig=kubeconfig, images=images) as service,
+            rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config) as hub,
+        ):
             yield hub, simulator
-        finally:
-            await hub.stop()
-            await service.kill()

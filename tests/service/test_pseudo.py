@@ -1,13 +1,12 @@
 """No text of the dashboard comes from outside the catalogue, and it can be read from right to left."""
 
-import importlib.util
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 from playwright.async_api import async_playwright, expect
 
+import pseudo
 from moorage import texts
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -26,19 +25,6 @@ NAMES = {
     "NVIDIA",
     "nvidia.com/gpu",
 }
-
-
-def _pseudo():
-    file = Path(__file__).parents[1] / "texts" / "pseudo.py"
-    spec = importlib.util.spec_from_file_location("moorage_test_pseudo", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-pseudo = _pseudo()
 
 
 @pytest.fixture
