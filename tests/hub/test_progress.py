@@ -2,7 +2,7 @@
 
 import pytest
 
-from moorage.hub.start.progress import ended, plain, told
+from moorage.hub.start.words import ended, plain, told
 
 
 async def source(*events):

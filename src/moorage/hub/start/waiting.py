@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.start.ending import Hopeless
 from moorage.hub.start.growth import growth
-from moorage.hub.start.progress import plain, shown
 from moorage.hub.start.queueing import evicted, is_held_back
 from moorage.hub.start.refusals import settings_of_the_hub
+from moorage.hub.start.words import plain, shown
 from moorage.texts import t, tn
 
 if TYPE_CHECKING:
