@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from moorage.hub.start.growth import growth, is_about_machines, refusal, seconds_among
-from moorage.hub.start.words import told
+from moorage.hub.start.progress import told
 
 AT = 1795842600.0
 EKS = "eks-gpu-26c2f3a1-0d9e-4d0b-9a53-3f0c9a1b2c3d"

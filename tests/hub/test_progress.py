@@ -2,7 +2,8 @@
 
 import pytest
 
-from moorage.hub.start.words import ended, plain, told
+from moorage.hub.start.progress import told
+from moorage.hub.start.words import ended, plain
 
 
 async def source(*events):

@@ -13,8 +13,7 @@ from moorage.hub import metrics
 from moorage.hub.amounts import memory_words
 from moorage.hub.choice.offer import Choice, Offer
 from moorage.hub.patient import Patient
-from moorage.hub.start import ending, manifest, queueing, steps, upheld, waiting
-from moorage.hub.start import words as progress
+from moorage.hub.start import ending, manifest, progress, queueing, steps, upheld, waiting
 from moorage.hub.start.growth import usual_seconds
 from moorage.hub.start.lately import Lately
 from moorage.hub.start.pulls import Pulls
