@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from moorage.hub.choice.offer import Offer
     from moorage.hub.state import Filled
-    from moorage.hub.view.client import Status
     from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.heard import Status
     from moorage.hub.view.images import ImageFacts
 
 # How long the page waits for a service that was never heard of before.
