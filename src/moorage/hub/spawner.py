@@ -10,46 +10,35 @@ of this one spawner; no dictionary of the administrator's configuration is chang
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tornado import web
 from traitlets import Any as AnyTrait
-from traitlets import default
 
 from moorage.errors import quoted
 from moorage.hub import policy
-from moorage.hub.choice import holding, options, profiles
-from moorage.hub.choice import preset as presets
+from moorage.hub.choice import holding, options
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.placement import placement_of
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.configured import CHOSEN
-from moorage.hub.outcome import Outcome
-from moorage.hub.pages import form
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
 from moorage.hub.start import affinity, held, manifest, queueing
-from moorage.hub.start.refusals import StartsNothing, refused
-from moorage.hub.start.trial import Trial
-from moorage.hub.state import Filled
+from moorage.hub.submitted import FIRST_WORD_SECONDS, Submitted, sentence
 from moorage.hub.view.facts import HOSTNAME
 from moorage.texts import later, t
 
-if TYPE_CHECKING:
-    from moorage.hub.view.images import ImageFacts
-
-_FIRST_WORD_SECONDS = 1.0
 _NOTHING = later(
     "What you may have can't be determined right now, so no server can be started. "
     "Try again in a minute, or contact the hub's administrator."
 )
 
 
-class MoorageSpawner(Settings, Outcome):
+class MoorageSpawner(Settings, Submitted):
     """Start a server with exactly the node, CPU, memory, GPU and image that were chosen. All options of KubeSpawner
     go on working.
     """
@@ -66,7 +55,6 @@ class MoorageSpawner(Settings, Outcome):
         # What the start that is under way holds.
         self.taken: dict[str, int] = {}
         self._good_options = getattr(self.orm_spawner, "user_options", None) or {}
-        self.trial = Trial()
         self.service, self.broadcast = self._hub_state.service(self.service_url, self.service_token, log=self.log)
 
     async def offer(self) -> Offer:
@@ -92,68 +80,6 @@ class MoorageSpawner(Settings, Outcome):
             held=held.by_others(self) if allowed.user_limits else (),
         )
 
-    # The form
-
-    @default("options_form")
-    def _options_form_default(self) -> Any:
-        return MoorageSpawner._render_form
-
-    async def _render_form(self) -> str:
-        return await form.render(self, filled=self._hub_state.take_filled(self.user.name))
-
-    @default("options_from_form")
-    def _options_from_form_default(self) -> Any:
-        return self._options_from_our_form
-
-    async def _options_from_our_form(self, formdata: Mapping[str, Any]) -> dict[str, Any]:
-        """The saved options of a submitted form. Here a refusal is free: the page stays and nothing counts as a
-        spawn.
-        """
-        posted: dict[str, Any] = {}
-        self._posted = None
-        try:
-            refuse_large({key: value for key, value in formdata.items() if _is_field(key)})
-            profile = self.profile_of(formdata)
-            if not any(name in formdata for name in options.FIELDS):
-                return profile
-            posted = profiles.beside(options.posted(formdata), profile)
-            await self.service.settled(_FIRST_WORD_SECONDS)
-            choice, offer = await self.chosen(formdata)
-            saved = profiles.beside(choice.as_options(), profile)
-            await self.trial.of(self, saved, choice=choice, offer=offer)
-        except Exception as error:
-            self._hub_state.fill(self.user.name, Filled(self.name, posted, wrong=getattr(error, "field", None)))
-            raise refused(_sentence(error)) if isinstance(error, Refusal) else error from None
-        self._posted = Filled(self.name, posted)
-        return saved
-
-    def broken(self, image: ImageFacts) -> str | None:
-        """When a start failed of this image, and why, or None."""
-        return self._hub_state.broken_images.words(image.reference)
-
-    async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
-        """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
-        formdata = options.unfolded(formdata)
-        standing = await self.standing(self.profile_of(formdata))
-        left = profiles.untouched(formdata, standing.profile)
-        offer = await standing.offer()
-        said = options.from_form({key: value for key, value in formdata.items() if key not in left})
-        said = presets.beside(said, offer)
-        options.refuse_empty(said, offer)
-        return options.decide(said, offer), offer
-
-    def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
-        """Options in the address, which anybody can write: they fill in the form. JupyterHub would start a server with
-        what this returns, so it always raises.
-        """
-        with suppress(Refusal, web.HTTPError):
-            # The prefix is JupyterHub 6's, which has taken it off by now.
-            query_data = {key.removeprefix("opt-"): value for key, value in query_data.items()}
-            if any(_is_field(key) for key in query_data):
-                told = profiles.beside(options.posted(query_data), self.profile_of(query_data))
-                self._hub_state.fill(self.user.name, Filled(self.name, told, by_link=True))
-        raise StartsNothing
-
     # The choice
 
     async def _run_apply_user_options(self, user_options: Any) -> None:
@@ -177,7 +103,7 @@ class MoorageSpawner(Settings, Outcome):
         try:
             await self._take(user_options)
         except Refusal as refusal:
-            raise self._refused(_sentence(refusal)) from None
+            raise self._refused(sentence(refusal)) from None
         except web.HTTPError as error:
             self._was_refused = error.status_code < 500
             raise
@@ -193,7 +119,7 @@ class MoorageSpawner(Settings, Outcome):
         refuse_large(user_options)
         if options.is_ours(user_options):
             # The first start after the hub's own start may come before the service has said a word.
-            await self.service.settled(_FIRST_WORD_SECONDS)
+            await self.service.settled(FIRST_WORD_SECONDS)
         await self.take_profile(user_options)
         await self.choose(user_options)
         if options.is_ours(user_options):
@@ -263,7 +189,7 @@ class MoorageSpawner(Settings, Outcome):
             await self.load_profile_again()
             self._hold_profile()
         except Refusal as refusal:
-            raise self._refused(_sentence(refusal)) from None
+            raise self._refused(sentence(refusal)) from None
         if self._choice is not None and self.profile_list:
             self._apply(self._choice, self._offer)
 
@@ -288,14 +214,6 @@ class MoorageSpawner(Settings, Outcome):
         preset, kind = (choice.preset, choice.kind) if choice else (None, None)
         wanted = (*self._offer.where, *(preset.nodes if preset else ()))
         return affinity.bind(pod, wanted, either=kind.terms() if kind else ())
-
-
-def _sentence(refusal: Refusal) -> str:
-    return f"{refusal.message} {refusal.hint[0].upper()}{refusal.hint[1:]}." if refusal.hint else refusal.message
-
-
-def _is_field(key: str) -> bool:
-    return key in (*options.FIELDS, profiles.SHOWN) or key.startswith("profile")
 
 
 def _keys(user_options: Any) -> str:
