@@ -61,6 +61,20 @@ COLOURS = {
 
 
 @pytest.fixture
+def record():
+    """`record("name", {"what": seconds})`: measured times, printed and kept; how busy the machine is decides them."""
+
+    def record(name: str, seconds: dict[str, float]) -> None:
+        folder = ROOT / "test-results" / "times"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = "".join(f"{what}: {took:.2f} s\n" for what, took in seconds.items())
+        (folder / f"{name}.txt").write_text(lines)
+        print(f"\n{name}\n{lines}")
+
+    return record
+
+
+@pytest.fixture
 def looked_at():
     """`await looked_at(page, "name")`: what axe-core finds wrong with a page in any colours; a picture of each is kept."""
     pictures = ROOT / "test-results" / "pages"

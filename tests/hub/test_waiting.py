@@ -5,14 +5,14 @@ import os
 import re
 import signal
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
 
-from moorage.hub.start import steps, waiting
+from moorage.hub.start import lately, steps, waiting
 from moorage.hub.start.ending import Hopeless
-from moorage.hub.start.lately import Lately
 from moorage.simulator import Simulator, builders
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")
@@ -133,15 +133,41 @@ async def test_a_wait_ends_with_what_its_person_may_have():
         await waiting.for_room(pod, seconds=60, every=0, ended=ended, ask_every=0)
 
 
+def waited(seconds, *, days=0, ask=("nvidia.com/gpu",)):
+    return {"ask": list(ask), "seconds": seconds, "at": (datetime.now(UTC) - timedelta(days=days)).isoformat()}
+
+
 def test_how_long_others_waited_for_the_same_is_told_or_that_it_is_unknown():
-    lately = Lately()
-    assert "How long it takes is unknown" in lately.words(pod())
+    known = lately.Lately()
+    assert "How long it takes is unknown" in known.words(pod())
 
     for seconds in (60, 120, 600):
-        lately.note(pod(), seconds)
+        known.note(waited(seconds))
+    known.note(waited(9000, days=31))
 
-    assert "half waited up to 2 minutes, and none longer than 10 minutes" in lately.words(pod())
-    assert "unknown" in lately.words(pod(gpu=0))
+    assert "last 3 servers that asked for the same, half waited up to 2 minutes" in known.words(pod())
+    assert "none longer than 10 minutes" in known.words(pod())
+    assert "unknown" in known.words(pod(gpu=0))
+
+
+def test_what_servers_keep_of_their_waits_is_taken_in_once_whatever_stands_there():
+    known = lately.Lately()
+    nonsense = [None, 7, {"ask": None}, {"ask": ["x"], "seconds": "long", "at": "now"}, {}]
+
+    known.recall([{lately.KEY: [waited(60), *nonsense]}, {lately.KEY: "x"}, {}, None])
+    known.recall([{lately.KEY: [waited(600)]}])
+
+    assert known.words(pod()) == "The last server that asked for the same waited 1 minute."
+    assert len(lately.kept([waited(1)] * 9)) == 5
+
+
+def test_a_wait_is_what_was_scarce_and_how_long():
+    made = (datetime.now(UTC) - timedelta(seconds=90)).isoformat()
+
+    found = lately.wait_of(pod(creationTimestamp=made))
+
+    assert (found["ask"], round(found["seconds"] / 10)) == (["nvidia.com/gpu"], 9)
+    assert lately.wait_of(pod()) is None
 
 
 @pytest.mark.parametrize(
@@ -244,7 +270,9 @@ def begin(hub, full_cluster, load):
 
 
 @IN_THE_HUBS_LOOP
-async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_that_was_killed(hub, begin, until, of):
+async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_that_was_killed(
+    hub, begin, until, of, record
+):
     people = [f"turn{number}" for number in range(10)]
 
     for name in people:
@@ -254,6 +282,7 @@ async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_th
     await until(lambda: ready(hub, line[0]))
     await begin("processor", CPU)
     await until(lambda: ready(hub, "processor"))
+    waits = {}
 
     for number, name in enumerate(line[:-1]):
         if number == 3:
@@ -265,8 +294,11 @@ async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_th
         status, _ = await hub.api("DELETE", f"/users/{name}/server")
         assert status in (202, 204)
         await until(lambda name=name: of(name) is None)
+        freed = time.monotonic()
         await until(lambda number=number: ready(hub, line[number + 1]), what=hub.tail)
+        waits[line[number + 1]] = time.monotonic() - freed
 
+    record("turns-simulator", waits)
     assert {name: of(name)["metadata"]["uid"] for name in line[-1:]} == {name: uids[name] for name in line[-1:]}
     assert await hub.failures() == 0
 
@@ -324,7 +356,36 @@ async def test_a_server_that_has_waited_is_as_young_as_its_place(hub, begin, unt
 
 
 @IN_THE_HUBS_LOOP
-async def test_prometheus_is_told_how_many_servers_wait_also_by_a_hub_that_was_killed(hub, until, of):
+async def test_how_long_others_waited_is_still_known_to_a_hub_that_was_killed(hub, begin, until, of):
+    for name in ("first", "second"):
+        await begin(name, GPU)
+    await until(lambda: waiting.verdict(of("second")))
+    await hub.api("DELETE", "/users/first/server")
+    await until(lambda: ready(hub, "second"), what=hub.tail)
+    # Also what has been stopped since.
+    await hub.api("DELETE", "/users/second/server")
+    await until(lambda: stopped(hub, "second"))
+    await begin("third", GPU)
+    await until(lambda: waiting.bound(of("third")))
+
+    os.kill(hub.process.pid, signal.SIGKILL)
+    await hub.process.wait()
+    await hub.start()
+    person = await hub.log_in("fourth")
+    await begin("fourth", GPU)
+    await until(lambda: waiting.verdict(of("fourth")))
+
+    async def told():
+        async with person.http.get(f"{hub.url}/hub/moorage/waiting") as answer:
+            return await answer.text()
+
+    text = await until(told)
+    await person.close()
+    assert "asked for the same" in text
+
+
+@IN_THE_HUBS_LOOP
+async def test_prometheus_is_told_how_many_servers_wait_also_by_a_hub_that_was_killed(hub, begin, until, of):
     async def waiting_now():
         return re.findall(r"(?m)^moorage_hub_waiting (\S+)$", await hub.text("/../metrics"))
 
@@ -332,7 +393,7 @@ async def test_prometheus_is_told_how_many_servers_wait_also_by_a_hub_that_was_k
         return await waiting_now() == [f"{count}.0"]
 
     for name in ("has", "waits"):
-        await begin(hub, name, GPU)
+        await begin(name, GPU)
     await until(lambda: ready(hub, "has"))
     await until(lambda: is_told(1))
     os.kill(hub.process.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from jupyterhub import orm
 from jupyterhub.utils import url_escape_path, url_path_join
 from kubernetes_asyncio.client.rest import ApiException
 
@@ -13,9 +14,8 @@ from moorage.hub import metrics
 from moorage.hub.amounts import memory_words
 from moorage.hub.choice.offer import Choice, Offer
 from moorage.hub.patient import Patient
-from moorage.hub.start import ending, manifest, progress, queueing, steps, upheld, waiting
+from moorage.hub.start import ending, lately, manifest, progress, queueing, steps, upheld, waiting
 from moorage.hub.start.growth import usual_seconds
-from moorage.hub.start.lately import Lately
 from moorage.hub.start.pulls import Pulls
 from moorage.hub.start.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import refused, take_back
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
     from tornado import web
 
+# Of so many servers, the last active ones, a hub that was restarted looks up how long they have waited.
+_MOST_SERVERS = 500
+
 
 class Outcome(Patient):
     """The end of a start, however it comes about: a server, a refusal that counts as nothing, or a failure in words."""
@@ -35,7 +38,7 @@ class Outcome(Patient):
     # The connection to the service.
     service: Any
     # What the hub has seen of images and of waits.
-    pulls, lately = steps.Pulls(), Lately()
+    pulls, waits = steps.Pulls(), lately.Lately()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,6 +47,8 @@ class Outcome(Patient):
         self._was_refused = False
         # Whether the start ran out of time while it waited for a node.
         self._had_no_place = False
+        # Its last waits for a place.
+        self._waited: list[lately.Wait] = []
         # The form behind the start that is under way.
         self._posted: Filled | None = None
         self._hub_state = hub_state()
@@ -175,13 +180,27 @@ class Outcome(Patient):
             return None
 
     def note_wait(self, pod: Any) -> None:
-        seconds = waiting.age(pod)
-        if seconds is not None:
-            self.lately.note(pod, seconds)
+        if (wait := lately.wait_of(pod)) is not None:
+            self._recall()
+            self.waits.note(wait)
+            self._waited = lately.kept([*self._waited, wait])
 
     def waited_lately(self) -> str:
         """How long others have waited for the same, as a sentence."""
-        return self.lately.words(self.stored_pod() or {})
+        self._recall()
+        return self.waits.words(self.stored_pod() or {})
+
+    def _recall(self) -> None:
+        newest = orm.Spawner.last_activity.desc()
+        self.waits.recall(state for (state,) in self.db.query(orm.Spawner.state).order_by(newest).limit(_MOST_SERVERS))
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        return {**state, lately.KEY: self._waited} if self._waited else state
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self._waited = lately.kept(state.get(lately.KEY))
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         async for event in self._progress():

@@ -71,6 +71,7 @@ class Patient(Configured):
             )
         if has_waited:
             self.note_wait(self.stored_pod())
+            self.orm_spawner.state = self.get_state()
         # What culls servers by their age and their last activity must not count the time that this one has waited.
         now = utcnow(with_tz=False)
         self.user.last_activity = self.orm_spawner.last_activity = self.orm_spawner.started = now

@@ -109,7 +109,7 @@ class Hub:
 
     def start(self) -> "Hub":
         self.program.start()
-        until(self._healthy, within=40, what="the hub answers", every=0.1)
+        until(self._healthy, within=120, what="the hub answers", every=0.1)
         return self
 
     def stop(self) -> None:
