@@ -17,7 +17,7 @@ import moorage
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # The agent of a GPU node needs no package for most of what it does.
-MODULES = ["-m moorage.cli", "-m moorage.gpus.agent --pod-resources /nowhere"]
+MODULES = ["-m moorage", "-m moorage.cli", "-m moorage.gpus.agent --pod-resources /nowhere"]
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ class Doctor:
         """(state, sentence and advice) of one subject."""
         ended = await self.run("-o", "json", *arguments, token=token)
         [found] = [one for one in ended.json()["findings"] if one["subject"] == subject]
-        assert ended.status == any(one["state"] not in ("ok", "skipped") for one in ended.json()["findings"])
+        assert ended.status == any(one["state"] not in ("ok", "note", "skipped") for one in ended.json()["findings"])
         return found["state"], f"{found['says']} {found['next'] or ''}"
 
 
@@ -258,7 +258,7 @@ async def test_a_terminal_that_knows_ascii_alone_still_shows_all(doctor, moorage
         ("caps", {"singleuser": {"cpu": {"limit": 2}, "memory": {"limit": "4G"}}}, "ok", "2 CPU by default and at most; 4G memory by default and at most"),
         ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"config": {"MoorageSpawner": {"cpu_max": "8"}}}}, "ok", "2 CPU by default, at most what cpu_max says."),
         ("caps", {"singleuser": {"cpu": {"limit": 2}}, "hub": {"extraConfig": {"x": "c.MoorageSpawner.lift_configured_limits = True"}}}, "ok", "2 CPU by default."),
-        ("network", {"hub": {"networkPolicy": {"egressAllowRules": {"privateIPs": False}}}}, "ok", "admits the hub"),
+        ("network", {"hub": {"networkPolicy": {"egressAllowRules": {"privateIPs": False}}}}, "ok", "admit the hub"),
         ("network", {"hub": {"networkPolicy": {"egress": [], "egressAllowRules": {"privateIPs": False}}}}, "failed", "no private addresses"),
         ("placeholders", {"scheduling": {"userPlaceholder": {"replicas": 2}}}, "attention", "pod priority is off"),
         (
@@ -771,7 +771,9 @@ PRODUCT = {"nvidia.com/gpu.product": "NVIDIA-L4"}
         ("kubernetes", "ok", "kubelets go with it", lambda d, node: d.cluster.add(with_kubelet(node("fine"), "v1.33.0+k3s1"))),
         ("user-scheduler", "ok", "changes scores alone", lambda d, node: d.cluster.add(*user_scheduler())),
         ("user-scheduler", "failed", "has no ready pod", lambda d, node: d.cluster.add(*user_scheduler(ready=0))),
-        ("user-scheduler", "attention", "of Kubernetes 1.30, older than the cluster's 1.36", lambda d, node: d.cluster.add(*user_scheduler(tag="v1.30.14"))),
+        ("user-scheduler", "note", "of Kubernetes 1.30, and the cluster of 1.36. It runs", lambda d, node: d.cluster.add(*user_scheduler(tag="v1.30.14"))),
+        ("user-scheduler", "attention", "of Kubernetes 1.37, and the cluster of 1.36: Kubernetes supports no", lambda d, node: d.cluster.add(*user_scheduler(tag="v1.37.0"))),
+        ("user-scheduler", "attention", "TaintToleration switched off", lambda d, node: d.cluster.add(*user_scheduler(tag="v1.30.14", profile=NO_FILTER))),
         ("user-scheduler", "attention", "TaintToleration switched off", lambda d, node: d.cluster.add(*user_scheduler(profile=NO_FILTER))),
         ("priorities", "attention", "no PriorityClass hub-default-priority", lambda d, node: d.with_values(scheduling={"podPriority": {"enabled": True}})),
         ("priorities", "attention", "priority 7, by the cluster's default class usual; the service takes it for 0", lambda d, node: d.cluster.add(priority_class("usual", 7, globalDefault=True))),
@@ -816,6 +818,76 @@ async def test_a_clock_that_is_wrong_is_told_with_what_it_does(doctor, monkeypat
     assert told[0] == "attention"
     assert words in told[1]
     assert "timedatectl" in told[1]
+
+
+async def test_the_services_clock_is_told_apart_from_the_api_servers(doctor, monkeypatch, tmp_path):
+    async with running(doctor, tmp_path) as (url, _):
+        well = await asked(doctor, url)
+        ours = clock.now
+        monkeypatch.setattr(clock, "now", lambda: ours() + 90)
+        wrong = await asked(doctor, url)
+
+    assert (well["clock"]["state"], wrong["clock"]["state"]) == ("ok", "attention")
+    assert "API server, the service and this machine agree" in well["clock"]["says"]
+    assert wrong["clock"]["says"].count("s behind this machine's.") == 2
+
+
+def policy(name, namespace, *, selector=None, way="Ingress", rules=()):
+    spec = {"podSelector": selector or {}, "policyTypes": [way], way.lower(): list(rules)}
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    return {**kind, "metadata": {"name": name, "namespace": namespace}, "spec": spec}
+
+
+BY_TEAM = [{"to": [{"namespaceSelector": {"matchLabels": {"team": "x"}}}]}]
+
+
+async def test_labels_of_a_namespace_that_cant_be_read_leave_the_way_open_to_doubt(doctor):
+    doctor.cluster.add(policy("lan", "jhub", way="Egress", rules=BY_TEAM))
+    kinds = ("secrets", "deployments", "pods", "configmaps", "networkpolicies", "services", "endpointslices")
+    doctor.cluster.authorizer.add("some", "some", [Rule(("get", "list"), kinds)])
+
+    told = await doctor.says("network", token="some")
+
+    assert told[0] == "note"
+    assert "Whether the NetworkPolicy jhub/lan lets the hub reach the service can't be told" in told[1]
+    assert "exec deployment/hub -- python3 -m moorage doctor" in told[1]
+
+
+def prometheus(namespace="monitoring"):
+    labels = {"app.kubernetes.io/name": "prometheus"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "prometheus-0", "namespace": namespace, "labels": labels},
+        "spec": {"containers": [{"name": "p", "image": "p"}]},
+    }
+
+
+FROM_MONITORING = {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]}
+OF_OTHERS = {"matchLabels": {"app": "others"}}
+
+
+@pytest.mark.parametrize(
+    ("id", "state", "words", "objects"),
+    [
+        ("network", "ok", "The NetworkPolicies admit the hub to the service. Whether", ()),
+        ("network", "ok", "admit the hub", (policy("deny", "moorage"), policy("theirs", "jhub", selector=OF_OTHERS, way="Egress"))),
+        ("network", "failed", "The NetworkPolicy jhub/deny does not let the hub's pod (app=jupyterhub, component=hub) out", (policy("deny", "jhub", way="Egress"),)),
+        ("network", "ok", "admit the hub", (policy("lan", "jhub", way="Egress", rules=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}]),)),
+        ("network", "failed", "jhub/lan does not let", (policy("lan", "jhub", way="Egress", rules=[{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 443}]}]),)),
+        ("prometheus", "attention", "The NetworkPolicy moorage/moorage does not admit Prometheus, of the namespace monitoring.", (prometheus(),)),
+        ("prometheus", "ok", "admit Prometheus", (prometheus(), policy("scrape", "moorage", rules=[FROM_MONITORING]))),
+        ("prometheus", "skipped", "No pod has the label", ()),
+    ],
+)  # fmt: skip
+async def test_policies_in_the_way_to_the_service_are_named(doctor, id, state, words, objects):
+    lines = f"hub:reader+holders:{TOKEN}\nprometheus:reader:scrape-{TOKEN}\n"
+    doctor.cluster.add(secret("moorage-tokens", "moorage", tokens=lines), *objects)
+
+    ended = await doctor.run("-o", "json")
+
+    [found] = [one for one in ended.json()["findings"] if one["id"] == id]
+    assert (found["state"], words in found["says"]) == (state, True), found
 
 
 @contextlib.asynccontextmanager

@@ -1,11 +1,12 @@
 """`moorage` on the command line.
 
 Only the standard library is imported before it is known that the packages of the command line are there: a bare
-`pip install moorage` has none of them.
+`pip install moorage` has none of them, and a hub's pod neither; there `moorage doctor` is another.
 """
 
 import io
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 from moorage.cli.extras import missing
@@ -20,6 +21,10 @@ def main(*args: Any, **kwargs: Any) -> None:
     try:
         from moorage.cli.commands import main as commands
     except ModuleNotFoundError as exc:
+        if sys.argv[1:2] == ["doctor"] and find_spec("jupyterhub"):
+            from moorage.cli.doctor.onhub.command import main as on_the_hub
+
+            sys.exit(on_the_hub(sys.argv[2:]))
         sys.stderr.write(f"moorage: {missing(exc)}\n")
         sys.exit(2)
     commands(*args, **kwargs)

@@ -40,7 +40,6 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                date_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
                 timeout_keep_alive=75,
                 ws="none",

@@ -2,11 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
 from moorage import clock
+from moorage.cli.doctor import apart
+from moorage.cli.doctor.findings import Unknown
 from moorage.cli.doctor.hub import Hub
-from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.reading import Json, Reader, at, mapping, rows, text
 from moorage.errors import MoorageError
 
 _OLDER_KUEUE = "/apis/kueue.x-k8s.io/v1beta1"
@@ -77,21 +78,15 @@ async def read_cluster(reader: Reader, hub: Hub, settings: dict[str, str] | Unkn
 
 
 async def _version(reader: Reader) -> tuple[str | Unknown, float | Unknown]:
-    """(version, seconds that the server's clock is behind ours). The Date header has whole seconds, rounded down."""
+    """(version, seconds that the server's clock is behind ours)."""
     before = clock.now()
     try:
         body, date = await reader.dated("/version")
     except MoorageError as error:
         why = Unknown(f"the API server does not tell its version: {error.message}")
         return why, why
-    after = clock.now()
-    try:
-        told = parsedate_to_datetime(date).timestamp()
-    except ValueError:
-        return text(body, "gitVersion"), Unknown("the API server sends no Date")
-    # True of any moment between the two and of any fraction of the second.
-    behind = before - told - 1 if before > told + 1 else min(0.0, after - told)
-    return text(body, "gitVersion"), behind
+    found = apart.behind(date, before=before, after=clock.now())
+    return text(body, "gitVersion"), Unknown("the API server sends no Date") if found is None else found
 
 
 async def _nodes(reader: Reader) -> list[Node] | Unknown:

@@ -7,10 +7,10 @@ import click
 
 from moorage.cli.doctor.checks import findings
 from moorage.cli.doctor.facts import read_facts
-from moorage.cli.doctor.findings import FINE, Finding
+from moorage.cli.doctor.findings import FINE, Finding, as_json
 from moorage.cli.doctor.hub import Hub, find_hub
 from moorage.cli.doctor.reading import Reader
-from moorage.cli.doctor.show import as_json, show
+from moorage.cli.doctor.show import show
 from moorage.cli.options import kubeconfig_options, output_option
 from moorage.cli.show import console, structured
 from moorage.kube.connect import connect

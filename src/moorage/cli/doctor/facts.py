@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from moorage.cli.doctor.cluster import Cluster, Node, read_cluster
+from moorage.cli.doctor.findings import Unknown
 from moorage.cli.doctor.hub import Hub
 from moorage.cli.doctor.kept import Kept, read_kept
 from moorage.cli.doctor.live import Live, ask_service
-from moorage.cli.doctor.reading import Json, Reader, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.policies import NAME_LABEL
+from moorage.cli.doctor.reading import Json, Reader, at, mapping, rows, text
 from moorage.cli.doctor.rights import Answered, ask_rights
 from moorage.cli.doctor.settings import read_settings
 from moorage.cli.doctor.values import Values
@@ -33,6 +35,11 @@ class Service:
     there: Json | Unknown | None = None
     slices: list[Json] | Unknown = field(default_factory=list)
     policies: list[Json] | Unknown = field(default_factory=list)
+    hub_policies: list[Json] | Unknown = field(default_factory=list)
+    # Labels of both namespaces, None where they can't be read, and the pods of Prometheus.
+    namespace_labels: Json | None = None
+    hub_namespace: Json | None = None
+    prometheus: list[Json] | Unknown = field(default_factory=list)
     deployment: Json | Unknown | None = None
     binding: Json | Unknown | None = None
     kept: Kept = field(default_factory=Kept)
@@ -100,16 +107,26 @@ async def _service(reader: Reader, values: Values | Unknown, *, namespace: str) 
     # An address of another domain is no Service of this cluster.
     if not re.fullmatch(r"[a-z0-9-]+", name) or rest.partition(".")[2].split(".")[0] not in ("", "svc"):
         return Service(url, "", "", port)
-    there, slices, policies, deployment, binding = await asyncio.gather(
+    there, slices, policies, of_hub, deployment, binding = await asyncio.gather(
         reader.one("services", name, namespace=where),
         reader.list("endpointslices", namespace=where, selector={"kubernetes.io/service-name": name}),
         reader.list("networkpolicies", namespace=where),
+        reader.list("networkpolicies", namespace=namespace),
         reader.one("deployments", name, namespace=where),
         reader.one("clusterrolebindings", _NAME),
     )
+    spaces = await asyncio.gather(*(reader.one("namespaces", one) for one in (where, namespace)))
+    prometheus = await reader.list("pods", selector={"app.kubernetes.io/name": "prometheus"})
+    mine, theirs = (_labels(one) if isinstance(one, dict) else None for one in spaces)
     settings = await read_settings(reader, deployment)
     kept = await read_kept(reader, deployment, settings)
-    return Service(url, where, name, port, there, slices, policies, deployment, binding, kept, settings)
+    network = (policies, of_hub, mine, theirs, prometheus)
+    return Service(url, where, name, port, there, slices, *network, deployment, binding, kept, settings)
+
+
+def _labels(namespace: Json) -> Json:
+    """Its labels, of which the API server sets one to its name."""
+    return {NAME_LABEL: text(namespace, "metadata.name"), **mapping(namespace, "metadata.labels")}
 
 
 async def _only_service(reader: Reader) -> str | None:

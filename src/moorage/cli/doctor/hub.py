@@ -6,7 +6,8 @@ Both are asked for in all namespaces, and where that is not allowed, in each tha
 import asyncio
 from dataclasses import dataclass
 
-from moorage.cli.doctor.reading import Json, Reader, Unknown, mapping, text
+from moorage.cli.doctor.findings import Unknown
+from moorage.cli.doctor.reading import Json, Reader, mapping, text
 from moorage.cli.doctor.release import OF_HELM, NoRelease, Release, read_hub_secret, read_release
 from moorage.errors import MoorageError
 

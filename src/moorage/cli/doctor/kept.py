@@ -3,7 +3,8 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from moorage.cli.doctor.reading import Json, Reader, Unknown, rows, text
+from moorage.cli.doctor.findings import Unknown
+from moorage.cli.doctor.reading import Json, Reader, rows, text
 
 SETTING = "MOORAGE_STATE_CONFIGMAP"
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 
-from moorage.cli.doctor.reading import Json, Unknown
+from moorage import clock
+from moorage.cli.doctor import apart
+from moorage.cli.doctor.findings import Unknown
+from moorage.cli.doctor.reading import Json
 from moorage.cli.doctor.settings import IN_CLUSTER
 
 _WITHIN = aiohttp.ClientTimeout(total=15, connect=3)
@@ -31,6 +34,8 @@ class Live:
     reason: str = "not asked"
     version: str = ""
     stale: bool = False
+    # Seconds that its clock is behind this machine's; None where it sends no time.
+    behind: float | None = None
     nodes: list[Json] = field(default_factory=list)
     images: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +55,9 @@ async def ask_service(url: str | None, usual: str, token: str | Unknown | None) 
 
 
 async def _answers(session: aiohttp.ClientSession, at: str) -> Live:
+    before = clock.now()
     async with session.get(f"{at}/api/v1/cluster/resources", allow_redirects=False) as answer:
+        behind = apart.behind(answer.headers.get("Date"), before=before, after=clock.now())
         if answer.status != 200:
             return Live(at, answer.status, await _why(answer))
         stale = answer.headers.get("Moorage-Stale") == "true"
@@ -59,7 +66,7 @@ async def _answers(session: aiohttp.ClientSession, at: str) -> Live:
         images = {name: value for name in _IMAGES if (value := answer.headers.get(name)) is not None}
     async with session.get(f"{at}/metrics", allow_redirects=False) as answer:
         found = _BUILD.search(await answer.text()) if answer.status == 200 else None
-    return Live(at, 200, "", found[1] if found else "", stale, nodes, images)
+    return Live(at, 200, "", found[1] if found else "", stale, behind, nodes, images)
 
 
 async def _why(answer: aiohttp.ClientResponse) -> str:

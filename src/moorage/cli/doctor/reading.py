@@ -2,11 +2,11 @@
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from moorage.cli.doctor.findings import Unknown
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.kube.errors import Forbidden, NotFound, Unauthorized
@@ -30,14 +30,6 @@ _REVIEWS = {
     "selfsubjectreviews": "SelfSubjectReview",
     "subjectaccessreviews": "SubjectAccessReview",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Unknown:
-    """Why something could not be read, as half a sentence, and what would help."""
-
-    reason: str
-    next: str | None = None
 
 
 class Reader:

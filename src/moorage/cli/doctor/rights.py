@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moorage.cli.doctor.reading import Json, Reader, Unknown, text
+from moorage.cli.doctor.findings import Unknown
+from moorage.cli.doctor.reading import Json, Reader, text
 from moorage.cli.doctor.settings import is_on, listed
 from moorage.kube.resources import FOLLOWED
 

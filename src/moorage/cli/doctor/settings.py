@@ -2,7 +2,8 @@
 
 import os
 
-from moorage.cli.doctor.reading import Json, Reader, Unknown, mapping, rows, text
+from moorage.cli.doctor.findings import Unknown
+from moorage.cli.doctor.reading import Json, Reader, mapping, rows, text
 
 IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 

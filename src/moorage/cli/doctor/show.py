@@ -1,17 +1,16 @@
-"""Findings as a list that stays readable in 80 columns, and as JSON."""
-
-from typing import Any
+"""Findings as a list that stays readable in 80 columns."""
 
 import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from moorage.cli.doctor.findings import FINE, Finding, State
+from moorage.cli.doctor.findings import Finding, State, summed_up
 from moorage.cli.show import safe
 
 _MARKS = {
     State.OK: ("✓", "green"),
+    State.NOTE: ("i", "blue"),
     State.ATTENTION: ("!", "yellow"),
     State.FAILED: ("✗", "bold red"),
     State.UNKNOWN: ("?", "cyan"),
@@ -19,25 +18,6 @@ _MARKS = {
 }
 # For terminals that can't spell the marks.
 _PLAIN = {"✓": "+", "✗": "x", "→": "->", "–": "-"}
-
-
-def as_json(found: list[Finding], *, hub: str, namespace: str) -> dict[str, Any]:
-    return {
-        "release": hub or None,
-        "namespace": namespace,
-        "findings": [
-            {
-                "id": one.id,
-                "subject": one.subject,
-                "state": str(one.state),
-                "says": one.says,
-                "why": one.why,
-                "next": one.next,
-                "commands": list(one.commands),
-            }
-            for one in found
-        ],
-    }
 
 
 def show(found: list[Finding], *, hub: str, namespace: str, console: Console) -> None:
@@ -49,7 +29,7 @@ def show(found: list[Finding], *, hub: str, namespace: str, console: Console) ->
     for commands in dict.fromkeys(one.commands for one in found if one.commands):
         click.echo(", ".join(one.subject for one in found if one.commands == commands) + ":")
         click.echo("".join(f"  $ {safe(command)}\n" for command in commands))
-    click.echo(_sum(found))
+    click.echo(summed_up(found))
 
 
 def _table(found: list[Finding], *, plain: bool) -> Table:
@@ -74,13 +54,3 @@ def _table(found: list[Finding], *, plain: bool) -> Table:
         # Of `rights.nodes` the sentence names the right.
         made.add_row(Text(spelled(mark), style=style), safe(one.subject.partition(".")[0], style="bold"), says)
     return made
-
-
-def _sum(found: list[Finding]) -> str:
-    counts = {state: sum(one.state is state for one in found) for state in State}
-    parts = [
-        f"{counts[state]} {words}"
-        for state, words in ((State.FAILED, "wrong"), (State.ATTENTION, "to look at"), (State.UNKNOWN, "unknown"))
-        if counts[state]
-    ]
-    return f"{', '.join(parts)}; {sum(counts[state] for state in FINE)} fine." if parts else "All is well."

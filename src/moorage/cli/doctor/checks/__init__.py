@@ -9,6 +9,7 @@ from moorage.cli.doctor.checks import (
     images,
     kept,
     live,
+    network,
     people,
     rights,
     scheduling,
@@ -18,8 +19,7 @@ from moorage.cli.doctor.checks import (
     storage,
 )
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, State, unknown
-from moorage.cli.doctor.reading import Unknown
+from moorage.cli.doctor.findings import Finding, State, Unknown, unknown
 from moorage.cli.doctor.values import Values
 
 Check = Callable[[Facts, Values], Finding]
@@ -45,7 +45,8 @@ _OF_CLUSTER = (
     cluster.devices,
     scheduling.autoscaler,
     service.reachable,
-    service.admitted,
+    network.to_the_service,
+    network.of_prometheus,
     service.token,
     live.answers,
     live.gpu_sources,

@@ -3,8 +3,8 @@
 import re
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
-from moorage.cli.doctor.reading import Json, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.findings import Finding, Unknown, attention, failed, ok, unknown
+from moorage.cli.doctor.reading import Json, at, mapping, rows, text
 from moorage.cli.doctor.values import Values
 from moorage.kube.errors import cut
 
@@ -76,9 +76,10 @@ def versions(facts: Facts, values: Values) -> Finding:
         return unknown(
             "versions",
             f"the hub runs an image of its own, {image}, and what is in it can't be seen from here; {_NEEDS}",
-            next=f"`kubectl --namespace {facts.hub.namespace} exec deployment/{_deployment(facts)} -- pip list`",
+            next=f"`kubectl --namespace {facts.hub.namespace} exec deployment/{_deployment(facts)} -- pip list`, or "
+            "`python3 -m moorage doctor` there",
         )
-    return ok("versions", f"{named}: new enough.")
+    return ok("versions", f"{named}: new enough. Which KubeSpawner is in that image is seen on the hub alone.")
 
 
 def names(facts: Facts, values: Values) -> Finding:

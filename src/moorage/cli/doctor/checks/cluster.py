@@ -1,15 +1,16 @@
 """The cluster itself: whether its API server answers, its version and clock, and nodes whose devices have no labels."""
 
+from moorage.cli.doctor import apart
 from moorage.cli.doctor.checks.chart import numbers
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
-from moorage.cli.doctor.reading import Unknown
+from moorage.cli.doctor.findings import Finding, Unknown, attention, failed, ok, unknown
 from moorage.gpus.labels import vendors as labels
 from moorage.gpus.units import family
 
 LEAST, NEWEST = (1, 30), (1, 37)
 _KUBELET_BEHIND = 3  # minor versions; source: kubernetes.io/releases/version-skew-policy
-_CLOCKS_APART = 5.0  # seconds
+_CLOCK_WHY = "Ages and waiting times are told wrongly by as much, and tokens and certificates may be refused."
+_CLOCK_NEXT = "synchronise the wrong one: `timedatectl status` says whether its machine does that"
 _SHOWN = 3
 
 
@@ -22,17 +23,17 @@ def api_server(facts: Facts) -> Finding:
 
 
 def clocks(facts: Facts) -> Finding:
-    behind = facts.cluster.behind
+    """Of the API server, and of the service where that was asked, against this machine's."""
+    behind, service = facts.cluster.behind, facts.live.behind
     if isinstance(behind, Unknown):
         return unknown("clock", behind)
-    if abs(behind) < _CLOCKS_APART:
-        return ok("clock", "The clocks of the API server and of this machine agree.")
-    return attention(
-        "clock",
-        f"The API server's clock is {abs(behind):.0f} s {'behind' if behind > 0 else 'ahead of'} this machine's.",
-        why="Ages and waiting times are told wrongly by as much, and tokens and certificates may be refused.",
-        next="synchronise the wrong one: `timedatectl status` says whether its machine does that",
-    )
+    told = [("The API server", behind)] + ([("The service", service)] if service is not None else [])
+    wrong = [apart.in_words(by, of=of, than="this machine") for of, by in told if abs(by) >= apart.AGREE_SECONDS]
+    if wrong:
+        return attention("clock", " ".join(wrong), why=_CLOCK_WHY, next=_CLOCK_NEXT)
+    if service is None:
+        return ok("clock", "The clocks of the API server and of this machine agree. The service was not asked for its.")
+    return ok("clock", "The clocks of the API server, the service and this machine agree.")
 
 
 def kubernetes(facts: Facts) -> Finding:

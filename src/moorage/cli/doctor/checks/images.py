@@ -1,8 +1,8 @@
 """Secrets with which images are pulled."""
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, failed, ok, unknown
-from moorage.cli.doctor.reading import Unknown, at
+from moorage.cli.doctor.findings import Finding, Unknown, failed, ok, unknown
+from moorage.cli.doctor.reading import at
 from moorage.cli.doctor.values import Values
 
 _TYPES = ("kubernetes.io/dockerconfigjson", "kubernetes.io/dockercfg")

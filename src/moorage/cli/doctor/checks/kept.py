@@ -1,9 +1,9 @@
 """What the service's replicas keep together: whether it is there, and whether they may change it."""
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, failed, ok, unknown
+from moorage.cli.doctor.findings import Finding, Unknown, failed, ok, unknown
 from moorage.cli.doctor.kept import SETTING
-from moorage.cli.doctor.reading import Json, Unknown, at, rows
+from moorage.cli.doctor.reading import Json, at, rows
 
 _NEEDED = {"get", "list", "watch", "patch"}
 

@@ -3,8 +3,7 @@
 from itertools import groupby
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, skipped, unknown
-from moorage.cli.doctor.reading import Unknown
+from moorage.cli.doctor.findings import Finding, Unknown, attention, failed, ok, skipped, unknown
 from moorage.cli.doctor.rights import Answered
 
 

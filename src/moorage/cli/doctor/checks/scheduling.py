@@ -8,8 +8,8 @@ import yaml
 from moorage.cli.doctor.checks.chart import numbers
 from moorage.cli.doctor.cluster import images, ready
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, skipped, unknown
-from moorage.cli.doctor.reading import Json, Unknown, at, mapping, text
+from moorage.cli.doctor.findings import Finding, State, Unknown, attention, failed, note, ok, skipped, unknown
+from moorage.cli.doctor.reading import Json, at, mapping, text
 from moorage.cli.doctor.settings import listed
 from moorage.cli.doctor.values import Values
 from moorage.errors import InvalidObject, quoted
@@ -81,17 +81,28 @@ def user_scheduler(facts: Facts, values: Values) -> Finding:
         )
     image = next(iter(images(found)), "")
     own, cluster = numbers(image.partition("@")[0].rpartition(":")[2]), numbers(str(facts.cluster.version))
-    if own and cluster and not 0 <= cluster[1] - own[1] <= _MAY_BE_BEHIND:
-        older = own[:2] < cluster[:2]
+    told = _configured(facts, where=where)
+    if told.state is not State.OK or not own or not cluster:
+        return told
+    spelled = f"It is of Kubernetes {own[0]}.{own[1]}, and the cluster of {cluster[0]}.{cluster[1]}"
+    if own[:2] > cluster[:2]:
         return attention(
             "user-scheduler",
-            f"It is of Kubernetes {own[0]}.{own[1]}, {'older' if older else 'newer'} than the cluster's "
-            f"{cluster[0]}.{cluster[1]} by more than Kubernetes supports.",
-            why="It may place pods by other rules than those that are checked: resized pods and devices above all.",
-            next="upgrade the hub's chart, or set its "
-            f"`scheduling.userScheduler.image.tag: v{cluster[0]}.{cluster[1]}.0`",
+            f"{spelled}: Kubernetes supports no scheduler that is newer than its API server.",
+            why="It may wait for kinds that this API server does not have, and place nothing.",
+            next="set `scheduling.userScheduler.image.tag` of the hub's chart to "
+            f"v{cluster[0]}.{cluster[1]}.0, or upgrade the cluster",
         )
-    return _configured(facts, where=where)
+    if cluster[1] - own[1] > _MAY_BE_BEHIND:
+        return note(
+            "user-scheduler",
+            f"{spelled}. {told.says}",
+            why="Kubernetes supports one minor version of difference; Zero to JupyterHub pins an older one, which "
+            "works. What came later, such as devices of DRA and resized pods, it may judge otherwise than moorage.",
+            next="nothing, as long as starts work; otherwise `scheduling.userScheduler.image.tag: "
+            f"v{cluster[0]}.{cluster[1]}.0` of the hub's chart",
+        )
+    return told
 
 
 def _configured(facts: Facts, *, where: str) -> Finding:

@@ -1,10 +1,10 @@
-"""The service as the cluster has it, the way to it, and the token that the hub shows there."""
+"""The service as the cluster has it, and the token that the hub shows there."""
 
 from shlex import quote
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
-from moorage.cli.doctor.reading import Json, Unknown, at, mapping, rows, text
+from moorage.cli.doctor.findings import Finding, Unknown, attention, failed, ok, unknown
+from moorage.cli.doctor.reading import Json, at, rows, text
 from moorage.cli.doctor.values import Values
 
 _APPLY = "docs/install.md, “The service”: `kubectl apply -k deploy/kubernetes`"
@@ -50,35 +50,6 @@ def reachable(facts: Facts) -> Finding:
             next=f"`kubectl --namespace {service.namespace} describe pods -l app.kubernetes.io/name=moorage`",
         )
     return ok("service", f"{ready} of {known} pods behind {service.url} are ready.")
-
-
-def admitted(facts: Facts) -> Finding:
-    """The service's NetworkPolicy lets the hub's pod in: a changed nameOverride changes its label `app`."""
-    policies, hub = facts.service.policies, facts.hub.deployment
-    if facts.service.there is None:
-        return ok("network", "There is no service to reach yet.")
-    if isinstance(facts.values, Values) and _may_not_leave(facts.values, facts.service.port):
-        return failed(
-            "network",
-            "The hub's own NetworkPolicy lets it reach no private addresses, and the service's port is no exception.",
-            next="add moorage's rule to hub.networkPolicy.egress, as `moorage hub-values` does",
-        )
-    if isinstance(policies, Unknown):
-        return unknown("network", policies)
-    if isinstance(hub, Unknown):
-        return unknown("network", hub)
-    labels = mapping(hub, "spec.template.metadata.labels")
-    mine = [one for one in policies if text(one, "metadata.name") == facts.service.name and _on_ingress(one)]
-    if not mine or not labels:
-        return ok("network", "No NetworkPolicy of the service's keeps the hub away.")
-    if any(_admits(peer, labels) for one in mine for rule in rows(one, "spec.ingress") for peer in _peers(rule)):
-        return ok("network", "The service's NetworkPolicy admits the hub.")
-    told = ", ".join(f"{key}={labels[key]}" for key in ("app", "component") if key in labels)
-    return failed(
-        "network",
-        f"The service's NetworkPolicy does not admit the hub's pod ({told}).",
-        next='set `hub.labels: {moorage.io/client: "true"}` in the values; the policy admits that label',
-    )
 
 
 def token(facts: Facts) -> Finding:
@@ -136,30 +107,6 @@ def _endpoints(slices: list[Json]) -> tuple[int, int]:
     """(ready, known) addresses; unknown readiness counts as ready. Source: discovery.k8s.io/v1 EndpointConditions"""
     found = [endpoint for one in slices for endpoint in rows(one, "endpoints")]
     return sum(at(endpoint, "conditions.ready") is not False for endpoint in found), len(found)
-
-
-def _may_not_leave(values: Values, port: int | None) -> bool:
-    """The chart lets the hub go to private addresses unless told otherwise."""
-    policy = mapping(values.all, "hub.networkPolicy")
-    if policy.get("enabled") is False or at(policy, "egressAllowRules.privateIPs") is not False:
-        return False
-    rules = rows(policy, "egress")
-    return not any(not rows(rule, "ports") or port in (p.get("port") for p in rows(rule, "ports")) for rule in rules)
-
-
-def _on_ingress(policy: Json) -> bool:
-    types = at(policy, "spec.policyTypes")
-    return not isinstance(types, list) or "Ingress" in types
-
-
-def _peers(rule: Json) -> list[Json]:
-    """Who a rule lets in; one without `from` lets everybody in."""
-    return rows(rule, "from") if at(rule, "from") else [{}]
-
-
-def _admits(peer: Json, labels: Json) -> bool:
-    """By the pod's labels; a selector with expressions or of addresses is given the benefit of the doubt."""
-    return mapping(peer, "podSelector.matchLabels").items() <= labels.items()
 
 
 def _person(lines: str, token: str) -> tuple[str, str] | None:

@@ -1,8 +1,8 @@
 """The ways in which people and programs get into the service's API and dashboard."""
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, ok, skipped, unknown
-from moorage.cli.doctor.reading import Unknown, mapping, text
+from moorage.cli.doctor.findings import Finding, Unknown, attention, ok, skipped, unknown
+from moorage.cli.doctor.reading import mapping, text
 from moorage.cli.doctor.settings import is_on
 from moorage.cli.doctor.values import Values
 

@@ -1,8 +1,8 @@
 """Where a new person's files go: the class of the claim that KubeSpawner makes at the first start."""
 
 from moorage.cli.doctor.facts import Facts
-from moorage.cli.doctor.findings import Finding, attention, failed, ok, unknown
-from moorage.cli.doctor.reading import Json, Unknown, at, mapping, text
+from moorage.cli.doctor.findings import Finding, Unknown, attention, failed, ok, unknown
+from moorage.cli.doctor.reading import Json, at, mapping, text
 from moorage.cli.doctor.values import Values
 
 _DEFAULT = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
