@@ -67,7 +67,7 @@ def test_counts_alone_never_say_which_card_is_held(details) -> None:
     entries = details(**units(4, held=1))
 
     assert states(entries) == [("unknown", True), ("unknown", True), ("unknown", True), ("unknown", False)]
-    assert entries[0]["state_text"] == "1 of 4 units of this node is held; which one is not known"
+    assert entries[0]["state_text"] == "1 of 4 units of this node held; unknown which"
 
 
 def test_named_devices_say_which_card_is_held(details) -> None:
@@ -168,7 +168,7 @@ def test_a_card_out_of_service_is_told_even_if_nobody_names_it(details) -> None:
     entries = details(**units(4, allocatable=3))
 
     assert [entry["state"] for entry in entries] == ["unknown"] * 4
-    assert entries[0]["state_text"] == "1 of 4 units is out of service; which one is not known"
+    assert entries[0]["state_text"] == "1 of 4 units out of service; unknown which"
     assert sum(entry["available"] for entry in entries) == 3
 
 
@@ -286,14 +286,14 @@ def test_use_by_nobody_knows_whom_is_told_as_such(details) -> None:
 def test_full_memory_of_an_idle_model_server_is_explained(details) -> None:
     (entry,) = details(seen(0, memory_used=22500), **units(1, held=1))
 
-    assert "memory is nearly full while nothing runs: model servers reserve it when they start" in entry["notes"]
+    assert "memory is nearly full while nothing runs (model servers reserve it when they start)" in entry["notes"]
 
 
 def test_a_hundred_percent_of_nothing_is_explained(details) -> None:
     (entry,) = details(seen(0, utilization=100), **units(1))
 
     assert (entry["available"], entry["utilization"]) == (True, 100)
-    assert "reads 100 % with no memory in use: some cards do so while nothing runs" in entry["notes"]
+    assert "reads 100 % with no memory in use (some cards do so while nothing runs)" in entry["notes"]
 
 
 def test_a_card_without_memory_of_its_own_shares_the_nodes(details) -> None:
@@ -481,7 +481,7 @@ def test_a_split_card_has_no_utilization_of_its_own_and_says_so(details) -> None
     (entry,) = details(labels=MIXED, capacity=SLICES, allocatable=SLICES)
 
     assert (
-        "split into MIG slices: slices are requested individually, and the card has no utilization of its own"
+        "split into MIG slices; each is requested by itself, and the card has no utilization of its own"
         in entry["notes"]
     )
 

@@ -93,7 +93,7 @@ async def test_the_last_good_answer_is_kept_with_its_age_and_then_dropped() -> N
     await sweep.settled()
 
     assert [fact.taken_at for fact in sweep.facts(view("well"))] == [1000.0]
-    assert sweep.problem(view("well")) == "asked: not answering since 00:16 (gone)"
+    assert sweep.problem(view("well")) == "asked: not answering since 00:16 UTC (gone)"
     now[0] += 300
     assert sweep.facts(view("well")) == ()
 

@@ -100,6 +100,16 @@ def test_what_was_said_to_everybody_is_said_again_to_each() -> None:
         assert again("a name of somebody's") == "a name of somebody's"
 
 
+def test_what_somebody_says_is_told_with_their_name() -> None:
+    said = "exec: not answering since 14:02 UTC (nvidia-smi said nothing); dcgm: no answer yet"
+
+    with speaking("de"):
+        assert again(said) == (
+            "exec: antwortet seit 14:02 UTC nicht (nvidia-smi hat nichts gemeldet); dcgm: noch keine Antwort"
+        )
+        assert again("not a text: of ours") == "not a text: of ours"
+
+
 def test_numbers_have_the_mark_that_babel_knows() -> None:
     for language in ("en", "de"):
         with speaking(language):

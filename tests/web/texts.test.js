@@ -26,3 +26,7 @@ test("one that was made to be hard to recognise takes no longer than another", (
   const hard = "a and b are gone ".repeat(20000);
   assert.equal(again(hard), hard);
 });
+
+test("what several say is told with their names", () => {
+  assert.equal(again("exec: 3 nodes are gone; dcgm: it is away"), "exec: 3 Knoten sind weg; dcgm: it is away");
+});

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
+from moorage.texts import later
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def status_of(resources: Iterable[Resource], feeds: Mapping[str, Health], *, sta
     waiting = [health for health in needed if not health.listed]
     if not failing and not waiting:
         return Status(stale=False, since=None, reason=None, feeds=told)
-    reason = next((health.reason for health in failing if health.reason), "the first list is not complete yet")
+    reason = next((health.reason for health in failing if health.reason), later("the first list is not complete yet"))
     # A missing right says what to do; a lost connection explains itself.
     reason = next((health.missing_right for health in failing if health.missing_right), reason)
     since = min((health.since for health in failing if health.since), default=started)

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import MissingPackage
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ class Devices:
         self._no_answer = podresources.NotAnswered
         self._folder = folder
         self._taken_at: float | None = None
-        self._told: dict[str, Any] = {"holdings": None, "holdings_problem": "the kubelet has not been asked yet"}
+        self._told: dict[str, Any] = {"holdings": None, "holdings_problem": later("the kubelet has not been asked yet")}
 
     def refresh(self) -> None:
         """Ask the kubelet; what it said before stands beside the reason why it says nothing now."""

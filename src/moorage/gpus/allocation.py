@@ -106,11 +106,11 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
     slots = pool.slots or 1
     if pool.slots is None:
         if pool.held == 0 and not unplaced_sick:
-            return Standing(state="free", text="free", held=0)
+            return Standing(state="free", text=later("free"), held=0)
         if pool.held >= pool.capacity:
-            return Standing(state="held", text="held")
-        text = f"{pool.held} of {pool.allocatable} units of this node {_are(pool.held)} held; unknown on which card"
-        return Standing(state="unknown", text=text)
+            return Standing(state="held", text=later("held"))
+        words = _held_of(pool.held, pool.allocatable, "units")
+        return Standing(state="unknown", text="; ".join([words, later("unknown on which card")]))
     if pool.held >= pool.capacity or card.held >= slots:
         return _held(slots)
     if unplaced_sick:
@@ -132,17 +132,30 @@ def _standing(card: Card, pool: Pool, *, cards: int, unplaced_sick: int, sure: b
             held=held,
         )
     what = of or ("cards" if slots == 1 else "slots")
-    held_of = f"{pool.held} of {pool.allocatable} {what} of this node {_are(pool.held)} held"
-    text = f"{held_of}; {_which(pool.held)} is not known"
+    text = "; ".join([_held_of(pool.held, pool.allocatable, what), later("unknown which")])
     return Standing(state="unknown", text=text, slots=slots)
 
 
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"
+def _held_of(held: int, total: int, what: str) -> str:
+    """How many "cards", "slots", "units" of the node, or slices of the profile `what`, are held."""
+    if what == "cards":
+        return later("{held} of {total} cards of this node held", held=held, total=total)
+    if what == "slots":
+        return later("{held} of {total} slots of this node held", held=held, total=total)
+    if what == "units":
+        return later("{held} of {total} units of this node held", held=held, total=total)
+    return later("{held} of {total} {profile} slices of this node held", held=held, total=total, profile=what)
 
 
-def _which(count: int) -> str:
-    return "which one" if count == 1 else "which ones"
+def _out_of(out: int, total: int, what: str) -> str:
+    """The same of those that are out of service."""
+    if what == "cards":
+        return later("{out} of {total} cards out of service", out=out, total=total)
+    if what == "slots":
+        return later("{out} of {total} slots out of service", out=out, total=total)
+    if what == "units":
+        return later("{out} of {total} units out of service", out=out, total=total)
+    return later("{out} of {total} {profile} slices out of service", out=out, total=total, profile=what)
 
 
 def _held(slots: int) -> Standing:
@@ -174,5 +187,5 @@ def _out_of_service(card: Card, pool: Pool) -> Standing:
 def _sick_text(pool: Pool, *, cards: int, of: str | None) -> str:
     out = pool.out_of_service
     what = of or ("units" if cards == 1 else "cards" if pool.slots == 1 else "slots")
-    text = f"{out} of {pool.capacity} {what} {_are(out)} out of service"
-    return text if cards == 1 else f"{text}; {_which(out)} is not known"
+    text = _out_of(out, pool.capacity, what)
+    return text if cards == 1 else "; ".join([text, later("unknown which")])

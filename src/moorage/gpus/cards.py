@@ -20,6 +20,7 @@ from moorage.gpus.sources.podstatus import PodStatus
 from moorage.gpus.summary import summarize
 from moorage.gpus.units import units as units_of
 from moorage.gpus.view import NodeView, view_of
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NO_SOURCE = "no GPU metrics source is set up"
+NO_SOURCE = later("no GPU metrics source is set up")
 
 
 class Cards:
@@ -52,7 +53,7 @@ class Cards:
         self._holders: HolderPolicy = holders
         self._clock = clock
         self._active = tuple(source for source in self._sources if source.activity)
-        self._why_no_activity = "no GPU metrics source reports it for this card" if self._active else NO_SOURCE
+        self._why_no_activity = later("no GPU metrics source reports it for this card") if self._active else NO_SOURCE
         self._pictures: dict[str, Picture] = {}
         self._views: dict[str, _Seen] = {}
         self._look_for_gone_at = 100

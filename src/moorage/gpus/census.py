@@ -13,6 +13,7 @@ import msgspec
 from moorage.gpus.facts import CardFact, Part, is_unified_model, model_key, same_model
 from moorage.gpus.merge import Card, merge
 from moorage.gpus.units import Units, family
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +50,15 @@ def take(facts: Sequence[CardFact], units: Sequence[Units], labels: LabelFacts, 
     complete = any(fact.counts_all for fact in facts)
     usable = sum(unit.capacity for unit in units) > 0 or by_claims
     if expected > MOST:
-        census.notes.append(f"{expected} units or cards; no more than {MOST} are listed")
+        census.notes.append(
+            later("{expected} units or cards; no more than {most} are listed", expected=expected, most=MOST)
+        )
     while len(cards) < min(expected, MOST):
         cards.append(Card(sources={}, why={}, missing=complete and bool(cards) and usable))
     if not usable and cards and labels.present and not facts:
-        census.notes.append("the node has a card, but no working driver or device plugin offers it")
+        census.notes.append(later("the node has a card, but no working driver or device plugin offers it"))
     elif not usable and cards:
-        census.notes.append("the node has cards but offers none: no working device plugin")
+        census.notes.append(later("the node has cards but offers none (no working device plugin)"))
     _fill_from_labels(census, labels)
     _place_slices(census, labels, plain, sliced)
     for fact in slices:
@@ -99,9 +102,11 @@ def _expected(
                 census.slots = capacity // seen if capacity % seen == 0 else None
                 return seen
             census.mixed = True
-            only = labels.model or "one model"
             census.notes.append(
-                f"mixed or unknown models: the labels name only {only}, and their count does not match the units"
+                later(
+                    "mixed or unknown models (the labels name only {model}, and their count does not match the units)",
+                    model=labels.model or later("one model"),
+                )
             )
             return max(seen, capacity // replicas, labels.count)
         census.slots = replicas if replicas > 1 and not sliced else None
@@ -121,7 +126,7 @@ def _expected(
         return max(seen, -(-capacity // labels.replicas))
     if capacity > max(seen, 1):
         census.of_units = True
-        census.notes.append("unknown whether a unit is a whole card or part of a shared one")
+        census.notes.append(later("unknown whether a unit is a whole card or part of a shared one"))
     return max(seen, capacity, 1 if labels.present or capacity or sliced else 0)
 
 
@@ -155,7 +160,7 @@ def _fill_from_labels(census: Census, labels: LabelFacts) -> None:
     if mixed:
         for card in census.cards:
             if card.model is None:
-                card.why["model"] = "the node has several models, and no source says which one this is"
+                card.why["model"] = later("the node has several models, and no source says which one this is")
 
 
 def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sliced: Sequence[Units]) -> None:
@@ -181,10 +186,11 @@ def _place_slices(census: Census, labels: LabelFacts, plain: Sequence[Units], sl
             for _ in range(min(count, MOST))
         )
         if not census.cards_countable:
-            census.notes.append(f"the node offers MIG slices ({_listed(counted)}); unknown on how many cards")
+            words = later("the node offers MIG slices ({slices}); unknown on how many cards", slices=_listed(counted))
+            census.notes.append(words)
         return
-    listed = _listed(counted)
-    census.notes.append(f"the node offers MIG slices ({listed}); unknown on which cards")
+    words = later("the node offers MIG slices ({slices}); unknown on which cards", slices=_listed(counted))
+    census.notes.append(words)
 
 
 def _sized(part: Part, memory: dict[str, int | None]) -> Part:

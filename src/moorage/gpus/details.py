@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.gpus.allocation import Standing
 from moorage.gpus.merge import STALE_AFTER, Card
 from moorage.gpus.words import notes
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +40,11 @@ def detail(
         why_no_activity = card.problem
     for field in _WHY:
         if getattr(card, field) is None and field not in unknown:
-            unknown[field] = "no source tells" if field in ("model", "memory_total") else why_no_activity
+            unknown[field] = later("no source tells") if field in ("model", "memory_total") else why_no_activity
     holders = shown(card.holders, policy=policy)
-    why_no_holder = unknown.pop("holder", None) or "no source says which pod holds which card"
+    why_no_holder = unknown.pop("holder", None) or later("no source says which pod holds which card")
     if standing.state in ("held", "shared") and not holders:
-        unknown["holder"] = "names are hidden" if card.holders else why_no_holder
+        unknown["holder"] = later("names are hidden") if card.holders else why_no_holder
     return {
         "index": card.index,
         "model": card.model or UNKNOWN_MODEL,
@@ -114,7 +115,7 @@ def slice_details(card: Card, standing: Sequence[Standing], *, policy: HolderPol
         return None
     found = []
     for number, part in enumerate(card.parts):
-        state = standing[number] if number < len(standing) else Standing(state="unknown", text="unknown")
+        state = standing[number] if number < len(standing) else Standing(state="unknown", text=later("unknown"))
         found.append(
             {
                 "profile": part.profile,

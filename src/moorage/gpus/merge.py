@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from moorage.gpus.facts import CardFact, Holder, Part, same_model
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -173,7 +174,11 @@ def _take_activity(card: Card, group: list[CardFact], *, now: float) -> None:
         if now - taken_at > DROPPED_AFTER:
             for field in ("memory_used", "memory_free", "utilization"):
                 if getattr(fact, field) is not None and getattr(card, field) is None:
-                    card.why[field] = f"the last reading ({fact.source}) is {int(now - taken_at) // 60} minutes old"
+                    card.why[field] = later(
+                        "the last reading ({source}) is {minutes} minutes old",
+                        source=fact.source,
+                        minutes=int(now - taken_at) // 60,
+                    )
             continue
         took = False
         if card.memory_used is None and fact.memory_used is not None:

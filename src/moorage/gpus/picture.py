@@ -19,6 +19,7 @@ from moorage.gpus.settle import Settlement
 from moorage.gpus.sources.base import Known, shape_of
 from moorage.gpus.units import units as units_of
 from moorage.gpus.words import WORTH_A_WORD, notes
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +147,7 @@ def draw(
             card.memory_total, card.sources["memory_total"] = view.memory_bytes >> 20, "node"
     settlement = Settlement(view, census, units, labels)
     standing, parts, resources = settlement.settle()
-    more_notes = census.notes + ([] if view.schedulable else ["the node takes no new pods (cordoned)"])
+    more_notes = census.notes + ([] if view.schedulable else [later("the node takes no new pods (cordoned)")])
     earlier = {one.key: one for one in before.drawn} if before is not None else {}
     for at, card in enumerate(census.cards):
         key, hands = card.uuid or card.pci or card.index, card.holders or standing[at].state

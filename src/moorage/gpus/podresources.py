@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -44,10 +46,15 @@ def holdings(folder: Path, *, within: float = 5.0) -> list[dict[str, Any]]:
     try:
         socket.stat()
     except FileNotFoundError:
-        raise NotAnswered(f"there is no socket {SOCKET} in the kubelet's folder for pod resources") from None
+        raise NotAnswered(
+            later("there is no socket {socket} in the kubelet's folder for pod resources", socket=SOCKET)
+        ) from None
     except OSError as error:
-        why = f"can't be opened ({error.strerror}); the agent must run as root"
-        raise NotAnswered(f"the kubelet's folder for pod resources {why}") from error
+        words = later(
+            "the kubelet's folder for pod resources can't be opened ({error}); the agent must run as root",
+            error=error.strerror,
+        )
+        raise NotAnswered(words) from error
     with grpc.insecure_channel(
         f"unix:{socket}", options=[("grpc.max_receive_message_length", _LARGEST), ("grpc.enable_http_proxy", 0)]
     ) as channel:
@@ -59,7 +66,9 @@ def holdings(folder: Path, *, within: float = 5.0) -> list[dict[str, Any]]:
         try:
             answer = ask(None, timeout=within)
         except grpc.RpcError as error:
-            raise NotAnswered(f"the kubelet did not say who holds which device: {_words(error)}") from error
+            raise NotAnswered(
+                later("the kubelet did not say who holds which device: {why}", why=_words(error))
+            ) from error
     return [
         {
             "namespace": pod.namespace,
@@ -77,10 +86,10 @@ def holdings(folder: Path, *, within: float = 5.0) -> list[dict[str, Any]]:
 def _words(error: grpc.RpcError) -> str:
     code = error.code() if isinstance(error, grpc.Call) else None
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return "no answer in time"
+        return later("no answer in time")
     if code is grpc.StatusCode.UNAVAILABLE:
-        return "it can't be reached; the agent must run as root to open its socket"
-    return code.name.lower().replace("_", " ") if code is not None else "no answer"
+        return later("it can't be reached; the agent must run as root to open its socket")
+    return code.name.lower().replace("_", " ") if code is not None else later("no answer")
 
 
 @cache

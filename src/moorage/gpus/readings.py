@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from moorage.texts import later
+
 _NUMBER = re.compile(r"([0-9]{1,12})(?:\.[0-9]{1,9})?", re.ASCII)
 _UNITS = (" MiB", " %", " C", " W")
 _LARGEST = 10**9
@@ -34,7 +36,7 @@ def reason(text: str | None) -> str:
     if plain.startswith("[") and plain.endswith("]"):
         plain = plain[1:-1]
     plain = " ".join("".join(c if c.isprintable() else " " for c in plain).split())[:80]
-    return f"the driver says {plain}" if plain else "the driver says nothing"
+    return later("the driver says {word}", word=plain) if plain else later("the driver says nothing")
 
 
 def sample(value: float | str | None) -> float | None:

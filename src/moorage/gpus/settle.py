@@ -177,7 +177,9 @@ class Settlement:
             found = self._standings(cards, together)
             deal(found, available=together.available)
             return found, [], units[0].resource if len(units) == 1 else None
-        parts: list[list[Standing]] = [[Standing(state="unknown", text="unknown")] * len(card.parts) for card in cards]
+        parts: list[list[Standing]] = [
+            [Standing(state="unknown", text=later("unknown"))] * len(card.parts) for card in cards
+        ]
         for unit in units:
             places = [
                 (at, number)
@@ -195,7 +197,7 @@ class Settlement:
                 for at, number in places
             ]
             one = pool([unit], cards=len(alike))
-            found_parts = self._standings(alike, one, of=f"{unit.family.profile or self.labels.slice_profile} slices")
+            found_parts = self._standings(alike, one, of=unit.family.profile or self.labels.slice_profile)
             deal(found_parts, available=one.available)
             for (at, number), standing in zip(places, found_parts, strict=True):
                 parts[at][number] = standing
@@ -257,7 +259,8 @@ def _whole(parts: Sequence[Standing], *, counted: int | None) -> Standing:
             available=available,
         )
     open_question = next((part.text for part in parts if part.state == "unknown"), "")
-    text = f"at least {held} of {total} slices held" + (f"; {open_question}" if open_question else "")
+    known = later("at least {held} of {total} slices held", held=held, total=total)
+    text = f"{known}; {open_question}" if open_question else known
     return Standing(state="unknown", text=text, slots=total, available=available)
 
 

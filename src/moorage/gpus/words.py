@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.gpus.allocation import APPLICATION_XIDS, Standing
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.gpus.merge import Card
@@ -48,17 +49,17 @@ def notes(card: Card, standing: Standing, *, sharing: str | None, idle: int | No
         found.append(_shared(standing, sharing, total=None if unified else total, free=None if unified else free))
     if card.parts or card.mig:
         found.append(
-            "split into MIG slices: slices are requested individually, and the card has no utilization of its own"
+            later("split into MIG slices; each is requested by itself, and the card has no utilization of its own")
         )
     if state in ("held", "shared"):
         if idle is not None and idle >= _IDLE_WORTH_A_WORD:
-            found.append(f"held, but idle for {duration(idle)}")
+            found.append(later("held, but idle for {time}", time=duration(idle)))
         if busy == 0 and used and total and used * 20 >= total * 17:
-            found.append("memory is nearly full while nothing runs: model servers reserve it when they start")
+            found.append(later("memory is nearly full while nothing runs (model servers reserve it when they start)"))
     if busy == 100 and used == 0:
-        found.append("reads 100 % with no memory in use: some cards do so while nothing runs")
+        found.append(later("reads 100 % with no memory in use (some cards do so while nothing runs)"))
     if card.xid and card.xid not in APPLICATION_XIDS and state != "out_of_service":
-        found.append(f"the driver's last error was Xid {card.xid}")
+        found.append(later("the driver's last error was Xid {xid}", xid=card.xid))
     if card.problem and card.problem not in standing.text:
         found.append(card.problem)
     if "holder" in card.why:
@@ -70,27 +71,42 @@ def _memory(state: str, used: int, total: int | None, *, processes: int | None) 
     much = total is not None and used * 2 >= total
     if state == "free":
         if processes == 0 and used >= 1024:
-            return [f"free, but {gigabytes(used)} GB were not released by a program that has ended"]
+            words = later("free, but {used} GB were not released by a program that has ended", used=gigabytes(used))
+            return [words]
         if much and total is not None:
-            return [f"free to schedule, but {gigabytes(used)} of {gigabytes(total)} GB are in use outside Kubernetes"]
-        return [f"free; {gigabytes(used)} GB used outside the cluster"]
+            words = later(
+                "free to schedule, but {used} of {total} GB are in use outside Kubernetes",
+                used=gigabytes(used),
+                total=gigabytes(total),
+            )
+            return [words]
+        return [later("free; {used} GB used outside the cluster", used=gigabytes(used))]
     if state == "unknown" and much and total is not None:
-        return [f"{gigabytes(used)} of {gigabytes(total)} GB are in use; unknown by whom"]
+        used_of = {"used": gigabytes(used), "total": gigabytes(total)}
+        return [later("{used} of {total} GB are in use; unknown by whom", **used_of)]
     return []
 
 
 def _unified(total: int | None, free: int | None) -> str:
-    text = f"shares {gigabytes(total)} GB with the system" if total is not None else "shares its memory with the system"
-    if free is not None:
-        text += f", {gigabytes(free)} GB available"
-    return text + ": what runs on the card also counts as memory of its pod"
+    shares = (
+        later("shares {total} GB with the system", total=gigabytes(total))
+        if total is not None
+        else later("shares its memory with the system")
+    )
+    available = [] if free is None else [later("{free} GB available", free=gigabytes(free))]
+    return "; ".join([shares, *available, later("what runs on the card also counts as memory of its pod")])
 
 
 def _shared(standing: Standing, sharing: str | None, *, total: int | None, free: int | None) -> str:
-    size = f"one {gigabytes(total)} GB card" if total is not None else "one card"
-    text = f"{standing.slots} slots on {size}; memory is shared"
-    if sharing == "mps":
-        text += f" (MPS limits each to 1/{standing.slots} of it)"
+    slots = standing.slots
+    parts = [
+        later("{slots} slots on one {total} GB card", slots=slots, total=gigabytes(total))
+        if total is not None
+        else later("{slots} slots on one card", slots=slots),
+        later("memory is shared (MPS limits each to 1/{slots} of it)", slots=slots)
+        if sharing == "mps"
+        else later("memory is shared"),
+    ]
     if free is not None:
-        text += f"; {gigabytes(free)} GB free now"
-    return text + "; two slots may be the same card"
+        parts.append(later("{free} GB free now", free=gigabytes(free)))
+    return "; ".join([*parts, later("two slots may be the same card")])

@@ -21,6 +21,7 @@ from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.options import is_ours
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.view.facts import HOSTNAME
+from moorage.texts import t
 
 # The settings of KubeSpawner that a choice sets.
 CHOSEN = (
@@ -145,7 +146,7 @@ class Configured(KubeSpawner):
             raise
         except Exception as error:
             self.log.warning("Profile options of %s can't be used: %r", self._log_name, error)
-            raise Refusal("A profile or one of its options is not offered any more. Choose again.") from None
+            raise Refusal(t("A profile or one of its options is not offered any more. Choose again.")) from None
         finally:
             self.user_options = saved
 

@@ -109,7 +109,7 @@ class MoorageSpawner(Settings, Submitted):
             raise
         except Exception:  # whatever a stranger's options set off, the hub answers 400 and runs on
             self.log.exception("Options of %s could not be applied", self._log_name)
-            raise self._refused("These options could not be applied. Choose again on the spawn page.") from None
+            raise self._refused(t("These options could not be applied. Choose again on the spawn page.")) from None
         if self.apply_user_options:
             await super()._run_apply_user_options(user_options)
 

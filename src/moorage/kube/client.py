@@ -19,6 +19,7 @@ from moorage import __version__
 from moorage.kube.credentials import Anonymous, Credentials
 from moorage.kube.errors import Unreachable, cut, error_of
 from moorage.kube.insistence import first_answer
+from moorage.texts import later
 
 _CONNECT_WITHIN = 2.0
 # Requests of one kind follow each other within milliseconds. A connection that has lain idle for longer may be dead
@@ -273,11 +274,13 @@ def _unpacked(body: bytes, answer: aiohttp.ClientResponse) -> bytes:
 
 def _unreachable(server: str, error: Exception) -> Unreachable:
     """The message reaches pages, where addresses have no place; the hint is for whoever runs the program."""
-    message = "the Kubernetes API server can't be reached"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        message += ": its certificate is not trusted"
+        message = later("the Kubernetes API server can't be reached: its certificate is not trusted")
+    else:
+        message = later("the Kubernetes API server can't be reached")
     return Unreachable(message, hint=cut(f"{server}: {str(error) or type(error).__name__}"))
 
 
 def _silent(server: str, within: float) -> Unreachable:
-    return Unreachable(f"the Kubernetes API server did not answer within {within:g} s", hint=server)
+    words = later("the Kubernetes API server did not answer within {seconds} s", seconds=f"{within:g}")
+    return Unreachable(words, hint=server)

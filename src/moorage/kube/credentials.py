@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from moorage.kube.errors import NoConnection, cut
+from moorage.texts import later
 
 # The kubelet replaces a service account's token when 80 % of its life is over, which is minutes before it ends.
 _REREAD_AFTER = 60.0
@@ -76,7 +77,8 @@ class TokenFile:
             except OSError as error:
                 # The last token is worth a try: the file is swapped by renaming, and a volume may be away for a moment.
                 if not self._token:
-                    raise NoConnection(f"the token file {self._path} can't be read: {error.strerror}") from error
+                    words = later("the token file {path} can't be read: {error}", path=self._path, error=error.strerror)
+                    raise NoConnection(words) from error
             self._read_at = self._clock()
         return f"Bearer {self._token}"
 
@@ -118,7 +120,7 @@ class ExecPlugin:
             spec["cluster"] = self._cluster
         info = {"apiVersion": self._api_version, "kind": "ExecCredential", "spec": spec}
         env = {**os.environ, **self._env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
-        name = self._command[0]
+        name = repr(self._command[0])
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
@@ -129,7 +131,8 @@ class ExecPlugin:
             )
         except OSError as error:
             raise NoConnection(
-                f"the log-in command {name!r} can't be run: {error.strerror}", hint=self._hint
+                later("the log-in command {name} can't be run: {error}", name=name, error=error.strerror),
+                hint=self._hint,
             ) from error
         try:
             async with asyncio.timeout(_PLUGIN_WITHIN):
@@ -137,16 +140,22 @@ class ExecPlugin:
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise NoConnection(f"the log-in command {name!r} did not finish within {_PLUGIN_WITHIN:g} s") from None
+            words = later(
+                "the log-in command {name} did not finish within {seconds} s", name=name, seconds=f"{_PLUGIN_WITHIN:g}"
+            )
+            raise NoConnection(words) from None
         if process.returncode != 0:
             told = cut(err.decode("utf-8", "replace").strip())
-            raise NoConnection(f"the log-in command {name!r} failed ({process.returncode}): {told}", hint=self._hint)
+            words = later(
+                "the log-in command {name} failed ({status}): {told}", name=name, status=process.returncode, told=told
+            )
+            raise NoConnection(words, hint=self._hint)
         try:
             status = json.loads(out)["status"]
         except (ValueError, KeyError, TypeError) as error:
-            raise NoConnection(f"the log-in command {name!r} printed no ExecCredential") from error
+            raise NoConnection(later("the log-in command {name} printed no ExecCredential", name=name)) from error
         if not isinstance(status, dict):
-            raise NoConnection(f"the log-in command {name!r} printed an ExecCredential without status")
+            raise NoConnection(later("the log-in command {name} printed an ExecCredential without status", name=name))
         return status
 
     def _take(self, status: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from moorage import objects
+from moorage.texts import later
 
 _PROMPT, _CALM = 1.8, 10.0
 
@@ -33,7 +34,7 @@ class Resource:
     @property
     def missing_right(self) -> str:
         """What to tell the person who can grant it."""
-        return f"not allowed to list {self.name} cluster-wide: grant list and watch on {self.name}"
+        return later("not allowed to list {kind} cluster-wide: grant list and watch on {kind}", kind=self.name)
 
     def in_next_version(self) -> "Resource":
         """The same kind, asked for in the version that comes after this one, and after the last in the first again."""

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import yaml
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
@@ -68,7 +70,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 def read(text: str) -> Status:
     """What a status says, in either format."""
     if len(text) > _LONGEST:
-        return Status(trouble="Cluster Autoscaler's status is too long to be read.")
+        return Status(trouble=later("Cluster Autoscaler's status is too long to be read."))
     if re.search(r"^Cluster-(?:autoscaler status at|wide:)", text, re.MULTILINE):
         return _read_text(text)
     try:
@@ -76,7 +78,7 @@ def read(text: str) -> Status:
     except (yaml.YAMLError, RecursionError, ValueError):
         told = None
     if not isinstance(told, dict) or not ("autoscalerStatus" in told or "nodeGroups" in told):
-        return Status(trouble="Cluster Autoscaler's status can't be read.")
+        return Status(trouble=later("Cluster Autoscaler's status can't be read."))
     return _read_yaml(told)
 
 
@@ -204,7 +206,7 @@ def _healthy(status: Any) -> bool | None:
 def _sick(status: Any) -> str | None:
     if _healthy(status) is not False:
         return None
-    return "Cluster Autoscaler adds no machines now, since too many nodes of the cluster are not healthy."
+    return later("Cluster Autoscaler adds no machines now, since too many nodes of the cluster are not healthy.")
 
 
 def _number(value: Any) -> int | None:

@@ -20,6 +20,7 @@ from moorage.objects import Node, NodeClaim, NodeSpec, NodeStatus, ObjectMeta, U
 from moorage.quantity import NANO
 from moorage.scheduling.alternatives.machines import HOSTNAME, Machine, lasting_taints
 from moorage.scheduling.preparing import seconds_of
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from moorage.objects import Amounts
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
 
-_ASKED = "Karpenter has asked for it, and the cloud has not answered yet."
+_ASKED = later("Karpenter has asked for it, and the cloud has not answered yet.")
 
 
 class Claim(Struct, frozen=True):

@@ -96,13 +96,15 @@ class Pool:
         """A machine that nobody has seen yet."""
         state, why = self._standing()
         if why is None and kind is not None:
-            why = f"Nobody has seen a machine of kind {kind} yet, so what it would look like is not known."
+            why = later(
+                "Nobody has seen a machine of kind {kind} yet, so what it would look like is not known.", kind=kind
+            )
         return Machine(pool=self.name, source="karpenter", state=state, kind=kind, why=why, label=(POOL, self.name))
 
     def excluded(self, shape: Shape) -> Machine:
         """A kind that was in this pool, or was said to be, and that the pool does not take."""
         machine = self.unseen(shape.kind)
-        why = f"Pool {self.name} takes no machine like this one, by its requirements."
+        why = later("Pool {pool} takes no machine like this one, by its requirements.", pool=self.name)
         return replace(machine, state="at_maximum", left=0, why=why)
 
     def machine(self, shape: Shape, *, seen: Choices) -> Machine | None:
@@ -195,7 +197,9 @@ class Pool:
             )
         if MACHINES in self._limits and self._remaining(MACHINES) < NANO:
             most = amount(MACHINES, self._limits[MACHINES])
-            return "at_maximum", f"Pool {self.name} is at its limit of {most} machine{'s' * (most != 1)}."
+            if most == 1:
+                return "at_maximum", later("Pool {pool} is at its limit of 1 machine.", pool=self.name)
+            return "at_maximum", later("Pool {pool} is at its limit of {most} machines.", pool=self.name, most=most)
         return "can_be_added", None
 
     def _remaining(self, resource: str) -> int:
@@ -217,9 +221,12 @@ class Pool:
             if has.get(resource, 0) > self._remaining(resource):
                 used, each = (amount(resource, value) for value in (self._used.get(resource, 0), has.get(resource, 0)))
                 in_use, one = sizes(resource, (used, True), (each, True))
-                return (
-                    f"Pool {self.name} may have {amount_words(resource, amount(resource, limit))} in all and has "
-                    f"{in_use}: no room for a machine with {one}."
+                return later(
+                    "Pool {pool} may have {most} in all and has {used}: no room for a machine with {one}.",
+                    pool=self.name,
+                    most=amount_words(resource, amount(resource, limit)),
+                    used=in_use,
+                    one=one,
                 )
         return later("Pool {pool} is at its limits.", pool=self.name)
 

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 
 from moorage.objects import Unreadable
 from moorage.scheduling.alternatives.machines import Machine, as_node
+from moorage.texts import later
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_SHAPE = "Nobody has seen a machine of this pool yet, so what it would look like is not known."
+UNKNOWN_SHAPE = later("Nobody has seen a machine of this pool yet, so what it would look like is not known.")
 # Who says best whether a machine can come, and then who says best what it looks like.
 _STANDING = ("karpenter", "cluster-autoscaler", "configured", "seen")
 _AGAIN = 30.0
@@ -89,7 +90,7 @@ def _readable(machine: Machine) -> Machine:
     try:
         as_node(machine)
     except Unreadable as exc:
-        return replace(machine, node=None, why=f"What it would look like is not known: {exc}")
+        return replace(machine, node=None, why=later("What it would look like is not known: {error}", error=exc))
     return machine
 
 

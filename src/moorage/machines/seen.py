@@ -20,6 +20,7 @@ from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.alternatives.machines import HOSTNAME, Machine, as_node, lasting_taints
 from moorage.scheduling.cluster import Cluster
 from moorage.scheduling.preparing import PATIENCE, Preparing, preparing, seconds_of
+from moorage.texts import later
 
 _EVERY = 0.5
 _WRITTEN_EVERY = 20
@@ -233,7 +234,7 @@ class Seen:
             source="seen",
             state="on_its_way",
             node=node,
-            why=None if node is not None else "How many cards it will have is not known.",
+            why=None if node is not None else later("How many cards it will have is not known."),
             since=seconds_of(info.node.metadata.creation_timestamp),
             node_name=info.name,
             label=label,
@@ -244,7 +245,7 @@ class Seen:
 
 def _machine(kind: Kind) -> Machine | None:
     """A kind as a machine, or None where its amounts are garbage."""
-    why = f"Machines of pool {kind.pool} come and go; whether one can be added now is not known."
+    why = later("Machines of pool {pool} come and go; whether one can be added now is not known.", pool=kind.pool)
     machine = Machine(
         pool=kind.pool,
         kind=kind.kind,

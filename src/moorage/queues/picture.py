@@ -12,6 +12,7 @@ from moorage.errors import MoorageError
 from moorage.kube.errors import Forbidden, NotFound
 from moorage.queues.kueue import InLine, Queue, in_line_of, queues, waited_for
 from moorage.queues.places import Places
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,8 +109,11 @@ class Queues:
         except NotFound:
             return "absent", None
         except Forbidden:
-            kinds = f"{', '.join(missing)} of kueue.x-k8s.io"
-            return "not_allowed", f"Kueue is there, but its queues may not be read: grant list and watch on {kinds}"
+            words = later(
+                "Kueue is there, but its queues may not be read: grant list and watch on {kinds} of kueue.x-k8s.io",
+                kinds=", ".join(missing),
+            )
+            return "not_allowed", words
         except (MoorageError, TimeoutError, msgspec.MsgspecError) as error:
-            return "unknown", f"whether Kueue is there can't be told: {error}"
-        return "unknown", "Kueue's queues are being read"
+            return "unknown", later("whether Kueue is there can't be told: {error}", error=error)
+        return "unknown", later("Kueue's queues are being read")

@@ -14,6 +14,7 @@ import msgspec
 from moorage.errors import MoorageError
 from moorage.kube.errors import Forbidden, NotFound
 from moorage.queues.kueue import Key, Place
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -79,10 +80,10 @@ class Places:
             except NotFound:
                 return None  # Kueue does not know this one yet, or not any more
             except Forbidden:
-                self._shut(f"Kueue's own places may not be read: grant {RIGHT}")
+                self._shut(later("Kueue's own places may not be read: grant {right}", right=RIGHT))
                 return None
             except (MoorageError, TimeoutError, msgspec.MsgspecError) as error:
-                self._shut(f"Kueue's own places can't be read: {error}")
+                self._shut(later("Kueue's own places can't be read: {error}", error=error))
                 return None
             if fresh is not None:
                 self.why = None
@@ -109,7 +110,7 @@ class Places:
         try:
             group = msgspec.json.decode(await self._client.get(_GROUP, within=_WITHIN), type=_Group)
         except NotFound:
-            self.why = "Kueue's visibility API is not served here"
+            self.why = later("Kueue's visibility API is not served here")
             return None
         self._version = group.preferred_version.version if group.preferred_version is not None else None
         return self._version

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import asdict
 
 from moorage.cluster.answers.waiting import USER
+from moorage.texts import again
 
 if TYPE_CHECKING:
     from moorage.cluster.answers.held import HolderPolicy
@@ -20,9 +21,9 @@ def picture(told: Picture, state: State, *, policy: HolderPolicy, namespace: str
     found = [each for each in told.queues if namespace in (None, each.namespace)]
     return {
         "kueue": told.kueue,
-        "reason": told.reason,
+        "reason": told.reason and again(told.reason),
         "places": told.places,
-        "places_reason": told.places_reason,
+        "places_reason": told.places_reason and again(told.places_reason),
         "queues": [queue(each, state, policy=policy) for each in found],
     }
 

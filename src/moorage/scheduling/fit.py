@@ -21,6 +21,7 @@ from moorage.scheduling.priority import ranked
 from moorage.scheduling.steps import at_once, in_parts
 from moorage.scheduling.unknown import left_out
 from moorage.scheduling.verdict import FITS, NodeVerdict, Verdict, refuse
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Sequence
@@ -155,12 +156,18 @@ def fitting(cluster: State, trial: Trial, *, nodes: Iterable[str] | None = None)
 
 
 def _doubtful(what: str, nodes: list[str]) -> str:
-    where = f" on {_some(nodes)}" if nodes else ""
-    return f"Only the cluster's scheduler can say whether the pod gets its devices{where}: {what}."
+    if not nodes:
+        return later("Only the cluster's scheduler can say whether the pod gets its devices: {why}.", why=what)
+    return later(
+        "Only the cluster's scheduler can say whether the pod gets its devices on {nodes}: {why}.",
+        nodes=_some(nodes),
+        why=what,
+    )
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    first = ", ".join(names[:3])
+    return first if len(names) <= 3 else later("{nodes} and {rest} more", nodes=first, rest=len(names) - 3)
 
 
 def _undecided(ask: Ask, cluster: State, profile: Profile | None) -> tuple[str, ...]:
@@ -170,8 +177,10 @@ def _undecided(ask: Ask, cluster: State, profile: Profile | None) -> tuple[str, 
     if profile is not None:
         told += profile.undecided(spread=bool(spec.topology_spread_constraints), resources=ask.info.requests.scalars)
     elif spec.scheduler_name and not any(fnmatchcase(spec.scheduler_name, name) for name in cluster.schedulers):
-        told.append(f"The pod uses another scheduler, {spec.scheduler_name}, which may decide otherwise.")
+        words = later("The pod uses another scheduler, {name}, which may decide otherwise.", name=spec.scheduler_name)
+        told.append(words)
     crowded = sorted({error.identity.node_name or "" for error in cluster.unreadable} & cluster.nodes.keys())
     if crowded:
-        told.append(f"Some pods on {_some(crowded)} can't be read, so there may be less room than shown.")
+        words = later("Some pods on {nodes} can't be read, so there may be less room than shown.", nodes=_some(crowded))
+        told.append(words)
     return tuple(told)

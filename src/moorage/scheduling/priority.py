@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from moorage.objects import PriorityClass
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.objects import Pod
@@ -28,6 +29,7 @@ def ranked(pod: Pod, cluster: State) -> tuple[Pod, str | None]:
         defaults = [each for each in cluster.all(PriorityClass) if each.global_default]
         found = min(defaults, key=lambda each: each.value, default=None)
     if found is None:
-        return pod, f"The value of the priority class {name} is unknown; 0 is assumed." if name else None
+        words = later("The value of the priority class {name} is unknown; 0 is assumed.", name=name)
+        return pod, words if name else None
     policy = spec.preemption_policy or found.preemption_policy
     return replace(pod, spec=replace(spec, priority=found.value, preemption_policy=policy)), None

@@ -26,6 +26,7 @@ from moorage.objects.schedulers import (
     SpreadArgs,
 )
 from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,9 +117,13 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         """What can't be decided for a pod: whether it says how it is spread, and which resources it asks for."""
         told = self.doubts
         if self.spreads and not spread:
-            told += (f"The scheduler {self.name} spreads pods that say nothing of it, which was not checked.",)
+            told += (
+                later(
+                    "The scheduler {name} spreads pods that say nothing of it, which was not checked.", name=self.name
+                ),
+            )
         if self.extended is not None and (not self.extended or not self.extended.isdisjoint(resources)):
-            told += (f"The scheduler {self.name} also asks an extender, which may decide otherwise.",)
+            told += (later("The scheduler {name} also asks an extender, which may decide otherwise.", name=self.name),)
         return told
 
 
@@ -202,15 +207,29 @@ def _doubts(name: str, runs: dict[str, tuple[str, ...]], *, unknown: Sequence[st
     on_nodes, before = runs["filter"], runs["pre_filter"]
     if unknown:
         told.append(
-            f"The scheduler {name} runs plugins that are not known here ({_listed(unknown)}) and may decide otherwise."
+            later(
+                "The scheduler {name} runs plugins that are not known here ({plugins}) and may decide otherwise.",
+                name=name,
+                plugins=_listed(unknown),
+            )
         )
     unprepared = [each for each in on_nodes if each in _PREFILTER and each not in before]
     if unprepared:
-        told.append(f"The scheduler {name} runs {_listed(unprepared)} at filter but not at preFilter, which may fail.")
+        told.append(
+            later(
+                "The scheduler {name} runs {plugins} at filter but not at preFilter, which may fail.",
+                name=name,
+                plugins=_listed(unprepared),
+            )
+        )
     unchecked = [each for each in _KUBELETS if each not in on_nodes]
     if unchecked:
         told.append(
-            f"The scheduler {name} does not check {_listed(unchecked)}, but the node does, and may refuse the pod."
+            later(
+                "The scheduler {name} does not check {plugins}, but the node does, and may refuse the pod.",
+                name=name,
+                plugins=_listed(unchecked),
+            )
         )
     return tuple(told)
 

@@ -28,6 +28,7 @@ from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.claims.migration import driver_of
 from moorage.scheduling.devicenames import SINCE
 from moorage.scheduling.devices.inventory import IMPLICIT
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,10 +63,12 @@ def left_out(ask: Ask, cluster: State) -> tuple[frozenset[str], tuple[str, ...]]
         skipped.update(name for name, needed in _NEEDED.items() if needed & unknown)
         missing = unknown & (_ALSO_READ | {PersistentVolumeClaim})
         if missing:
-            told.append(f"The pod's volumes were not fully checked: {_listed(missing)} can't be read.")
+            told.append(
+                later("The pod's volumes were not fully checked: {kinds} can't be read.", kinds=_listed(missing))
+            )
     if Namespace in unknown and _selects_namespaces(ask):
         skipped.add(filters.interpodaffinity.NAME)
-        told.append("The pod's affinity to other pods was not checked: namespaces can't be read.")
+        told.append(later("The pod's affinity to other pods was not checked: namespaces can't be read."))
     return frozenset(skipped), tuple(told)
 
 
@@ -77,7 +80,8 @@ def _devices(ask: Ask, cluster: State, skipped: set[str]) -> list[str]:
         return []
     if cluster.server_version < SINCE:
         skipped.add(filters.dynamicresources.NAME)
-        return ["The pod claims devices, which is checked only for Kubernetes 1.36 and newer."] if claims else []
+        words = later("The pod claims devices, which is checked only for Kubernetes 1.36 and newer.")
+        return [words] if claims else []
     needed = _DEVICES
     if any(claim.resource_claim_template_name is not None for claim in claims):
         needed |= {ResourceClaimTemplate}
@@ -87,9 +91,17 @@ def _devices(ask: Ask, cluster: State, skipped: set[str]) -> list[str]:
         return []
     skipped.add(filters.dynamicresources.NAME)
     if claims or filters.dynamicresources.classes_behind(ask, cluster):
-        return [f"The devices that the pod claims were not checked: {_listed(missing)} can't be read."]
+        return [
+            later("The devices that the pod claims were not checked: {kinds} can't be read.", kinds=_listed(missing))
+        ]
     if DeviceClass in missing:
-        return [f"{', '.join(scalars)} may come from a device class, but {_listed({DeviceClass})} can't be read."]
+        return [
+            later(
+                "{resources} may come from a device class, but {kinds} can't be read.",
+                resources=", ".join(scalars),
+                kinds=_listed({DeviceClass}),
+            )
+        ]
     return []
 
 
@@ -109,7 +121,13 @@ def _outdated(ask: Ask, cluster: State) -> list[str]:
     if not old:
         return []
     since = min(former[kind] for kind in old)
-    return [f"Uses {_listed(old)} as of {since:%Y-%m-%d %H:%M} UTC: the right to read them was taken away since."]
+    return [
+        later(
+            "Uses {kinds} as of {time} UTC: the right to read them was taken away since.",
+            kinds=_listed(old),
+            time=f"{since:%Y-%m-%d %H:%M}",
+        )
+    ]
 
 
 def _may_have_a_class(name: str) -> bool:

@@ -26,6 +26,8 @@ COOKIE = "moorage-language"
 FOLDER = "MOORAGE_TEXTS"
 
 _language: ContextVar[str] = ContextVar("moorage_language", default=ENGLISH)
+# A text about somebody may be what another says.
+_MOST_NAMES = 4
 _WEIGHT = re.compile(r"q=([01](?:\.\d{0,3})?)", re.ASCII)
 
 
@@ -62,7 +64,7 @@ def later(text: str, **values: object) -> str:
 
 def again(text: str) -> str:
     """A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of
-    ours stays as it is.
+    ours stays as it is; what is joined by "; " is several, and "name: text" is a text about somebody.
     """
     language = _language.get()
     return text if language == ENGLISH else _recognised(language, text)
@@ -70,17 +72,31 @@ def again(text: str) -> str:
 
 @lru_cache(4096)
 def _recognised(language: str, text: str) -> str:
+    texts = languages()[language].texts
+    if text in texts:
+        return texts[text]
+    if "; " in text:
+        said = _by_pattern(language, text, has="; ")
+        several = said or "; ".join(_recognised(language, part) for part in text.split("; "))
+        if several != text:
+            return several
+    who, colon, what = text.partition(": ")
+    if colon and " " not in who and text.count(": ") <= _MOST_NAMES:
+        return _by_pattern(language, text, has=": ") or f"{who}: {_recognised(language, what)}"
+    return _by_pattern(language, text) or text
+
+
+def _by_pattern(language: str, text: str, *, has: str = "") -> str | None:
+    """By the first text that fits it, of those that have these letters themselves; None where none does."""
     catalogue = languages()[language]
-    if text in catalogue.texts:
-        return catalogue.texts[text]
     for pattern, known, count in catalogue.patterns:
-        found = pattern.values(text)
+        found = pattern.values(text) if has in known else None
         if found is None:
             continue
         values = {name: _recognised(language, value) for name, value in found.items()}
         forms = catalogue.forms(known) if count else None
         return (forms(int(values["count"])) if forms else catalogue.texts[known]).format(**values)
-    return "; ".join(_recognised(language, part) for part in text.split("; ")) if "; " in text else text
+    return None
 
 
 def both(parts: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ _LINE = re.compile(r"(msgid|msgid_plural|msgstr)(?:\[(\d+)\])?\s+(\".*\")")
 _FIELD = re.compile(r"\{(\w+)\}")
 _SAYS_NOTHING = re.compile(r"\{\w+\}|\s")
 # Where the texts of scripts stand, and those that are made once for many people, which scripts say again.
-_OF_PAGES = re.compile(r"\.js\b|\b(?:hub/view|gpus|machines|kube|cluster|scheduling/preparing)\b")
+_OF_PAGES = re.compile(r"\.js\b|\b(?:hub/view|gpus|machines|kube|cluster|scheduling/preparing|scheduling/devices)\b")
 # Patterns of less text than this would recognise what is none of ours.
 _LEAST_LETTERS = 5
 

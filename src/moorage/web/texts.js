@@ -4,6 +4,8 @@
 export const COOKIE = "moorage-language";
 const CATEGORIES = ["zero", "one", "two", "few", "many", "other"];
 const LEAST_LETTERS = 5;
+// A text about somebody may be what another says.
+const MOST_NAMES = 4;
 
 let catalogue, plural, format, patterns, seen;
 
@@ -91,7 +93,7 @@ function fits(found, name, value) {
   return found.get(name) === value;
 }
 
-/** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is, and what is joined by "; " is several. */
+/** A text that was made in English, before anybody knew who reads it, in the language of who does. What is none of ours stays as it is, what is joined by "; " is several, and "name: text" is a text about somebody. */
 export function again(text) {
   if (!text || !Object.keys(catalogue.texts).length) return text;
   if (!seen.has(text)) seen.set(text, recognised(text));
@@ -101,14 +103,25 @@ export function again(text) {
 function recognised(text) {
   const known = catalogue.texts[text];
   if (typeof known === "string") return known;
+  if (text.includes("; ")) {
+    const several = byPattern(text, "; ") ?? text.split("; ").map(again).join("; ");
+    if (several !== text) return several;
+  }
+  const [who, ...more] = text.split(": ");
+  if (more.length && more.length <= MOST_NAMES && !who.includes(" ")) return byPattern(text, ": ") ?? `${who}: ${again(more.join(": "))}`;
+  return byPattern(text) ?? text;
+}
+
+/** By the first text that fits it, of those that have these letters themselves; null where none does. */
+function byPattern(text, has = "") {
   patterns ??= patternsOf(catalogue);
-  for (const { pattern, one, many } of patterns) {
-    const found = pattern.values(text);
+  for (const { pattern, text: key, one, many } of patterns) {
+    const found = key.includes(has) && pattern.values(text);
     if (!found) continue;
     const values = Object.fromEntries(Object.entries(found).map(([name, value]) => [name, name === "count" ? value : again(value)]));
     return many ? tn(one, many, Number(values.count), values) : t(one, values);
   }
-  return text.includes("; ") ? text.split("; ").map(again).join("; ") : text;
+  return null;
 }
 
 /** The more they say, the earlier. */

@@ -31,14 +31,15 @@ from moorage.scheduling.preparing import Preparing, lacks, preparing
 from moorage.scheduling.steps import Steps, at_once, in_parts
 from moorage.scheduling.verdict import NodeVerdict, Verdict
 from moorage.scheduling.words.amounts import amount_words
+from moorage.texts import again, later
 
 _encode = msgspec.json.Encoder().encode
 # What no answer can take into account, whatever the pod.
-_WEBHOOKS = (
+_WEBHOOKS = later(
     "Admission webhooks, Pod Security and other policies may change or reject the pod when it is created. Creating it "
     "with dryRun=All asks them; moorage's spawner does this before each start."
 )
-_EXTENDERS = "Scheduler extenders, custom plugins and custom scheduler settings may refuse more nodes."
+_EXTENDERS = later("Scheduler extenders, custom plugins and custom scheduler settings may refuse more nodes.")
 _MOST_CHOSEN = 20
 NOT_CONSIDERED = (_WEBHOOKS, _EXTENDERS)
 
@@ -135,7 +136,7 @@ def judging(
         made = yield from evicting(cluster, trial, verdict)
     tried = yield from trying(cluster, trial, machines)
     advice = yield from advising(cluster, admission.pod, verdict, without=unable.keys())
-    later = may_turn_away(admission.pod) if verdict.fits else None
+    turned_away = may_turn_away(admission.pod) if verdict.fits else None
     warnings = attached_elsewhere(cluster, admission.pod, verdict)
     yield
     held = held_by(cluster, verdict, policy=policy)
@@ -146,7 +147,7 @@ def judging(
     yield
     short = {short.resource for node in verdict.nodes.values() for short in node.details}
     by_maker = has_several_makers(cluster, short)
-    afterwards = (later,) if later else ()
+    afterwards = (turned_away,) if turned_away else ()
     return Judged(
         verdict,
         admission,
@@ -255,8 +256,8 @@ def encoding(
         _encode({**msgspec.structs.asdict(advice), "nodes": msgspec.Raw(b"{%s}" % b",".join(rooms))}),
         _encode({node: [_held(one, by_maker=judged.by_maker) for one in ones] for node, ones in judged.held.items()}),
         _encode(judged.warnings),
-        _encode(undecided),
-        _encode(NOT_CONSIDERED),
+        _encode([again(sentence) for sentence in undecided]),
+        _encode([again(sentence) for sentence in NOT_CONSIDERED]),
     )
 
 

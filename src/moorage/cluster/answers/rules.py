@@ -13,6 +13,7 @@ from moorage.errors import InvalidObject
 from moorage.objects import LimitRange, Object, PriorityClass, ResourceQuota, RuntimeClass
 from moorage.scheduling.admission import Refusal, admit
 from moorage.scheduling.admission.quotas import Left
+from moorage.texts import later
 
 T = TypeVar("T", bound=Object)
 
@@ -29,7 +30,7 @@ class Rules:
 
 
 UNKNOWN = Rules()
-RUNTIME = "The pod's runtime class can't be read, so its overhead is not counted."
+RUNTIME = later("The pod's runtime class can't be read, so its overhead is not counted.")
 
 
 def by_namespace(objects: Iterable[T]) -> dict[str, list[T]]:

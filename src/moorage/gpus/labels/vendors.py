@@ -14,6 +14,7 @@ from moorage.gpus.facts import MemoryKind, is_unified_model
 from moorage.gpus.labels import clouds
 from moorage.gpus.labels.clouds import number
 from moorage.gpus.labels.models import words
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,9 @@ def _nvidia(labels: Mapping[str, str]) -> LabelFacts | None:
         text = text[: mig.start()]
         if mig.group(1) == "INVALID":
             notes.append(
-                "MIG profiles are mixed although the strategy is single, so the device plugin offers none of them"
+                later(
+                    "MIG profiles are mixed although the strategy is single, so the device plugin offers none of them"
+                )
             )
         else:
             profile = mig.group(1)

@@ -16,6 +16,7 @@ from moorage.gpus.sources import podstatus, smi
 from moorage.gpus.sources.smi_xml import parse_xml
 from moorage.gpus.sources.sweep import NoAnswer
 from moorage.gpus.view import Holding
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,11 +64,11 @@ def cards(body: bytes, *, now: float, extra: frozenset[str] = frozenset()) -> li
     if held and answer.exit_code == _NOT_THERE:
         return [_with_problem(card, problem) for card in held]
     if answer.age_seconds is None:
-        raise NoAnswer(_both("nvidia-smi has not answered yet", problem))
+        raise NoAnswer(_both(later("nvidia-smi has not answered yet"), problem))
     taken_at = now - max(0.0, min(answer.age_seconds, 1e9))
     output = parse_xml(answer.xml, source="agent", taken_at=taken_at)
     if not output.cards:
-        failure = output.failure or "; ".join(output.problems[:2]) or "nvidia-smi reported no card"
+        failure = output.failure or "; ".join(output.problems[:2]) or later("nvidia-smi reported no card")
         raise NoAnswer(_both(failure, problem))
     found = smi.with_list(output.cards, smi.parse_list(answer.list, source="agent").cards)
     found = [_shared(card, answer) if card.memory_kind == "unified" else card for card in found]
@@ -78,11 +79,12 @@ def _problem(answer: Answer, *, now: float) -> str | None:
     """Why the agent can't tell who holds which card, and as of when it could."""
     if not answer.holdings_problem:
         return None
-    text = f"the agent can't tell who holds which card: {smi.cut(answer.holdings_problem)[:_LONGEST]}"
+    text = later("the agent can't tell who holds which card: {why}", why=smi.cut(answer.holdings_problem)[:_LONGEST])
     age = answer.holdings_age_seconds
     if answer.holdings is None or age is None or not 0 <= age <= DROPPED_AFTER:
         return text
-    return f"{text}; what it tells is as of {timestamp(float(int(now - age)))[11:16]} UTC"
+    since = later("what it tells is as of {time} UTC", time=timestamp(float(int(now - age)))[11:16])
+    return f"{text}; {since}"
 
 
 def _both(failure: str, problem: str | None) -> str:

@@ -18,6 +18,7 @@ import msgspec
 from moorage.gpus.sources import http, smi
 from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,11 +121,11 @@ class Exec(Sweep[FoundPod]):
 
     async def ask(self, node: str, target: FoundPod) -> Sequence[CardFact]:
         if node in self._hanging:
-            raise NoAnswer("nvidia-smi hangs; waiting for it to end before running it again")
+            raise NoAnswer(later("nvidia-smi hangs; waiting for it to end before running it again"))
         if self._poisoned.get(node) == _identity(target):
-            raise NoAnswer("nvidia-smi hung when the connection was lost; waiting for its container to restart")
+            raise NoAnswer(later("nvidia-smi hung when the connection was lost; waiting for its container to restart"))
         if self._resting.get(node, 0.0) > self.clock():
-            raise NoAnswer("the connection was lost while nvidia-smi was running; trying again in a few minutes")
+            raise NoAnswer(later("the connection was lost while nvidia-smi was running; trying again in a few minutes"))
         self._poisoned.pop(node, None)
         self._resting.pop(node, None)
         fields = self._fields.get(node, smi.FIELDS)
@@ -133,7 +134,7 @@ class Exec(Sweep[FoundPod]):
             self._fields[node] = smi.OLD_FIELDS
             output = await self._query(node, target, smi.OLD_FIELDS)
         if not output.cards:
-            raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or "nvidia-smi said nothing")
+            raise NoAnswer(output.failure or "; ".join(output.problems[:2]) or later("nvidia-smi said nothing"))
         if any(card.mig for card in output.cards):
             listed = await self._run(node, target, ("-L",))
             return smi.with_list(output.cards, smi.parse_list(listed.stdout).cards)
@@ -163,7 +164,7 @@ class Exec(Sweep[FoundPod]):
         task.add_done_callback(lambda done: self._ended(node, target, done, asked_at=asked_at))
         done = await asyncio.shield(task)
         if not done.known:
-            raise NoAnswer(done.message or "the connection was lost")
+            raise NoAnswer(done.message or later("the connection was lost"))
         return done
 
     def _ended(self, node: str, target: FoundPod, task: asyncio.Task[Finished], *, asked_at: float) -> None:
@@ -243,7 +244,7 @@ async def run_in_pod(
     except aiohttp.WSServerHandshakeError as error:
         raise NoAnswer(_refusal(error.status, namespace)) from error
     except http.BROKEN as error:
-        raise NoAnswer(f"the API server: {http.words(error, deadline=2)}") from error
+        raise NoAnswer(later("the API server: {why}", why=http.words(error, deadline=2))) from error
     async with socket:
         return await _read(socket)
 
@@ -265,7 +266,7 @@ async def _read(socket: aiohttp.ClientWebSocketResponse) -> Finished:
     finished.stdout = texts[_STDOUT].decode("utf-8", errors="replace")
     finished.stderr = texts[_STDERR].decode("utf-8", errors="replace")
     if not finished.known:
-        raise _LostConnection("the connection was lost before nvidia-smi ended")
+        raise _LostConnection(later("the connection was lost before nvidia-smi ended"))
     return finished
 
 
@@ -290,5 +291,8 @@ def _finished(data: bytes) -> Finished:
 
 def _refusal(status: int, namespace: str) -> str:
     if status in (401, 403):
-        return f"not allowed to exec in namespace {namespace}: grant get and create on pods/exec there"
-    return f"the API server answered {status}"
+        return later(
+            "not allowed to exec in namespace {namespace}: grant get and create on pods/exec there",
+            namespace=namespace,
+        )
+    return later("the API server answered {status}", status=status)

@@ -11,6 +11,7 @@ import msgspec
 from moorage.gpus.sources import agent_answer, http, metrics, series
 from moorage.gpus.sources.pods import FoundPod, PodFinder
 from moorage.gpus.sources.sweep import NoAnswer, Pace, Sweep
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,7 +75,7 @@ class Exporter(Sweep[str]):
         try:
             async with self._session.get(target, allow_redirects=False) as answer:
                 if answer.status != 200:
-                    raise NoAnswer(f"it answered {answer.status}")
+                    raise NoAnswer(later("it answered {status}", status=answer.status))
                 body = await _whole_body(answer)
         except http.BROKEN as error:
             raise NoAnswer(http.words(error, deadline=self.pace.deadline)) from error
@@ -95,7 +96,7 @@ async def _whole_body(answer: aiohttp.ClientResponse) -> bytes:
     async for chunk in answer.content.iter_any():
         body += chunk
         if len(body) > _LARGEST:
-            raise NoAnswer("its answer is too large")
+            raise NoAnswer(later("its answer is too large"))
     return bytes(body)
 
 
@@ -142,4 +143,4 @@ def read_agent(body: bytes, now: float, *, extra: frozenset[str]) -> Sequence[Ca
     try:
         return agent_answer.cards(body, now=now, extra=extra)
     except msgspec.MsgspecError as error:
-        raise NoAnswer("its answer can't be read") from error
+        raise NoAnswer(later("its answer can't be read")) from error

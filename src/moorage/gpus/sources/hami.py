@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moorage.gpus.facts import CardFact, Holder
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def parse(text: str) -> list[CardFact]:
                 memory_total=_whole(entry.get("devmem")) or None,
                 slots=_whole(entry.get("count")) or None,
                 health=None if healthy not in (True, False) else "healthy" if healthy else "unhealthy",
-                problem="HAMi reports the card as unhealthy" if healthy is False else None,
+                problem=later("HAMi reports the card as unhealthy") if healthy is False else None,
             )
         )
     return facts

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import aiohttp
 
+from moorage.texts import later
+
 # What a request raises where the other side or the network fails.
 BROKEN = (aiohttp.ClientError, OSError, ValueError)
 
@@ -11,13 +13,13 @@ BROKEN = (aiohttp.ClientError, OSError, ValueError)
 def words(error: Exception, *, deadline: float) -> str:
     """Why there is no answer."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {deadline:g} s"
+        return later("no answer within {seconds} s", seconds=f"{deadline:g}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-        return "its certificate is not trusted"
+        return later("its certificate is not trusted")
     if isinstance(error, aiohttp.ClientConnectionError) and not isinstance(error, aiohttp.ServerConnectionError):
-        return "it can't be reached"
+        return later("it can't be reached")
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerConnectionError | ConnectionError):
-        return "the connection broke"
+        return later("the connection broke")
     if isinstance(error, aiohttp.InvalidURL):
-        return "its address is invalid"
-    return f"it does not speak proper HTTP ({type(error).__name__})"
+        return later("its address is invalid")
+    return later("it does not speak proper HTTP ({error})", error=type(error).__name__)

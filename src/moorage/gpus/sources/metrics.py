@@ -14,6 +14,7 @@ import msgspec
 
 from moorage.gpus.facts import CardFact, Holder, Part, plain_pci
 from moorage.gpus.readings import sample
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -145,9 +146,10 @@ def _dcgm_card(reading: _Reading, slices: Mapping[str, _Reading], *, source: str
     busy = _busy(values) if not slices else _busy(values) or None
     why = {}
     if memory[1] is None:
-        why["memory_used"] = "dcgm-exporter has no memory figures for this card"
+        why["memory_used"] = later("dcgm-exporter has no memory figures for this card")
     if busy is None:
-        why["utilization"] = "a card in MIG mode has no utilization of its own" if slices else "dcgm-exporter has none"
+        mig = later("a card in MIG mode has no utilization of its own")
+        why["utilization"] = mig if slices else later("dcgm-exporter has none")
     return CardFact(
         source=source,
         taken_at=taken_at,
@@ -204,7 +206,7 @@ def _amd_card(reading: _Reading, *, source: str, taken_at: float | None) -> Card
         utilization=round(busy) if busy is not None and busy <= 100 else None,
         temperature=_int(values.get("temp")),
         health=None if health is None else "healthy" if health > 0 else "unhealthy",
-        problem="AMD's exporter reports the card as unhealthy" if health == 0 else None,
+        problem=later("AMD's exporter reports the card as unhealthy") if health == 0 else None,
         holders=tuple(reading.holders.values()),
         counts_all=True,
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from moorage.errors import MoorageError
 from moorage.kube.errors import Forbidden
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.kube.client import Client
@@ -74,7 +75,7 @@ class PodFinder:
         self._client = client
         self._selectors = selectors
         self._path = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
-        self._where = f"in namespace {namespace}" if namespace else "cluster-wide"
+        self._namespace = namespace
 
     async def find(self, *, within: float = 10.0) -> tuple[dict[str, list[FoundPod]], str | None]:
         """Running pods by node, in the selectors' order; and why some may be missing."""
@@ -85,7 +86,9 @@ class PodFinder:
                     self._path, {"labelSelector": selector, "resourceVersion": "0"}, within=within
                 )
             except Forbidden:
-                return found, f"not allowed to list pods {self._where}"
+                if self._namespace:
+                    return found, later("not allowed to list pods in namespace {namespace}", namespace=self._namespace)
+                return found, later("not allowed to list pods cluster-wide")
             except MoorageError as error:
                 return found, error.message
             for pod in _read(body):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moorage.gpus.facts import CardFact, Health, Holder, plain_pci, plain_uuid
 from moorage.gpus.units import family
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -86,6 +87,6 @@ def _fact(
         index=index,
         holders=holders,
         health=health,
-        problem="the kubelet reports the device as unhealthy" if health == "unhealthy" else None,
+        problem=later("the kubelet reports the device as unhealthy") if health == "unhealthy" else None,
         resource=holdings[0].resource,
     )

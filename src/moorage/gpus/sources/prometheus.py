@@ -23,6 +23,7 @@ from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
 from moorage.gpus.sources.series import Sample, parse_vector
 from moorage.gpus.sources.sweep import NoAnswer
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +82,7 @@ class Prometheus:
         self._facts: dict[str, Known] = {}
         self._told: dict[str, Told] = {}
         self._answered_at: float | None = None
-        self._problem: str | None = "prometheus: no answer yet"
+        self._problem: str | None = _named(later("no answer yet"))
         self._session: aiohttp.ClientSession | None = None
 
     def facts(self, node: NodeView) -> Sequence[CardFact]:
@@ -93,7 +94,7 @@ class Prometheus:
     def problem(self, node: NodeView) -> str | None:
         if self._problem is not None:
             return self._problem
-        return None if node.name in self._facts else "prometheus: no series for this node"
+        return None if node.name in self._facts else _named(later("no series for this node"))
 
     async def run(self, on_change: OnChange) -> None:
         try:
@@ -113,10 +114,11 @@ class Prometheus:
                 amd = await self._query_all(AMD_METRICS, _KEPT_AMD)
                 ages = await self._ages()
         except (NoAnswer, TimeoutError) as error:
-            why = str(error) or f"no answer within {self._deadline:g} s"
-            self._problem = f"prometheus: {why}"
+            why = str(error) or later("no answer within {seconds} s", seconds=f"{self._deadline:g}")
+            self._problem = _named(why)
             if self._answered_at is not None:
-                self._problem = f"prometheus: not answering since {timestamp(self._answered_at)[11:16]} ({why})"
+                since = timestamp(self._answered_at)[11:16]
+                self._problem = _named(later("not answering since {time} UTC ({why})", time=since, why=why))
             on_change(list(self._facts))
             return
         now = self._clock()
@@ -134,9 +136,9 @@ class Prometheus:
         recovered = self._problem is not None
         self._problem, self._answered_at = None, now
         if not fresh and (nvidia or amd):
-            self._problem = "prometheus: its series name no node in this cluster"
+            self._problem = _named(later("its series name no node in this cluster"))
         elif not fresh:
-            self._problem = "prometheus: it has no GPU series"
+            self._problem = _named(later("it has no GPU series"))
         on_change(
             [
                 node
@@ -189,10 +191,10 @@ class Prometheus:
         except http.BROKEN as error:
             raise NoAnswer(http.words(error, deadline=self._deadline)) from error
         if answer.status in (401, 403):
-            raise NoAnswer(f"it answered {answer.status}: it needs a token, or a different one")
+            raise NoAnswer(later("it answered {status} (it needs a token or a different one)", status=answer.status))
         samples, why = parse_vector(body)
         if why is not None:
-            raise NoAnswer(why if answer.status == 200 else f"it answered {answer.status}")
+            raise NoAnswer(why if answer.status == 200 else later("it answered {status}", status=answer.status))
         return samples
 
 
@@ -250,6 +252,10 @@ def _by_node(samples: Sequence[Sample], index: _Index) -> dict[str, list[Sample]
         if node is not None:
             found.setdefault(node, []).append(one)
     return found
+
+
+def _named(words: str) -> str:
+    return f"prometheus: {words}"
 
 
 def _identity(labels: Mapping[str, str]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from moorage.texts import later
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -66,9 +68,10 @@ def parse_vector(body: bytes) -> tuple[list[Sample], str | None]:
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return _tolerant(body)
     if answer.status != "success":
-        return [], f"Prometheus answered: {(answer.error or 'an error')[:200]}"
+        error = answer.error or later("an error")
+        return [], later("Prometheus answered: {error}", error=error[:200])
     if answer.data is None or answer.data.resultType != "vector":
-        return [], "Prometheus did not answer with a vector"
+        return [], later("Prometheus did not answer with a vector")
     return [
         Sample(item.metric.get("__name__", ""), item.metric, item.value[1], item.value[0])
         for item in answer.data.result
@@ -99,13 +102,13 @@ def _tolerant(body: bytes) -> tuple[list[Sample], str | None]:
     try:
         answer: Any = msgspec.json.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return [], "Prometheus did not answer with JSON"
+        return [], later("Prometheus did not answer with JSON")
     data = answer.get("data") if isinstance(answer, dict) else None
     result = data.get("result") if isinstance(data, dict) else None
     if not isinstance(result, list):
         error = answer.get("error") if isinstance(answer, dict) else None
-        text = str(error)[:200] if error else "something else than a vector"
-        return [], f"Prometheus answered: {text}"
+        text = str(error)[:200] if error else later("something else than a vector")
+        return [], later("Prometheus answered: {error}", error=text)
     return list(_items(result)), None
 
 

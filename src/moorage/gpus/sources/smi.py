@@ -14,6 +14,7 @@ import msgspec
 
 from moorage.gpus.facts import CardFact, Part, is_unified_model, plain_pci
 from moorage.gpus.readings import percent, reason, whole
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -182,7 +183,7 @@ def _lost(handle: re.Match[str], *, source: str, taken_at: float | None) -> Card
         source=source,
         taken_at=taken_at,
         pci=plain_pci(handle["pci"]),
-        problem=f"the driver can't reach the card: {why}",
+        problem=later("the driver can't reach the card: {why}", why=why),
         lost=True,
         counts_all=True,
     )
@@ -271,7 +272,7 @@ def card_of(
         mig=True if mode == "Enabled" else False if mode == "Disabled" else None,
         parts=parts,
         processes=processes,
-        problem=f"the driver says {lost}" if lost else None,
+        problem=later("the driver says {word}", word=lost) if lost else None,
         lost=lost is not None,
         counts_all=True,
         why=why,

@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET  # no entities are read: see `parse_xml`
 from moorage.gpus.facts import CardFact, Part, plain_pci
 from moorage.gpus.readings import whole
 from moorage.gpus.sources.smi import LARGEST, Output, card_of, cut, lines_of, take_failure, uuid_of, without_twins
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def parse_xml(text: str, *, source: str = "exec", taken_at: float | None = None)
         parser.feed(text[start:])
         parser.close()
     except (ET.ParseError, ValueError, LookupError) as error:
-        output.problems.append(f"the answer of nvidia-smi breaks off: {cut(str(error))}")
+        output.problems.append(later("the answer of nvidia-smi breaks off: {error}", error=cut(str(error))))
     for element in _whole_elements(parser):
         if element.tag != "gpu":
             continue
@@ -37,7 +38,7 @@ def parse_xml(text: str, *, source: str = "exec", taken_at: float | None = None)
         if card is not None:
             output.cards.append(card)
         else:
-            output.problems.append("a card could not be read")
+            output.problems.append(later("a card could not be read"))
     output.cards = without_twins(output.cards)
     return output
 

@@ -18,6 +18,7 @@ from moorage import clock
 from moorage.gpus.details import timestamp
 from moorage.gpus.merge import DROPPED_AFTER, STALE_AFTER
 from moorage.gpus.sources.base import NOTHING, Known, OnChange, Told
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,7 +72,7 @@ class Sweep(ABC, Generic[Target]):
         self.places: dict[str, Place] = {}
         self._slots = asyncio.Semaphore(pace.at_once)
         self._doubtful_slots = asyncio.Semaphore(pace.doubtful_at_once)
-        self._general_problem: str | None = "no answer yet"
+        self._general_problem: str | None = later("no answer yet")
         self._asking: set[asyncio.Task[None]] = set()
 
     @abstractmethod
@@ -114,7 +115,7 @@ class Sweep(ABC, Generic[Target]):
         except NoAnswer as error:
             self._general_problem = str(error)
             return
-        self._general_problem = problem or f"{self.name}: nothing found on this node"
+        self._general_problem = problem or self._named(later("nothing found on this node"))
         now = self.clock()
         gone = [name for name in self.places if name not in targets] if problem is None else []
         for name in gone:
@@ -123,7 +124,7 @@ class Sweep(ABC, Generic[Target]):
             on_change(gone)
         self._tell_ages(on_change, now=now)
         for node, target in targets.items():
-            place = self.places.setdefault(node, Place(problem=f"{self.name}: no answer yet"))
+            place = self.places.setdefault(node, Place(problem=self._named(later("no answer yet"))))
             if not place.asking and now >= place.rests_until:
                 place.asking = True
                 task = asyncio.create_task(self._ask(node, target, place, on_change))
@@ -144,7 +145,7 @@ class Sweep(ABC, Generic[Target]):
                     async with asyncio.timeout(self.pace.deadline):
                         facts = await self.ask(node, target)
                 except TimeoutError:
-                    raise NoAnswer(f"no answer within {self.pace.deadline:g} s") from None
+                    raise NoAnswer(later("no answer within {seconds} s", seconds=f"{self.pace.deadline:g}")) from None
         except NoAnswer as error:
             self._failed(place, str(error))
         except Exception as error:
@@ -167,9 +168,13 @@ class Sweep(ABC, Generic[Target]):
         rest = 0.0 if place.failures < 2 else min(self.pace.every * 2 ** min(place.failures - 1, 10), _LONGEST_REST)
         place.rests_until = now + rest
         if place.answered_at is None:
-            place.problem = f"{self.name}: {why}"
+            place.problem = self._named(why)
         else:
-            place.problem = f"{self.name}: not answering since {timestamp(place.answered_at)[11:16]} ({why})"
+            since = timestamp(place.answered_at)[11:16]
+            place.problem = self._named(later("not answering since {time} UTC ({why})", time=since, why=why))
+
+    def _named(self, words: str) -> str:
+        return f"{self.name}: {words}"
 
     def _tell_ages(self, on_change: OnChange, *, now: float) -> None:
         """Nodes whose last answer grows old read differently although nothing has come."""

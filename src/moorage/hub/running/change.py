@@ -82,7 +82,7 @@ def _amount(value: Any, field: str, read: Any, understood: Any) -> int | None:
     try:
         return int(read(understood(value) if understood and isinstance(value, str) else value))
     except InvalidQuantity as error:
-        raise Refusal(f"{options.LABELS[field]}: {error.message}.", field=field) from None
+        raise Refusal(f"{t(options.LABELS[field])}: {error.message}.", field=field) from None
 
 
 async def of(spawner: Any, pod: Json, body: Mapping[str, Any]) -> Change:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_words, is_gpu, memory_words, short_resource
 from moorage.hub.view.checked import text, whole
-from moorage.texts import t, tn
+from moorage.texts import again, later, t, tn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class QueueFacts:
     def words(self) -> str:
         """`1 of 4 GPU left; 2 wait.`"""
         if self.why is not None:
-            return self.why
+            return again(self.why)
         flavors = list(dict.fromkeys(share.flavor for share in self.shares))
         parts = []
         for flavor in flavors:
@@ -99,11 +99,13 @@ def _queue(name: str, row: dict[str, Any] | None, answer: Mapping[str, Any]) -> 
 
 def _unknown(answer: Mapping[str, Any]) -> str:
     if answer.get("kueue") == "followed":
-        return t("This queue does not exist. Contact the hub's administrator.")
+        return later("This queue does not exist. Contact the hub's administrator.")
     if answer.get("kueue") == "absent":
-        return t("There are no queues in this cluster: servers start without one.")
+        return later("There are no queues in this cluster: servers start without one.")
     reason = text(answer.get("reason"), 300)
-    return t("What it has left is unknown: {reason}.", reason=reason) if reason else t("What it has left is unknown.")
+    if reason is None:
+        return later("What it has left is unknown.")
+    return later("What it has left is unknown: {reason}.", reason=reason)
 
 
 def _share(value: dict[str, Any]) -> Share | None:

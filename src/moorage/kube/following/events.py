@@ -7,6 +7,7 @@ import msgspec
 from moorage.kube.errors import Status, error_of
 from moorage.kube.following.pages import Garbage, read_object
 from moorage.objects import UNREADABLE
+from moorage.texts import later
 
 T = TypeVar("T")
 
@@ -63,5 +64,5 @@ class Events:
                 raise error_of(status.code or 500, bytes(read.object))
             revision = _versioned.decode(read.object).metadata.resource_version
         except UNREADABLE as error:
-            raise Garbage(f"a watch sent a line that can't be read: {error}") from error
+            raise Garbage(later("a watch sent a line that can't be read: {error}", error=error)) from error
         return Event(read.type, read_object(self._kind, bytes(read.object)), revision)

@@ -39,6 +39,7 @@ from moorage.kube.following.sink import Health, Sink, at_any_time, take_page
 from moorage.kube.following.standing import Standing
 from moorage.kube.resources import Resource
 from moorage.objects import Unreadable
+from moorage.texts import later
 
 __all__ = ["Feed", "Health", "Sink", "follow", "take_page"]
 
@@ -144,9 +145,11 @@ class Feed:
                 await self._may_change()
                 self._sink.begin(self.resource)
                 self._sink.end(self.resource)
-            return self._failed(f"this API server does not serve {self.resource.name}", longest=_LONGEST_PAUSE_AT_ODDS)
+            why = later("this API server does not serve {kind}", kind=self.resource.name)
+            return self._failed(why, longest=_LONGEST_PAUSE_AT_ODDS)
         except ApiError as error:
-            pause = self._failed(f"the API server answered {error.status}: {error.message}")
+            why = later("the API server answered {status}: {message}", status=error.status, message=error.message)
+            pause = self._failed(why)
             return max(pause, asked_to_wait(error))
         except Unreachable as error:
             self._doubtful = True
@@ -175,7 +178,7 @@ class Feed:
     # --- list ---------------------------------------------------------------------------------------------------
 
     async def _list(self) -> None:
-        self._standing.waits_for = f"the list of {self.resource.name} is being read anew"
+        self._standing.waits_for = later("the list of {kind} is being read anew", kind=self.resource.name)
         self._anew = False
         self.lists += 1
         self.revision = await list_all(
@@ -223,7 +226,7 @@ class Feed:
                 self._well()
         elif whole and self.events == before:
             # A watch that ends at once, again and again, must not become a busy loop.
-            raise Garbage("a watch ended as soon as it began")
+            raise Garbage(later("a watch ended as soon as it began"))
 
     def _life(self) -> int:
         """Seconds until the server shall end the watch by itself."""
@@ -260,7 +263,7 @@ class Feed:
             elif begun is None or b"\n" in chunk:
                 begun = clock.now()
         if lines.rest.strip():
-            raise Garbage("a watch ended in the middle of a line")
+            raise Garbage(later("a watch ended in the middle of a line"))
         return True
 
     def _take(self, line: bytes) -> None:

@@ -17,6 +17,7 @@ from moorage.kube.following.pages import Garbage, read_page
 from moorage.kube.following.sink import Sink, at_any_time, take_page
 from moorage.kube.resources import Resource
 from moorage.objects import decode_list
+from moorage.texts import later
 
 _PAGE_TRIES = 5
 # However long a server is away and whatever it says of that, it is asked again so soon: one request for each kind
@@ -51,7 +52,7 @@ async def list_all(
             if not token:
                 break
     if not revision:
-        raise Garbage(f"the list of {resource.name} names no resourceVersion")
+        raise Garbage(later("the list of {kind} names no resourceVersion", kind=resource.name))
     await may_change()
     sink.end(resource)
     return revision

@@ -15,11 +15,12 @@ from moorage.kube.following.alarm import Alarm
 from moorage.kube.following.backoff import Backoff
 from moorage.kube.following.sink import Health
 from moorage.kube.resources import Resource
+from moorage.texts import later
 
 # How long the watch that comes after a silent one may take to prove itself.
 _ANSWER_WITHIN = 2.0
 _DOUBTED_FOR = 2.5
-SILENT = "the Kubernetes API server has not answered for seconds"
+SILENT = later("the Kubernetes API server has not answered for seconds")
 
 
 class Standing:

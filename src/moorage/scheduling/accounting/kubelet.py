@@ -14,9 +14,10 @@ from moorage.errors import InvalidQuantity
 from moorage.quantity import NANO, parse_nanos
 from moorage.scheduling.accounting.names import is_extended
 from moorage.scheduling.accounting.quality import quality_of
+from moorage.texts import later
 
 Json = dict[str, Any]
-ALIGNED = (
+ALIGNED = later(
     "A kubelet that hands out whole CPUs or aligns devices (CPU and topology manager) may still reject the pod after "
     "it is scheduled. The API does not say which nodes do this."
 )

@@ -22,6 +22,7 @@ from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesource
 from moorage.scheduling.fit import Trial, fitting
 from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
 from moorage.scheduling.steps import at_once, in_parts
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 NOT_ELIGIBLE_NEVER = "not eligible due to preemptionPolicy=Never."
 NOT_ELIGIBLE_WAITING = "not eligible due to a terminating pod on the nominated node."
-UNKNOWN_BUDGETS = "Whether an eviction would violate a budget is unknown: poddisruptionbudgets can't be read."
+UNKNOWN_BUDGETS = later("Whether an eviction would violate a budget is unknown: poddisruptionbudgets can't be read.")
 REASON_NO_VICTIMS = "No preemption victims found for incoming pod"
 NOT_ELIGIBLE_OFF = "not eligible because the scheduler {name} evicts nobody."
 # "Now", for pods that have not started.
@@ -167,8 +168,8 @@ class _Search:
             short = info.ladder.short_without(start, refusal.details)
             return NodeEvictions(reasons=noderesourcesfit.reasons_for(short))
         for check in self._after_room:
-            if (later := check(info)) is not None:
-                return NodeEvictions(reasons=later.reasons)
+            if (other := check(info)) is not None:
+                return NodeEvictions(reasons=other.reasons)
         return NodeEvictions(victims)
 
     def _one_by_one(

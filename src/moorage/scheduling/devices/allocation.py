@@ -17,6 +17,7 @@ from moorage.scheduling.devices.counters import Counters
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.wanted import MOST
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ def can_allocate(
     if any(way.wants_all for ways in choices for way in ways):
         allocation.needs_whole_pools(claims)
     if prod(len(ways) for ways in choices) > _MOST_WAYS:
-        raise Doubt("it leaves more choices open than are tried here")
+        raise Doubt(later("it leaves more choices open than are tried here"))
     # One after the other, as upstream: where a request has too few devices, nobody looks at those after it.
     if any(not any(allocation.has_enough(way) for way in ways) for ways in choices):
         return False
@@ -119,11 +120,17 @@ class _Allocation:
         """What the scheduler makes sure of before it gives all devices of a kind: else it fails."""
         for pool in self._pools:
             if not pool.is_complete or not pool.is_valid:
-                state = "being updated" if not pool.is_complete else "inconsistent"
-                raise Doubt(f"it asks for all devices, and the pool {pool.name} of {pool.driver} is {state}")
+                names = {"pool": pool.name, "driver": pool.driver}
+                if pool.is_complete:
+                    raise Doubt(
+                        later("it asks for all devices, and the pool {pool} of {driver} is inconsistent", **names)
+                    )
+                raise Doubt(later("it asks for all devices, and the pool {pool} of {driver} is being updated", **names))
         for claim in claims:
             if sum(min(map(self._asked, ways)) for ways in claim.requests) > MOST:
-                raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
+                raise Doubt(
+                    later("a claim asks for more than {most} devices, on which the scheduler itself fails", most=MOST)
+                )
 
     def _asked(self, request: Request) -> int:
         if not request.wants_all:
@@ -185,9 +192,9 @@ class _Allocation:
                     [dict.fromkeys(tied, (attribute, value)) for value in self._values(tied, chosen, attribute)]
                 )
         if prod(len(values) for values in choices) > _MOST_WAYS:
-            raise Doubt("it ties devices together in more ways than are tried here")
+            raise Doubt(later("it ties devices together in more ways than are tried here"))
         if counting and not self._is_countable:
-            raise Doubt("devices that are given in parts would be given")
+            raise Doubt(later("devices that are given in parts would be given"))
         return any(self._matches(chosen, counts, ties, plain=plain, counting=counting) for ties in product(*choices))
 
     def _values(self, tied: Sequence[int], chosen: list[Request], attribute: str) -> Iterator[Any]:

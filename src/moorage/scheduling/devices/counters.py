@@ -14,6 +14,7 @@ from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.patience import Patience
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +38,7 @@ class Counters:
             if pool.counted:
                 # Upstream keeps them by the name of the pool alone.
                 if pool.name in self._left:
-                    raise Doubt("pools of one name share counters")
+                    raise Doubt(later("pools of one name share counters"))
                 self._left[pool.name] = _left_in(pool, inventory)
 
     def taking(self, offers: Iterable[Offer]) -> int:
@@ -113,4 +114,4 @@ def _nanos(counters: Mapping[str, DeviceCapacity] | None) -> dict[str, int]:
     try:
         return {name: parse_nanos(amount.value) for name, amount in (counters or {}).items()}
     except InvalidQuantity as error:
-        raise Doubt(f"a counter can't be read: {error}") from error
+        raise Doubt(later("a counter can't be read: {error}", error=error)) from error

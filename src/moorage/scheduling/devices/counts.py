@@ -12,6 +12,7 @@ from moorage.scheduling.devices.counters import Counters
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.parts import has_room
 from moorage.scheduling.devices.wanted import Request
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -51,12 +52,17 @@ def _count(request: Request, device_class: DeviceClass, pools: Sequence[Pool], i
     try:
         return Count(len(offers), len(usable), left(usable, pools, inventory))
     except Doubt as doubt:
-        return Count(len(offers), len(usable), None, f"how many are left is not known: {doubt.message}")
+        return Count(len(offers), len(usable), None, later("how many are left is not known: {why}", why=doubt.message))
 
 
 def _untold(device_class: DeviceClass, doubt: Doubt) -> Count:
     name = device_class.metadata.name
-    return Count(None, None, None, f"only the scheduler can tell the devices of the class {name}: {doubt.message}")
+    return Count(
+        None,
+        None,
+        None,
+        later("only the scheduler can tell the devices of the class {name}: {why}", name=name, why=doubt.message),
+    )
 
 
 def left(offers: Iterable[Offer], pools: Sequence[Pool], inventory: Inventory) -> int:

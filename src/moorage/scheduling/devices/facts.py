@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.objects import DeviceAttribute, DeviceBody
@@ -56,12 +57,12 @@ class Amount:
 
 
 def fail(what: str) -> NoReturn:
-    raise Doubt(f"{what}, on which the scheduler itself fails")
+    raise Doubt(later("{what}, on which the scheduler itself fails", what=what))
 
 
 def rank(amount: Any, like: Any) -> Any:
     if not isinstance(amount, Amount) or not isinstance(like, Amount) or amount.kind != like.kind:
-        fail("a selector compares unlike amounts")
+        fail(later("a selector compares unlike amounts"))
     return amount.rank
 
 
@@ -74,13 +75,13 @@ def quantity(amount: Any) -> Amount:
     try:
         return Amount("quantity", parse_nanos(amount))
     except InvalidQuantity:
-        fail(f"{str(amount)[:80]!r} is no quantity")
+        fail(later("{value} is no quantity", value=repr(str(amount)[:80])))
 
 
 def semver(text: str) -> Amount:
     found = _SEMVER.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
-        fail(f"{text[:80]!r} is no version")
+        fail(later("{value} is no version", value=repr(text[:80])))
     before = found[4]
     # A release comes after all that lead to it; numbers come before words, and the shorter of two alike first.
     parts = [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in before.split(".")] if before else []

@@ -16,6 +16,7 @@ from moorage.errors import InvalidQuantity
 from moorage.quantity import parse_nanos
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.devices.inventory import results_of
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from moorage.objects import AllocatedDevice
@@ -68,7 +69,7 @@ def _shares(offer: Offer, inventory: Inventory) -> list[AllocatedDevice]:
 def _held(share: AllocatedDevice, name: str) -> int:
     amount = (share.consumed_capacity or {}).get(name)
     if amount is None:
-        raise Doubt("a claim does not tell how much it holds of a device that is given in parts")
+        raise Doubt(later("a claim does not tell how much it holds of a device that is given in parts"))
     return _nanos(amount)
 
 
@@ -76,4 +77,4 @@ def _nanos(amount: object) -> int:
     try:
         return parse_nanos(amount)  # type: ignore[arg-type] # it reads whatever JSON holds, or says what it is not
     except InvalidQuantity as error:
-        raise Doubt(f"the capacity of a device can't be read: {error}") from error
+        raise Doubt(later("the capacity of a device can't be read: {error}", error=error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.texts import later
 
 _CHARACTERS = 20  # of an expression take about as long as a look at a device
 
@@ -16,7 +17,7 @@ class Patience:
     def look(self, times: int) -> None:
         self._looks -= times
         if self._looks < 0:
-            raise Doubt("there is more to look through than is looked at here")
+            raise Doubt(later("there is more to look through than is looked at here"))
 
     def evaluate(self, expressions: tuple[str, ...]) -> None:
         self.look(sum(map(len, expressions)) // _CHARACTERS)
@@ -24,4 +25,4 @@ class Patience:
     def combine(self) -> None:
         self._combinations -= 1
         if self._combinations < 0:
-            raise Doubt("devices that share counters could be combined in more ways than are tried here")
+            raise Doubt(later("devices that share counters could be combined in more ways than are tried here"))

@@ -12,6 +12,7 @@ from typing import Any
 
 from moorage.scheduling.devices.doubt import Doubt
 from moorage.scheduling.selectors import parse_int64
+from moorage.texts import later
 
 Tree = tuple[Any, ...]
 _TOKEN = re.compile(
@@ -32,7 +33,7 @@ def parse(expression: str) -> Tree:
 
 
 def _unread() -> Doubt:
-    return Doubt("it selects devices by an expression of a kind that is not evaluated here")
+    return Doubt(later("it selects devices by an expression of a kind that is not evaluated here"))
 
 
 def _tokens(expression: str) -> list[tuple[str, str]]:

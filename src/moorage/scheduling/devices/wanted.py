@@ -14,6 +14,7 @@ from moorage.objects import DeviceClass, DeviceRequest, DeviceToleration, ExactR
 from moorage.quantity import NANO
 from moorage.scheduling.accounting.aggregate import Reader
 from moorage.scheduling.devices.doubt import Doubt
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,11 +34,11 @@ class Request:
     def __init__(self, name: str, asked: ExactRequest, device_class: DeviceClass) -> None:
         mode = asked.allocation_mode or _ONE
         if mode not in (_ONE, _ALL):
-            raise Doubt(f"it asks for devices in the mode {mode[:80]}, which is not known here")
+            raise Doubt(later("it asks for devices in the mode {mode}, which is not known here", mode=mode[:80]))
         if asked.admin_access:
-            raise Doubt("it asks for admin access to devices")
+            raise Doubt(later("it asks for admin access to devices"))
         if asked.capacity:
-            raise Doubt("it asks for parts of devices")
+            raise Doubt(later("it asks for parts of devices"))
         self.name, self.wants_all = name, mode == _ALL
         self.count = 0 if self.wants_all else asked.count or 1
         self.tolerations: Sequence[DeviceToleration] = asked.tolerations or ()
@@ -61,7 +62,9 @@ class Claim:
     ) -> None:
         self.requests, self.constraints = requests, constraints
         if sum(min((way.count for way in ways), default=0) for ways in requests) > MOST:
-            raise Doubt(f"a claim asks for more than {MOST} devices, on which the scheduler itself fails")
+            raise Doubt(
+                later("a claim asks for more than {most} devices, on which the scheduler itself fails", most=MOST)
+            )
 
     @property
     def content(self) -> tuple[Any, ...]:
@@ -72,18 +75,20 @@ class Claim:
 def claim_of(spec: ResourceClaimSpec, class_named: Callable[[str], DeviceClass]) -> Claim:
     """What a claim asks. Raises `Doubt` where it asks in a way that is not followed here."""
     if max(len(spec.devices.requests or ()), len(spec.devices.constraints or ())) > MOST:
-        raise Doubt(f"a claim has more than {MOST} requests or constraints, which no API server accepts")
+        raise Doubt(
+            later("a claim has more than {most} requests or constraints, which no API server accepts", most=MOST)
+        )
     constraints = []
     for constraint in spec.devices.constraints or ():
         if not constraint.match_attribute:
-            raise Doubt("it ties devices together by a rule that is not followed here")
+            raise Doubt(later("it ties devices together by a rule that is not followed here"))
         constraints.append((constraint.match_attribute, frozenset(constraint.requests or ())))
     requests = [
         [Request(name, asked, class_named(asked.device_class_name)) for name, asked in ways_of(request)]
         for request in spec.devices.requests or ()
     ]
     if constraints and any(way.wants_all for ways in requests for way in ways):
-        raise Doubt("it ties all devices of a kind together")
+        raise Doubt(later("it ties all devices of a kind together"))
     return Claim(requests, constraints)
 
 
@@ -120,5 +125,5 @@ def claim_for_names(pod: Pod, classes: dict[str, DeviceClass]) -> Claim:
 
 def _expression(selector: DeviceSelector) -> str:
     if selector.cel is None:
-        raise Doubt("it selects devices otherwise than by CEL")
+        raise Doubt(later("it selects devices otherwise than by CEL"))
     return selector.cel.expression

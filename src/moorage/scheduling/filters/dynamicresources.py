@@ -27,6 +27,7 @@ from moorage.scheduling.devices.patience import Patience
 from moorage.scheduling.devices.pools import offering, pools_of, terms_of
 from moorage.scheduling.devices.wanted import claim_for_names, claim_of, ways_of
 from moorage.scheduling.verdict import NodeVerdict, Shortage, refuse
+from moorage.texts import later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ def prepare(ask: Ask, cluster: State) -> Prepared:
     if not (met or unmet or names):
         return None
     if any(one.binding_conditions for claim in met for one in results_of(claim)):
-        ask.doubt("its devices are still being made ready")
+        ask.doubt(later("its devices are still being made ready"))
         return None
     try:
         wanted = [claim_of(_spec(claim), _class_named(cluster)) for claim in unmet]
@@ -275,7 +276,7 @@ def _class_named(cluster: State) -> Callable[[str], DeviceClass]:
     def named(name: str) -> DeviceClass:
         found = cluster.devices.class_named(name)
         if found is None:
-            raise Doubt(f"the device class {name} is not known")
+            raise Doubt(later("the device class {name} is not known", name=name))
         return found
 
     return named

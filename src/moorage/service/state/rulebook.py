@@ -15,6 +15,7 @@ from moorage.cluster.answers.rules import UNKNOWN, Rules
 from moorage.errors import MoorageError
 from moorage.kube.client import Client
 from moorage.objects import LimitRange, Object, ResourceQuota, RuntimeClass, decode_list
+from moorage.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,8 @@ class Rulebook:
             if self._said.get(namespace) != reason:
                 self._said[namespace] = reason
                 log.warning("quotas can't be read", extra={"namespace": namespace, "reason": reason})
-            return Rules(undecided=(f"The quotas and limit ranges of {namespace} could not be read.",))
+            words = later("The quotas and limit ranges of {namespace} could not be read.", namespace=namespace)
+            return Rules(undecided=(words,))
         self._said.pop(namespace, None)
         return Rules(limitranges={namespace: ranges}, resourcequotas={namespace: quotas})
 

@@ -113,7 +113,7 @@ export function choiceWords({ preset, node, cpu, memory, gpu, gpu_resource: kind
 /** A node, or a machine that may come, as its row calls it: `~gpu/g5.xlarge` is a kind of machine of the pool gpu. */
 function placeName(name) {
   if (!name.startsWith("~")) return name;
-  return `New machine ${name.slice(name.lastIndexOf("/") + 1).replace(/^~/, "")}`;
+  return t("New machine {name}", { name: name.slice(name.lastIndexOf("/") + 1).replace(/^~/, "") });
 }
 
 /** What of a choice is not there any more. */
