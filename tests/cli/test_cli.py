@@ -81,6 +81,7 @@ async def test_cards_of_two_makers_on_a_node_are_counted_apart(moorage, node, po
     assert "4/4 AMD" in ended.out
     assert "1/2 NVIDIA" in ended.out
     assert "1/1 NVIDIA" not in ended.out
+    assert "�" not in ended.out
 
 
 async def test_nodes_as_json_and_yaml_are_the_same(moorage, dump) -> None:
@@ -144,7 +145,7 @@ async def test_fit_tells_by_its_exit_status(moorage, dump) -> None:
     assert (fits.status, nowhere.status) == (0, 1)
     assert "Fits on 2 of 3 nodes." in fits.out
     assert "Does not fit on any node (3 checked)." in nowhere.out
-    assert "What would work" in nowhere.out
+    assert "The most that fits now, on gpu: 1 GPU." in nowhere.out
     assert "Held on gpu by default/p (1 GPU)" in nowhere.out
     assert all(len(line) <= 80 for line in (fits.out + nowhere.out).splitlines())
 
@@ -184,7 +185,8 @@ async def test_devices_of_a_driver_in_a_dump_are_counted_and_decide(moorage, nod
     assert "1/1  T4" in shown.out
     assert (one.status, two.status) == (0, 1)
     assert "has no GPU (1 asked)" in one.out
-    assert "What would work: Would fit on n1 with" in two.out
+    assert "Does not fit on any node (2 checked)." in two.out
+    assert "\nThe most that fits now, on n1: 1 GPU." in two.out
 
 
 async def test_a_cluster_is_shown_with_the_devices_that_it_tells_of_last(moorage, simulator, node, tmp_path) -> None:

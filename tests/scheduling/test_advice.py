@@ -23,7 +23,7 @@ def test_a_node_that_lacks_room_says_how_much_it_has(a_node, a_pod):
     assert advice.closest.node == "n1"
     assert (advice.closest.cpu_millicores, advice.closest.memory_bytes) == (5000, 4 * GI)
     assert advice.closest.extended == {"nvidia.com/gpu": 1}
-    assert advice.sentences == ("Would fit on n1 with 5 CPU, 4 GiB of memory, 1 GPU.",)
+    assert advice.sentences == ("The most that fits now, on n1: 5 CPU, 4 GiB of memory, 1 GPU.",)
 
 
 def test_the_offered_room_is_the_most_that_the_filters_let_through(vectors):
@@ -65,8 +65,10 @@ def test_what_no_node_has_is_offered_to_be_left_out(a_node, a_pod):
     cluster = Cluster.from_objects(nodes=[a_node(cpu="8")])
     several, alone = a_pod("ask", cpu="6", gpu="1"), a_pod("ask", gpu="1")
 
-    assert advise(cluster, several, cluster.fit(several)).sentences == ("Would fit on n1 with 6 CPU, no GPU.",)
-    assert advise(cluster, alone, cluster.fit(alone)).sentences == ("Would fit on n1 with no GPU.",)
+    assert advise(cluster, several, cluster.fit(several)).sentences == (
+        "The most that fits now, on n1: 6 CPU, no GPU.",
+    )
+    assert advise(cluster, alone, cluster.fit(alone)).sentences == ("The most that fits now, on n1: no GPU.",)
 
 
 def test_a_node_without_any_cpu_left_is_no_way_out(a_node, a_pod):

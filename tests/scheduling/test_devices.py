@@ -345,7 +345,7 @@ def test_what_would_work_counts_the_devices_behind_a_name(a_cluster, a_pod):
     advice = advise(cluster, greedy, cluster.fit(greedy))
 
     assert advice.largest["nvidia.com/gpu"].amount == 1
-    assert advice.sentences == ("Would fit on n1 with 1 CPU, 1 GPU.",)
+    assert advice.sentences == ("The most that fits now, on n1: 1 CPU, 1 GPU.",)
 
 
 @pytest.mark.parametrize(("asked", "told"), [(2, [Held("nvidia.com/gpu", 1, "default", "notebook")]), (3, None)])

@@ -157,7 +157,8 @@ def _print(answer: dict[str, Any], out: Console, *, node: str | None) -> None:
     for machine in answer.get("machines", [])[:MOST_MACHINES]:
         out.print(safe(f"{machine_name(machine)}: {_on_machine(machine)}"))
     for sentence in [] if fitting or _has_place(answer) else answer["would_work"].get("sentences", []):
-        out.print(safe(f"What would work: {sentence}"))
+        # Of a smaller ask the sentence itself says that it is one.
+        out.print(safe(sentence if answer["would_work"].get("closest") else f"What would work: {sentence}"))
     for name, held in [] if fitting else list(answer.get("held_by", {}).items())[:MOST_HELD]:
         out.print(safe(f"Held on {name} by {', '.join(_holders(held))}"))
     for sentence in answer.get("warnings", []):

@@ -8,6 +8,7 @@ import click
 from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from moorage.cli.machines import machines_table
 from moorage.cli.options import output_option, source_options
@@ -75,7 +76,7 @@ def _table(found: list[dict[str, Any]]) -> Table:
             safe(node["name"]),
             f"{cores(free['cpu_millicores'])}/{cores(whole['cpu_millicores'])}{_more(node, 'cpu_millicores', cores)}",
             f"{size(free['memory_bytes'])}/{size(whole['memory_bytes'])}{_more(node, 'memory_bytes', size)}",
-            safe(_units(node)),
+            Text("\n").join(map(safe, _units(node))),
             safe(_cards(node)),
             safe(_state(node), style="" if node["schedulable"] else "yellow"),
         )
@@ -90,15 +91,17 @@ def _more(node: dict[str, Any], what: str, words: Callable[[int], str]) -> str:
     return f"\n+{words(amount)} after eviction" if amount else ""
 
 
-def _units(node: dict[str, Any]) -> str:
-    """Free and usable GPU units, by maker where there are cards of several; `?` is what only the scheduler can tell."""
+def _units(node: dict[str, Any]) -> list[str]:
+    """Free and usable GPU units, a line for each maker where there are cards of several; `?` is what only the scheduler
+    can tell.
+    """
     kinds = [unit for unit in node.get("gpu_units") or [] if unit["allocatable"] != 0 or unit["capacity"] != 0]
     if len([unit for unit in kinds if is_card(unit["resource"])]) > 1:
         names = (resource_words(unit["resource"], by_maker=True).removesuffix(" GPU") for unit in kinds)
         shares = (_share(unit["available"], unit["allocatable"]) for unit in kinds)
-        return "\n".join(f"{share} {name}" for share, name in zip(shares, names, strict=True))
+        return [f"{share} {name}" for share, name in zip(shares, names, strict=True)]
     free, whole, there = (node[block]["gpu"] for block in ("available", "allocatable", "capacity"))
-    return "-" if whole == 0 and there == 0 else _share(free, whole)
+    return ["-" if whole == 0 and there == 0 else _share(free, whole)]
 
 
 def _share(*amounts: int | None) -> str:

@@ -280,7 +280,7 @@ def _sentences(
     }
     there = [amount_words(name, have[name], by_maker=by_maker) for name in asked if have.get(name)]
     there += [t("no {what}", what=resource_words(name, by_maker=by_maker)) for name in asked if not have.get(name)]
-    return (t("Would fit on {node} with {amounts}.", node=closest.node, amounts=", ".join(there)),)
+    return (t("The most that fits now, on {node}: {amounts}.", node=closest.node, amounts=", ".join(there)),)
 
 
 def _either(asked: dict[str, int]) -> str:
