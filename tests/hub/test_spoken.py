@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from moorage.errors import InvalidQuantity
 from moorage.hub.amounts import cpu_words, memory_field, memory_text, read_cpu, read_memory
 from moorage.hub.choice import spoken
+from moorage.texts import speaking
 
 GI, MI = 1 << 30, 1 << 20
 
@@ -76,6 +77,15 @@ def test_memory_is_read_as_it_is_meant(typed, size):
 def test_what_can_mean_two_numbers_is_asked_about(read, typed):
     with pytest.raises(InvalidQuantity, match=r"can mean 1(500 or 1\.500|024 or 1\.024)\. Write one of these"):
         read(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "size"),
+    [("1,125", 1152 * MI), ("1,125 GiB", 1152 * MI), ("1.125 GiB", 1152 * MI), ("1.024,5 MB", 1024 * MI + MI // 2)],
+)
+def test_a_comma_is_the_decimal_mark_where_the_language_has_it(typed, size):
+    with speaking("de"):
+        assert read_memory(spoken.memory(typed)) == size
 
 
 @pytest.mark.parametrize(

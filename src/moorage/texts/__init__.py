@@ -115,6 +115,11 @@ def decimal(text: str) -> str:
     return text if mark == "." else text.replace(".", mark)
 
 
+def has_comma() -> bool:
+    """Whether a comma is the decimal mark of who reads."""
+    return languages()[_language.get()].decimal == ","
+
+
 def current() -> str:
     """The language of who reads."""
     return _language.get()

@@ -45,6 +45,11 @@ export function number(value) {
   return format.format(value);
 }
 
+/** The decimal mark of who reads. */
+export function mark() {
+  return number(0.5).replace(/\d/g, "");
+}
+
 /** A moment's time of day, as the browser writes it. */
 export function time(moment) {
   const wanted = catalogue.language === "en" ? undefined : catalogue.language;

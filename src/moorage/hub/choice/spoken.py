@@ -1,5 +1,8 @@
 """Amounts as people type them on the form, turned into the quantities of Kubernetes: "1,5", "4 GB", "2 cores", "４".
 
+A single comma is the decimal sign. Only "1,125" could be meant otherwise, by who reads a language that sets off thousands
+with it, and is asked about there; a single point is the decimal sign in every language, as the fields' own amounts have it.
+
 What is not recognized passes as it is, so that the strict reader says what is wrong with it. A decimal unit means the
 binary one, as the form's own labels have it: "4 GB" is 4Gi.
 """
@@ -10,7 +13,7 @@ import re
 import unicodedata
 
 from moorage.errors import InvalidQuantity, quoted
-from moorage.texts import t
+from moorage.texts import has_comma, t
 
 # Above this a bare number in the memory field can't mean GiB; it is bytes then, as it is to Kubernetes.
 _MOST_BARE_GIB = 4096
@@ -68,7 +71,7 @@ def _parts(text: str) -> tuple[str, str]:
         decimal, other = (",", ".") if comma > point else (".", ",")
         number = number.replace(other, "").replace(decimal, ".")
     elif number.count(",") == 1:
-        if _AMBIGUOUS.fullmatch(number):
+        if _AMBIGUOUS.fullmatch(number) and not has_comma():
             whole, thousands = number.split(",")
             raise InvalidQuantity(
                 t(

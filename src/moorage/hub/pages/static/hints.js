@@ -2,7 +2,7 @@
 
 import { cpuWords, memoryWords } from "../../../web/amounts.js";
 import { say } from "../../../web/elements.js";
-import { again, t } from "../../../web/texts.js";
+import { again, mark, t } from "../../../web/texts.js";
 import { rangeOf, rangeWords } from "./bounds.js";
 import { finder } from "./kinds.js";
 import { Slider } from "./slider.js";
@@ -17,6 +17,7 @@ export class Hints {
     }
     const places = Object.keys(WORDS).map((name) => [name, at(`${name}-help`)]);
     this.understood = {};
+    this.found = { by: [], most: {} };
     this.places = places.filter(([, place]) => place).map(([name, place]) => ({ name, place, usual: place.textContent.trim() }));
   }
 
@@ -35,9 +36,8 @@ export class Hints {
 
   show() {
     const node = this.nodes.get(this.fields.value("node"));
-    const there = this.nodes.sorted().filter((each) => !each.machine);
     const { kind } = this.fields;
-    const most = mostFree(node ? [node] : there, { chosen: Boolean(node), kind });
+    const most = this.mostFree(node, kind);
     for (const { name, place, usual: otherwise } of this.places) {
       const range = rangeOf(name, this.bounds, { node, kind });
       const usual = rangeWords(name, range) ?? otherwise;
@@ -49,12 +49,25 @@ export class Hints {
       say(place, taken ? `${taken} ${words}` : words);
     }
   }
+
+  /** Found anew where the nodes or the choice among them are others. */
+  mostFree(node, kind) {
+    const all = this.nodes.sorted();
+    const by = [all, node, kind?.value, kind?.dataset.names];
+    if (by.some((each, at) => each !== this.found.by[at])) {
+      const among = node ? [node] : all.filter((each) => !each.machine);
+      this.found = { by, most: mostFree(among, { chosen: Boolean(node), kind }) };
+    }
+    return this.found.most;
+  }
 }
 
 /** "Taken as 2.5 GiB." where somebody has written it otherwise. */
 export function takenWords(typed, understood) {
-  if (understood && !typed.trim()) return `${understood}.`;
-  return understood && understood !== typed.trim() ? t("Taken as {amount}.", { amount: understood }) : "";
+  // A field has the point that is read everywhere; who writes their own decimal mark needs not be told that it was read as one.
+  if (!understood || understood === typed.trim().replace(mark(), ".")) return "";
+  const amount = understood.replace(".", mark());
+  return typed.trim() ? t("Taken as {amount}.", { amount }) : `${amount}.`;
 }
 
 function freeWords(amount, node) {
