@@ -59,3 +59,32 @@ test("words of a search are found together, and a card's memory as it is sold", 
   nodes.change([{ name: "n2", card: "Tesla T4" }], []);
   assert.deepEqual(found("tesla"), ["n2"]);
 });
+
+test("the list is the same one until a node changes, so that what was made of it holds", () => {
+  const nodes = some("a", "b");
+  const before = nodes.sorted();
+
+  assert.equal(nodes.sorted(), before);
+  nodes.change([{ name: "a" }], []);
+  assert.notEqual(nodes.sorted(), before);
+});
+
+test("what a search asks for is put together once for each node, ahead of it or by it", () => {
+  const nodes = some("a", "b", "c");
+  const asked = [];
+  const texts = ({ name }) => asked.push(name) && [name];
+
+  assert.equal(nodes.prepare(texts, -1), false);
+  while (!nodes.prepare(texts, 5));
+  nodes.found("b", texts);
+  nodes.change([{ name: "b" }], []);
+
+  assert.deepEqual(names(nodes.found("b", texts)), ["b"]);
+  assert.deepEqual(asked, ["a", "b", "c", "b"]);
+});
+
+test("a search keeps the order of those that it looks among", () => {
+  const nodes = some("a1", "b", "a2");
+
+  assert.deepEqual(names(nodes.found("a", ({ name }) => [name], nodes.sorted().toReversed())), ["a2", "a1"]);
+});

@@ -15,6 +15,11 @@ export function say(place, text) {
   if (place.textContent !== text) place.textContent = text;
 }
 
+/** The same for an attribute: to write one is to have the page's styles looked at again. */
+export function put(place, name, value) {
+  if (place.getAttribute(name) !== value) place.setAttribute(name, value);
+}
+
 /** Make these its children, in this order, moving only what moved: focus, selection and scrolling stay. */
 export function arrange(parent, wanted) {
   const kept = new Set(wanted);

@@ -3,6 +3,7 @@
 export class Nodes {
   #byName = new Map();
   #names = null;
+  #sorted = null;
   #texts = new WeakMap();
 
   get size() {
@@ -20,6 +21,7 @@ export class Nodes {
   replace(nodes) {
     this.#byName = new Map(nodes.map((node) => [node.name, node]));
     this.#names = null;
+    this.#sorted = null;
   }
 
   /** Take a message of changes; true when a node came or went. */
@@ -31,23 +33,36 @@ export class Nodes {
     }
     for (const name of removed) moved = this.#byName.delete(name) || moved;
     if (moved) this.#names = null;
+    this.#sorted = null;
     return moved;
   }
 
-  /** All of them, by name, in the order in which the service and the hub list them. */
+  /** All of them, by name, in the order in which the service and the hub list them: the very same array until one of them changes. */
   sorted() {
     this.#names ??= [...this.#byName.keys()].sort();
-    return this.#names.map((name) => this.#byName.get(name));
+    this.#sorted ??= this.#names.map((name) => this.#byName.get(name));
+    return this.#sorted;
   }
 
-  /** Those that have each of the words of `wanted` in one of their `texts(node)`: "A100 80GB" finds a card with both. */
-  found(wanted, texts) {
+  /** Those `among` them that have each of the words of `wanted` in one of their `texts(node)`: "A100 80GB" finds a card with both. */
+  found(wanted, texts, among = this.sorted()) {
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
-    if (!words.length) return this.sorted();
-    return this.sorted().filter((node) => {
+    if (!words.length) return among;
+    return among.filter((node) => {
       const text = this.#text(node, texts);
       return words.every((word) => text.includes(word));
     });
+  }
+
+  /** Put together what a search will ask for, for so many milliseconds: the first letter shall not wait for it. Whether all is done. */
+  prepare(texts, budget) {
+    const end = performance.now() + budget;
+    for (const node of this.sorted()) {
+      if (this.#texts.has(node)) continue;
+      if (performance.now() > end) return false;
+      this.#text(node, texts);
+    }
+    return true;
   }
 
   /** All that a node can be found by, put together once for each state of it. */

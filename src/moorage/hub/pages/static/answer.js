@@ -18,10 +18,10 @@ export function told(answer, chosen) {
   if (answer.refusal) return { ...nothing, kind: "no", text: answer.refusal, ways: answer.would_work ?? [], field: answer.field ?? null, no: answer.no ?? null };
   if (answer.unknown) return { ...nothing, text: answer.unknown };
   const kinds = answer.kinds.map((kind) => (kind.here === false && answer.image_bytes ? { ...kind, bytes: answer.image_bytes } : kind));
-  const all = Object.fromEntries(Object.entries(answer.nodes).map(([name, place]) => [name, kinds[place]]));
-  const nodes = Object.fromEntries(Object.entries(all).filter(([name]) => !isMachine(name)));
+  const all = {};
+  for (const name in answer.nodes) all[name] = kinds[answer.nodes[name]];
   const reasons = answer.fits ? [] : [...answer.refused, ...((chosen && all[chosen]?.reasons) || answer.reasons)];
-  const words = wordsOf(answer, { judged: nodes, chosen: isMachine(chosen) ? "" : chosen, reasons });
+  const words = wordsOf(answer, { judged: all, chosen: isMachine(chosen) ? "" : chosen, reasons });
   return {
     kind: kindOf(answer),
     text: (answer.broken ? [answer.broken, ...words] : words).join(" "),
@@ -62,8 +62,9 @@ function imageWords({ here, bytes, driver } = {}) {
 }
 
 function fitWords(judged, chosen) {
-  const total = Object.keys(judged).length;
-  const fitting = Object.keys(judged).filter((name) => judged[name].fits).sort();
+  const nodes = Object.keys(judged).filter((name) => !isMachine(name));
+  const total = nodes.length;
+  const fitting = nodes.filter((name) => judged[name].fits).sort();
   if (chosen) return t("Fits on {nodes} right now.", { nodes: chosen });
   if (!fitting.length) return t("Fits right now.");
   if (fitting.length <= MOST_NAMED) return t("Fits on {nodes} right now.", { nodes: listed(fitting) });

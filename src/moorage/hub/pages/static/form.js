@@ -41,7 +41,9 @@ const list = new NodeList({
 });
 const status = new StatusLine(at("status"), `${data.base}login?next=${encodeURIComponent(location.pathname + location.search)}`);
 const box = new VerdictBox(at("verdict"), { use: (values) => fields.use(values), mark: (name) => fields.mark(name), start: () => form.requestSubmit(), home: `${data.base}home` });
-const asked = () => ({ user: data.user, server: data.server, ...fields.values(), profile: pickedIn(new FormData(form)), shown: at("shown")?.value });
+// To read a form with thousands of nodes takes a while, and few have profiles.
+const picked = () => (at("profiles") ? pickedIn(new FormData(form)) : {});
+const asked = () => ({ user: data.user, server: data.server, ...fields.values(), profile: picked(), shown: at("shown")?.value });
 const verdict = new Verdict({
   url: `${data.base}moorage/fit`,
   headers: xsrf,
@@ -79,7 +81,7 @@ const offered = new Offered({
 const left = new Left(at("left"));
 
 const told = new Set(); // models of nodes that the hub was asked about already
-const questionNow = () => JSON.stringify({ ...fields.values(), node: null, profile: pickedIn(new FormData(form)) });
+const questionNow = () => JSON.stringify({ ...fields.values(), node: null, profile: picked() });
 let asking = questionNow(); // what the nodes were last asked about
 let barred = data.barred; // nodes that this person's servers can never use, each with the reason
 let image = null; // for which the nodes are shown

@@ -7,6 +7,10 @@ import { passing, sorted } from "./order.js";
 import { Row } from "./row.js";
 
 const MOST_ROWS = 100;
+// More than are in view. The others are made in turns: to make a hundred takes longer than a key may.
+const AT_ONCE = 12;
+const AT_A_TIME = 25;
+const TURN = 4; // milliseconds
 const FRAMES = 4;
 
 export class NodeList {
@@ -17,8 +21,10 @@ export class NodeList {
   constructor({ list, more, finder, nodes, chosen, choose, offered, gpus }) {
     Object.assign(this, { list, more, finder, nodes, chosen, choose, offered, gpus });
     this.image = null;
-    this.rows = new Map();
+    this.shown = []; // names of those that are listed
+    this.rows = new Map(); // by name, in the order of the list, as far as they are made
     this.verdicts = {};
+    this.order = { by: [], nodes: [] };
     this.due = true; // whether the next verdict may change the order
     this.active = null; // the row that arrow keys have led to
     for (const [name, value] of [["role", "listbox"], ["tabindex", "0"], ["aria-labelledby", "moorage-list-title"]]) list.setAttribute(name, value);
@@ -31,12 +37,17 @@ export class NodeList {
     this.nodes.replace(nodes);
     this.know();
     if (first) this.reveal();
+    this.prepare();
+  }
+
+  prepare() {
+    if (!this.nodes.prepare(texts, TURN)) setTimeout(() => this.prepare());
   }
 
   change(changed, removed) {
     const moved = this.nodes.change(changed, removed);
     if (moved) this.know();
-    for (const node of changed) this.rows.get(node.name)?.show(node);
+    for (const node of changed) this.rows.get(node.name)?.take({ node });
   }
 
   /** Nodes have come or gone. */
@@ -52,38 +63,55 @@ export class NodeList {
       if (!node) continue;
       const told = { ...node, cards, ...(node.whole && { whole: { ...node.whole, cards } }) };
       this.nodes.change([told], []);
-      this.rows.get(name)?.show(told);
+      this.rows.get(name)?.take({ node: told });
     }
   }
 
   /** Which rows are there, and in which order; with `keep` those that are there stay in theirs. */
   arrange({ keep = false } = {}) {
+    const scrolled = this.list.scrollTop > 0;
     const asked = { ...this.finder.wanted, gpus: this.gpus(), verdicts: this.verdicts, image: this.image };
-    let found = sorted(passing(this.nodes.found(this.finder.text, texts), asked), asked);
+    let found = passing(this.nodes.found(this.finder.text, texts, this.ordered(asked)), asked);
     if (keep) {
-      const there = [...this.rows.keys()].map((name) => this.nodes.get(name)).filter((node) => node && !node.hidden);
-      found = [...there, ...found.filter((node) => !this.rows.has(node.name))];
+      const there = new Set(this.shown);
+      found = [...this.shown.map((name) => this.nodes.get(name)).filter((node) => node && !node.hidden), ...found.filter((node) => !there.has(node.name))];
     }
-    const shown = found.filter((node, place) => place < MOST_ROWS || node.name === this.chosen);
+    const place = this.shown.indexOf(this.active);
+    this.shown = found.filter((node, at) => at < MOST_ROWS || node.name === this.chosen).map(({ name }) => name);
+    // A list that is short for a moment would scroll.
+    this.fill(scrolled ? MOST_ROWS : AT_ONCE);
+    if (this.active !== null && !this.shown.includes(this.active)) this.activate(this.shown[Math.min(place, this.shown.length - 1)] ?? null);
+    say(this.more, moreWords({ all: this.nodes.size, found: found.length, shown: this.shown.length }));
+  }
+
+  /** All nodes in order, which a letter of a search does not change. */
+  ordered(asked) {
+    const all = this.nodes.sorted();
+    const by = [all, asked.sort, asked.gpus, asked.verdicts, asked.image];
+    if (by.some((each, at) => each !== this.order.by[at])) this.order = { by, nodes: sorted(all, asked) };
+    return this.order.nodes;
+  }
+
+  /** Make so many of the rows that are missing, in the order of the list, and the chosen one; the others in turns, each after what is there is painted. */
+  fill(most = Infinity) {
+    const turn = (this.turn = {});
     const kept = new Map();
-    for (const node of shown) {
-      const row = this.rows.get(node.name) ?? new Row(node.name, this.choose, this.offered);
-      row.show(node);
-      row.suit(this.image);
-      row.judge(this.verdicts[node.name], node.name === this.chosen);
-      kept.set(node.name, row);
+    for (const name of this.shown) {
+      const chosen = name === this.chosen;
+      const row = this.rows.get(name) ?? (most-- > 0 || chosen ? new Row(name, this.choose, this.offered) : null);
+      if (!row) continue;
+      row.take({ node: this.nodes.get(name), image: this.image, verdict: this.verdicts[name], chosen });
+      kept.set(name, row);
     }
-    const place = [...this.rows.keys()].indexOf(this.active);
     this.rows = kept;
     arrange(this.list, [...kept.values()].map((row) => row.item));
-    if (this.active !== null && !kept.has(this.active)) this.activate([...kept.keys()][Math.min(place, kept.size - 1)] ?? null);
-    say(this.more, moreWords({ all: this.nodes.size, found: found.length, shown: shown.length }));
+    if (kept.size < this.shown.length) requestAnimationFrame(() => setTimeout(() => turn === this.turn && this.fill(AT_A_TIME)));
   }
 
   /** Close the nodes that can't run this image. */
   suit(image) {
     this.image = image;
-    for (const row of this.rows.values()) row.suit(image);
+    for (const row of this.rows.values()) row.take({ image });
   }
 
   /** Something else is chosen: what was said of the nodes holds no more, but for `same`, where only the node is another one. */
@@ -103,9 +131,10 @@ export class NodeList {
       this.due = false;
       this.arrange();
     } else if (other && !this.rows.has(chosen)) this.arrange({ keep: true });
-    for (const [name, row] of this.rows) row.judge(verdicts[name], name === chosen);
+    for (const [name, row] of this.rows) row.take({ verdict: verdicts[name], chosen: name === chosen });
+    const past = inView ? this.beyond() : 0;
     if (other) this.reveal();
-    else if (inView) this.list.scrollTop += this.beyond(); // a verdict may make the row taller
+    else if (past) this.list.scrollTop += past; // a verdict may make the row taller
   }
 
   /** Whether somebody reads the list or works with it, so that its rows must stay where they are. */
@@ -117,7 +146,8 @@ export class NodeList {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     if (event.key === "Enter" || event.key === " ") this.rows.get(this.active)?.pick();
     else {
-      const names = [...this.rows.keys()];
+      if (this.rows.size < this.shown.length) this.fill();
+      const names = this.shown;
       const page = Math.max(1, Math.floor(this.list.clientHeight / (this.list.scrollHeight / names.length)) - 1);
       const place = placeAfter(event.key, names.indexOf(this.active), { rows: names.length, page });
       if (place === null) return;
@@ -131,6 +161,7 @@ export class NodeList {
   activate(name) {
     this.rows.get(this.active)?.item.classList.remove("moorage-active");
     this.active = name;
+    if (name !== null && !this.rows.has(name)) this.fill();
     const item = this.rows.get(name)?.item;
     item?.classList.add("moorage-active");
     if (item) this.list.setAttribute("aria-activedescendant", item.id);

@@ -23,17 +23,23 @@ export function optionWords(node, { offered = [], image = null } = {}) {
   return `${node.name} (${node.preparing ? `${free}; ${again(node.preparing)}` : free})`;
 }
 
+const written = new WeakMap(); // of each option what its words were made of
+
 /** Bring them up to date; the selection stays. */
 export function showOptions(select, nodes, { offered, image }) {
   const chosen = select.value;
   const there = [...select.options];
   const known = new Map(there.map((option) => [option.value, option]));
   const shown = nodes.sorted().filter((node) => !node.hidden || node.name === chosen);
+  const ground = JSON.stringify([offered, image]);
   let at = 1; // of those that were there, the first that belongs behind this node; a page may begin without any
   for (const node of shown) {
     while (at < there.length && there[at].value <= node.name) at++;
     const option = known.get(node.name) ?? new Option("", node.name);
     if (!known.has(node.name)) select.add(option, there[at] ?? null);
+    const by = [node, node.name === chosen, ground];
+    if (written.get(option)?.every((each, place) => each === by[place])) continue;
+    written.set(option, by);
     say(option, optionWords(node, { offered, image }));
     // A disabled option is not sent: the choice would turn into Automatic without a word, where the hub says what is wrong.
     option.disabled = node.name !== chosen && (Boolean(node.closed || node.barred) || node.pickable === false || misfit(image, node) !== null);

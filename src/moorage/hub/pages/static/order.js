@@ -38,19 +38,16 @@ function free(node, amount) {
 /** The same nodes, by what is asked for: "best", "name", or the most free "cpu", "memory" or "gpu". `gpus`: whether any are chosen. */
 export function sorted(nodes, { sort = "best", gpus = false, verdicts = {}, image = null }) {
   if (sort === "name") return nodes;
-  const places = sort === "best" ? ["cpu", "memory"] : [sort];
-  if (sort === "best" && gpus) places.unshift("gpu");
-  const keys = nodes.map((node, at) => ({
+  const best = sort === "best";
+  const keys = nodes.map((node) => ({
     node,
-    key: [...(sort === "best" ? [rankOf(node, verdicts[node.name], image), Number(node.pickable === false)] : []), ...places.map((place) => -FREE[place](node)), at],
+    rank: best ? 2 * rankOf(node, verdicts[node.name], image) + Number(node.pickable === false) : 0,
+    first: best && !gpus ? 0 : FREE[best ? "gpu" : sort](node),
+    cpu: best ? FREE.cpu(node) : 0,
+    memory: best ? FREE.memory(node) : 0,
   }));
-  return keys.sort((one, other) => difference(one.key, other.key)).map(({ node }) => node);
-}
-
-/** Thousands of nodes are sorted for each letter of a search. */
-function difference(one, other) {
-  for (let at = 0; at < one.length; at++) if (one[at] !== other[at]) return one[at] - other[at];
-  return 0;
+  // Thousands are sorted at once: numbers of an object are compared several times as fast as those of a list.
+  return keys.sort((one, other) => one.rank - other.rank || other.first - one.first || other.cpu - one.cpu || other.memory - one.memory).map(({ node }) => node);
 }
 
 /** The zones that there are, each once and sorted. */

@@ -1,7 +1,7 @@
 // One node of the list: what is free on it, its cards, and what was said of it.
 
 import { cpuWords, loadWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
-import { arrange, element, say } from "../../../web/elements.js";
+import { arrange, element, put, say } from "../../../web/elements.js";
 import { again, t } from "../../../web/texts.js";
 import { misfit } from "./platforms.js";
 
@@ -20,10 +20,7 @@ export class Row {
     this.item.addEventListener("click", () => getSelection().isCollapsed && this.pick());
     this.choose = () => choose(name);
     this.offered = offered;
-    this.shown = "";
-    this.node = null;
-    this.image = null;
-    this.verdict = undefined;
+    Object.assign(this, { node: null, image: null, verdict: undefined, chosen: false });
     this.open = true;
   }
 
@@ -31,37 +28,31 @@ export class Row {
     if (this.open) this.choose();
   }
 
-  show(node) {
-    const fresh = JSON.stringify(node);
-    if (fresh === this.shown) return;
-    this.shown = fresh;
-    this.node = node;
+  /** Take what may be new: the `node` as it is, the chosen `image`, the `verdict` on the node, and whether it is `chosen`. */
+  take(fresh) {
+    const { node } = this;
+    if (Object.entries(fresh).every(([name, value]) => this[name] === value)) return;
+    Object.assign(this, fresh);
+    if (this.node !== node) this.draw(this.node);
+    this.tell();
+  }
+
+  draw(node) {
     const bars = barsOf(node, this.offered);
     arrange(this.bars, bars.map((_, at) => this.bars.children[at] ?? newBar()));
     bars.forEach((each, at) => showBar(this.bars.children[at], each));
     say(this.name, again(node.title) ?? node.name);
-    this.cards.textContent = node.cards.map(cardWords).join("\n");
+    say(this.cards, node.cards.map(cardWords).join("\n"));
     this.cards.hidden = !node.cards.length;
-    this.tell();
-  }
-
-  judge(verdict, chosen) {
-    this.verdict = verdict;
-    this.item.setAttribute("aria-selected", String(chosen));
-    this.item.classList.toggle("moorage-chosen", chosen);
-    this.tell();
-  }
-
-  /** The chosen image: a node that can't run it is closed for it. */
-  suit(image) {
-    this.image = image;
-    this.tell();
   }
 
   tell() {
+    // A node that can't run the image is closed for it.
     const closed = Boolean(this.node.closed || this.node.barred) || misfit(this.image, this.node) !== null;
     this.open = !closed && this.node.pickable !== false;
-    this.item.setAttribute("aria-disabled", String(!this.open));
+    put(this.item, "aria-selected", String(this.chosen));
+    put(this.item, "aria-disabled", String(!this.open));
+    this.item.classList.toggle("moorage-chosen", this.chosen);
     this.item.classList.toggle("moorage-closed", closed);
     say(this.place, placeWords(this.node, closed ? undefined : this.verdict));
     say(this.state, stateWords(this.node, this.verdict, this.image));

@@ -1,7 +1,7 @@
 // A slider beside an amount's field, for the pointer: with the keyboard the amount is typed.
 
 import { cpuField, memoryField } from "../../../web/amounts.js";
-import { element } from "../../../web/elements.js";
+import { element, put } from "../../../web/elements.js";
 import { amountOf, stopsOf } from "./bounds.js";
 
 const TEXTS = { cpu: cpuField, memory: memoryField };
@@ -21,10 +21,10 @@ export class Slider {
     this.stops = stopsOf(this.name, range, step);
     slider.hidden = this.stops.length < 2;
     slider.disabled = input.matches(":disabled");
-    slider.max = String(Math.max(0, this.stops.length - 1));
+    put(slider, "max", String(Math.max(0, this.stops.length - 1)));
     const amount = amountOf(this.name, input.value);
-    if (input.value.trim() === "") slider.value = slider.max;
-    else if (!Number.isNaN(amount)) slider.value = String(nearest(this.stops, amount));
+    const place = input.value.trim() === "" ? slider.max : Number.isNaN(amount) ? slider.value : String(nearest(this.stops, amount));
+    if (slider.value !== place) slider.value = place;
   }
 }
 
