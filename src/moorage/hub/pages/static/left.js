@@ -16,6 +16,6 @@ export class Left {
     const fresh = sentences?.join("\n") ?? this.shown;
     if (fresh === this.shown) return;
     this.shown = fresh;
-    this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", text })));
+    this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", dir: "auto", text })));
   }
 }

@@ -22,7 +22,7 @@ export class Offered {
   take(answer) {
     const sentences = answer.closed ? [answer.closed] : answer.limits;
     // What stands there already is not announced again.
-    if (sentences.join("\n") !== [...this.place.children].map((each) => each.textContent).join("\n")) this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", text })));
+    if (sentences.join("\n") !== [...this.place.children].map((each) => each.textContent).join("\n")) this.place.replaceChildren(...sentences.map((text) => element("p", { cls: "form-text", dir: "auto", text })));
     this.show(answer);
   }
 }

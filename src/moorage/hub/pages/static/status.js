@@ -1,6 +1,6 @@
 // The line above the form: how far its numbers can be trusted.
 
-import { element, say } from "../../../web/elements.js";
+import { element } from "../../../web/elements.js";
 import { again, t, time } from "../../../web/texts.js";
 
 const lost = () => ({
@@ -31,7 +31,9 @@ export class StatusLine {
     this.over = false;
     this.place.classList.toggle("moorage-live", state.live);
     this.place.classList.toggle("moorage-stale", !state.live);
-    say(this.place, statusWords(state));
+    const text = statusWords(state);
+    // By itself, so that its full stop stands at its end whichever way the page runs.
+    if (this.place.textContent !== text) this.place.replaceChildren(element("bdi", { text }));
   }
 
   /** The hub was heard. */
