@@ -12,7 +12,7 @@ LIVE = "The numbers are live."
 GPU = {"moorage": 1, "cpu": "1", "memory": "1Gi", "gpu": 1, "gpu_resource": "nvidia.com/gpu"}
 CONFIG = """
 def presets(spawner):
-    if not spawner.user.name.startswith("preset"):
+    if not spawner.user.name.startswith(("preset", "only")):
         return []
     return [
         {"name": "small", "display_name": "Small", "description": "For notes", "default": True, "cpu": "1", "memory": "2Gi"},
@@ -20,6 +20,7 @@ def presets(spawner):
     ]
 
 c.MoorageSpawner.presets = presets
+c.MoorageSpawner.presets_only = lambda spawner: spawner.user.name.startswith("only")
 c.MoorageSpawner.wait_for_room = 600
 c.MoorageSpawner.user_limits = lambda spawner: {"cpu": "8", "servers": 2} if spawner.user.name.startswith("policy") else {}
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 1}
@@ -63,7 +64,7 @@ async def form(own_hub, browse, fake_service):
     fake_service.mode = "ok"
 
 
-@pytest.mark.parametrize("state", ["fits", "does-not", "refused", "disconnected", "policy", "preset"])
+@pytest.mark.parametrize("state", ["fits", "does-not", "refused", "disconnected", "policy", "preset", "only-presets"])
 async def test_nothing_is_wrong_with_the_form_by_axe(form, fake_service, looked_at, state):
     if state == "does-not":
         fake_service.verdict = FULL
@@ -303,6 +304,30 @@ async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, own_hub, c
     assert pods.asked(pod)["limits"] == {"cpu": "2", "memory": "3Gi"}
     assert len(seen) < 15, seen
     await own_hub.api("DELETE", "/users/keyboard/server")
+
+
+async def test_a_preset_is_chosen_and_started_by_keyboard_alone_where_there_is_nothing_else(form, prepared, cluster, load):
+    pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
+    page = await form("only-keyboard")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")
+    await page.get_by_label("Preset").focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator("#moorage-verdict")).to_contain_text("Fits on atlas")
+    seen = []
+
+    for _ in range(15):
+        await page.keyboard.press("Tab")
+        seen.append(await page.evaluate("document.activeElement.id || document.activeElement.textContent"))
+        if seen[-1] == "Start":
+            break
+    await page.keyboard.press("Enter")
+
+    # What the preset has decided is no stop on the way.
+    assert not {"moorage-node", "moorage-cpu", "moorage-memory", "moorage-gpu"} & set(seen), seen
+    assert len(seen) < 12, seen
+    pod = await until(lambda: pods.pod_of(cluster, "only-keyboard"), what=prepared.tail)
+    assert pods.asked(pod)["limits"] == {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"}
+    await prepared.api("DELETE", "/users/only-keyboard/server")
 
 
 LONG = "ip-10-0-123-45.eu-central-1.compute.internal.a-very-long-domain-of-a-university.example.org"
