@@ -306,7 +306,9 @@ async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, own_hub, c
     await own_hub.api("DELETE", "/users/keyboard/server")
 
 
-async def test_a_preset_is_chosen_and_started_by_keyboard_alone_where_there_is_nothing_else(form, prepared, cluster, load):
+async def test_a_preset_is_chosen_and_started_by_keyboard_alone_where_there_is_nothing_else(
+    form, prepared, cluster, load
+):
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     page = await form("only-keyboard")
     await expect(page.locator("#moorage-verdict")).to_contain_text("Fits")

@@ -47,7 +47,9 @@ async def test_one_starts_and_the_other_is_told_what_would_work_and_nothing_coun
     hub, cluster = stand
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     contexts = [await chromium.new_context() for _ in PEOPLE]
-    pages = dict(zip(PEOPLE, [await choosing(*each) for each in zip(contexts, [hub] * 2, PEOPLE, strict=True)], strict=True))
+    pages = dict(
+        zip(PEOPLE, [await choosing(*each) for each in zip(contexts, [hub] * 2, PEOPLE, strict=True)], strict=True)
+    )
 
     pressed = monotonic()
     await asyncio.gather(*(page.get_by_role("button", name="Start", exact=True).click() for page in pages.values()))

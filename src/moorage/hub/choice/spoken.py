@@ -1,7 +1,7 @@
 """Amounts as people type them on the form, turned into the quantities of Kubernetes: "1,5", "4 GB", "2 cores", "４".
 
-A single comma is the decimal sign. Only "1,125" could be meant otherwise, by who reads a language that sets off thousands
-with it, and is asked about there; a single point is the decimal sign in every language, as the fields' own amounts have it.
+A single comma is the decimal sign. Only "1,125" could be meant otherwise, by who reads a language that sets off
+thousands with it, and is asked about there; a single point is the decimal sign in every language, as fields have it.
 
 What is not recognized passes as it is, so that the strict reader says what is wrong with it. A decimal unit means the
 binary one, as the form's own labels have it: "4 GB" is 4Gi.
