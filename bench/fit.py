@@ -14,16 +14,19 @@ import time
 from copy import copy
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 import synthetic
 
-from moorage.objects import CountedPod, Node, decode
+from moorage.objects import CountedPod, Node, PodDisruptionBudget, decode
 from moorage.scheduling.accounting.requests import effective_requests
 from moorage.scheduling.alternatives.advice import advise
 from moorage.scheduling.cluster import Cluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PODS_EACH = 30
 SIZES = {10: (500, 0.3), 500: (200, None), 5_000: (60, 20)}
@@ -77,15 +80,17 @@ def main() -> list[dict[str, Any]]:
             _row(f"advice.p50_ms.{nodes}", statistics.median(advised), "ms"),
         ]
         if nodes == CROWDED:
-            rows.append(_evictions(cluster, statistics.median(took)))
+            rows += _evictions(cluster, statistics.median(took))
         del cluster
         gc.unfreeze()
     rows += _peers()
     return rows
 
 
-def _evictions(cluster: Cluster, fit_ms: float) -> dict[str, Any]:
-    """What could be made for a pod that fits nowhere, on nodes full of pods of lower priority."""
+def _evictions(cluster: Cluster, fit_ms: float) -> list[dict[str, Any]]:
+    """What could be made for a pod that fits nowhere, on nodes full of pods of lower priority: without budgets, and with
+    one for each application in each namespace, which together guard every pod.
+    """
     for info in cluster.nodes.values():
         info.allocatable = copy(info.requested)
         info.allocatable.pods = 110
@@ -94,7 +99,28 @@ def _evictions(cluster: Cluster, fit_ms: float) -> dict[str, Any]:
     assert len([node for node in made.nodes.values() if node.victims]) > CROWDED * 0.9
     took = statistics.median(_times(lambda: cluster.evictions(ask), 30))
     against = {"name": "a fit on the same nodes", "value": round(fit_ms, 3)}
-    return {**_row(f"evict.p50_ms.{CROWDED}", took, "ms", limit=60), "against": against}
+    plain = _row(f"evict.p50_ms.{CROWDED}", took, "ms", limit=60, against=against)
+    for budget in _budgets(cluster):
+        cluster.set_object(decode(PodDisruptionBudget, json.dumps(budget).encode()))
+    guarded = statistics.median(_times(lambda: cluster.evictions(ask), 30))
+    against = {"name": "the same without budgets", "value": round(took, 3)}
+    return [plain, _row(f"evict.guarded_p50_ms.{CROWDED}", guarded, "ms", limit=60, against=against)]
+
+
+def _budgets(cluster: Cluster) -> Iterator[dict[str, Any]]:
+    """Each leaves one disruption, fewer than there are pods on most nodes."""
+    guarded = {
+        (pod.namespace, name, pod.labels[name])
+        for pod in cluster.pods.values()
+        for name in ("app", "app.kubernetes.io/name")
+        if name in pod.labels
+    }
+    for number, (namespace, name, value) in enumerate(sorted(guarded)):
+        yield {
+            "metadata": {"name": f"budget-{number}", "namespace": namespace},
+            "spec": {"selector": {"matchLabels": {name: value}}},
+            "status": {"disruptionsAllowed": 1},
+        }
 
 
 def _cluster(nodes: int) -> Cluster:

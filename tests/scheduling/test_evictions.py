@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage import Cluster
-from moorage.objects import CountedPod, decode
+from moorage.objects import CountedPod, PodDisruptionBudget, decode
 from moorage.scheduling.alternatives.evictions import NOT_ELIGIBLE_NEVER, NOT_ELIGIBLE_WAITING, REASON_NO_VICTIMS
 from moorage.simulator import builders
 
@@ -118,6 +118,59 @@ def test_a_budget_protects_pods_however_their_labels_are_written(labels):
     cluster.set_pod(decode(CountedPod, guarded.replace(b'{"app": "db"}', labels)))
 
     assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == 1
+
+
+def test_of_a_label_that_is_written_twice_the_last_counts_as_it_does_for_everybody():
+    guarded = json.dumps(pod("guarded", on="n", cpu="4", priority=-9, labels={"app": "db"})).encode()
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")], poddisruptionbudgets=[budget({"app": "db"})]
+    )
+    cluster.set_pod(decode(CountedPod, guarded.replace(b'{"app": "db"}', b'{"app":"web","app":"db"}')))
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == 1
+
+
+@pytest.mark.parametrize(
+    ("then", "violations"),
+    [
+        (budget({"app": "db"}, allowed=1), 0),
+        (budget({"app": "web"}), 0),
+        (budget({"app": "db", "tier": "back"}), 1),
+        (budget({"app": "db", "tier": "front"}), 0),
+        (budget({}, selector={}), 0),
+        (None, 0),
+    ],
+    ids=["one more left", "of others", "of fewer", "of fewer others", "of nobody", "gone"],
+)
+def test_a_budget_that_changes_protects_from_then_on_as_it_says(then, violations):
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")],
+        pods=[pod("guarded", on="n", cpu="4", priority=-9, labels={"app": "db", "tier": "back"})],
+        poddisruptionbudgets=[budget({"app": "db"})],
+    )
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == 1
+
+    if then is None:
+        cluster.remove_object("PodDisruptionBudget", "default", "b")
+    else:
+        cluster.set_object(decode(PodDisruptionBudget, json.dumps(then).encode()))
+
+    assert cluster.evictions(pod("ada", cpu="2")).nodes["n"].pdb_violations == violations
+
+
+def test_a_budget_protects_a_pod_that_comes_after_the_first_answer():
+    cluster = Cluster.from_objects(
+        nodes=[builders.node("n", cpu="4", memory="8Gi")],
+        pods=[pod("plain", on="n", cpu="2", priority=-1)],
+        poddisruptionbudgets=[budget({"app": "db"})],
+    )
+    cluster.evictions(pod("ada", cpu="3"))
+
+    cluster.set_pod(
+        decode(CountedPod, json.dumps(pod("guarded", on="n", cpu="2", priority=-9, labels={"app": "db"})).encode())
+    )
+
+    assert victims(cluster, pod("ada", cpu="2")) == {"n": ["default/plain"]}
 
 
 def test_a_budget_for_whatever_has_no_label_means_no_pod_without_any():

@@ -105,6 +105,10 @@ class Selector:
     def is_empty(self) -> bool:
         return not (self.equal or self.expressions or self.nothing)
 
+    @property
+    def is_one_label(self) -> bool:
+        return len(self.equal) == 1 and not (self.expressions or self.nothing)
+
     def matches(self, labels: Labels) -> bool:
         if self.nothing:
             return False

@@ -37,6 +37,7 @@ from moorage.objects import (
     decode,
 )
 from moorage.scheduling.accounting.aggregate import SERVER_VERSION, Version
+from moorage.scheduling.accounting.budgets import Budgets
 from moorage.scheduling.accounting.daemonsets import Daemons
 from moorage.scheduling.accounting.nodeinfo import NodeInfo
 from moorage.scheduling.accounting.podinfo import DEFAULT_SCHEDULER, NO_EXTRA, TERMINAL, PodInfo, digest
@@ -105,6 +106,7 @@ class State:
         self.anti_affine: dict[str, PodInfo] = {}
         self.daemons = Daemons()
         self.devices = Inventory()
+        self.budgets = Budgets()
         self._strangers: dict[str, NodeInfo] = {}
         # Claims that are not bound and never will be, as far as that is known, and why.
         self.never_bound: dict[Key, str] = {}
@@ -257,12 +259,14 @@ class State:
     def set_object(self, item: Object) -> Iterable[str]:
         """Add or replace an object of `KINDS`; the names of the nodes that may read differently now."""
         kind, meta = type(item), item.metadata
-        before = self.remove_object(kind, meta.namespace, meta.name)
+        before = self._take(kind, meta.namespace, meta.name)
         self._objects[kind][meta.namespace or "", meta.name] = item
         if isinstance(item, PersistentVolume):
             self._volumes_of_class.setdefault(class_of(item), {})[meta.name] = item
         elif isinstance(item, VolumeAttachment) and item.spec is not None:
             self._attachments_on.setdefault(item.spec.node_name, {})[meta.name] = item
+        elif isinstance(item, PodDisruptionBudget):
+            self.budgets.put(item)
         return (*before, *self._named(self.devices.put(item)))
 
     def remove_object(self, kind: type[Object] | str, namespace: str | None, name: str) -> Iterable[str]:
@@ -272,6 +276,11 @@ class State:
         """
         if isinstance(kind, str):
             kind = next(known for known in KINDS if kind in (known.KIND, known.PLURAL))
+        if kind is PodDisruptionBudget:
+            self.budgets.drop(namespace, name)
+        return self._take(kind, namespace, name)
+
+    def _take(self, kind: type[Object], namespace: str | None, name: str) -> Iterable[str]:
         self.unreadable_objects.pop((kind.KIND, "/".join(part for part in (namespace, name) if part)), None)
         item = self._objects[kind].pop((namespace or "", name), None)
         if isinstance(item, PersistentVolume):

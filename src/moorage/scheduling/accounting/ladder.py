@@ -36,19 +36,14 @@ def by_importance(pods: Iterable[PodInfo]) -> list[PodInfo]:
     return ranked
 
 
-class Ladder:
-    """Pods by importance, and what they ask up to each of them."""
+class Row:
+    """Pods in the order in which they are given back, and what they ask up to each of them."""
 
-    __slots__ = ("_priorities", "_sums", "pods")
+    __slots__ = ("__weakref__", "_sums", "pods")
 
-    def __init__(self, pods: Iterable[PodInfo]) -> None:
-        self.pods = tuple(by_importance(pods))
-        self._priorities = array("q", [-pod.priority for pod in self.pods])
-        self._sums: dict[str, Sequence[int]] = {PODS: range(len(self.pods) + 1)}
-
-    def below(self, priority: int) -> int:
-        """The place from which on all have a lower priority than this."""
-        return bisect_right(self._priorities, -priority)
+    def __init__(self, pods: tuple[PodInfo, ...]) -> None:
+        self.pods = pods
+        self._sums: dict[str, Sequence[int]] = {PODS: range(len(pods) + 1)}
 
     def sums(self, resource: str) -> Sequence[int]:
         """What the first n pods ask together, for each n from 0 on."""
@@ -62,10 +57,11 @@ class Ladder:
             self._sums[resource] = found
         return found
 
-    def victims(self, start: int, shortages: Sequence[Shortage]) -> tuple[PodInfo, ...] | None:
-        """From `start` on, those who can't stay where so much is short; None where it were not enough if all went."""
-        pods = self.pods
-        last = len(pods)
+    def victims(self, start: int, shortages: Sequence[Shortage]) -> list[int] | None:
+        """From `start` on, the places of those who can't stay where so much is short; None where it were not enough if
+        all went.
+        """
+        last = len(self.pods)
         past, scarce, limits = last + 1, [], []
         for short in shortages:
             sums = self._sums.get(short.resource) or self.sums(short.resource)
@@ -79,14 +75,14 @@ class Ladder:
             limits.append(limit)
         found = []
         while past <= last:
-            found.append(pods[past - 1])
+            found.append(past - 1)
             # Who comes after one and asks less may still stay.
             start, past = past, last + 1
             for at, sums in enumerate(scarce):
                 limits[at] += sums[start] - sums[start - 1]
                 if sums[past - 1] > limits[at]:
                     past = bisect_right(sums, limits[at], start + 1, past - 1)
-        return tuple(found)
+        return found
 
     def short_without(self, start: int, shortages: Sequence[Shortage]) -> list[str]:
         """What is still short where all from `start` on went."""
@@ -95,6 +91,20 @@ class Ladder:
             for short in shortages
             if (sums := self.sums(short.resource))[-1] - sums[start] < short.short_by
         ]
+
+
+class Ladder(Row):
+    """The pods of a node by importance."""
+
+    __slots__ = ("_priorities",)
+
+    def __init__(self, pods: Iterable[PodInfo]) -> None:
+        super().__init__(tuple(by_importance(pods)))
+        self._priorities = array("q", [-pod.priority for pod in self.pods])
+
+    def below(self, priority: int) -> int:
+        """The place from which on all have a lower priority than this."""
+        return bisect_right(self._priorities, -priority)
 
 
 _FIELDS = {

@@ -17,17 +17,16 @@ import msgspec
 
 from moorage.objects import PodDisruptionBudget
 from moorage.scheduling.accounting.ladder import by_importance
-from moorage.scheduling.accounting.podinfo import label_text
 from moorage.scheduling.filters import READ_PODS, dynamicresources, noderesourcesfit
 from moorage.scheduling.fit import Trial, fitting
-from moorage.scheduling.selectors import InvalidSelector, Selector, compile_labels
 from moorage.scheduling.steps import at_once, in_parts
 from moorage.texts import later
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from moorage.objects import Pod
+    from moorage.scheduling.accounting.budgets import Split
     from moorage.scheduling.accounting.nodeinfo import NodeInfo
     from moorage.scheduling.accounting.podinfo import PodInfo
     from moorage.scheduling.profiles import Profile
@@ -125,7 +124,7 @@ class _Search:
     def __init__(self, trial: Trial, cluster: State) -> None:
         self._trial = trial
         self._priority = trial.ask.info.priority
-        self._budgets = _Budgets(cluster.all(PodDisruptionBudget))
+        self._budgets = cluster.budgets
         checks = trial.checks(lambda _: True)
         reading = trial.checks(READ_PODS.__contains__)
         self._checks, self._reading = list(checks.values()), list(reading.values())
@@ -146,31 +145,36 @@ class _Search:
         if start == len(ladder.pods):
             return NO_VICTIMS
         only_room = self._only_room and not (info.nominated and self._trial.nominated_on(info))
-        if only_room and not self._budgets:
-            return self._by_sums(info, refusal, start)
+        split = self._budgets.split(ladder, start)
+        if only_room:
+            return self._by_sums(info, refusal, start, split)
         lower = ladder.pods[start:]
-        violating, others = self._budgets.split(lower)
-        if only_room and not violating:
-            return self._by_sums(info, refusal, start)
-        victims, violations = self._one_by_one(info, lower, violating, others)
+        pods, violating = (lower, 0) if split is None else (split.row.pods, split.violating)
+        victims, violations = self._one_by_one(info, lower, pods[:violating], pods[violating:])
         if isinstance(victims, tuple):
             return NodeEvictions(reasons=victims)
         return NodeEvictions(tuple(victims), violations)
 
-    def _by_sums(self, info: NodeInfo, refusal: NodeVerdict, start: int) -> NodeEvictions:
+    def _by_sums(self, info: NodeInfo, refusal: NodeVerdict, start: int, split: Split | None) -> NodeEvictions:
         """The answer where pods only take room from each other. What the node has passed, and what it is not short of,
         needs no second look.
         """
         if refusal.plugin != noderesourcesfit.NAME:
             return NodeEvictions(reasons=refusal.reasons)
-        victims = info.ladder.victims(start, refusal.details)
-        if victims is None:
+        row = info.ladder if split is None else split.row
+        places = row.victims(start if split is None else 0, refusal.details)
+        if places is None:
             short = info.ladder.short_without(start, refusal.details)
             return NodeEvictions(reasons=noderesourcesfit.reasons_for(short))
         for check in self._after_room:
             if (other := check(info)) is not None:
                 return NodeEvictions(reasons=other.reasons)
-        return NodeEvictions(victims)
+        victims = [row.pods[at] for at in places]
+        if split is None:
+            return NodeEvictions(tuple(victims))
+        if len(victims) > 1 and split.violating < len(row.pods):
+            victims = by_importance(victims)
+        return NodeEvictions(tuple(victims), sum(at < split.violating for at in places))
 
     def _one_by_one(
         self, info: NodeInfo, lower: Sequence[PodInfo], violating: Sequence[PodInfo], others: Sequence[PodInfo]
@@ -195,54 +199,6 @@ class _Search:
                     victims.append(pod)
                     violations += pods is violating
         return (by_importance(victims) if violating and others else victims), violations
-
-
-class _Budgets:
-    """The PodDisruptionBudgets, by namespace. One without a selector, or with an empty or broken one, means no pod."""
-
-    def __init__(self, budgets: Iterable[PodDisruptionBudget]) -> None:
-        self._of: dict[str, list[tuple[PodDisruptionBudget, Selector, list[bytes]]]] = {}
-        for budget in budgets:
-            try:
-                selector = compile_labels(budget.spec.selector if budget.spec is not None else None)
-            except InvalidSelector:
-                continue
-            if not (selector.nothing or selector.is_empty):
-                texts = [label_text(name, value) for name, value in selector.equal]
-                self._of.setdefault(budget.metadata.namespace or "default", []).append((budget, selector, texts))
-
-    def __bool__(self) -> bool:
-        return bool(self._of)
-
-    def split(self, pods: Sequence[PodInfo]) -> tuple[list[PodInfo], list[PodInfo]]:
-        """Those whose eviction would violate a budget, and the others, each in the order given."""
-        of = self._of
-        left: dict[int, int] = {}
-        violating = [pod for pod in pods if pod.namespace in of and self._is_violated(pod, left)]
-        if not violating:
-            return [], list(pods)
-        guarded = {pod.uid for pod in violating}
-        return violating, [pod for pod in pods if pod.uid not in guarded]
-
-    def _is_violated(self, pod: PodInfo, left: dict[int, int]) -> bool:
-        """Whether one of its budgets has no disruption left; each gives up one."""
-        violated, raw = False, pod.raw_labels
-        for budget, selector, texts in self._of[pod.namespace]:
-            # Labels are only read where they may match: there are as many of them as pods.
-            for text in texts:
-                if text not in raw:
-                    break
-            else:
-                labels = pod.labels
-                if not labels or not selector.matches(labels):
-                    continue
-                status = budget.status
-                if status is not None and pod.name in (status.disrupted_pods or ()):
-                    continue
-                allowed = left.get(id(budget), status.disruptions_allowed if status is not None else 0) - 1
-                left[id(budget)] = allowed
-                violated = violated or allowed < 0
-        return violated
 
 
 def _chosen(nodes: Mapping[str, NodeEvictions], profile: Profile | None) -> tuple[str, ...]:
