@@ -69,6 +69,8 @@ def _load(name: str):
     return module
 
 
+# Where the rig has its ports from.
+sys.path.insert(0, str(TESTS.parent / "e2e"))
 rig, fake = _load("rig"), _load("fake_service")
 
 

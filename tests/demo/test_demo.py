@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sys
 import threading
 import time
@@ -18,16 +17,11 @@ import pytest
 
 from moorage.simulator.demo.demo import write_whole
 from rig.pages import commands
+from rig.ports import free_port
 
 pytestmark = pytest.mark.timeout(240)
 ROOT = Path(__file__).parents[2]
 GPU_NODE_PRODUCT = "NVIDIA-GeForce-RTX-4090"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def until(question, *, seconds, what):

@@ -8,13 +8,14 @@ import os
 import re
 import secrets
 import signal
-import socket
 import sys
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 import psutil
+
+from rig.ports import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -27,15 +28,6 @@ def surroundings() -> dict[str, str]:
     PYTHONPATH, each process has its own interpreter's instead.
     """
     return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-
-
-def free_port() -> int:
-    """One below those that the system gives to connections: seconds pass until it is used, and others run beside us."""
-    while True:
-        port = 10_000 + secrets.randbelow(22_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Hub:
@@ -90,7 +82,7 @@ class Hub:
                 PYTHON, "-m", "jupyterhub", "-f", str(HERE / "hub_config.py"),
                 env=self._env, cwd=self.folder, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
-        await until(self._healthy, seconds=90, what=lambda: f"the hub did not start:\n{self.tail()}")
+        await until(self._healthy, seconds=180, what=lambda: f"the hub did not start:\n{self.tail()}")
 
     async def _healthy(self) -> bool:
         assert self.process is not None
@@ -234,7 +226,7 @@ class Service:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "moorage.cli", *words, env=self._env, stdout=log, stderr=log
             )
-        await until(self._ready, seconds=60, what=lambda: self.log.read_text(errors="replace")[-3000:])
+        await until(self._ready, seconds=180, what=lambda: self.log.read_text(errors="replace")[-3000:])
 
     async def _ready(self) -> bool:
         async with aiohttp.ClientSession() as http:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ import pytest
 
 from moorage.service.run import serving
 from moorage.service.settings import Settings
+from rig.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -116,18 +116,6 @@ async def service(serve: Callable[..., Any], simulator: Any) -> Service:
     return started
 
 
-def _unused() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def free_port() -> int:
-    """A port that nobody listens on."""
-    return _unused()
-
-
 class Process:
     """`moorage serve` as a process, and what it logs."""
 
@@ -170,7 +158,7 @@ async def start(simulator: Any) -> AsyncIterator[Callable[..., Any]]:
     started: list[Any] = []
 
     async def one(*arguments: str, **env: str) -> Process:
-        port = _unused()
+        port = free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("MOORAGE_", "KUBE"))}
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "moorage.cli", "serve", "--port", str(port), "--api-server", simulator.url),

@@ -13,6 +13,7 @@ from moorage.errors import MoorageError
 from moorage.service import run
 from moorage.service.managed import managed_by_hub
 from moorage.service.settings import Settings
+from rig.ports import free_port
 
 
 async def test_it_ends_at_once_and_well_with_open_pages(start) -> None:
@@ -126,9 +127,9 @@ async def test_a_port_that_is_taken_is_told_in_a_sentence(simulator) -> None:
     assert len(err.decode().splitlines()) == 1
 
 
-async def test_a_hub_can_run_it_as_its_service(start, tmp_path, free_port) -> None:
+async def test_a_hub_can_run_it_as_its_service(start, tmp_path) -> None:
     (tmp_path / "tokens").write_text(f"hub:reader:{'t' * 32}\n")
-    port = free_port
+    port = free_port()
     service = await start(
         JUPYTERHUB_SERVICE_URL=f"http://127.0.0.1:{port}",
         JUPYTERHUB_SERVICE_PREFIX="/services/moorage/",

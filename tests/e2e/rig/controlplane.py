@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from rig.api import Api, Obj, Refused
-from rig.processes import Program, free_ports, until
+from rig.ports import free_ports
+from rig.processes import Program, until
 
 UNKIND_TO_FAKE_NODES = (
     "node-lifecycle-controller",

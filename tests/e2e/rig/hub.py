@@ -15,7 +15,8 @@ import httpx2
 
 from rig.api import Api, Obj
 from rig.controlplane import ControlPlane
-from rig.processes import Program, free_ports, until
+from rig.ports import free_ports
+from rig.processes import Program, until
 
 ROOT = Path(__file__).resolve().parents[3]
 Z2JH = ROOT / "tests" / "hub" / "z2jh.py"

@@ -17,7 +17,8 @@ import yaml
 
 from rig.api import Api, Obj, Refused
 from rig.controlplane import ControlPlane
-from rig.processes import Program, free_ports, until
+from rig.ports import free_ports
+from rig.processes import Program, until
 
 GPU = "nvidia.com/gpu"
 POOL = "karpenter.sh/nodepool"

@@ -12,7 +12,7 @@ from rig.api import Obj, Refused
 from rig.controlplane import ControlPlane
 from rig.objects import add_node, node
 from rig.pods import Broken, Check, Hub, Pod, Server, Service
-from rig.processes import free_ports
+from rig.ports import free_ports
 from rig.proxy import Wire
 
 CLASS = "local"

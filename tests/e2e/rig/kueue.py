@@ -17,7 +17,8 @@ import yaml
 
 from rig.api import Api, Obj, Refused
 from rig.controlplane import ControlPlane, write_certificate
-from rig.processes import Program, free_ports, until
+from rig.ports import free_ports
+from rig.processes import Program, until
 
 GPU = "nvidia.com/gpu"
 QUEUE_NAME, PRIORITY_CLASS = "kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class"

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from rig.api import Obj
 from rig.hub import PROXY, ROOT
-from rig.processes import Program, free_ports
+from rig.ports import free_port
+from rig.processes import Program
 
 if TYPE_CHECKING:
     from rig.kubelet import Kubelet
@@ -157,7 +158,7 @@ class Service(Process):
     """The real service."""
 
     def begin(self) -> None:
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         super().begin()
 
     def command(self) -> list[str | Path]:

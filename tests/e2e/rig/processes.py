@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,22 +26,6 @@ def until(ask: Callable[[], T | None], *, within: float, what: str, every: float
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what}")
         time.sleep(every)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on, at any address; all held at once, so that none comes twice.
-
-    They lie below the range from which the kernel takes the ports of outgoing connections, so none is taken before it is used.
-    """
-    found: list[int] = []
-    with contextlib.ExitStack() as held:
-        while len(found) < count:
-            each = held.enter_context(socket.socket())
-            port = random.randrange(15_000, 32_000)
-            with contextlib.suppress(OSError):
-                each.bind(("", port))
-                found.append(port)
-    return found
 
 
 class Program:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from rig.api import Obj
-from rig.processes import Program, free_ports, until
+from rig.ports import free_port
+from rig.processes import Program, until
 
 
 class Service:
     def __init__(self, kubeconfig: Path, *, folder: Path, options: tuple[str, ...] = ()) -> None:
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [
             sys.executable,

@@ -7,7 +7,8 @@ import yaml
 
 from rig.api import Obj
 from rig.controlplane import ControlPlane, answers_insecurely
-from rig.processes import Program, free_ports, until
+from rig.ports import free_port
+from rig.processes import Program, until
 
 GROUP = "kubescheduler.config.k8s.io/v1"
 # By falling weight: where its affinity draws the pod, where its image is, and then the fullest.
@@ -44,7 +45,7 @@ def configuration(profiles: Sequence[Obj]) -> Obj:
 @contextlib.contextmanager
 def scheduler(cluster: ControlPlane, profiles: Sequence[Obj]) -> Iterator[Program]:
     """One more process with these profiles, for the time of a `with`."""
-    (port,) = free_ports(1)
+    port = free_port()
     kubeconfig = cluster.kubeconfig_of("system:kube-scheduler")
     config = cluster.folder / "user-scheduler.yaml"
     client = {"clientConnection": {"kubeconfig": str(kubeconfig), "qps": 2000, "burst": 2000}}
