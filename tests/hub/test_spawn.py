@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from urllib.parse import urljoin
 
 import pytest
@@ -168,16 +167,13 @@ async def _gone(hub, name):
 
 
 @pytest.mark.parametrize("mode", ["slow", "silent", "nonsense", "error"])
-async def test_a_service_that_does_not_answer_delays_the_form_by_less_than_a_second(person, fake_service, load, mode):
+async def test_a_service_that_does_not_answer_is_told_on_a_form_that_can_be_sent(person, fake_service, load, mode):
     until = load("moorage_test_rig").until
     fake_service.mode = mode
     fake_service.drop()
+
     page = await until(lambda: _page_with(person, "may have changed"))
-    started = time.monotonic()
 
-    page = await person.form()
-
-    assert time.monotonic() - started < 1
     assert "You can still start a server" in page
     fake_service.mode = "ok"
     await until(lambda: _page_without(person, "may have changed"))
