@@ -514,6 +514,17 @@ async def test_the_own_server_on_a_card_is_named_in_the_list_and_below_the_choic
     fake_service.put(fake.node_json("atlas", cpu_free=11.5, memory_free=54 << 30, **atlas | {"gpus": {"nvidia.com/gpu": (1, 1)}}))  # fmt: skip
 
 
+async def test_the_list_that_came_with_the_page_stays_until_there_is_a_newer_one(open_page):
+    page = await open_page()
+    await page.route("**/moorage/stream?*", lambda route: route.abort())
+
+    await page.reload()
+
+    await expect(page.locator("#moorage-verdict p").first).to_be_visible()
+    await expect(page.locator("#moorage-list li", has_text="atlas")).to_be_visible()
+    await expect(page.locator("#moorage-more")).to_have_text("")
+
+
 @pytest.mark.parametrize("scripts", [True, False])
 async def test_an_empty_cluster_is_told_as_such(open_page, fake_service, load, scripts):
     nodes = list(fake_service.nodes.values())

@@ -68,6 +68,7 @@ def _uid(cluster: ControlPlane, name: str) -> str:
     return str(found["metadata"]["uid"])
 
 
+@pytest.mark.timeout(900)
 def test_ten_people_wait_for_one_gpu_and_get_it_one_after_the_other_over_a_hub_that_is_killed(
     own: ControlPlane, the_hub: Hub, record: Callable[[str, dict[str, float]], None]
 ) -> None:

@@ -3,7 +3,7 @@
 import html
 import json
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import aiohttp
@@ -185,6 +185,26 @@ async def test_when_it_would_be_culled_is_told_by_the_cullers_own_arguments(hub,
     started = (await hub.api("GET", "/users/cal"))[1]["servers"][""]["started"]
     assert datetime.fromisoformat(culled["at"]) - datetime.fromisoformat(started) < timedelta(seconds=61)
     assert culled["text"] == "1 min after its start"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "told"),
+    [
+        (["--timeout=60"], "", "1 min without activity"),
+        (["--timeout=60", "--cull-default-servers=False"], "", None),
+        (["--timeout=60", "--cull_default_servers=false"], "lab", "1 min without activity"),
+        (["--timeout=60", "--cull-named-servers=false", "--max-age=7200"], "lab", "2 h after its start"),
+    ],
+)
+async def test_servers_that_the_culler_spares_are_told_apart(monkeypatch, words, name, told):
+    arguments = culling._arguments({"command": ["python3", "-m", "jupyterhub_idle_culler", *words]})
+    monkeypatch.setattr(culling, "_culler", lambda: arguments)
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    culled, reason = culling.of(SimpleNamespace(name=name, orm_spawner=SimpleNamespace(last_activity=now, started=now)))
+
+    assert (culled or {}).get("text", "").endswith(told or "")
+    assert (reason is None) == (told is not None)
 
 
 async def test_without_a_culler_it_is_told_that_nothing_is_known():

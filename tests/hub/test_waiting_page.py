@@ -19,6 +19,9 @@ c.KubeSpawner.start_timeout = 300
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}
 c.JupyterHub.concurrent_spawn_limit = 2
 
+culler = [sys.executable, "-c", "import time; time.sleep(600)", "jupyterhub_idle_culler", "--max-age=7200"]
+c.JupyterHub.services = [*c.JupyterHub.services, {"name": "culler", "command": culler}]
+
 async def never(spawner):
     if spawner.user.name.startswith("slow"):
         await asyncio.Event().wait()
@@ -36,7 +39,7 @@ async def stand(request, load, tmp_path_factory):
         kubeconfig = cluster.kubeconfig(folder / "kubeconfig")
         config = f"{CONFIG}\nc.MoorageSpawner.wait_for_room = {request.param}\n"
         async with (
-            rig.Service(folder, kubeconfig=kubeconfig) as service,
+            rig.Service(folder, kubeconfig=kubeconfig, MOORAGE_GPU_HOLDERS="pod") as service,
             rig.Hub(folder, service_url=service.url, kubeconfig=kubeconfig, config=config) as hub,
         ):
             await hub.api("POST", "/users/holder")
@@ -99,6 +102,9 @@ async def test_who_lost_the_last_gpu_is_told_what_would_work_now_and_that_nobody
 
     assert "Take 1 CPU, 1 GiB, no GPU now" in text
     assert "How long it takes is unknown" in text
+    # The hub's culler ends who holds it, whose name is in no byte of the page.
+    assert re.search(r"free on atlas by <time datetime=[^>]+>[\d: -]+ UTC</time> at the latest", text)
+    assert "holder" not in text
     assert "/hub/moorage/change?user=" in text
     assert "Not enough GPU free on any node." in await page(loser)
 

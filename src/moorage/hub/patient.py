@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.utils import exponential_backoff, maybe_future, utcnow
 
 from moorage.hub import metrics
 from moorage.hub.configured import Configured
+from moorage.hub.running import culling
 from moorage.hub.start import queueing, resume, waiting
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 # Beyond what each step may take by itself, so that none of them is cut short by JupyterHub.
 _SPARE_SECONDS = 60
@@ -105,6 +109,10 @@ class Patient(Configured):
     def pods_of_the_hub(self) -> list[Any]:
         """The pods of all servers that this hub follows."""
         return list(self.pod_reflector.pods.values()) if self.pod_reflector else []
+
+    def culled_by(self, pod: str) -> datetime | None:
+        """When the hub's culler has stopped the server of this pod (`namespace/name`) at the latest, if it does."""
+        return culling.latest(self.pod_reflector.pods.get(pod)) if self.pod_reflector else None
 
     def waits_in_words(self) -> str | None:
         """What this server waits for, as HTML; None while it waits for no node, or not for longer than any start."""

@@ -46,6 +46,7 @@ class CountedSpec(Part):
     scheduler_name: str | None = None
     priority: int | None = None
     termination_grace_period_seconds: int | None = None
+    active_deadline_seconds: int | None = None
     volumes: list[Volume] | None = None
     resource_claims: list[PodResourceClaim] | None = None
 

@@ -4,6 +4,7 @@ Only where room could be made: a node that is too small when empty is held by no
 """
 
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
@@ -15,17 +16,21 @@ from moorage.scheduling.verdict import Verdict
 # Whose names may be seen: nobody's, the namespace, or the pod.
 HolderPolicy = Literal["hidden", "namespace", "pod"]
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_NODES = 20
 _MOST_HOLDERS = 5
 
 
 class Held(Struct, frozen=True):
-    """Some of a resource, and who has it. `pod` is None where only the namespace may be known."""
+    """Some of a resource, and who has it. `pod` is None where only the namespace may be known. `until` is when that pod
+    has ended at the latest, in UTC; None where nothing says.
+    """
 
     resource: str
     amount: int
     namespace: str
     pod: str | None
+    until: str | None = None
 
 
 def held_by(cluster: Cluster, verdict: Verdict, *, policy: HolderPolicy) -> dict[str, list[Held]]:
@@ -47,9 +52,16 @@ def held_by(cluster: Cluster, verdict: Verdict, *, policy: HolderPolicy) -> dict
 def _of(cluster: Cluster, node: str, resource: str, *, policy: HolderPolicy) -> list[Held]:
     if policy == "pod":
         pods = holders(cluster, node, resource, most=_MOST_HOLDERS)
-        return [Held(resource, holder.amount, holder.namespace, holder.name) for holder in pods]
+        return [Held(resource, one.amount, one.namespace, one.name, _moment(one.ends_by)) for one in pods]
     sums: dict[str, int] = {}
     for holder in holders(cluster, node, resource, most=sys.maxsize):
         sums[holder.namespace] = sums.get(holder.namespace, 0) + holder.amount
     largest = sorted(sums.items(), key=lambda item: (-item[1], item[0]))[:_MOST_HOLDERS]
     return [Held(resource, amount, namespace, None) for namespace, amount in largest]
+
+
+def _moment(microseconds: int | None) -> str | None:
+    try:
+        return None if microseconds is None else (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    except OverflowError:  # a deadline beyond all calendars
+        return None

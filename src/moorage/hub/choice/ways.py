@@ -157,7 +157,7 @@ def _fits(choice: Choice, node: NodeFacts) -> bool:
 
 def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str, Any] | None:
     """The same with as much less of each resource as the node is short of, rounded down to what people choose."""
-    short = _short_by(refusal)
+    short = short_by(refusal)
     if not short or not set(short) <= {"cpu", "memory", choice.gpu_resource}:
         return None
     smaller = choice
@@ -196,7 +196,7 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
     return {"text": ", ".join(words), "use": use}
 
 
-def _short_by(refusal: Mapping[str, Any]) -> dict[str, int]:
+def short_by(refusal: Mapping[str, Any]) -> dict[str, int]:
     """How much is lacking by resource; empty when anything but a shortage stands against the node."""
     found: dict[str, int] = {}
     reasons = refusal.get("reasons")

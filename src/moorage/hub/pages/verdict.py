@@ -15,7 +15,7 @@ from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.options import decide, is_ours
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages import queues, refusals
+from moorage.hub.pages import freed, queues, refusals
 from moorage.hub.pages import said as said_of
 from moorage.hub.pages.brief import in_brief, only_card
 from moorage.hub.pages.selection import as_fields
@@ -107,6 +107,7 @@ async def instead(spawner: Any, *, sight: Sight, seconds: float) -> dict[str, An
         if answer is None:
             return {}
         found: dict[str, Any] = {"held": holders.held(answer.get("held_by"), sight, among=offer.gpu_resources)}
+        found["freed"] = freed.at_the_latest(answer, culled=spawner.culled_by)
         if profile:  # one click could not say which profile stays
             return found
         anywhere = await _anywhere(spawner, choice, profile, until=until + _LEAST)

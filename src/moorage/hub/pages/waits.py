@@ -6,7 +6,8 @@ waits stopped and the other one started.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
 
 from jupyterhub.handlers.base import BaseHandler
 from jupyterhub.scopes import needs_scope
@@ -20,9 +21,14 @@ from moorage.hub.start import waiting
 from moorage.hub.view.holders import sight_of
 from moorage.texts import t
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
 # How long the page waits for what would work, and how long a start has to let itself be stopped.
 _SECONDS = 1.5
 _STOP_SECONDS = 10.0
+# Where a moment comes into a sentence, which the browser writes.
+_HERE = "\ue000"
 
 
 async def about(spawner: Any, token: str = "", reader: Any = None, *, policy: Any = "own") -> dict[str, Any]:
@@ -37,12 +43,25 @@ async def about(spawner: Any, token: str = "", reader: Any = None, *, policy: An
     change = url_path_join(spawner.hub.base_url, "moorage", "change")
     return {
         **waiting.words(pod, spawner.pods_of_the_hub(), seconds=spawner.start_timeout),
+        "freed": _freed(found.get("freed")),
         "lately": spawner.waited_lately(),
         "held": [t("Held on {node} by {who}.", node=node, who=who) for node, who in held],
         "ways": found.get("ways", []),
         "change": url_concat(change, {"user": spawner.user.name, "server": spawner.name}),
         "token": token,
     }
+
+
+def _freed(found: tuple[str, datetime] | None) -> dict[str, str] | None:
+    """When it is free at the latest, as a sentence in two parts with the moment in between."""
+    if found is None:
+        return None
+    node, at = found
+    said = t("What it lacks is free on {node} by {time} at the latest.", node=node, time=_HERE)
+    before, _, after = said.partition(_HERE)
+    moment = at.astimezone(UTC)
+    utc = f"{moment:%Y-%m-%d %H:%M} UTC"
+    return {"before": before, "after": after, "at": moment.isoformat(timespec="minutes"), "utc": utc}
 
 
 def image(spawner: Any) -> str:

@@ -81,6 +81,8 @@ class PodExtra(msgspec.Struct, gc=False, frozen=True):
     annotations: PodAnnotations | None = None
     preempted: bool = False
     wait: Wait | None = None
+    # The seconds after its start when the kubelet ends it.
+    deadline: int | None = None
 
 
 NO_EXTRA = PodExtra()
@@ -119,6 +121,13 @@ class PodInfo(msgspec.Struct, gc=False, frozen=True):
     @property
     def nominated_node_name(self) -> str | None:
         return self.extra.nominated_node_name
+
+    @property
+    def ends_by(self) -> int | None:
+        """When the kubelet has ended it at the latest, in microseconds since 1970; None where nothing says."""
+        if self.started is None or self.extra.deadline is None:
+            return None
+        return self.started + (self.extra.deadline + self.grace_seconds) * 1_000_000
 
     @property
     def scheduler_name(self) -> str:
@@ -214,6 +223,8 @@ def _extra(pod: Pod | CountedPod) -> PodExtra:
         return _read_extra(pod)
     if annotations is not None and annotations != _NO_ANNOTATIONS:
         return _read_extra(pod)
+    if spec.active_deadline_seconds is not None:
+        return _read_extra(pod)
     if pod.metadata.deletion_timestamp is not None:
         return _read_extra(pod)
     if status is not None:
@@ -265,6 +276,7 @@ def _read_extra(pod: Pod | CountedPod) -> PodExtra:
         annotations=annotations if annotations != _NO_ANNOTATIONS else None,
         preempted=pod.metadata.deletion_timestamp is not None and _is_preempted(pod),
         wait=None if spec.node_name else _wait(pod),
+        deadline=spec.active_deadline_seconds,
     )
     return NO_EXTRA if extra == NO_EXTRA else extra
 

@@ -74,11 +74,14 @@ class Advice(msgspec.Struct, frozen=True, gc=False):
 
 
 class Holder(msgspec.Struct, frozen=True, gc=False):
-    """A pod that holds some of a resource on a node."""
+    """A pod that holds some of a resource on a node, and when it has ended at the latest: in microseconds since 1970,
+    None where it has no known end.
+    """
 
     namespace: str
     name: str
     amount: int
+    ends_by: int | None = None
 
 
 _Measured = tuple[str, Room, list[int]]  # a node, its room, and of that what is asked, in the ask's order
@@ -184,11 +187,12 @@ def holders(cluster: State, node_name: str, resource: str, *, most: int = 10) ->
     if info is None:
         return []
     by_claims = holders_of(cluster, info, resource)
-    found = [Holder(*pod, amount) for pod, amount in (by_claims or {}).items()]
+    ends = {(pod.namespace, pod.name): pod.ends_by for pod in info.pods.values()} if by_claims else {}
+    found = [Holder(*pod, amount, ends.get(pod)) for pod, amount in (by_claims or {}).items()]
     for pod in info.pods.values() if by_claims is None else ():
         amount = 1 if resource == "pods" else _asked(pod.requests).get(resource, 0)
         if amount > 0:
-            found.append(Holder(pod.namespace, pod.name, amount))
+            found.append(Holder(pod.namespace, pod.name, amount, pod.ends_by))
     return sorted(found, key=lambda holder: (-holder.amount, holder.namespace, holder.name))[:most]
 
 

@@ -169,6 +169,9 @@ class Held(BaseModel):
     amount: int = Field(description="In whole units; cpu in thousandths.")
     namespace: str
     pod: str | None = Field(description="null where only the namespace may be seen.")
+    until: str | None = Field(
+        description="When that pod has ended at the latest, by its activeDeadlineSeconds; null where nothing says."
+    )
 
 
 class WaitReason(BaseModel):

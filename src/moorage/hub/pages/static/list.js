@@ -25,6 +25,7 @@ export class NodeList {
     this.rows = new Map(); // by name, in the order of the list, as far as they are made
     this.verdicts = {};
     this.order = { by: [], nodes: [] };
+    this.known = false; // whether the cluster has been heard of
     this.due = true; // whether the next verdict may change the order
     this.active = null; // the row that arrow keys have led to
     for (const [name, value] of [["role", "listbox"], ["tabindex", "0"], ["aria-labelledby", "moorage-list-title"]]) list.setAttribute(name, value);
@@ -34,6 +35,7 @@ export class NodeList {
 
   replace(nodes) {
     const first = !this.nodes.size;
+    this.known = true;
     this.nodes.replace(nodes);
     this.know();
     if (first) this.reveal();
@@ -45,6 +47,7 @@ export class NodeList {
   }
 
   change(changed, removed) {
+    this.known ||= changed.length > 0;
     const moved = this.nodes.change(changed, removed);
     if (moved) this.know();
     for (const node of changed) this.rows.get(node.name)?.take({ node });
@@ -69,6 +72,7 @@ export class NodeList {
 
   /** Which rows are there, and in which order; with `keep` those that are there stay in theirs. */
   arrange({ keep = false } = {}) {
+    if (!this.known) return; // what came with the page stays
     const scrolled = this.list.scrollTop > 0;
     const asked = { ...this.finder.wanted, gpus: this.gpus(), verdicts: this.verdicts, image: this.image };
     let found = passing(this.nodes.found(this.finder.text, texts, this.ordered(asked)), asked);

@@ -4,6 +4,7 @@
 import { follow } from "../../../web/stream.js";
 import { say } from "../../../web/elements.js";
 import { t } from "../../../web/texts.js";
+import { writeTimes } from "./times.js";
 
 const AGAIN_MS = 2000;
 // JupyterHub says something every 8 seconds. A proxy may keep the line to a page open whose hub is gone.
@@ -83,6 +84,7 @@ class Wait {
     if (html === this.shown) return; // whoever is on a button stays there
     this.shown = html;
     this.place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+    writeTimes(this.place);
   }
 }
 

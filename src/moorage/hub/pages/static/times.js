@@ -2,7 +2,12 @@
 
 import { dayAndTime } from "../../../web/texts.js";
 
-for (const place of globalThis.document?.querySelectorAll("time[datetime]") ?? []) {
-  place.textContent = dayAndTime(place.dateTime);
-  place.title = place.dateTime;
+/** Write those of this part of the page. */
+export function writeTimes(part) {
+  for (const place of part.querySelectorAll("time[datetime]")) {
+    place.textContent = dayAndTime(place.dateTime);
+    place.title = place.dateTime;
+  }
 }
+
+if (globalThis.document) writeTimes(document);
