@@ -181,6 +181,9 @@ def test_a_wait_is_what_was_scarce_and_how_long():
             "starting",
         ),
         ([], {"containerStatuses": [{"state": {"waiting": {}}, "imageID": "sha256:1"}]}, "starting"),
+        ([{"reason": "Pulled"}], {}, "image"),
+        ([{"reason": "Pulled"}, {"reason": "Created"}], {}, "starting"),
+        ([{"reason": "Created"}, {"reason": "Pulling", "eventTime": "2026-01-01T00:00:00Z"}], {}, "image"),
     ],
 )
 def test_the_step_of_a_start_is_known_from_its_pod_and_events(events, status, step):

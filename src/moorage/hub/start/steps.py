@@ -37,16 +37,17 @@ def step_of(pod: Any, events: Iterable[Mapping[str, Any]]) -> Step:
     """`pod` may be None while it is being made; `events` are the pod's, in their order."""
     if not bound(pod):
         return Step(WAITING if unbound(pod) and verdict(pod) else PLACE)
-    since = None
+    since, is_made = None, False
     for event in events:
         reason = event.get("reason")
         if reason == "Pulling":
-            since = _moment(event)
+            since, is_made = _moment(event), False
         elif reason in ("Pulled", "Created", "Started"):
-            since = None
+            # A container is made of its image; the pod's own status says so up to seconds later.
+            since, is_made = None, reason != "Pulled"
     if since is not None:
         return Step(IMAGE, since)
-    return Step(STARTING if _has_image(pod) else IMAGE)
+    return Step(STARTING if is_made or _has_image(pod) else IMAGE)
 
 
 def _has_image(pod: Any) -> bool:
