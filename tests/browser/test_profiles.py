@@ -41,8 +41,8 @@ async def holds(page, **values):
 
 async def test_a_profile_fills_the_fields_and_its_bounds(open_page):
     page = await open_page()
-    await holds(page, CPU="2", Memory="2 GiB", GPU="0", Node="", Image="minimal")
-    await expect(page.locator("#moorage-cpu-help")).to_contain_text("0.1 to 2")
+    await holds(page, CPU="", Memory="2 GiB", GPU="0", Node="", Image="minimal")
+    await expect(page.locator("#moorage-cpu-help")).to_contain_text("2 CPU guaranteed. 0.1 to 2")
 
     await page.locator("#profile-item-gpu").check()
 
@@ -53,12 +53,12 @@ async def test_a_profile_fills_the_fields_and_its_bounds(open_page):
 
     await page.locator("#profile-item-small").check()
 
-    await holds(page, CPU="2", Memory="2 GiB", GPU="0", Node="", Image="minimal")
+    await holds(page, CPU="", Memory="2 GiB", GPU="0", Node="", Image="minimal")
 
 
 async def test_an_option_of_a_profile_picks_the_profile_and_fills_the_fields(open_page):
     page = await open_page()
-    await holds(page, CPU="2")
+    await holds(page, Memory="2 GiB")
 
     await page.locator("select[name=profile-option-gpu--size]").select_option("whole")
     await page.locator("select[name=profile-option-gpu--size]").click()

@@ -75,3 +75,9 @@ class Hold:
 c.JupyterHub.extra_handlers = [(r"/test/failures", Failures), (r"/test/rotate", Rotate)]
 PeriodicCallback(Hold.tick, 5).start()
 exec(os.environ.get("MOORAGE_TEST_CONFIG", ""))
+
+# Where a test says nothing of amounts, the form begins with these.
+if "mem_guarantee" not in c.KubeSpawner and "cpu_guarantee" not in c.KubeSpawner:
+    for limit, name, amount in (("cpu_limit", "default_cpu", "1"), ("mem_limit", "default_memory", "2Gi")):
+        if limit not in c.KubeSpawner and name not in c.MoorageSpawner:
+            setattr(c.MoorageSpawner, name, amount)

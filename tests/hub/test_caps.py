@@ -39,8 +39,10 @@ async def limits(capped, load, name):
 
 
 def shown(page):
-    """The fields' values, and what stands below them."""
+    """The fields' values, or what is said in those that are empty, and what stands below them."""
     values = dict(re.findall(r'id="moorage-(cpu|memory|gpu)"[^>]*?value="([^"]*)"', page, re.DOTALL))
+    empty = re.findall(r'id="moorage-(cpu|memory)"[^>]*?placeholder="([^"]*)"', page, re.DOTALL)
+    values |= {name: words for name, words in empty if not values[name]}
     return values, re.findall(r'id="moorage-(?:cpu|memory|gpu)-help">([^<]*)<', page)
 
 
@@ -51,8 +53,8 @@ async def test_the_form_begins_with_what_is_configured_and_shows_it_as_the_most(
     page = await person.form()
 
     assert shown(page) == (
-        {"cpu": "2", "memory": "4 GiB", "gpu": "1"},
-        ["0.1 to 2", "128 MiB to 4 GiB", "0 to 1"],
+        {"cpu": "2 CPU guaranteed", "memory": "1 GiB guaranteed, up to 4 GiB", "gpu": "1"},
+        ["2 CPU guaranteed. 0.1 to 2", "1 GiB guaranteed, up to 4 GiB. 128 MiB to 4 GiB", "0 to 1"],
     )
     await person.close()
 
@@ -113,7 +115,7 @@ async def test_the_limits_of_a_persons_groups_count_on_the_form_in_the_verdict_a
         verdict = await answer.json()
     status, where = await person.submit(cpu="5", memory="20Gi", gpu="0")
 
-    assert (values["cpu"], bounds[0]) == ("6", "0.1 to 6")
+    assert (values["cpu"], bounds[0]) == ("6 CPU guaranteed", "6 CPU guaranteed. 0.1 to 6")
     assert verdict["refusal"] == "7 CPU is too much. Your group large may have up to 6."
     assert verdict["would_work"] == [{"text": "6 CPU", "use": {"cpu": "6"}}]
     assert status == 302, where

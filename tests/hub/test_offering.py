@@ -163,16 +163,44 @@ def test_an_amount_that_an_option_bounds_always_has_a_limit(options, memory):
     assert offer.defaults.memory == memory
 
 
-def test_an_amount_without_limit_gets_ours_where_nothing_is_guaranteed():
-    assert offered().defaults == Defaults(cpu=1000, memory=2 * GI)
-    assert offered(configured={"cpu_limit": 2}).defaults.memory == 2 * GI
+def test_where_nothing_is_configured_there_is_neither_limit_nor_guarantee():
+    nothing = frozenset({"cpu", "memory"})
+
+    assert offered().defaults == Defaults(cpu=0, memory=0, as_configured={"cpu": 0, "memory": 0}, unlimited=nothing)
+    assert offered(configured={"cpu_limit": 2}).defaults.unlimited == {"memory"}
 
 
-def test_limits_that_are_configured_keep_their_guarantees_where_nobody_chooses():
-    offer = offered(configured={"cpu_limit": 2, "cpu_guarantee": 0.5, "mem_limit": 4 * GI})
+@pytest.mark.parametrize(
+    ("configured", "kept"),
+    [
+        ({"cpu_limit": 2, "cpu_guarantee": 0.5, "mem_limit": 4 * GI, "mem_guarantee": GI}, {"cpu": 500, "memory": GI}),
+        # What is not requested by name is requested as it is limited.
+        ({"cpu_limit": 2, "mem_limit": 4 * GI}, {"cpu": 2000}),
+        ({"cpu_limit": 2, "cpu_guarantee": 2, "mem_limit": 4 * GI, "mem_guarantee": 4 * GI}, {"cpu": 2000}),
+        ({"cpu_limit": 2, "cpu_guarantee": 1, "mem_limit": 4 * GI, "mem_guarantee": 4 * GI}, {}),
+    ],
+)
+def test_what_a_choice_of_the_same_amount_would_change_stays_as_configured(configured, kept):
+    defaults = offered(configured=configured).defaults
 
-    assert offer.defaults.as_configured == {"cpu": 500, "memory": 4 * GI}
-    assert (offer.defaults.cpu, offer.defaults.memory, offer.defaults.unlimited) == (2000, 4 * GI, frozenset())
+    assert defaults.as_configured == kept
+    assert (defaults.cpu, defaults.memory, defaults.unlimited) == (2000, 4 * GI, frozenset())
+
+
+def test_a_limit_that_no_node_has_stays_where_its_guarantee_has_room():
+    nodes = {"atlas": node()}
+
+    kept = offered(configured={"mem_limit": 999 * GI, "mem_guarantee": GI}, nodes=nodes).defaults
+    requested = offered(configured={"mem_limit": 999 * GI}, nodes=nodes).defaults
+
+    assert (kept.memory, kept.as_configured["memory"]) == (999 * GI, GI)
+    assert (requested.memory, "memory" in requested.as_configured) == (64 * GI, False)
+
+
+def test_one_of_a_list_is_chosen_also_where_nobody_does():
+    configured = {"cpu_limit": 2, "cpu_guarantee": 0.5}
+
+    assert "cpu" not in offered(settings(cpu_choices=["1", "2"]), configured=configured).defaults.as_configured
 
 
 def test_configured_gpus_are_the_default_the_most_and_the_only_kind():

@@ -18,7 +18,7 @@ from traitlets import Any as AnyTrait
 
 from moorage.errors import quoted
 from moorage.hub import policy
-from moorage.hub.choice import holding, options
+from moorage.hub.choice import fields, holding, options
 from moorage.hub.choice.offer import VERSION, Choice, Offer
 from moorage.hub.choice.offering import gpu_names, offer_of
 from moorage.hub.choice.placement import placement_of
@@ -117,12 +117,12 @@ class MoorageSpawner(Settings, Submitted):
         self.put_back()
         self._choice, self.taken = None, {}
         refuse_large(user_options)
-        if options.is_ours(user_options):
+        if fields.is_ours(user_options):
             # The first start after the hub's own start may come before the service has said a word.
             await self.service.settled(FIRST_WORD_SECONDS)
         await self.take_profile(user_options)
         await self.choose(user_options)
-        if options.is_ours(user_options):
+        if fields.is_ours(user_options):
             await self.trial.of(self, user_options, choice=self._choice, offer=self._offer)
 
     async def choose(self, user_options: Any) -> None:
@@ -130,7 +130,7 @@ class MoorageSpawner(Settings, Submitted):
         offer = self._offer = await self.offer()
         if offer.closed is not None:
             raise Refusal(offer.closed)
-        if options.is_ours(user_options):
+        if fields.is_ours(user_options):
             self._choice = options.decide(user_options, offer)
         elif user_options and not isinstance(user_options, Mapping):
             raise Refusal("The options of a server must be an object.")
@@ -153,7 +153,7 @@ class MoorageSpawner(Settings, Submitted):
         if user_options == self._good_options or self.apply_user_options or "profile" in user_options:
             return
         for key in user_options:
-            if (near := options.nearest(key)) is not None:
+            if (near := fields.nearest(key)) is not None:
                 said = f"“{near}”" if key == near else f"{quoted(key)} (did you mean “{near}”?)"
                 raise Refusal(f"The option {said} is read only beside “moorage”: 1. Add this to the options.")
 

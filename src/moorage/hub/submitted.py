@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 from traitlets import default
 
-from moorage.hub.choice import options, profiles
+from moorage.hub.choice import fields, options, profiles
 from moorage.hub.choice import preset as presets
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
@@ -55,9 +55,9 @@ class Submitted(Outcome):
         try:
             refuse_large({key: value for key, value in formdata.items() if _is_field(key)})
             profile = self.profile_of(formdata)
-            if not any(name in formdata for name in options.FIELDS):
+            if not any(name in formdata for name in fields.FIELDS):
                 return profile
-            posted = profiles.beside(options.posted(formdata), profile)
+            posted = profiles.beside(fields.posted(formdata), profile)
             await self.service.settled(FIRST_WORD_SECONDS)
             choice, offer = await self.chosen(formdata)
             saved = profiles.beside(choice.as_options(), profile)
@@ -74,13 +74,13 @@ class Submitted(Outcome):
 
     async def chosen(self, formdata: Mapping[str, Any]) -> tuple[Choice, Offer]:
         """What a filled-in form comes to, and what was on offer. Raises `Refusal`."""
-        formdata = options.unfolded(formdata)
+        formdata = fields.unfolded(formdata)
         standing = await self.standing(self.profile_of(formdata))
         left = profiles.untouched(formdata, standing.profile)
         offer = await standing.offer()
-        said = options.from_form({key: value for key, value in formdata.items() if key not in left})
+        said = fields.from_form({key: value for key, value in formdata.items() if key not in left})
         said = presets.beside(said, offer)
-        options.refuse_empty(said, offer)
+        fields.refuse_empty(said, offer)
         return options.decide(said, offer), offer
 
     def options_from_query(self, query_data: Mapping[str, Any]) -> Any:
@@ -91,7 +91,7 @@ class Submitted(Outcome):
             # The prefix is JupyterHub 6's, which has taken it off by now.
             query_data = {key.removeprefix("opt-"): value for key, value in query_data.items()}
             if any(_is_field(key) for key in query_data):
-                told = profiles.beside(options.posted(query_data), self.profile_of(query_data))
+                told = profiles.beside(fields.posted(query_data), self.profile_of(query_data))
                 self._hub_state.fill(self.user.name, Filled(self.name, told, by_link=True))
         raise StartsNothing
 
@@ -101,4 +101,4 @@ def sentence(refusal: Refusal) -> str:
 
 
 def _is_field(key: str) -> bool:
-    return key in (*options.FIELDS, profiles.SHOWN) or key.startswith("profile")
+    return key in (*fields.FIELDS, profiles.SHOWN) or key.startswith("profile")

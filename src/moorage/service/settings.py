@@ -192,10 +192,10 @@ class Settings(BaseSettings):
     )
     default_node: str | None = Field(default=None, description="Default node in the form; empty means Automatic.")
     default_cpu: str | None = Field(
-        default=None, description="Default CPU in the form; empty: what the hub is configured to give, or 1."
+        default=None, description="Default CPU in the form; empty: what the hub is configured to give."
     )
     default_memory: str | None = Field(
-        default=None, description="Default memory in the form; empty: what the hub is configured to give, or 2Gi."
+        default=None, description="Default memory in the form; empty: what the hub is configured to give."
     )
     default_gpu: int = Field(default=0, ge=0, description="Default number of GPUs in the form.")
     default_image: str | None = Field(default=None, description="Default image in the form.")

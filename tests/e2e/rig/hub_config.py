@@ -12,6 +12,8 @@ folder = Path(settings["folder"])
 c.JupyterHub.spawner_class = "moorage"
 c.MoorageSpawner.service_url = settings["service_url"]
 c.MoorageSpawner.images = settings["images"]
+if settings["z2jh"] is None:
+    c.MoorageSpawner.default_cpu, c.MoorageSpawner.default_memory = "1", "2Gi"
 
 c.JupyterHub.bind_url = f"http://127.0.0.1:{settings['port']}"
 # Where single-user servers find the hub: an address that pods reach.

@@ -26,6 +26,11 @@ _AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource", "gpu_kind")
 _CONFIGURED = {"cpu": "cpu_limit", "memory": "mem_limit", "gpu": "extra_resource_limits"}
 
 
+def request_of(cpu: int, ratio: Fraction) -> int:
+    """How much of so much CPU is requested for a server, in millicores."""
+    return -(-cpu * ratio.numerator // ratio.denominator)
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What an amount may be: between two ends in steps, or one of a list."""
@@ -75,10 +80,15 @@ class Defaults:
     memory: int = 2 << 30
     gpu: int = 0
     image: str | None = None
-    # The amounts that stay as KubeSpawner is configured where nobody chooses, each with what is requested of it; an
-    # amount above is then its limit, or what is requested of one that is `unlimited`.
+    # The amounts of which a choice could not make the pod that KubeSpawner is configured to make, each with what is
+    # requested of it: they stay as they are where nobody chooses, and nothing stands in their fields. An amount above
+    # is then its limit, or what is requested of one that is `unlimited`.
     as_configured: Mapping[str, int] = field(default_factory=dict)
     unlimited: frozenset[str] = frozenset()
+
+    def amount(self, name: str) -> int:
+        """How much of "cpu" or "memory" it is."""
+        return self.cpu if name == "cpu" else self.memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +244,11 @@ class Choice:
 
     def requested(self, name: str) -> int:
         """How much of "cpu" or "memory" a node must have for it, as far as that is held against its size."""
-        return self.as_configured.get(name, self.cpu_milli if name == "cpu" else self.memory_bytes)
+        return self.as_configured.get(name, self.amount(name))
+
+    def amount(self, name: str) -> int:
+        """How much of "cpu" or "memory" it is."""
+        return self.cpu_milli if name == "cpu" else self.memory_bytes
 
     # Of the GPUs; None where there are none.
     kind: Kind | None = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts, limits, presets, selector
 from moorage.hub.choice import preset as preset_choice
-from moorage.hub.choice.offer import Bounds, Defaults, Offer
+from moorage.hub.choice.offer import Bounds, Defaults, Offer, request_of
 from moorage.hub.choice.placement import Placement, barred, outside
 from moorage.hub.limits import Holding, Limits
 from moorage.hub.view.facts import HOSTNAME, NodeFacts
@@ -177,13 +177,13 @@ def _defaults(
     gpus: Mapping[str, int],
     preset: Collection[str],
 ) -> Defaults:
-    """The profile has the first word, then the hub's configuration, the service's defaults, KubeSpawner's settings, and
-    ours, which are no less than what KubeSpawner guarantees. What KubeSpawner's settings say stays as it is there.
+    """The profile has the first word, then the hub's configuration, the service's defaults, and KubeSpawner's settings,
+    which stay as they are; ours, which are no less than what KubeSpawner guarantees, are for amounts that an option
+    bounds.
     """
     as_configured: dict[str, int] = {}
     unlimited: set[str] = set()
-    # A hub that guarantees nothing, without a limit, gets ours.
-    sized = any(configured.get(_guarantee(limit)) for limit in _AMOUNTS.values())
+    ratio = offer.cpu_guarantee_ratio
 
     def first(name: str, bounds: Bounds, ours: int, read: Callable[[object], int]) -> int:
         limit = _AMOUNTS[name]
@@ -191,21 +191,23 @@ def _defaults(
         requested = _read(configured.get(_guarantee(limit)), read) or given or 0
         by_us = [_read(getattr(allowed, f"default_{name}"), read), _read(said.get(f"default_{name}"), read)]
         largest = offer.largest(name) if offer.refuse_too_large and usual else None
-        if usual and largest and usual > largest:
-            # A limit that no node has was only ever a limit; as a request it could never start.
+        if usual and largest and (usual if limit in preset else requested) > largest:
+            # A request that no node has could never start.
             usual = largest - largest % _GRAIN[name]
         by_profile = [usual] if limit in preset else [ours] if _guarantee(limit) in preset else []
         amount = _first([*by_profile, *by_us, usual], bounds, ours)
         if limit in preset or (not by_profile and any(by_us)):
             return amount
-        if given is None and sized and _is_free(name, allowed, bounds):
+        if given is None and _is_free(name, allowed, bounds, ours):
             unlimited.add(name)
-            amount = requested
-        if name in unlimited or (amount == usual and not (largest and requested > largest)):
+            as_configured[name] = requested
+            return requested
+        chosen = request_of(amount, ratio) if name == "cpu" else amount
+        if amount == given and requested != chosen and not bounds.choices:
             as_configured[name] = requested
         return amount
 
-    ratio, requested = offer.cpu_guarantee_ratio, _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
+    requested = _read(configured.get("cpu_guarantee"), amounts.read_cpu) or 0
     cpu = max(_CPU, -(-requested * ratio.denominator // ratio.numerator) if ratio else requested)
     memory = max(_MEMORY, _read(configured.get("mem_guarantee"), amounts.read_memory) or 0)
     image = configured.get("image") if "image" in preset else allowed.default_image or said.get("default_image")
@@ -224,9 +226,9 @@ def _guarantee(limit: str) -> str:
     return limit.replace("limit", "guarantee")
 
 
-def _is_free(name: str, allowed: Any, bounds: Bounds) -> bool:
+def _is_free(name: str, allowed: Any, bounds: Bounds, ours: int) -> bool:
     """Whether nothing says how much of this amount there may be, so that it may also have no limit."""
-    bounded = bounds.most is not None or bounds.step or bounds.choices
+    bounded = bounds.most is not None or bounds.step or bounds.choices or bounds.least > ours
     return not (bounded or allowed.presets_only or name in allowed.user_limits)
 
 

@@ -1,113 +1,35 @@
-"""A person's choice: read from the form or from REST, held against what is offered, and either taken exactly or
+"""A person's choice: options from the form or from REST, held against what is offered, and either taken exactly or
 refused with a sentence.
 
-Pure: no spawner, no network. `Request` is what came in, `Offer` is what may be had, `decide` turns both into a
-`Choice` or raises `Refusal`. The same `decide` serves the form, REST, an administrator's start and a restart with
-saved options, so that none of them can differ.
+Pure: no spawner, no network. The same `decide` serves the form, REST, an administrator's start and a restart with saved
+options, so that none of them can differ.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words
-from moorage.hub.choice import cards, spoken
+from moorage.hub.choice import cards
 from moorage.hub.choice import preset as presets
+from moorage.hub.choice.fields import LABELS, refuse_unknown
 from moorage.hub.choice.holding import hold
-from moorage.hub.choice.kind import parted
 from moorage.hub.choice.largest import refuse_too_large
-from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer
+from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer, request_of
 from moorage.hub.choice.platforms import misfit
 from moorage.hub.choice.refusal import Refusal, automatic, maximum
 from moorage.hub.limits import words as limit_words
 from moorage.hub.view.machines import MARK
-from moorage.texts import again, later, t
+from moorage.texts import again, t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from moorage.hub.presets import Preset
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
-
-FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image", "queue")
-# What people call the fields.
-LABELS = {
-    "preset": later("Preset"),
-    "node": later("Node"),
-    "cpu": later("CPU"),
-    "memory": later("Memory"),
-    "gpu": later("GPU"),
-    "gpu_resource": later("Kind"),
-    "gpu_kind": later("Kind"),
-    "image": later("Image"),
-    "queue": later("Queue"),
-}
-_KNOWN = ("moorage", *FIELDS, "profiles")
-_SPOKEN = {"cpu": spoken.cpu, "memory": spoken.memory, "gpu": spoken.count}
-# Other names of what is known, too far from it to be found by their letters.
-_ALSO = {"ram": "memory", "cores": "cpu", "host": "node", "nodename": "node", "accelerators": "gpu"}
-
-
-def posted(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The form's lists of strings as the versioned dictionary, as they were typed."""
-    options: dict[str, Any] = {"moorage": VERSION}
-    form = unfolded(form)
-    for name in FIELDS:
-        values = form.get(name)
-        if values is None:
-            continue
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values) or len(values) > 1:
-            raise Refusal(
-                t("“{name}” was sent more than once.", name=name)
-                if isinstance(values, list)
-                else t("“{name}” was sent in an unexpected form.", name=name)
-            )
-        text = values[0].strip() if values else ""
-        options[name] = text or None
-    return options
-
-
-def unfolded(form: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same where one field says both resource and model, as that of the page does."""
-    values = form.get("gpu_kind")
-    if not isinstance(values, list) or len(values) != 1 or not isinstance(values[0], str) or "/" not in values[0]:
-        return form
-    resource, name = parted(values[0].strip())
-    return {**form, "gpu_resource": [resource], "gpu_kind": [name or ""]}
-
-
-def from_form(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The same with what people type turned into quantities, nothing else judged. Raises `Refusal`."""
-    options = posted(form)
-    for name, read in _SPOKEN.items():
-        if options.get(name) is not None:
-            try:
-                options[name] = read(options[name])
-            except InvalidQuantity as error:
-                raise Refusal(f"{t(LABELS[name])}: {error.message}.", field=name) from None
-    return options
-
-
-def refuse_empty(options: Mapping[str, Any], offer: Offer) -> None:
-    """An amount that was deleted on the form is none. Raises `Refusal`."""
-    usual = offer.defaults
-    words = {"cpu": amounts.cpu_field(usual.cpu), "memory": amounts.memory_field(usual.memory), "gpu": str(usual.gpu)}
-    for name, text in words.items():
-        if name in options and options[name] is None and name not in usual.unlimited:
-            label = f"{text} {t(LABELS[name])}" if name != "memory" else text
-            raise Refusal(
-                t("{field} is empty. Enter an amount, such as {amount}.", field=t(LABELS[name]), amount=text),
-                field=name,
-                ways=[(label, {name: text})],
-            )
-
-
-def is_ours(options: Any) -> bool:
-    """Whether these user options are for us; others (profiles, another spawner's, none) are left alone."""
-    return isinstance(options, Mapping) and "moorage" in options
 
 
 def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
@@ -151,7 +73,7 @@ def decide(options: Mapping[str, Any], offer: Offer) -> Choice:
         image = presets.image(preset, offer) or image
     node = _node({**options, "node": preset.node} if preset and preset.node else options, offer)
     kept = _as_configured(options, offer, preset)
-    request = -(-cpu * offer.cpu_guarantee_ratio.numerator // offer.cpu_guarantee_ratio.denominator)
+    request = request_of(cpu, offer.cpu_guarantee_ratio)
     choice = Choice(
         cpu,
         memory,
@@ -211,23 +133,6 @@ def _as_configured(options: Mapping[str, Any], offer: Offer, preset: Preset | No
     set_by_it = preset.values() if preset else {}
     left = offer.defaults.as_configured.items()
     return {name: amount for name, amount in left if options.get(name) in (None, "") and name not in set_by_it}
-
-
-def refuse_unknown(options: Mapping[str, Any]) -> None:
-    """A key that nobody reads would be a choice that is lost. Raises `Refusal`, which names the nearest known one."""
-    for key in options:
-        if key not in _KNOWN:
-            near = nearest(key)
-            known = ", ".join(f"“{name}”" for name in _KNOWN)
-            hint = t("Did you mean “{name}”?", name=near) if near else t("The options are {names}.", names=known)
-            raise Refusal(t("There is no option {name}. {hint}", name=quoted(key), hint=hint))
-
-
-def nearest(key: object) -> str | None:
-    """The known key that this one is taken for, or None."""
-    name = str(key)[:64].lower().replace("-", "_")
-    found = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.6)
-    return _ALSO.get(name.replace("_", "")) or (found[0] if found else None)
 
 
 def _amount(what: str, value: Any, *, default: int, bounds: Bounds, read: Any, words: Any, group: str | None) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from moorage.hub.choice.options import FIELDS, is_ours
+from moorage.hub.choice.fields import FIELDS, is_ours
 
 _UNLISTED = "--unlisted-choice"
 # The field of the form that carries what the page showed.

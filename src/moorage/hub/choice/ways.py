@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
-from moorage.hub.choice import kinds
+from moorage.hub.choice import kinds, untouched
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfit, misfits
 from moorage.hub.choice.refusal import Refusal
@@ -59,12 +59,12 @@ def in_words(found: Ways) -> list[dict[str, Any]]:
 def usual(offer: Offer, field: str | None) -> Ways:
     """The default of this field, or of all of them where it is none that has one."""
     defaults = offer.defaults
-    cpu = "" if "cpu" in defaults.unlimited else cpu_field(defaults.cpu)
-    memory = "" if "memory" in defaults.unlimited else memory_field(defaults.memory)
+    cpu = "" if "cpu" in defaults.as_configured else cpu_field(defaults.cpu)
+    memory = "" if "memory" in defaults.as_configured else memory_field(defaults.memory)
     gpu = str(defaults.gpu)
     each: dict[str, tuple[str, dict[str, str]]] = {
-        "cpu": (t("{amount} CPU", amount=cpu) if cpu else t("No CPU limit"), {"cpu": cpu}),
-        "memory": (memory or t("No memory limit"), {"memory": memory}),
+        "cpu": (untouched.words("cpu", defaults) or t("{amount} CPU", amount=cpu), {"cpu": cpu}),
+        "memory": (untouched.words("memory", defaults) or memory, {"memory": memory}),
         "gpu": (t("{amount} GPU", amount=gpu) if defaults.gpu else t("no GPU"), {"gpu": gpu}),
     }
     if field in each:
@@ -189,7 +189,7 @@ def _less(choice: Choice, offer: Offer, refusal: Mapping[str, Any]) -> dict[str,
         "cpu": t("{amount} CPU", amount=cpu_words(smaller.cpu_milli)),
         "memory": memory_words(smaller.memory_bytes),
     }
-    words = [text for name, text in amounts.items() if name not in smaller.unlimited]
+    words = [text for name, text in amounts.items() if name not in smaller.as_configured]
     if choice.gpu:
         kind = choice.gpu_words(offer.gpu_resources)
         words.append(f"{smaller.gpu} {kind}" if smaller.gpu else t("no {what}", what=kind))

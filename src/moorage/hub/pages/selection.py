@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub.amounts import cpu_field, memory_field, read_cpu, read_memory
-from moorage.hub.choice import options
+from moorage.hub.choice import fields, options
 from moorage.hub.choice.offer import VERSION
 from moorage.hub.choice.refusal import Refusal
 from moorage.texts import t
@@ -31,8 +31,8 @@ def selected(
     image = offer.default_image()
     chosen: dict[str, Any] = {
         "node": defaults.node or "",
-        "cpu": "" if "cpu" in defaults.unlimited else cpu_field(defaults.cpu),
-        "memory": "" if "memory" in defaults.unlimited else memory_field(defaults.memory),
+        "cpu": "" if "cpu" in defaults.as_configured else cpu_field(defaults.cpu),
+        "memory": "" if "memory" in defaults.as_configured else memory_field(defaults.memory),
         "gpu": str(defaults.gpu),
         "gpu_resource": offer.gpu_resources[0] if offer.gpu_resources else "",
         "gpu_kind": "",
@@ -42,12 +42,12 @@ def selected(
     usual = offer.default_preset()
     chosen["preset"] = usual.name if usual else ""
     notes: list[str] = []
-    if not options.is_ours(saved):
+    if not fields.is_ours(saved):
         return {**chosen, **(usual.shown() if usual else {})}, notes
     if offer.presets and not offer.presets_only:
         chosen["preset"] = ""
     loose = offer.for_one_field()
-    for name in options.FIELDS:
+    for name in fields.FIELDS:
         value = saved.get(name)
         if value is None:
             if name == "node" and name in saved:
@@ -88,9 +88,9 @@ def selected(
 
 def as_fields(saved: Any) -> dict[str, str] | None:
     """A saved choice as the form's fields hold it, whether or not it can still be had; None where there is none."""
-    if not options.is_ours(saved):
+    if not fields.is_ours(saved):
         return None
-    texts = {name: saved.get(name) for name in options.FIELDS}
+    texts = {name: saved.get(name) for name in fields.FIELDS}
     kind = {"gpu_kind": ""} if "gpu_resource" in saved else {}
     return {**kind, **{name: _text(name, text) for name, text in texts.items() if name in saved}}
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
-from moorage.hub.choice import kinds
+from moorage.hub.choice import kinds, untouched
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Bounds, Choice, Defaults, Offer
+    from moorage.hub.choice.offer import Bounds, Choice, Offer
     from moorage.hub.view.facts import NodeFacts
 
 _MEMORY_STEPS = (1 << 30, 2 << 30, 4 << 30, 8 << 30, 16 << 30, 32 << 30, 64 << 30, 128 << 30, 256 << 30)
@@ -44,7 +44,7 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             words=cpu_words,
             largest=cpu,
             example=t("Cores, such as 2 or 0.5"),
-            empty=no_limit("cpu", offer.defaults),
+            empty=untouched.words("cpu", offer.defaults),
         ),
         "memory": _field(
             chosen["memory"],
@@ -54,7 +54,7 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
             words=memory_words,
             largest=memory,
             example=t("Such as 3Gi or 512Mi"),
-            empty=no_limit("memory", offer.defaults),
+            empty=untouched.words("memory", offer.defaults),
         ),
         "gpu_most": gpus,
         "gpu_words": t("How many")
@@ -65,19 +65,10 @@ def amount_fields(offer: Offer, chosen: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def no_limit(name: str, made: Defaults | Choice) -> str:
-    """What an amount is that nobody has chosen, where it has no limit; empty where it has one."""
-    if name not in made.unlimited:
-        return ""
-    requested = made.as_configured[name]
-    words = t("{amount} CPU", amount=cpu_words(requested)) if name == "cpu" else memory_words(requested)
-    return t("No limit ({amount} guaranteed)", amount=words) if requested else t("No limit")
-
-
 def understood(choice: Choice) -> dict[str, str]:
     """As what the amounts of a choice were read."""
     said = {"cpu": cpu_field(choice.cpu_milli), "memory": memory_field(choice.memory_bytes)}
-    return {name: no_limit(name, choice) or words for name, words in said.items()}
+    return {name: untouched.words(name, choice) or words for name, words in said.items()}
 
 
 def bounds(offer: Offer) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from moorage.hub.choice import kinds, left, placement, profiles, rules, ways
+from moorage.hub.choice.fields import is_ours
 from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.options import decide, is_ours
+from moorage.hub.choice.options import decide
 from moorage.hub.choice.platforms import misfits
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.pages import freed, queues, refusals

@@ -20,9 +20,9 @@ from moorage.hub.amounts import (
     read_cpu,
     read_memory,
 )
-from moorage.hub.choice import options, profiles, spoken
+from moorage.hub.choice import fields, options, profiles, spoken
 from moorage.hub.choice.holding import hold
-from moorage.hub.choice.offer import VERSION, Choice, Defaults, Offer
+from moorage.hub.choice.offer import VERSION, Choice, Defaults, Offer, request_of
 from moorage.hub.choice.refusal import Refusal
 from moorage.hub.limits import SERVERS
 from moorage.hub.running import pod as pods
@@ -82,7 +82,7 @@ def _amount(value: Any, field: str, read: Any, understood: Any) -> int | None:
     try:
         return int(read(understood(value) if understood and isinstance(value, str) else value))
     except InvalidQuantity as error:
-        raise Refusal(f"{t(options.LABELS[field])}: {error.message}.", field=field) from None
+        raise Refusal(f"{t(fields.LABELS[field])}: {error.message}.", field=field) from None
 
 
 async def of(spawner: Any, pod: Json, body: Mapping[str, Any]) -> Change:
@@ -98,7 +98,7 @@ async def of(spawner: Any, pod: Json, body: Mapping[str, Any]) -> Change:
     request = None
     if cpu is not None:
         ratio = offer.cpu_guarantee_ratio
-        request = -(-cpu * ratio.numerator // ratio.denominator)
+        request = request_of(cpu, ratio)
     resources = pods.changed(pod, cpu=cpu, cpu_request=request, memory=memory)
     _refuse_what_restarts(pod, [name for name, amount in (("cpu", cpu), ("memory", memory)) if amount is not None])
     _refuse_another_quality(pod, resources)

@@ -12,6 +12,9 @@ folder = Path(env["MOORAGE_DEMO_FOLDER"])
 # moorage
 c.JupyterHub.spawner_class = "moorage"
 c.MoorageSpawner.service_url = env["MOORAGE_DEMO_SERVICE_URL"]
+# Without these the form would begin with no limit, which is what KubeSpawner gives.
+c.MoorageSpawner.default_cpu = "1"
+c.MoorageSpawner.default_memory = "2Gi"
 
 # The hub and its proxy, on loopback alone.
 c.JupyterHub.bind_url = f"http://127.0.0.1:{env['MOORAGE_DEMO_PORT']}"
