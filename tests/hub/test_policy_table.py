@@ -1,4 +1,4 @@
-"""A policy can't be passed: six persons, eight paths, six options."""
+"""A policy can't be passed: six persons, eight paths, eight options."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,8 @@ LEVELS = {
     "cpu_max": ["2", "4", "6", "8"],
     "memory_max": ["2Gi", "4Gi", "6Gi", "8Gi"],
     "gpu_max": [0, 1, 2, 3],
+    "gpu_resources": [1, 2, 3, 4],
+    "gpu_kind": ["pool=p0", "pool in (p0,p1)", "pool notin (p3)", ""],
     "images": [1, 2, 3, 4],
     "nodes": ["pool=p0", "pool in (p0,p1)", "pool notin (p3)", ""],
     "user_limits": [{"memory": "2Gi"}, {"memory": "4Gi"}, {"memory": "6Gi"}, {}],
@@ -24,36 +26,46 @@ IMAGES = [
     {"name": f"image-{n}", "reference": f"registry.example/image:{n}", "display_name": f"Image {n}", "default": n == 0}
     for n in range(4)
 ]
+# The first is on every node, the others on the last one. A model is on one node each, so that who may not use a node
+# may not have its model.
+RESOURCES = ["nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "nvidia.com/mig-2g.10gb", "nvidia.com/mig-3g.20gb"]
+PRODUCT = "nvidia.com/gpu.product"
+TRAITS = {"gpu_kind": "nodes"}
 CONFIG = f"""
 # A refusal is the answer however busy the machine is.
 c.JupyterHub.tornado_settings = {{"slow_spawn_timeout": 60}}
 import asyncio
 from pathlib import Path
 
-LEVELS, IMAGES = {LEVELS!r}, {IMAGES!r}
+LEVELS, IMAGES, RESOURCES, TRAITS = {LEVELS!r}, {IMAGES!r}, {RESOURCES!r}, {TRAITS!r}
 LEVELS["images"] = [IMAGES[:n] for n in LEVELS["images"]]
+LEVELS["gpu_resources"] = [RESOURCES[:n] for n in LEVELS["gpu_resources"]]
+OF = {{name.replace("_", ""): name for name in LEVELS}}
 away = Path({{folder!r}}) / "away"
 
-def usual(name):
+def usual(trait):
     async def value(spawner):
         await asyncio.sleep(0)
         option, _, who = spawner.user.name.partition("-")
         if who == "raises" and away.exists():
             raise RuntimeError("the directory is away")
-        return LEVELS[name][0] if option == name.replace("_", "") else Trait[name]
+        name = OF.get(option)
+        return LEVELS[name][0] if name and TRAITS.get(name, name) == trait else Trait[trait]
     return value
 
 from moorage.hub.settings import Settings
-Trait = {{name: Settings.class_traits()[name].trait_types[0].default() for name in LEVELS}}
-for name in LEVELS:
+Trait = {{name: Settings.class_traits()[name].trait_types[0].default() for name in LEVELS if name not in TRAITS}}
+# An empty list that a callable gives is none.
+Trait["gpu_resources"] = RESOURCES
+for name in Trait:
     setattr(c.MoorageSpawner, name, usual(name))
 
 def overrides(spawner):
     option = spawner.user.name.partition("-")[0]
-    name = next((name for name in LEVELS if name.replace("_", "") == option), None)
+    name = OF.get(option)
     values = LEVELS[name] if name else []
     return {{
-        f"{{place}}0-{{group}}": {{"groups": [group], "spawner_override": {{name: value}}}}
+        f"{{place}}0-{{group}}": {{"groups": [group], "spawner_override": {{TRAITS.get(name, name): value}}}}
         for place, (group, value) in enumerate(zip(("a", "b", "before"), values[1:]), 1)
     }}
 
@@ -84,10 +96,20 @@ async def table(tmp_path_factory, load):
         service = fake.FakeService()
         service.images = IMAGES
         for n in range(4):
-            labels = {"pool": f"p{n}"}
-            simulator.add(builders.node(f"node-{n}", cpu="900", memory="900Gi", gpu=90, labels=labels))
+            labels = {"pool": f"p{n}", PRODUCT: f"Model-{n}"}
+            more = RESOURCES[1:] if n == 3 else []
+            node = builders.node(f"node-{n}", cpu="900", memory="900Gi", gpu=90, labels=labels)
+            for amounts in (node["status"]["capacity"], node["status"]["allocatable"]):
+                amounts.update(dict.fromkeys(more, "90"))
+            simulator.add(node)
+            model = {"resource": gpu, "model": f"Model-{n}", "labels": [{"key": PRODUCT, "value": f"Model-{n}"}]}
             service.nodes[f"node-{n}"] = fake.node_json(
-                f"node-{n}", cpu=900, memory=900 * size, gpus={gpu: (90, 90)}, labels=labels
+                f"node-{n}",
+                cpu=900,
+                memory=900 * size,
+                gpus=dict.fromkeys((gpu, *more), (90, 90)),
+                gpu_kinds=[{**dict.fromkeys(("memory_mib", "sharing", "slots", "profile")), **model}],
+                labels=labels,
             )
         await service.start()
         kubeconfig = simulator.kubeconfig(folder / "kubeconfig")
@@ -104,6 +126,8 @@ def more_than(option, level):
         "cpu_max": {"cpu": f"{2 * n + 1}"},
         "memory_max": {"memory": f"{2 * n + 1}Gi"},
         "gpu_max": {"gpu": n},
+        "gpu_resources": {"gpu": 1, "gpu_resource": RESOURCES[n]},
+        "gpu_kind": {"gpu": 1, "gpu_resource": RESOURCES[0], "gpu_kind": f"Model-{n}"},
         "images": {"image": f"image-{n}"},
         "nodes": {"node": f"node-{n}"},
         "user_limits": {"memory": f"{2 * n + 1}Gi"},
@@ -113,11 +137,16 @@ def more_than(option, level):
 def shows(page, option, level):
     """Whether the form, as it is rendered, has anything to choose beyond this level."""
     helps = dict(re.findall(r'id="moorage-(cpu|memory|gpu)-help">([^<]*)<', page))
+    # The last choice stands there, too, and is told to be none.
+    options = re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', page.partition('name="gpu_kind"')[2])
+    kinds = [kind for kind, words in options if "(not offered" not in words]
     n = level + 1
     return {
         "cpu_max": helps.get("cpu") != f"0.1 to {2 * n}",
         "memory_max": helps.get("memory") != f"128 MiB to {2 * n} GiB",
         "gpu_max": helps.get("gpu", "None available") != (f"0 to {level}" if level else "None available"),
+        "gpu_resources": RESOURCES[n] in kinds,
+        "gpu_kind": f"{RESOURCES[0]}=Model-{n}" in kinds,
         "images": f"Image {n}" in page,
         "nodes": f'value="node-{n}"' in page or f"<bdi>node-{n}" in page,
         "user_limits": helps.get("memory") != f"128 MiB to {2 * n} GiB",
@@ -130,7 +159,9 @@ def beyond(pod, option, level):
     limits = container["resources"]["limits"]
     if option == "images":
         return int(container["image"].rpartition(":")[2]) > level
-    if option == "nodes":
+    if option == "gpu_resources":
+        return any(resource in limits for resource in RESOURCES[level + 1 :])
+    if option in ("nodes", "gpu_kind"):
         return int(pod["spec"]["nodeName"][-1]) > level
     if option == "gpu_max":
         return int(limits.get("nvidia.com/gpu", 0)) > level
