@@ -10,8 +10,8 @@ from moorage.texts import current, languages
 
 
 def texts() -> dict[str, Any]:
-    """Its `language`, which way that is written (`direction`), and as `island` what the scripts need of it, as JSON
-    that nothing in it can break out of HTML by.
+    """Its `language`, which way that is written (`direction`), the `others` with their names, and as `island` what the
+    scripts need of it, as JSON that nothing in it can break out of HTML by.
     """
     return _texts(current())
 
@@ -23,4 +23,5 @@ def _texts(language: str) -> dict[str, Any]:
     data = json.dumps({"language": language, "languages": names, **catalogue.page}, separators=(",", ":"))
     for letter in "<>&":
         data = data.replace(letter, f"\\u{ord(letter):04x}")
-    return {"language": language, "direction": catalogue.direction, "island": data}
+    others = [(each, name) for each, name in names.items() if each != language]
+    return {"language": language, "direction": catalogue.direction, "others": others, "island": data}

@@ -71,6 +71,7 @@ async def render(spawner: Any, *, filled: Filled | None) -> str:
             spoken=texts(),
             profiles=Markup(theirs),  # noqa: S704 - KubeSpawner's own form, made from the administrator's configuration
             shown=profiles.shown(chosen, standing.profile),
+            base=base,
             static=url_path_join(base, "moorage", "static", files.version(), files.STATIC),
             status=status_words(status),
             live=status.live,

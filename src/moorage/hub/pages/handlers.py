@@ -56,6 +56,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
         (rf"{at}/servers", ServersPage),
         (rf"{at}/waiting", WaitingHandler),
         (rf"{at}/change", ChangeHandler),
+        (rf"{at}/language/(\w+)", language.LanguageHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (
             rf"{at}/static/[0-9a-f]+/((?:{'|'.join(files.FOLDERS)})/[\w-]+\.\w+)",
