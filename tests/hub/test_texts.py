@@ -39,7 +39,7 @@ def test_a_node_is_told_to_each_in_their_language_and_made_once() -> None:
     ("line", "german"),
     [
         ("2 × Tesla T4, 15360 MiB: held, 3 % busy", "2 × Tesla T4, 15360 MiB: belegt, 3 % ausgelastet"),
-        ("T4: shared: 3 of 4 slots held, by your server “x” and 2 more", "T4: geteilt: 3 von 4 Slots belegt, von deinem Server „x“ und 2 weiteren"),
+        ("T4: shared: 3 of 4 slots held, by your server “x” and 2 more", "T4: geteilt: 3 von 4 Slots belegt, von dem eigenen Server „x“ und 2 weiteren"),
         ("T4: held by lab/ada, lab/bob", "T4: belegt von lab/ada, lab/bob"),
         ("over the network: 3 × L40S, 2 of 4 free", "über das Netzwerk: 3 × L40S, 2 von 4 frei"),
         ("Some Card", "Some Card"),
