@@ -11,7 +11,7 @@ PYTEST := $(BIN)/python -m pytest
 # Tests that run side by side share two cores; a file's tests stay together since they share servers.
 WORKERS ?= 2
 
-.PHONY: help setup demo test hubs pythons lint format testbed e2e e2e-long alerts bench docs screenshots clean
+.PHONY: help setup demo test hubs pythons lint format testbed e2e e2e-long alerts bench bench-peers docs screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -72,6 +72,10 @@ alerts: ## what the chart's alerts say of made-up series, by Prometheus' own rul
 
 bench: setup ## the limits of DESIGN, measured; writes bench/results.json and a table
 	$(BIN)/python bench/run.py
+
+bench-peers: setup ## moorage beside other tools on a real API server; writes the tables of docs/peers.md (needs Go)
+	@testbed/build
+	$(BIN)/python bench/peers
 
 docs: $(VENV)/.ready ## the documentation as HTML
 	$(BIN)/python -m sphinx -W -n -q docs docs/_build
