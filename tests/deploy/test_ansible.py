@@ -1,6 +1,4 @@
-import json
 import re
-import shutil
 import subprocess
 import sys
 
@@ -65,52 +63,6 @@ def test_every_variable_of_the_role_has_a_default_and_a_description(root):
     described = yaml.safe_load((role / "meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 
     assert set(defaults) == set(described)
-
-
-def test_the_overlay_of_the_role_is_what_kustomize_understands(rendered, deploy, kubectl, tmp_path):
-    shutil.copytree(deploy / "kubernetes", tmp_path / "base")
-    settings = {"harbor_url": "https://harbor.example.org", "images": [{"name": "a", "reference": "a:1"}]}
-    overlay = rendered(
-        "kustomization.yaml.j2",
-        moorage_namespace="berths",
-        moorage_image_reference="harbor.example.org/library/moorage@sha256:0123",
-        moorage_replicas=3,
-        moorage_optional_manifests=["runtime-classes.yaml", "gpu-agent.yaml"],
-        moorage_service_settings=settings,
-        moorage_token_file="hub:reader:one\n",
-    )
-    (tmp_path / "kustomization.yaml").write_text(overlay)
-
-    built = subprocess.run(
-        [kubectl, "kustomize", str(tmp_path)], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
-
-    found = {(one["kind"], one["metadata"]["name"].split("-settings")[0]): one for one in yaml.safe_load_all(built)}
-    deployment = found["Deployment", "moorage"]["spec"]
-    made = found["ConfigMap", "moorage"]["data"]
-    agent = found["DaemonSet", "moorage-gpu-agent"]
-    assert deployment["replicas"] == 3
-    assert deployment["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage@sha256:0123"
-    assert (
-        agent["spec"]["template"]["spec"]["containers"][0]["image"] == "harbor.example.org/library/moorage@sha256:0123"
-    )
-    assert made["MOORAGE_HARBOR_URL"] == "https://harbor.example.org"
-    assert json.loads(made["MOORAGE_IMAGES"]) == [{"name": "a", "reference": "a:1"}]
-    assert made["MOORAGE_TOKEN_FILE"] == "/etc/moorage/tokens/tokens"
-    assert {kind for kind, _ in found} >= {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "Service"}
-    assert ("Namespace", "berths") in found
-    assert agent["metadata"]["namespace"] == "berths"
-    for name in ("moorage", "moorage-runtime-classes"):
-        [subject] = found["ClusterRoleBinding", name]["subjects"]
-        assert subject["namespace"] == "berths"
-
-
-def test_other_tokens_make_other_pods(rendered):
-    def overlay(tokens):
-        made = rendered("kustomization.yaml.j2", moorage_image_reference="a:1", moorage_token_file=tokens)
-        return str(yaml.safe_load(made)["patches"])
-
-    assert overlay("hub:reader:one\n") == overlay("hub:reader:one\n") != overlay("hub:reader:two\n")
 
 
 OWN = {

@@ -1,5 +1,8 @@
 """What the role compares: objects, values and manifests."""
 
+import base64
+import json
+
 import pytest
 import yaml
 
@@ -141,3 +144,105 @@ def test_the_account_of_a_component_is_read_from_the_manifest(filters):
 
     assert filters["moorage_account"](yaml.safe_dump_all(made), "hub") == "bay-hub"
     assert filters["moorage_account"](yaml.safe_dump_all([deployment("hub")]), "hub") == "default"
+
+
+HISTORY = [
+    {"revision": 1, "description": "Install complete"},
+    {"revision": 2, "description": "moorage 0.1.0"},
+    {"revision": 3, "description": "moorage 0.2.0"},
+    {"revision": 4, "description": "Rollback to 2"},
+    {"revision": 5, "description": "Rollback to 4"},
+    {"revision": 6, "description": "Rollback to 1"},
+    {"revision": 7, "description": "Upgrade complete"},
+]
+
+
+@pytest.mark.parametrize(
+    ("revision", "ours"), [(0, False), (1, False), (2, True), (4, True), (5, True), (6, False), (7, False)]
+)
+def test_a_revision_is_the_roles_where_it_is_one_of_its_own_again(filters, revision, ours):
+    assert filters["moorage_ours"](HISTORY, revision) is ours
+
+
+def named(kind, name, namespace="moorage", **metadata):
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": namespace, **metadata}}
+
+
+def test_what_no_release_has_is_told_from_what_another_one_has(filters):
+    def of(release):
+        notes = {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": "moorage"}
+        return named("Service", f"of-{release}", annotations=notes)
+
+    there = [named("Service", "nobody's"), of("moorage"), of("other")]
+
+    strangers = filters["moorage_strangers"](there, "moorage", "moorage")
+
+    assert [one["metadata"]["name"] for one in strangers] == ["nobody's", "of-other"]
+    assert filters["moorage_of_others"](strangers) == ["Service of-other (release other)"]
+
+
+def test_what_lies_in_a_namespace_that_is_yet_to_be_made_cannot_be_compared(filters):
+    namespaces = [named("Namespace", "there", ""), named("Namespace", "new", "")]
+    wanted = [*namespaces, named("Service", "a", "there"), named("Service", "b", "new")]
+
+    assert filters["moorage_nowhere"](wanted, namespaces[:1]) == wanted[3:]
+
+
+def deployment(settings, *, applied=None, **pod):
+    container = {"name": "moorage", "envFrom": [{"configMapRef": {"name": settings}}]}
+    spec = {"template": {"spec": {"containers": [{**container, **pod.pop("container", {})}], **pod}}}
+    made = {**named("Deployment", "moorage"), "spec": spec}
+    if applied:
+        made["metadata"]["annotations"] = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(applied)}
+    return made
+
+
+def test_what_manifests_say_beyond_the_chart_is_told_by_its_path(filters):
+    of_theirs = deployment(
+        "moorage-settings-1", nodeSelector={"disk": "ssd"}, container={"env": [{"name": "HTTPS_PROXY", "value": "p"}]}
+    )
+    # The API server's defaults are nobody's wish.
+    theirs = [
+        deployment("moorage-settings-1", applied=of_theirs, restartPolicy="Always"),
+        {**named("ConfigMap", "moorage-settings-1"), "data": {"MOORAGE_LOG_LEVEL": "debug", "MOORAGE_PORT": "8000"}},
+        {**named("ConfigMap", "of-others"), "data": {"A": "B"}},
+    ]
+    ours = [
+        deployment("moorage-settings"),
+        {**named("ConfigMap", "moorage-settings"), "data": {"MOORAGE_PORT": "8000"}},
+    ]
+
+    said = filters["moorage_said"](theirs, ours, "moorage")
+
+    assert filters["moorage_lost"](said["there"], said["wanted"]) == [
+        "settings.log_level",
+        "pod.nodeSelector.disk",
+        "container.env[HTTPS_PROXY]",
+    ]
+    assert filters["moorage_said"]([], ours, "moorage")["there"] == {}
+
+
+def test_what_the_role_has_made_is_told_by_its_records_and_names(filters):
+    def record(phase, state):
+        data = base64.b64encode(json.dumps({"before_moorage": state}).encode()).decode()
+        return {**named("Secret", f"moorage-record-{phase}"), "data": {"record": data}}
+
+    release = {"name": "moorage", "revision": 2, "last": 3}
+    api, hub = named("Service", "moorage"), named("Secret", "moorage-hub", "jupyterhub")
+    kept = [
+        record("api", {"found": [], "made": [api], "release": release}),
+        record("hub", {"found": [], "made": [hub]}),
+        named("Secret", "moorage-tokens"),
+        named("ConfigMap", "moorage-settings-2g8bk4fkh6"),
+        named("Secret", "moorage-registry"),
+    ]
+
+    made = [one["metadata"]["name"] for one in filters["moorage_made"](kept)]
+
+    assert sorted(made) == [
+        *("moorage", "moorage-hub", "moorage-record-api", "moorage-record-hub"),
+        *("moorage-settings-2g8bk4fkh6", "moorage-tokens"),
+    ]
+    assert filters["moorage_found_release"](kept, "moorage")
+    assert not filters["moorage_found_release"](kept, "berths")
+    assert not filters["moorage_found_release"](kept[1:], "moorage")

@@ -1,4 +1,4 @@
-"""One control plane, one kubelet and one repository of charts for all tests of this folder."""
+"""A control plane and a kubelet for each file of this folder, which begins with an empty cluster."""
 
 import subprocess
 import time
@@ -11,13 +11,19 @@ import pytest
 import yaml
 
 from rig.charts import repository
-from rig.controlplane import ControlPlane
+from rig.controlplane import ControlPlane, control_plane
 from rig.kubelet import Kubelet, kubelet
 from rig.playbook import Playbook, Played
 from rig.standing import changes, standing
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def shared(programs: Path) -> Iterator[ControlPlane]:
+    with control_plane(programs) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def yard(shared: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kubelet]:
     with kubelet(shared, folder=tmp_path_factory.mktemp("pods")) as made:
         yield made
@@ -29,7 +35,7 @@ def charts(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def helm(programs: Path, shared: ControlPlane) -> Callable[..., str]:
     """Runs Helm as an operator would, by hand."""
 
@@ -42,7 +48,7 @@ def helm(programs: Path, shared: ControlPlane) -> Callable[..., str]:
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def there(programs: Path, shared: ControlPlane) -> Callable[[], dict[str, Any]]:
     """What stands in the cluster now."""
     return lambda: standing(programs / "kubectl", shared.kubeconfig)

@@ -3,7 +3,6 @@
 A run of Ansible takes seconds, so that all of them are played once, in the order of an operator's day.
 """
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 import yaml
 
 from rig.controlplane import ControlPlane
-from rig.hub import ROOT
 from rig.kubelet import Kubelet
 
 pytestmark = pytest.mark.timeout(900)
@@ -24,6 +22,7 @@ STAY = {"Namespace /moorage": "made", "Secret moorage/moorage-tokens": "made"}
 MADE = {
     "ClusterRole /moorage",
     "ClusterRoleBinding /moorage",
+    "ConfigMap moorage/moorage-settings",
     "Deployment moorage/moorage",
     "NetworkPolicy moorage/moorage",
     "PodDisruptionBudget moorage/moorage",
@@ -33,29 +32,8 @@ MADE = {
 }
 
 
-def _settings(runs: dict[str, str]) -> list[str]:
-    """The generated names of the settings among some changes, and whether they were made or went."""
-    return sorted(what for key, what in runs.items() if "moorage-settings-" in key)
-
-
-def _others(runs: dict[str, str]) -> dict[str, str]:
-    return {key: what for key, what in runs.items() if "moorage-settings-" not in key}
-
-
 @pytest.fixture(scope="module")
-def edited(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifests of somebody who put an image into kustomization.yaml, as docs/install.md says."""
-    folder = tmp_path_factory.mktemp("edited") / "kubernetes"
-    shutil.copytree(ROOT / "deploy" / "kubernetes", folder)
-    file = folder / "kustomization.yaml"
-    file.write_text(file.read_text().replace("registry.example.org/moorage", "harbor.example.org/library/moorage"))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def day(
-    play: Callable[..., Any], shared: ControlPlane, yard: Kubelet, edited: Path, kubectl: Callable[..., str]
-) -> dict[str, Any]:
+def day(play: Callable[..., Any], shared: ControlPlane, yard: Kubelet, kubectl: Callable[..., str]) -> dict[str, Any]:
     runs = {"looked": play("--tags", "api", "--check")}
     runs["failed first"] = play("--tags", "api")
     runs["deployed"] = play("--tags", "api", **CARDLESS)
@@ -63,9 +41,9 @@ def day(
     runs["label missing"] = play("--tags", "api")
     runs["check alone"] = play("--tags", "check-api")
     another = {
-        "moorage_image": "mirror.example.org/moorage",
+        "moorage_image": "mirror.example.org:5000/moorage",
         "moorage_image_tag": "9",
-        "moorage_manifests": str(edited),
+        "moorage_values": {"imagePullSecrets": ["registry"]},
     }
     runs["looked again"] = play("--tags", "api", "--check", **another)
     broken = {
@@ -92,7 +70,7 @@ def test_check_mode_on_an_empty_cluster_shows_what_would_be_made_and_makes_nothi
     run = day["looked"]
 
     assert run.played.rc == 0, run.played.output
-    assert "Namespace moorage, ServiceAccount moorage, ClusterRole moorage" in run.text
+    assert "New: Namespace moorage, NetworkPolicy moorage, " in run.text
     assert run.played.changed > 0
     assert run.changes == {}
 
@@ -110,8 +88,8 @@ def test_the_next_run_makes_the_service_with_the_tokens_that_are_there(day: dict
     run = day["deployed"]
 
     assert run.played.rc == 0, run.played.output
-    assert _others(run.changes) == dict.fromkeys(MADE, "made")
-    assert _settings(run.changes) == ["made"]
+    assert run.changes == dict.fromkeys(MADE, "made")
+    assert run.after["Deployment moorage/moorage"]["metadata"]["annotations"]["meta.helm.sh/release-name"] == "moorage"
 
 
 def test_a_second_run_changes_nothing(day: dict[str, Any]) -> None:
@@ -133,14 +111,13 @@ def test_a_failed_check_of_a_run_that_changed_nothing_leaves_a_healthy_service_a
     assert run.changes == {}
 
 
-def test_check_mode_shows_the_difference_and_the_image_counts_whatever_the_kustomization_says(
-    day: dict[str, Any],
-) -> None:
+def test_check_mode_shows_what_would_differ(day: dict[str, Any]) -> None:
     run = day["looked again"]
 
     assert run.played.rc == 0, run.played.output
     assert "- image: registry.example.org/moorage:0.1.0" in run.text
-    assert "+ image: mirror.example.org/moorage:9" in run.text
+    assert "+ image: mirror.example.org:5000/moorage:9" in run.text
+    assert "+ - name: registry" in run.text
     assert run.played.changed > 0
     assert run.changes == {}
 
@@ -157,11 +134,11 @@ def test_a_change_replaces_what_it_names_and_nothing_else(day: dict[str, Any]) -
     run = day["changed"]
 
     assert run.played.rc == 0, run.played.output
-    assert _others(run.changes) == {
+    assert run.changes == {
+        "ConfigMap moorage/moorage-settings": "changed",
         "Deployment moorage/moorage": "changed",
         "Secret moorage/moorage-record-api": "changed",
     }
-    assert _settings(run.changes) == ["made"]
 
 
 def test_a_rollback_touches_nothing_that_somebody_else_has_changed_since(day: dict[str, Any]) -> None:
@@ -194,7 +171,7 @@ def test_before_moorage_nothing_was_there_but_tokens_are_never_deleted(day: dict
     run = day["back to the start"]
 
     assert run.played.rc == 0, run.played.output
-    assert _others(run.changes) == dict.fromkeys(MADE, "gone")
+    assert run.changes == dict.fromkeys(MADE, "gone")
     assert {key for key in run.after if "moorage" in key} == set(STAY)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import difflib
 import json
+import re
 from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ _WRITTEN = (
     "selfLink",
     "deletionTimestamp",
 )
+_HELM = "meta.helm.sh/"
+_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _REVISION = "deployment.kubernetes.io/revision"
 # moorage's part of a hub's values: keys of maps, and entries of lists by their name.
 _KEYS = {
@@ -42,6 +45,11 @@ def items(text: str) -> list[Values]:
     """The objects of `kubectl get --output json`, which prints a list, one object, or nothing."""
     found = json.loads(text) if text.strip() else {"items": []}
     return list(found.get("items", [found]))
+
+
+def objects(manifest: str) -> list[Values]:
+    """The objects of a manifest as Helm prints it."""
+    return [obj for obj in yaml.safe_load_all(manifest) if obj]
 
 
 def bare(obj: Values) -> Values:
@@ -72,6 +80,77 @@ def beside(objects: list[Values], others: list[Values]) -> list[Values]:
     """Those of `objects` that are not among `others`."""
     known = [_key(obj) for obj in others]
     return [obj for obj in objects if _key(obj) not in known]
+
+
+def nowhere(wanted: list[Values], there: list[Values]) -> list[Values]:
+    """Those of `wanted` whose namespace is wanted too, and not there yet."""
+    absent = {obj["metadata"]["name"] for obj in beside(wanted, there) if obj["kind"] == "Namespace"}
+    return [obj for obj in wanted if obj["metadata"].get("namespace") in absent]
+
+
+def strangers(objects: list[Values], release: str, namespace: str) -> list[Values]:
+    """Those that are not part of a release yet."""
+    mine = [(f"{_HELM}release-name", release), (f"{_HELM}release-namespace", namespace)]
+    return [
+        obj for obj in objects if any(obj["metadata"].get("annotations", {}).get(key) != text for key, text in mine)
+    ]
+
+
+def of_others(objects: list[Values]) -> list[str]:
+    """Those that are part of a release, with its name."""
+    found = [(obj, obj["metadata"].get("annotations", {}).get(f"{_HELM}release-name")) for obj in objects]
+    return [f"{name(obj)} (release {release})" for obj, release in found if release]
+
+
+def ours(history: list[Values], revision: int) -> bool:
+    """Whether the role has made a revision of a release, or the one that it is again."""
+    told = {int(each["revision"]): str(each["description"]) for each in history}
+    while back := re.fullmatch(r"Rollback to (\d+)", told.get(revision, "")):
+        revision = int(back[1])
+    return told.get(revision, "").startswith("moorage ")
+
+
+def made(kept: list[Values]) -> list[Values]:
+    """What the role has made, of the Secrets and ConfigMaps of its namespaces, and what its records among them name."""
+    names = re.compile(r"moorage-(record-(api|hub)|tokens|settings-[a-z0-9]{10})")
+    return [obj for obj in kept if names.fullmatch(obj["metadata"]["name"])] + [
+        obj for record in _records(kept).values() for obj in record["before_moorage"]["made"]
+    ]
+
+
+def found_release(kept: list[Values], release: str) -> bool:
+    """Whether a release of the service was there before the role, as far as a record tells."""
+    before = _records(kept).get("moorage-record-api", {}).get("before_moorage", {}).get("release", {})
+    return before.get("name") == release and int(before.get("last", 0)) > 0
+
+
+def _records(kept: list[Values]) -> dict[str, Values]:
+    found = [obj for obj in kept if obj["metadata"]["name"] in ("moorage-record-api", "moorage-record-hub")]
+    return {obj["metadata"]["name"]: json.loads(base64.b64decode(obj["data"]["record"])) for obj in found}
+
+
+def said(there: list[Values], wanted: list[Values], deployment: str) -> Values:
+    """What manifests say of the service that a chart may not: its settings and its pod, as `{"there", "wanted"}`."""
+    return {"there": _said(there, deployment), "wanted": _said(wanted, deployment)}
+
+
+def _said(objects: list[Values], deployment: str) -> Values:
+    found = next((obj for obj in objects if (obj["kind"], obj["metadata"]["name"]) == ("Deployment", deployment)), None)
+    if found is None:
+        return {}
+    # What was applied: the API server adds defaults of its own.
+    applied = found["metadata"].get("annotations", {}).get(_APPLIED)
+    pod = (json.loads(applied) if applied else found)["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    sources = [each.get("configMapRef", {}).get("name") for each in container.get("envFrom", [])]
+    data = [obj.get("data", {}) for obj in objects if obj["kind"] == "ConfigMap" and obj["metadata"]["name"] in sources]
+    settings = {key.removeprefix("MOORAGE_").lower(): text for each in data for key, text in each.items()}
+    rest = {key: value for key, value in pod.items() if key != "containers"}
+    return {
+        "settings": settings,
+        "pod": rest,
+        "container": {key: container.get(key) or [] for key in ("env", "volumeMounts")},
+    }
 
 
 def ways_back(former: list[Values], now: list[Values]) -> list[Values]:
@@ -275,11 +354,19 @@ class FilterModule:
         """Under the names that the tasks call."""
         functions = (
             items,
+            objects,
             bare,
             reference,
             name,
             absent,
             beside,
+            nowhere,
+            strangers,
+            of_others,
+            ours,
+            said,
+            made,
+            found_release,
             ways_back,
             lost,
             own,
