@@ -89,7 +89,7 @@ class Playbook:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=self._environment,
-            timeout=200,
+            timeout=400,
             check=False,
             text=True,
         )

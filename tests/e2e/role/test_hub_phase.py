@@ -13,7 +13,7 @@ from rig.charts import OLD
 from rig.controlplane import ControlPlane
 from rig.kubelet import Kubelet
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 NAMESPACE = "jupyterhub"
 PURPOSE = "hub.jupyter.org/node-purpose"

@@ -14,7 +14,7 @@ from rig.charts import NEW, OLD, TOO_OLD
 from rig.controlplane import ControlPlane
 from rig.kubelet import Kubelet
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 NAMESPACE, RELEASE = "lab", "harbour"
 TOKENS = "hub:reader+holders:a-token-of-forty-eight\nadmin:admin:another-token-of-the-same\n"

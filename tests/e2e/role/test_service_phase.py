@@ -13,7 +13,7 @@ import yaml
 from rig.controlplane import ControlPlane
 from rig.kubelet import Kubelet
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 # The card of berth-2 has no labels: by default the check of the service fails for it.
 CARDLESS: dict[str, Any] = {"moorage_check_gpu_facts": []}

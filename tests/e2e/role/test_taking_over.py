@@ -17,7 +17,7 @@ from rig.controlplane import ControlPlane
 from rig.hub import ROOT
 from rig.kubelet import Kubelet
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1500)
 
 # A line that no version of the role has made.
 TOKENS = "hub:reader+holders:a-token-of-forty-eight\nadmin:admin:another-token-of-the-same\nscreen:reader:of-the-screen-in-the-corridor\n"
@@ -101,9 +101,11 @@ def day(
     runs: dict[str, Any] = {"looked": play("--tags", "api", "--check", **kept)}
     runs["lost"] = play(*UNCHECKED)
     runs["failed"] = play(*UNCHECKED, **kept, moorage_image_tag="broken", moorage_rollout_timeout=3)
+    runs["releases"] = [helm("list", "--all", "--namespace", "moorage", "--output", "json")]
     runs["taken over"] = play(*UNCHECKED, **kept)
     runs["again"] = play(*UNCHECKED, **kept)
     runs["back"] = play("--tags", "rollback-api", **kept)
+    runs["releases"].append(helm("list", "--all", "--namespace", "moorage", "--output", "json"))
     rights = {**dict.fromkeys(RIGHTS, True), "clusterAutoscalerNamespace": "kube-system"}
     runs["rights"] = play(*UNCHECKED, **kept, moorage_rights=rights)
     release = ("moorage", str(ROOT / "charts/moorage"), "--namespace", "moorage")
@@ -156,11 +158,12 @@ def test_the_release_takes_over_what_is_there_by_its_names_and_nothing_is_delete
 
 
 def test_the_tokens_stay_as_they_are(day: dict[str, Any]) -> None:
-    for run in day.values():
+    plays = [run for name, run in day.items() if name != "releases"]
+    for run in plays:
         if (found := run.after.get("Secret moorage/moorage-tokens")) is not None:
             assert base64.b64decode(found["data"]["tokens"]).decode() == TOKENS
     assert "Secret moorage/moorage-tokens" in day["rights gone"].after
-    assert all("a-token-of-forty-eight" not in run.played.output for run in day.values())
+    assert all("a-token-of-forty-eight" not in run.played.output for run in plays)
 
 
 def test_a_second_run_changes_nothing(day: dict[str, Any]) -> None:
@@ -175,6 +178,10 @@ def test_a_rollback_gives_the_objects_back_to_the_manifests(day: dict[str, Any])
     for key, obj in day["taken over"].before.items():
         assert key == RECORD or run.after[key] == obj
     assert set(run.after) == set(day["taken over"].before)
+
+
+def test_where_there_was_no_release_none_is_left_by_a_failure_or_a_rollback(day: dict[str, Any]) -> None:
+    assert [json.loads(text) for text in day["releases"]] == [[], []]
 
 
 @pytest.mark.parametrize("right", RIGHTS)
