@@ -118,6 +118,10 @@ def day(
     return runs
 
 
+def _record(objects: dict[str, Any]) -> Any:
+    return json.loads(base64.b64decode(objects[RECORD]["data"]["record"]))
+
+
 def _of_manifests(objects: dict[str, Any]) -> set[str]:
     return {key for key in objects if "moorage-settings-" in key}
 
@@ -146,7 +150,8 @@ def test_a_failure_leaves_the_objects_of_the_manifests_as_they_were_and_no_relea
 
     assert run.played.rc != 0
     assert "The service was taken back to what was there before this run." in run.text
-    assert run.changes == {}
+    assert set(run.changes) <= {RECORD}
+    assert _record(run.after) == _record(run.before)
 
 
 def test_the_release_takes_over_what_is_there_by_its_names_and_nothing_is_deleted(day: dict[str, Any]) -> None:
