@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import pytest_asyncio
 
-from moorage.hub.start.ending import Hopeless, explain, last_words, unless
-from moorage.hub.start.pulls import Pulls, for_good
+from moorage.hub.start.heard.ending import Hopeless, explain, last_words, unless
+from moorage.hub.start.heard.pulls import Pulls, for_good
 from moorage.hub.view.broken import BrokenImages
 from moorage.simulator import Simulator, builders
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from moorage.hub.pages.freed import at_the_latest
+from moorage.hub.pages.verdicts.freed import at_the_latest
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

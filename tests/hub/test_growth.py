@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from moorage.hub.start.growth import growth, is_about_machines, refusal, seconds_among
+from moorage.hub.start.heard.growth import growth, is_about_machines, refusal, seconds_among
 from moorage.hub.start.progress import told
 
 AT = 1795842600.0

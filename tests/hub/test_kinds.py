@@ -3,11 +3,11 @@
 import pytest
 
 from moorage.hub import models
-from moorage.hub.choice import kinds
 from moorage.hub.choice.fields import unfolded
-from moorage.hub.choice.offer import Offer
+from moorage.hub.choice.offered import kinds
+from moorage.hub.choice.offered.offer import Offer
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.ways import ways
 from moorage.hub.models import Model
 from moorage.hub.view.facts import Amounts, NodeFacts, Units

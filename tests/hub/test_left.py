@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from moorage.hub.choice.left import of_quota
-from moorage.hub.choice.offer import Choice, Offer
-from moorage.hub.pages.said import team
+from moorage.hub.choice.offered.left import of_quota
+from moorage.hub.choice.offered.offer import Choice, Offer
+from moorage.hub.pages.form.said import team
 
 on_a_hub = pytest.mark.asyncio(loop_scope="session")
 

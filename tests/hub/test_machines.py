@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from moorage.hub.choice.offer import Offer
-from moorage.hub.choice.offering import NVIDIA
+from moorage.hub.choice.offered.offer import Offer
+from moorage.hub.choice.offered.offering import NVIDIA
+from moorage.hub.choice.offered.placement import Placement, barred, outside
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.placement import Placement, barred, outside
-from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages.brief import in_brief
+from moorage.hub.pages.verdicts.brief import in_brief
 from moorage.hub.selector import read as selector
 from moorage.hub.view.encoding import node_words
 from moorage.hub.view.machines import read_machines

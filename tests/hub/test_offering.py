@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from traitlets import TraitError
 
-from moorage.hub.choice.offer import Defaults
-from moorage.hub.choice.offering import offer_of
+from moorage.hub.choice.offered.offer import Defaults
+from moorage.hub.choice.offered.offering import offer_of
 from moorage.hub.spawner import MoorageSpawner
 from moorage.hub.view.facts import Amounts, NodeFacts, Units
 

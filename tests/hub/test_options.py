@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moorage.hub.choice.fields import from_form, refuse_empty
-from moorage.hub.choice.offer import Bounds, Defaults, Offer
+from moorage.hub.choice.offered.offer import Bounds, Defaults, Offer
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.refusal import Refusal
 from moorage.hub.view.facts import Amounts, NodeFacts, Units
 from moorage.hub.view.images import ImageFacts
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import pytest_asyncio
 
-from moorage.hub.choice.placement import Placement, barred, placement_of
+from moorage.hub.choice.offered.placement import Placement, barred, placement_of
 from moorage.hub.view.nodes import read_node
 
 PURPOSE = "hub.jupyter.org/node-purpose"

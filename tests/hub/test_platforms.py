@@ -2,12 +2,12 @@
 
 import pytest
 
-from moorage.hub.choice.offer import Offer
+from moorage.hub.choice.offered.offer import Offer
+from moorage.hub.choice.offered.platforms import misfit
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import Refusal
 from moorage.hub.choice.ways import ways
-from moorage.hub.pages.brief import in_brief
+from moorage.hub.pages.verdicts.brief import in_brief
 from moorage.hub.view.facts import Amounts, NodeFacts
 from moorage.hub.view.images import ImageFacts, read_images
 from moorage.hub.view.nodes import read_node

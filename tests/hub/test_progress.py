@@ -2,8 +2,8 @@
 
 import pytest
 
+from moorage.hub.start.heard.words import ended, plain
 from moorage.hub.start.progress import told
-from moorage.hub.start.words import ended, plain
 
 
 async def source(*events):

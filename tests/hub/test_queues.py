@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from moorage.hub.start import queueing
+from moorage.hub.start.heard import queueing
 from moorage.hub.view.queues import read_queues
 from moorage.simulator import Simulator, builders
 from moorage.simulator.store.resources import PODS

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from moorage.hub.choice.offer import Bounds, Choice, Offer
+from moorage.hub.choice.offered.offer import Bounds, Choice, Offer
 from moorage.hub.choice.rules import broken
 
 GI = 1 << 30

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.size import LARGEST, refuse_large
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from moorage.hub.choice.offer import Bounds, Offer
+from moorage.hub.choice.offered.offer import Bounds, Offer
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.refusal import Refusal
-from moorage.hub.start.words import plain
+from moorage.hub.start.heard.words import plain
 from moorage.hub.view.cards import in_language
 from moorage.hub.view.encoding import option
 from moorage.hub.view.nodes import read_node

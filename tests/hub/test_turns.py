@@ -2,7 +2,7 @@
 
 import asyncio
 
-from moorage.hub.pages.turns import Turns
+from moorage.hub.pages.verdicts.turns import Turns
 
 
 async def test_a_turn_is_given_waited_for_or_refused_at_once():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moorage.hub.pages.brief import in_brief, only_card
+from moorage.hub.pages.verdicts.brief import in_brief, only_card
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),

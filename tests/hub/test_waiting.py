@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from moorage.hub.start import lately, steps, waiting
-from moorage.hub.start.ending import Hopeless
+from moorage.hub.start.heard.ending import Hopeless
 from moorage.simulator import Simulator, builders
 
 IN_THE_HUBS_LOOP = pytest.mark.asyncio(loop_scope="session")

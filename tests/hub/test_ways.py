@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from moorage.hub.choice.offer import Bounds, Offer
+from moorage.hub.choice.offered.offer import Bounds, Offer
 from moorage.hub.choice.options import decide
 from moorage.hub.choice.ways import ways
 from moorage.hub.view.facts import Amounts, NodeFacts, Units

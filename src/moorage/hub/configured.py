@@ -18,8 +18,8 @@ from tornado import web
 from moorage.hub import policy
 from moorage.hub.choice import profiles
 from moorage.hub.choice.fields import is_ours
-from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.offer import VERSION
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.view.facts import HOSTNAME
 from moorage.texts import t
 

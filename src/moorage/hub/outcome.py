@@ -12,12 +12,13 @@ from kubernetes_asyncio.client.rest import ApiException
 
 from moorage.hub import metrics
 from moorage.hub.amounts import memory_words
-from moorage.hub.choice.offer import Choice, Offer
+from moorage.hub.choice.offered.offer import Choice, Offer
 from moorage.hub.patient import Patient
-from moorage.hub.start import ending, lately, manifest, progress, queueing, steps, upheld, waiting
-from moorage.hub.start.growth import usual_seconds
-from moorage.hub.start.pulls import Pulls
-from moorage.hub.start.pulls import waiting as waits_for_image
+from moorage.hub.start import lately, manifest, progress, steps, upheld, waiting
+from moorage.hub.start.heard import ending, queueing
+from moorage.hub.start.heard.growth import usual_seconds
+from moorage.hub.start.heard.pulls import Pulls
+from moorage.hub.start.heard.pulls import waiting as waits_for_image
 from moorage.hub.start.refusals import refused, take_back
 from moorage.hub.start.trial import Trial, rejected
 from moorage.hub.state import Filled, hub_state

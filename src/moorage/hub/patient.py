@@ -16,7 +16,8 @@ from jupyterhub.utils import exponential_backoff, maybe_future, utcnow
 from moorage.hub import metrics
 from moorage.hub.configured import Configured
 from moorage.hub.running import culling
-from moorage.hub.start import queueing, resume, waiting
+from moorage.hub.start import resume, waiting
+from moorage.hub.start.heard import queueing
 
 if TYPE_CHECKING:
     from datetime import datetime

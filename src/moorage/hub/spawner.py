@@ -19,15 +19,16 @@ from traitlets import Any as AnyTrait
 from moorage.errors import quoted
 from moorage.hub import policy
 from moorage.hub.choice import fields, holding, options
-from moorage.hub.choice.offer import VERSION, Choice, Offer
-from moorage.hub.choice.offering import gpu_names, offer_of
-from moorage.hub.choice.placement import placement_of
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.offer import VERSION, Choice, Offer
+from moorage.hub.choice.offered.offering import gpu_names, offer_of
+from moorage.hub.choice.offered.placement import placement_of
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.configured import CHOSEN
 from moorage.hub.pages.handlers import install
 from moorage.hub.settings import Settings
-from moorage.hub.start import affinity, held, manifest, queueing
+from moorage.hub.start import affinity, held, manifest
+from moorage.hub.start.heard import queueing
 from moorage.hub.submitted import FIRST_WORD_SECONDS, Submitted, sentence
 from moorage.hub.view.facts import HOSTNAME
 from moorage.texts import later, t

@@ -9,11 +9,11 @@ from tornado import web
 from traitlets import default
 
 from moorage.hub.choice import fields, options, profiles
-from moorage.hub.choice import preset as presets
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered import preset as presets
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.size import refuse_large
 from moorage.hub.outcome import Outcome
-from moorage.hub.pages import form
+from moorage.hub.pages.form import page as form
 from moorage.hub.start.refusals import StartsNothing, refused
 from moorage.hub.start.trial import Trial
 from moorage.hub.state import Filled
@@ -21,7 +21,7 @@ from moorage.hub.state import Filled
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.offered.offer import Choice, Offer
     from moorage.hub.view.images import ImageFacts
 
 # How long a choice waits for the first word of the service.

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import short_resource
-from moorage.hub.choice import kinds
-from moorage.hub.choice.refusal import Refusal, gpus, maximum
+from moorage.hub.choice.offered import kinds
+from moorage.hub.choice.offered.refusal import Refusal, gpus, maximum
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.kind import Kind
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.kind import Kind
+    from moorage.hub.choice.offered.offer import Offer
     from moorage.hub.presets import Preset
 
 _NVIDIA = "nvidia.com/gpu"

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.choice import spoken
-from moorage.hub.choice.kind import parted
-from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.kind import parted
+from moorage.hub.choice.offered.offer import VERSION
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.texts import later, t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
 
 FIELDS = ("preset", "node", "cpu", "memory", "gpu", "gpu_resource", "gpu_kind", "image", "queue")
 # What people call the fields.

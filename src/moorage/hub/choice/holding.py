@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moorage.hub.amounts import cpu_field, is_gpu, memory_field
-from moorage.hub.choice.refusal import Refusal, maximum
+from moorage.hub.choice.offered.refusal import Refusal, maximum
 from moorage.hub.limits import SERVERS, words
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
 
 _TEXTS = {"cpu": cpu_field, "memory": memory_field}
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
-from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import Refusal, automatic, gpus
+from moorage.hub.choice.offered.platforms import misfit
+from moorage.hub.choice.offered.refusal import Refusal, automatic, gpus
 from moorage.texts import again, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from moorage.hub.choice.offer import Bounds, Choice, Offer
-    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.choice.offered.offer import Bounds, Choice, Offer
+    from moorage.hub.choice.offered.refusal import Ways
     from moorage.hub.view.facts import NodeFacts
 
 _GRAIN = {"cpu": 100, "memory": 128 << 20}

@@ -13,13 +13,13 @@ from moorage.errors import InvalidQuantity, quoted
 from moorage.hub import amounts
 from moorage.hub.amounts import cpu_words, memory_words
 from moorage.hub.choice import cards
-from moorage.hub.choice import preset as presets
 from moorage.hub.choice.fields import LABELS, refuse_unknown
 from moorage.hub.choice.holding import hold
 from moorage.hub.choice.largest import refuse_too_large
-from moorage.hub.choice.offer import VERSION, Bounds, Choice, Offer, request_of
-from moorage.hub.choice.platforms import misfit
-from moorage.hub.choice.refusal import Refusal, automatic, maximum
+from moorage.hub.choice.offered import preset as presets
+from moorage.hub.choice.offered.offer import VERSION, Bounds, Choice, Offer, request_of
+from moorage.hub.choice.offered.platforms import misfit
+from moorage.hub.choice.offered.refusal import Refusal, automatic, maximum
 from moorage.hub.limits import words as limit_words
 from moorage.hub.view.machines import MARK
 from moorage.texts import again, t

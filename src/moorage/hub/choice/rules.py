@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from moorage.errors import InvalidQuantity
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words, read_count, read_cpu, read_memory
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.refusal import Refusal
 from moorage.texts import both, t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from moorage.hub.choice.offer import Choice, Offer
-    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.choice.offered.offer import Choice, Offer
+    from moorage.hub.choice.offered.refusal import Ways
 
 _QUOTA = re.compile(r"exceeded quota: [^,]+, requested: (\S+), used: (\S+), limited: ([^\s,]+(?:,[^\s,=]+=[^\s,]+)*)")
 _BOUND = re.compile(

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.texts import t
 
 # Characters of JSON. A choice has some two hundred, and profiles add what their own fields hold.

@@ -8,7 +8,7 @@ from moorage.hub.amounts import cpu_words, memory_words
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Choice, Defaults
+    from moorage.hub.choice.offered.offer import Choice, Defaults
 
 
 def words(name: str, made: Defaults | Choice) -> str:

@@ -10,18 +10,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
-from moorage.hub.choice import kinds, untouched
+from moorage.hub.choice import untouched
+from moorage.hub.choice.offered import kinds
+from moorage.hub.choice.offered.platforms import misfit, misfits
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.platforms import misfit, misfits
-from moorage.hub.choice.refusal import Refusal
 from moorage.texts import again, t
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from moorage.hub.choice.kind import Kind
-    from moorage.hub.choice.offer import Choice, Offer
-    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.choice.offered.kind import Kind
+    from moorage.hub.choice.offered.offer import Choice, Offer
+    from moorage.hub.choice.offered.refusal import Ways
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.images import ImageFacts
 

@@ -26,10 +26,12 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from moorage.hub import metrics
-from moorage.hub.pages import files, language, logins, offered, presets, starting, verdict
+from moorage.hub.pages import files, language, logins, starting
 from moorage.hub.pages.bodies import asked
+from moorage.hub.pages.form import offered
 from moorage.hub.pages.membership import Membership
 from moorage.hub.pages.servers import ResizePage, ServerHandler, ServersPage
+from moorage.hub.pages.verdicts import presets, verdict
 from moorage.hub.pages.waits import ChangeHandler, WaitingHandler
 from moorage.hub.view.broadcast import message
 from moorage.hub.view.holders import Sight, sight_of

@@ -15,7 +15,7 @@ from jupyterhub.user import User
 from tornado import web
 
 from moorage.hub.amounts import cpu_field, memory_field
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.pages import rows
 from moorage.hub.pages.bodies import asked
 from moorage.hub.running import has, resize

@@ -15,8 +15,8 @@ from jupyterhub.utils import exponential_backoff, maybe_future, url_escape_path,
 from tornado import web
 from tornado.httputil import url_concat
 
-from moorage.hub.pages import verdict
 from moorage.hub.pages.servers import spawner_of
+from moorage.hub.pages.verdicts import verdict
 from moorage.hub.start import waiting
 from moorage.hub.view.holders import sight_of
 from moorage.texts import t

@@ -22,8 +22,8 @@ from moorage.hub.amounts import (
 )
 from moorage.hub.choice import fields, options, profiles, spoken
 from moorage.hub.choice.holding import hold
-from moorage.hub.choice.offer import VERSION, Choice, Defaults, Offer, request_of
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.offer import VERSION, Choice, Defaults, Offer, request_of
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.limits import SERVERS
 from moorage.hub.running import pod as pods
 from moorage.texts import t

@@ -24,7 +24,7 @@ from moorage.hub.running import pod as pods
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
     from moorage.hub.view.facts import NodeFacts
 
 Json = dict[str, Any]

@@ -13,8 +13,8 @@ from weakref import WeakValueDictionary
 from moorage.hub.amounts import cpu_field, cpu_text, cpu_words, memory_field, memory_text, memory_words
 from moorage.hub.choice import rules, ways
 from moorage.hub.choice.fields import is_ours
-from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.offer import VERSION
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.running import api, change, room
 from moorage.hub.running import pod as pods
 from moorage.texts import again, t

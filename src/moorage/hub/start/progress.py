@@ -9,8 +9,8 @@ import html
 import time
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.growth import Growth, growth, is_about_machines
-from moorage.hub.start.words import ended, plain, shown
+from moorage.hub.start.heard.growth import Growth, growth, is_about_machines
+from moorage.hub.start.heard.words import ended, plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence

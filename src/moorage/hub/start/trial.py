@@ -14,12 +14,12 @@ import kubespawner
 from tornado import web
 
 from moorage.hub.choice import rules
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.start import hope, manifest, waiting
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.offered.offer import Choice, Offer
 
 # The same options are not tried twice within this time: the form did so just before the start does.
 _TRIED_SECONDS = 15.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import is_gpu
 from moorage.hub.choice.holding import hold
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.limits import words
 from moorage.hub.start.held import of_pod
 from moorage.hub.view.facts import HOSTNAME
@@ -19,7 +19,7 @@ from moorage.texts import t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
 
 
 def refusal(pod: Mapping[str, Any], offer: Offer) -> str | None:

@@ -13,17 +13,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.ending import Hopeless
-from moorage.hub.start.growth import growth
-from moorage.hub.start.queueing import evicted, is_held_back
+from moorage.hub.start.heard.ending import Hopeless
+from moorage.hub.start.heard.growth import growth
+from moorage.hub.start.heard.queueing import evicted, is_held_back
+from moorage.hub.start.heard.words import plain, shown
 from moorage.hub.start.refusals import settings_of_the_hub
-from moorage.hub.start.words import plain, shown
 from moorage.texts import t, tn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from moorage.hub.start.growth import Growth
+    from moorage.hub.start.heard.growth import Growth
 
 # How long a pod may wait, in seconds, is written on it: a hub that is restarted goes on by this.
 NOTE = "moorage/wait-for-room"

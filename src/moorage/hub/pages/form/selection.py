@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from moorage.errors import InvalidQuantity, quoted
 from moorage.hub.amounts import cpu_field, memory_field, read_cpu, read_memory
 from moorage.hub.choice import fields, options
-from moorage.hub.choice.offer import VERSION
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.offer import VERSION
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
 
 _AMOUNTS = ("cpu", "memory", "gpu")
 _KIND = ("gpu_resource", "gpu_kind")

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from moorage.errors import quoted
-from moorage.hub.choice.refusal import Refusal
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.view.images import ImageFacts
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Bounds, Offer
-    from moorage.hub.choice.refusal import Ways
+    from moorage.hub.choice.offered.offer import Bounds, Offer
+    from moorage.hub.choice.offered.refusal import Ways
     from moorage.hub.presets import Preset
 
 _AMOUNTS = ("cpu", "memory", "gpu", "gpu_resource", "gpu_kind")

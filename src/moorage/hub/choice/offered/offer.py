@@ -14,8 +14,8 @@ from moorage.hub.view.images import ImageFacts
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from moorage.hub.choice.kind import Kind
-    from moorage.hub.choice.placement import Placement
+    from moorage.hub.choice.offered.kind import Kind
+    from moorage.hub.choice.offered.placement import Placement
     from moorage.hub.presets import Preset
     from moorage.hub.selector import Requirement
     from moorage.hub.view.facts import NodeFacts, Units

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from moorage.texts import t
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.offered.offer import Choice, Offer
     from moorage.hub.view.queues import QueueFacts
 
 

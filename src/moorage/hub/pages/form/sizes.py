@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.amounts import cpu_field, cpu_words, memory_field, memory_words
-from moorage.hub.choice import kinds, untouched
+from moorage.hub.choice import untouched
+from moorage.hub.choice.offered import kinds
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Bounds, Choice, Offer
+    from moorage.hub.choice.offered.offer import Bounds, Choice, Offer
     from moorage.hub.view.facts import NodeFacts
 
 _MEMORY_STEPS = (1 << 30, 2 << 30, 4 << 30, 8 << 30, 16 << 30, 32 << 30, 64 << 30, 128 << 30, 256 << 30)

@@ -7,15 +7,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice import options, ways
-from moorage.hub.choice.offer import VERSION
+from moorage.hub.choice.offered.offer import VERSION
 from moorage.hub.start.trial import made_for
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from tornado import web
 
-    from moorage.hub.choice.offer import Offer
-    from moorage.hub.choice.refusal import Refusal
+    from moorage.hub.choice.offered.offer import Offer
+    from moorage.hub.choice.offered.refusal import Refusal
 
 _LONGEST = 1000
 

@@ -11,7 +11,7 @@ from moorage.hub.limits import SERVERS
 from moorage.hub.view.checked import text, whole
 
 if TYPE_CHECKING:
-    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.offered.offer import Choice, Offer
 
 _GRAIN = {"cpu": 100, "memory": 128 << 20}
 _PODS = ("pods", "count/pods")

@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
-from moorage.hub.choice import kinds, left, placement, profiles, rules, ways
+from moorage.hub.choice import profiles, rules, ways
 from moorage.hub.choice.fields import is_ours
-from moorage.hub.choice.offer import VERSION
+from moorage.hub.choice.offered import kinds, left, placement
+from moorage.hub.choice.offered.offer import VERSION
+from moorage.hub.choice.offered.platforms import misfits
+from moorage.hub.choice.offered.refusal import Refusal
 from moorage.hub.choice.options import decide
-from moorage.hub.choice.platforms import misfits
-from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages import freed, queues, refusals
-from moorage.hub.pages import said as said_of
-from moorage.hub.pages.brief import in_brief, only_card
-from moorage.hub.pages.selection import as_fields
-from moorage.hub.pages.sizes import understood
-from moorage.hub.pages.turns import Turns
+from moorage.hub.pages.form import queues
+from moorage.hub.pages.form import said as said_of
+from moorage.hub.pages.form.selection import as_fields
+from moorage.hub.pages.form.sizes import understood
+from moorage.hub.pages.verdicts import freed, refusals
+from moorage.hub.pages.verdicts.brief import in_brief, only_card
+from moorage.hub.pages.verdicts.turns import Turns
 from moorage.hub.start import manifest
 from moorage.hub.start.trial import made_for, rejected
 from moorage.hub.view import holders
@@ -30,7 +32,7 @@ from moorage.texts import t
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Choice, Offer
+    from moorage.hub.choice.offered.offer import Choice, Offer
     from moorage.hub.view.holders import Sight
 
 _TIMEOUT = 2.0

@@ -11,14 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from moorage.hub.amounts import is_card, short_resource
-from moorage.hub.choice.kind import Kind, Pair
+from moorage.hub.choice.offered.kind import Kind, Pair
 from moorage.hub.models import resource_words, short, spoken
 from moorage.texts import t
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
     from moorage.hub.models import Model
     from moorage.hub.view.facts import NodeFacts, Units
 

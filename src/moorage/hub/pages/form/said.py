@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice.holding import over_all
-from moorage.hub.choice.kinds import alike
-from moorage.hub.choice.kinds import offered as every_kind
-from moorage.hub.choice.preset import image as image_of
-from moorage.hub.choice.preset import short_words as preset_words
+from moorage.hub.choice.offered.kinds import alike
+from moorage.hub.choice.offered.kinds import offered as every_kind
+from moorage.hub.choice.offered.preset import image as image_of
+from moorage.hub.choice.offered.preset import short_words as preset_words
 from moorage.hub.limits import GPU, SERVERS, words
 from moorage.texts import both, t
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from moorage.hub.choice.kind import Kind
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.kind import Kind
+    from moorage.hub.choice.offered.offer import Offer
     from moorage.hub.presets import Preset
     from moorage.hub.view.facts import Units
 

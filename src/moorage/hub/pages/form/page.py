@@ -13,13 +13,15 @@ from jupyterhub.utils import url_path_join
 from markupsafe import Markup
 
 from moorage.hub.amounts import cpu_words, is_card, memory_words, short_resource
-from moorage.hub.choice import placement, profiles
-from moorage.hub.choice.kind import joint, parted
+from moorage.hub.choice import profiles
+from moorage.hub.choice.offered import placement
+from moorage.hub.choice.offered.kind import joint, parted
 from moorage.hub.models import resource_words, spoken
-from moorage.hub.pages import files, said
-from moorage.hub.pages.queues import in_words
-from moorage.hub.pages.selection import as_fields, by_link, selected
-from moorage.hub.pages.sizes import amount_fields, bounds
+from moorage.hub.pages import files
+from moorage.hub.pages.form import said
+from moorage.hub.pages.form.queues import in_words
+from moorage.hub.pages.form.selection import as_fields, by_link, selected
+from moorage.hub.pages.form.sizes import amount_fields, bounds
 from moorage.hub.view.cards import in_language
 from moorage.hub.view.encoding import closed_option, option
 from moorage.texts import again, t, tn
@@ -28,7 +30,7 @@ from moorage.texts.pages import texts
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
     from moorage.hub.state import Filled
     from moorage.hub.view.facts import NodeFacts
     from moorage.hub.view.heard import Status

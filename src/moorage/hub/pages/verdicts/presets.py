@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moorage.hub.choice import profiles
-from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages import verdict
+from moorage.hub.choice.offered.refusal import Refusal
+from moorage.hub.pages.verdicts import verdict
 from moorage.texts import t, tn
 
 if TYPE_CHECKING:

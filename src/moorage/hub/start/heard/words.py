@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from moorage.hub.amounts import short_resource
-from moorage.hub.start.growth import growth, is_about_machines
+from moorage.hub.start.heard.growth import growth, is_about_machines
 from moorage.texts import either, later, t
 
 _SHORT = re.compile(r"(\d+) Insufficient ([A-Za-z0-9][A-Za-z0-9./_-]*[A-Za-z0-9])")

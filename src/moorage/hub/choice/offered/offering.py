@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.hub import amounts, limits, presets, selector
-from moorage.hub.choice import preset as preset_choice
-from moorage.hub.choice.offer import Bounds, Defaults, Offer, request_of
-from moorage.hub.choice.placement import Placement, barred, outside
+from moorage.hub.choice.offered import preset as preset_choice
+from moorage.hub.choice.offered.offer import Bounds, Defaults, Offer, request_of
+from moorage.hub.choice.offered.placement import Placement, barred, outside
 from moorage.hub.limits import Holding, Limits
 from moorage.hub.view.facts import HOSTNAME, NodeFacts
 from moorage.hub.view.images import ImageFacts, read_images

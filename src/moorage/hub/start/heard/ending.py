@@ -10,8 +10,8 @@ import html
 import logging
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.pulls import for_good, waiting
-from moorage.hub.start.words import OUT_OF_MEMORY, ended, plain, shown
+from moorage.hub.start.heard.pulls import for_good, waiting
+from moorage.hub.start.heard.words import OUT_OF_MEMORY, ended, plain, shown
 from moorage.texts import again, later, t
 
 if TYPE_CHECKING:

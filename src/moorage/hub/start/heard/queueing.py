@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.start.words import shown
+from moorage.hub.start.heard.words import shown
 from moorage.texts import again, later, t
 
 if TYPE_CHECKING:

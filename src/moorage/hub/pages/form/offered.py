@@ -6,17 +6,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from moorage.hub.choice import placement, profiles
-from moorage.hub.choice.refusal import Refusal
-from moorage.hub.pages import said
-from moorage.hub.pages.queues import in_words
-from moorage.hub.pages.selection import selected
-from moorage.hub.pages.sizes import amount_fields, bounds
+from moorage.hub.choice import profiles
+from moorage.hub.choice.offered import placement
+from moorage.hub.choice.offered.refusal import Refusal
+from moorage.hub.pages.form import said
+from moorage.hub.pages.form.queues import in_words
+from moorage.hub.pages.form.selection import selected
+from moorage.hub.pages.form.sizes import amount_fields, bounds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from moorage.hub.choice.offer import Offer
+    from moorage.hub.choice.offered.offer import Offer
 
 
 async def by_profile(spawner: Any, body: Mapping[str, Any]) -> dict[str, Any]:
