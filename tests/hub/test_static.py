@@ -21,7 +21,7 @@ def test_the_version_changes_with_each_of_the_files(package):
     version = files.version.__wrapped__
     seen = {version()}
 
-    changed = [file for folder in FOLDERS for file in (package / folder).iterdir()]
+    changed = [file for folder in FOLDERS for file in (package / folder).rglob("*") if file.is_file()]
     for file in changed:
         file.write_bytes(file.read_bytes() + b"\n")
         seen.add(version())

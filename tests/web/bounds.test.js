@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { amountOf, rangeOf, rangeWords, stopsOf } from "../../src/moorage/hub/pages/static/bounds.js";
-import { presetWords } from "../../src/moorage/hub/pages/static/presets.js";
-import { nearest } from "../../src/moorage/hub/pages/static/slider.js";
+import { amountOf, rangeOf, rangeWords, stopsOf } from "../../src/moorage/hub/pages/static/fields/bounds.js";
+import { presetWords } from "../../src/moorage/hub/pages/static/answers/presets.js";
+import { nearest } from "../../src/moorage/hub/pages/static/fields/slider.js";
 
 const GI = 2 ** 30;
 const node = {

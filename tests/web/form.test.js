@@ -3,13 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { told } from "../../src/moorage/hub/pages/static/answer.js";
-import { mostFree } from "../../src/moorage/hub/pages/static/hints.js";
-import { marked, moreWords, seen } from "../../src/moorage/hub/pages/static/list.js";
-import { optionWords } from "../../src/moorage/hub/pages/static/options.js";
-import { imageOf, misfit } from "../../src/moorage/hub/pages/static/platforms.js";
-import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/profiles.js";
-import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/row.js";
+import { told } from "../../src/moorage/hub/pages/static/answers/answer.js";
+import { mostFree } from "../../src/moorage/hub/pages/static/fields/hints.js";
+import { marked, moreWords, seen } from "../../src/moorage/hub/pages/static/nodes/list.js";
+import { optionWords } from "../../src/moorage/hub/pages/static/nodes/options.js";
+import { imageOf, misfit } from "../../src/moorage/hub/pages/static/fields/platforms.js";
+import { filledWords, pickedIn } from "../../src/moorage/hub/pages/static/answers/profiles.js";
+import { barsOf, stateWords } from "../../src/moorage/hub/pages/static/nodes/row.js";
 import { statusWords } from "../../src/moorage/hub/pages/static/status.js";
 
 const GI = 2 ** 30;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { takenWords } from "../../src/moorage/hub/pages/static/hints.js";
+import { takenWords } from "../../src/moorage/hub/pages/static/fields/hints.js";
 import { speak } from "../../src/moorage/web/texts.js";
 
 afterEach(() => speak());

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { told } from "../../src/moorage/hub/pages/static/answer.js";
-import { placeWords, stateWords } from "../../src/moorage/hub/pages/static/row.js";
+import { told } from "../../src/moorage/hub/pages/static/answers/answer.js";
+import { placeWords, stateWords } from "../../src/moorage/hub/pages/static/nodes/row.js";
 
 test("a row says where the node is, and whether the image has to come there", () => {
   const there = { zone: "z1" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { finder, folded, freeWords, optionFor, unfolded, unlisted } from "../../src/moorage/hub/pages/static/kinds.js";
+import { finder, folded, freeWords, optionFor, unfolded, unlisted } from "../../src/moorage/hub/pages/static/fields/kinds.js";
 import { choiceWords } from "../../src/moorage/hub/pages/static/keeping.js";
 import { hashOf, isSame, valuesIn } from "../../src/moorage/hub/pages/static/memory.js";
 

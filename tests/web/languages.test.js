@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
-import { cardWords } from "../../src/moorage/hub/pages/static/row.js";
+import { cardWords } from "../../src/moorage/hub/pages/static/nodes/row.js";
 import { cpuField, cpuWords, memoryWords, shareWords } from "../../src/moorage/web/amounts.js";
 import { onward } from "../../src/moorage/web/languages.js";
 import { again, speak, spoken, t, tn } from "../../src/moorage/web/texts.js";

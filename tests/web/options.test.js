@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { showOptions } from "../../src/moorage/hub/pages/static/options.js";
+import { showOptions } from "../../src/moorage/hub/pages/static/nodes/options.js";
 import { Nodes } from "../../src/moorage/web/nodes.js";
 
 /** As much of a select as is used here; `asked` counts how often its options are listed, for which a browser goes through all of them. */

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { placeAfter } from "../../src/moorage/hub/pages/static/keys.js";
-import { passing, sorted, zonesOf } from "../../src/moorage/hub/pages/static/order.js";
+import { placeAfter } from "../../src/moorage/hub/pages/static/nodes/keys.js";
+import { passing, sorted, zonesOf } from "../../src/moorage/hub/pages/static/nodes/order.js";
 
 function node(name, cpu, { memory = 0, gpu = 0, ...more } = {}) {
   return { name, cpu: { available: cpu }, memory: { available: memory }, gpus: [{ available: gpu }], ...more };

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { Verdict } from "../../src/moorage/hub/pages/static/verdict.js";
+import { Verdict } from "../../src/moorage/hub/pages/static/answers/verdict.js";
 
 let asked;
 let shown;

@@ -17,7 +17,7 @@ def version() -> str:
     """Changes with any static file, so that browsers may keep them for ever."""
     digest = hashlib.sha256()
     for folder in FOLDERS:
-        for file in sorted((PACKAGE / folder).iterdir()):
+        for file in sorted((PACKAGE / folder).rglob("*")):
             if file.is_file():
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -61,7 +61,7 @@ def urls(prefix: str) -> list[tuple[Any, ...]]:
         (rf"{at}/language/(\w+)", language.LanguageHandler),
         # The version is part of the path and not of the query, so that modules that import each other get it too.
         (
-            rf"{at}/static/[0-9a-f]+/((?:{'|'.join(files.FOLDERS)})/[\w-]+\.\w+)",
+            rf"{at}/static/[0-9a-f]+/((?:{'|'.join(files.FOLDERS)})/(?:[\w-]+/)?[\w-]+\.\w+)",
             StaticHandler,
             {"path": str(files.PACKAGE)},
         ),

@@ -4,7 +4,7 @@ import "./times.js";
 import { element, say } from "../../../web/elements.js";
 import { follow } from "../../../web/stream.js";
 import { t } from "../../../web/texts.js";
-import { Verdict } from "./verdict.js";
+import { Verdict } from "./answers/verdict.js";
 
 const LOOK_MS = 3000;
 const SOON_MS = 400;

@@ -1,9 +1,9 @@
 // The options of the Node field: each node's name and what is free on it now.
 
-import { cpuWords, memoryWords, shortResource } from "../../../web/amounts.js";
-import { say } from "../../../web/elements.js";
-import { again, t } from "../../../web/texts.js";
-import { misfit } from "./platforms.js";
+import { cpuWords, memoryWords, shortResource } from "../../../../web/amounts.js";
+import { say } from "../../../../web/elements.js";
+import { again, t } from "../../../../web/texts.js";
+import { misfit } from "../fields/platforms.js";
 
 /** As the hub writes them with the page (`node_words` in view/encoding.py), where these resources are `offered`; `image` is the chosen one. */
 export function optionWords(node, { offered = [], image = null } = {}) {

@@ -1,6 +1,6 @@
-// Whether an image runs on a node, by the rule of moorage/hub/choice/platforms.py: what is unknown speaks against nothing.
+// Whether an image runs on a node, by the rule of moorage/hub/choice/offered/platforms.py: what is unknown speaks against nothing.
 
-import { t } from "../../../web/texts.js";
+import { t } from "../../../../web/texts.js";
 
 const NAMES = { linux: "Linux", windows: "Windows" };
 const ALSO = { amd64: ["386"], arm64: ["arm"] };

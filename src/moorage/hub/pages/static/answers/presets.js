@@ -1,6 +1,6 @@
 // Choices that an administrator has made beforehand: what each would get now, and a way back to a choice by hand.
 
-import { say } from "../../../web/elements.js";
+import { say } from "../../../../web/elements.js";
 import { answerTo } from "./asking.js";
 
 const TIMEOUT = 20000;

@@ -1,7 +1,7 @@
 // The hub's answer in the words of the page.
 
-import { listed, loadWords, sentence } from "../../../web/amounts.js";
-import { again, t } from "../../../web/texts.js";
+import { listed, loadWords, sentence } from "../../../../web/amounts.js";
+import { again, t } from "../../../../web/texts.js";
 
 const MOST_NAMED = 4;
 const MOST_HOLDERS = 2;

@@ -1,7 +1,7 @@
 // The verdict below the fields, with a button for each way that would work.
 
-import { arrange, element, say } from "../../../web/elements.js";
-import { t } from "../../../web/texts.js";
+import { arrange, element, say } from "../../../../web/elements.js";
+import { t } from "../../../../web/texts.js";
 import { told } from "./answer.js";
 
 const MARKS = { ok: "✓", no: "✗", unknown: "?" };

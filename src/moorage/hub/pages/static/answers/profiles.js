@@ -1,6 +1,6 @@
 // KubeSpawner's profiles above our fields: picking one fills in the fields that nobody has touched.
 
-import { t } from "../../../web/texts.js";
+import { t } from "../../../../web/texts.js";
 import { answerTo } from "./asking.js";
 
 const TIMEOUT = 6000;

@@ -1,6 +1,6 @@
 // What somebody may have, when it changes while their page is open.
 
-import { element } from "../../../web/elements.js";
+import { element } from "../../../../web/elements.js";
 import { answerTo } from "./asking.js";
 
 const TIMEOUT = 6000;

@@ -1,9 +1,9 @@
 // One node of the list: what is free on it, its cards, and what was said of it.
 
-import { cpuWords, loadWords, memoryWords, shareWords, shortResource } from "../../../web/amounts.js";
-import { arrange, element, put, say } from "../../../web/elements.js";
-import { again, t } from "../../../web/texts.js";
-import { misfit } from "./platforms.js";
+import { cpuWords, loadWords, memoryWords, shareWords, shortResource } from "../../../../web/amounts.js";
+import { arrange, element, put, say } from "../../../../web/elements.js";
+import { again, t } from "../../../../web/texts.js";
+import { misfit } from "../fields/platforms.js";
 
 const NETWORK = "over the network:";
 let rows = 0;

@@ -1,7 +1,7 @@
 // How much may be chosen where the choice points: what the person may have, and no more than the chosen node or its kind of GPU has.
 
-import { cpuWords, memoryWords } from "../../../web/amounts.js";
-import { t } from "../../../web/texts.js";
+import { cpuWords, memoryWords } from "../../../../web/amounts.js";
+import { t } from "../../../../web/texts.js";
 import { finder } from "./kinds.js";
 
 const WORDS = { cpu: cpuWords, memory: memoryWords, gpu: String };

@@ -1,8 +1,8 @@
 // What is free where the choice points, behind the help of each amount's field.
 
-import { cpuWords, memoryWords } from "../../../web/amounts.js";
-import { say } from "../../../web/elements.js";
-import { again, mark, t } from "../../../web/texts.js";
+import { cpuWords, memoryWords } from "../../../../web/amounts.js";
+import { say } from "../../../../web/elements.js";
+import { again, mark, t } from "../../../../web/texts.js";
 import { rangeOf, rangeWords } from "./bounds.js";
 import { finder } from "./kinds.js";
 import { Slider } from "./slider.js";

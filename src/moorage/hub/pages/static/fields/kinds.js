@@ -1,7 +1,7 @@
 // Kinds of GPU: a resource name and, behind an equals sign, one of its models; how many of each are free now.
 
-import { say } from "../../../web/elements.js";
-import { t } from "../../../web/texts.js";
+import { say } from "../../../../web/elements.js";
+import { t } from "../../../../web/texts.js";
 
 /** Values with what they say of a kind as its field holds it. */
 export function folded({ gpu_resource: resource, gpu_kind: model, ...values }) {

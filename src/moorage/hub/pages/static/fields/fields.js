@@ -1,7 +1,7 @@
 // The form's controls: what stands in them, and putting values into them as somebody would by hand.
 
-import { say } from "../../../web/elements.js";
-import { t } from "../../../web/texts.js";
+import { say } from "../../../../web/elements.js";
+import { t } from "../../../../web/texts.js";
 import { folded, kindOptions, optionFor, parted, unfolded } from "./kinds.js";
 import { imageOf } from "./platforms.js";
 

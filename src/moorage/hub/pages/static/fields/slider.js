@@ -1,7 +1,7 @@
 // A slider beside an amount's field, for the pointer: with the keyboard the amount is typed.
 
-import { cpuField, memoryField } from "../../../web/amounts.js";
-import { element, put } from "../../../web/elements.js";
+import { cpuField, memoryField } from "../../../../web/amounts.js";
+import { element, put } from "../../../../web/elements.js";
 import { amountOf, stopsOf } from "./bounds.js";
 
 const TEXTS = { cpu: cpuField, memory: memoryField };

@@ -1,8 +1,8 @@
 // What stands above the list of nodes: how it is sorted, and which of the nodes it shows.
 
-import { element } from "../../../web/elements.js";
-import { t } from "../../../web/texts.js";
-import { finder, parted } from "./kinds.js";
+import { element } from "../../../../web/elements.js";
+import { t } from "../../../../web/texts.js";
+import { finder, parted } from "../fields/kinds.js";
 import { zonesOf } from "./order.js";
 
 const FROM = 5; // nodes; fewer are seen at a glance

@@ -1,6 +1,6 @@
 // Which nodes are listed, and in which order: first what would take the choice, then what has the most free.
 
-import { misfit } from "./platforms.js";
+import { misfit } from "../fields/platforms.js";
 
 const [FITS, MAKES_ROOM, MAY_COME, UNKNOWN, LATER, SHORT, CLOSED] = [0, 1, 2, 3, 4, 5, 6];
 

@@ -1,7 +1,7 @@
 // The list of nodes: what is free on each, kept up to date in place so that nothing jumps and focus stays where it is.
 
-import { arrange, say } from "../../../web/elements.js";
-import { again, t, tn } from "../../../web/texts.js";
+import { arrange, say } from "../../../../web/elements.js";
+import { again, t, tn } from "../../../../web/texts.js";
 import { placeAfter } from "./keys.js";
 import { passing, sorted } from "./order.js";
 import { Row } from "./row.js";
