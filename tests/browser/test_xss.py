@@ -3,11 +3,14 @@ element.
 """
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import expect
+
+from moorage.simulator import builders
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,9 +38,10 @@ CORPUS = (
     "<style>*{display:none}</style>",
     "\u2028ran()//",
 )
-# What none of our pages has.
-STRANGE = """() => [...document.querySelectorAll("#moorage, #moorage *")].filter((each) =>
-  ["IMG", "SVG", "IFRAME", "OBJECT", "EMBED", "STYLE", "FORM", "TEXTAREA", "A"].includes(each.tagName.toUpperCase()) && !each.classList.contains("btn")
+ROOTS = "#moorage, #moorage-starting, #moorage-server, #moorage-servers"
+# What none of our pages has, but for `own` elements.
+STRANGE = """([roots, own]) => [...document.querySelectorAll(roots)].flatMap((root) => [root, ...root.querySelectorAll("*")]).filter((each) =>
+  ["IMG", "SVG", "IFRAME", "OBJECT", "EMBED", "STYLE", "FORM", "TEXTAREA", "A"].includes(each.tagName.toUpperCase()) && !each.classList.contains("btn") && !own.includes(each.tagName)
   || (each.tagName === "SCRIPT" && !each.src.includes("/hub/moorage/static/") && each.type !== "application/json")
   || [...each.attributes].some(({ name, value }) => name.startsWith("on") || name === "srcdoc" || (name !== "value" && !name.startsWith("data-") && name !== "aria-label" && value.startsWith("javascript:")))
 ).map((each) => each.outerHTML.slice(0, 200))"""
@@ -83,8 +87,12 @@ async def opened(own_hub, browse):
 
     yield opened
     for page in pages:
-        assert await page.evaluate("window.hits") == 0
-        assert await page.evaluate(STRANGE) == []
+        await is_clean(page)
+
+
+async def is_clean(page, own=()):
+    assert await page.evaluate("window.hits") == 0
+    assert await page.evaluate(STRANGE, [ROOTS, list(own)]) == []
 
 
 @pytest.fixture
@@ -163,7 +171,7 @@ async def test_what_an_answer_says(opened, nodes, fake_service):
     fake_service.verdict = None
 
 
-async def test_what_images_are_called(opened, fake_service):
+async def test_what_images_are_called(opened, fake_service, load):
     before = fake_service.images
     fake_service.images = [
         *before,
@@ -172,9 +180,31 @@ async def test_what_images_are_called(opened, fake_service):
     fake_service.drop()
     page = await opened("painter")
     image = page.locator("#moorage-image")
+
+    async def offers_them():
+        await page.reload()
+        return await image.locator("option", has_text=CORPUS[0]).count()
+
+    await load("moorage_test_rig").until(offers_them)
+
     for text in (await image.locator("option").evaluate_all("all => all.map((each) => each.value)"))[:30]:
         await image.select_option(text)
     fake_service.images = before
+    fake_service.drop()
+
+
+async def test_what_pools_of_machines_are_called(opened, fake_service, load):
+    fake, before = load("moorage_test_fake_service"), fake_service.machines
+    fake_service.machines = [
+        *before,
+        *(fake.machine_json(text, text, why=text, zones=[text], labels={text: text}) for text in CORPUS),
+    ]
+    fake_service.drop()
+    page = await opened("builder")
+
+    await expect(page.locator("#moorage-list")).to_contain_text(CORPUS[0])
+
+    fake_service.machines = before
     fake_service.drop()
 
 
@@ -240,3 +270,93 @@ async def test_what_a_browser_remembers(opened):
         await expect(page.locator("#moorage-told")).to_contain_text("filled in again")
     for button in await page.locator("#moorage-recent button").all():
         await button.click()
+
+
+@pytest.fixture
+def full_borg(cluster):
+    """A node on which nothing fits beside what is there."""
+    cluster.add(builders.pod("fills-borg", on="borg", cpu="8", namespace="jupyter"))
+    yield
+    cluster.delete("Pod", "jupyter", "fills-borg")
+
+
+async def test_what_is_said_of_a_start_that_waits(browse, own_hub, cluster, fake_service, full_borg, load):
+    until, pod_of = load("moorage_test_rig").until, load("moorage_test_pods").pod_of
+    holders = [{"resource": text, "amount": 1, "namespace": text, "pod": text, "user": text} for text in CORPUS]
+    fake_service.verdict = {
+        "fits": False,
+        "answer": "waits",
+        "nodes": {
+            "borg": {
+                "fits": False,
+                "unresolvable": False,
+                "reasons": [{"message": text, "text": text} for text in CORPUS],
+            }
+        },
+        "held_by": {"borg": holders},
+        "would_work": {"fits_on": [], "closest": {"node": "borg"}},
+    }
+    await own_hub.api("POST", "/users/waiter")
+    choice = {"moorage": 1, "node": "borg", "cpu": "1", "memory": "1Gi", "gpu": 0, "image": "minimal"}
+    status, answer = await own_hub.api("POST", "/users/waiter/server", choice)
+    assert status in (201, 202), answer
+    pod = await until(lambda: pod_of(cluster, "waiter"), what=own_hub.tail)
+    page = await browse(own_hub, "waiter", path="/hub/spawn-pending/waiter", script=WATCH)
+    await expect(page.get_by_role("heading", name="Waiting for room")).to_be_visible()
+
+    for at, text in enumerate(CORPUS):
+        cluster.add(event_of(pod, at, text))
+
+    await expect(page.locator("#moorage-starting")).to_contain_text(CORPUS[0])
+    await expect(page.locator("#progress-log")).to_contain_text(" ".join(CORPUS[-2].split()))
+    await is_clean(page)
+    await own_hub.api("DELETE", "/users/waiter/server")
+    fake_service.verdict = None
+
+
+def event_of(pod, at, text):
+    meta = pod["metadata"]
+    moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name']}.{at}", "namespace": meta["namespace"]},
+        "involvedObject": {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            **{key: meta[key] for key in ("name", "namespace", "uid")},
+        },
+        "reason": f"{text}{at}",
+        "message": text,
+        "source": {"component": text},
+        "firstTimestamp": moment,
+        "lastTimestamp": moment,
+        "count": 1,
+        "type": "Warning",
+    }
+
+
+@pytest.mark.parametrize("text", CORPUS[::5])
+async def test_what_the_cards_of_a_server_are_called(browse, own_hub, fake_service, load, text):
+    kind = {"resource": "nvidia.com/gpu", "model": text, "sharing": None, "labels": []}
+    card = {"model": text, "state": "held", "state_text": text, "notes": [text]}
+    atlas = fake_service.nodes["atlas"]
+    fake_service.put({**atlas, "gpu_kinds": [kind], "gpu_details": [card]})
+    await own_hub.api("POST", "/users/runner")
+    choice = {"moorage": 1, "node": "atlas", "cpu": "1", "memory": "1Gi", "gpu": 1, "image": "minimal"}
+    await own_hub.api("POST", "/users/runner/server", choice)
+    page = await browse(own_hub, "runner", path="/hub/home", script=WATCH)
+
+    async def has_started():
+        return (await own_hub.api("GET", "/users/runner"))[1]["servers"].get("", {}).get("ready")
+
+    await load("moorage_test_rig").until(has_started, what=own_hub.tail)
+
+    boss = await browse(own_hub, "boss", path="/hub/home", script=WATCH)
+    for reader, path in ((page, "/hub/home"), (page, "/hub/moorage/resize"), (boss, "/hub/moorage/servers")):
+        await reader.goto(own_hub.url + path)
+        await expect(reader.locator(ROOTS).first).to_contain_text(" ".join(text.split()))
+        await is_clean(reader, own=("A", "FORM"))
+
+    await own_hub.api("DELETE", "/users/runner/server")
+    fake_service.put(atlas)
