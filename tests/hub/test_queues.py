@@ -177,6 +177,21 @@ def test_a_choice_beyond_what_is_left_would_wait(told, asked, waits):
     assert read_queues(told, ["lab"])["lab"].lacks({"nvidia.com/gpu": asked, "cpu": 100}) == waits
 
 
+@pytest.mark.parametrize(
+    ("told", "most"),
+    [
+        (answer(GPUS), 4),
+        (answer(GPUS, share("nvidia.com/gpu", 8, 0, flavor="a100")), 8),
+        (answer(GPUS, share("nvidia.com/gpu", 8, 8, flavor="a100", borrows=True)), None),
+        (answer(GPUS, share("nvidia.com/gpu", None, None, flavor="a100")), None),
+        (answer(share("cpu", 8000, 500)), None),
+        (None, None),
+    ],
+)
+def test_the_most_that_a_queue_ever_gives_to_one_server_is_the_quota_of_one_flavor(told, most):
+    assert read_queues(told, ["lab"])["lab"].most("nvidia.com/gpu") == most
+
+
 # With a hub
 
 
@@ -290,6 +305,21 @@ async def test_a_server_waits_in_its_queue_is_told_its_place_and_starts_once_it_
     assert "Waiting for room" not in told[:admitted]
     assert await hub.failures() == 0
     await ends(hub, until, "second")
+
+
+@IN_THE_HUBS_LOOP
+async def test_a_server_with_more_gpus_than_the_queue_has_in_all_is_refused_with_what_it_has(hub):
+    person = await hub.log_in("greedy")
+    status, text = await hub.api("POST", "/users/greedy/server", {**GPU, "gpu": 2})
+    form_status, page = await person.submit(cpu="1", memory="1Gi", gpu="2", queue="lab")
+
+    assert status == 400, text
+    refused = "Queue lab has a quota of 1 GPU in all, so a server with 2 would wait in vain."
+    assert refused in str(text)
+    assert refused in page
+    assert form_status == 400
+    assert await hub.failures() == 0
+    await person.close()
 
 
 @IN_THE_HUBS_LOOP

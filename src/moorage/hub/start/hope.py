@@ -1,4 +1,4 @@
-"""Whether waiting for room can help at all.
+"""Whether waiting for room, or for quota in a queue, can help at all.
 
 Pods that end make room. They move no taint, no selector and no volume, and make no node larger: what only these keep
 out would wait in vain. A node that is cordoned, not ready or still being prepared may come back, so that it counts as
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moorage.errors import InvalidQuantity
 from moorage.hub.amounts import read_count, read_cpu, read_memory
+from moorage.hub.choice.offered.refusal import Refusal, gpus
 from moorage.hub.start import manifest
 from moorage.hub.view.checked import text
 from moorage.hub.view.facts import HOSTNAME
@@ -20,13 +21,32 @@ from moorage.texts import t, tn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from moorage.hub.choice.offered.offer import Choice
     from moorage.hub.view.facts import NodeFacts
+    from moorage.hub.view.queues import QueueFacts
 
 _READERS = {"cpu": read_cpu, "memory": read_memory}
 # Kubernetes itself sets and takes away taints of these.
 _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 _MOST_REASONS = 3
 _MOST_NAMED = 3
+
+
+def beyond(queue: QueueFacts, choice: Choice) -> Refusal | None:
+    """Why this queue would let a choice wait in vain; None where it may give what is asked for."""
+    most = queue.most(choice.gpu_resource) if choice.gpu and choice.gpu_resource else None
+    if most is None or choice.gpu <= most:
+        return None
+    return Refusal(
+        t(
+            "Queue {queue} has a quota of {most} GPU in all, so a server with {asked} would wait in vain.",
+            queue=queue.name,
+            most=most,
+            asked=choice.gpu,
+        ),
+        field="gpu",
+        ways=gpus(most),
+    )
 
 
 async def none_for(spawner: Any, pod: Any, claim: Any | None, *, namespace: str, timeout: float) -> str | None:

@@ -115,13 +115,17 @@ class Trial:
         self, spawner: Any, user_options: Any, *, choice: Choice | None = None, offer: Offer | None = None
     ) -> None:
         """Ask the API server whether it would take the pod and its claim, and where a start may wait, the service
-        whether that can help. Raises `Refusal` with the reason.
+        whether that can help, and whether the queue's quota can. Raises `Refusal` with the reason.
         """
         now = time.monotonic()
         asks = spawner.dry_run or spawner.wait_for_room
         if not asks or (self._options == user_options and now - self._at < _TRIED_SECONDS):
             return
         timeout = spawner.dry_run_timeout
+        if choice is not None and choice.queue:
+            queues = await spawner.service.queues(spawner.namespace, (choice.queue,))
+            if (beyond := hope.beyond(queues[choice.queue], choice)) is not None:
+                raise beyond
         words = hopeless = None
         try:
             async with asyncio.timeout(timeout + 1):

@@ -69,6 +69,17 @@ class QueueFacts:
             return None
         return t("It would wait in queue {queue}: {why}.", queue=self.name, why=min(filter(None, short)))
 
+    def most(self, resource: str) -> int | None:
+        """The most of a resource that one server can ever get here, which all lies in one flavor; None where others may
+        lend more, or where that is unknown.
+        """
+        shares = [share for share in self.shares if share.resource == resource]
+        if any(share.borrows for share in shares):
+            return None
+        quotas = [share.quota for share in shares]
+        known = [quota for quota in quotas if quota is not None]
+        return max(known) if known and len(known) == len(quotas) else None
+
     def _short(self, flavor: str, asked: Mapping[str, int]) -> str | None:
         for share in self.shares:
             wanted = asked.get(share.resource, 0)

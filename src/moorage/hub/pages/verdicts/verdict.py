@@ -24,7 +24,7 @@ from moorage.hub.pages.form.sizes import understood
 from moorage.hub.pages.verdicts import freed, refusals
 from moorage.hub.pages.verdicts.brief import in_brief, only_card
 from moorage.hub.pages.verdicts.turns import Turns
-from moorage.hub.start import manifest
+from moorage.hub.start import hope, manifest
 from moorage.hub.start.trial import made_for, rejected
 from moorage.hub.view import holders
 from moorage.texts import t
@@ -60,6 +60,8 @@ async def on(spawner: Any, body: Mapping[str, Any], *, sight: Sight, elsewhere: 
             _anywhere(spawner, choice if elsewhere else None, profile, until=until),
             queues.known(spawner, offer),
         )
+        if choice.queue in lines and (beyond := hope.beyond(lines[choice.queue], choice)) is not None:
+            return refusals.told(beyond, offer)
         if answer is None and said:
             return refusals.told(rejected(said, choice, offer), offer)
         if answer is None:
