@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 
+import pytest
 import yaml
 
 from moorage import clock
@@ -681,3 +682,13 @@ async def test_machines_that_may_come_are_listed_below_the_nodes_and_tried(moora
     )
     assert "large (m5.4xlarge): fits; can be added" in " ".join(fit.out.split())
     assert "large (m5.4xlarge): does not fit: " in " ".join(never.out.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("nods", "Did you mean “nodes”?"), ("quux", "“moorage --help” lists them.")]
+)
+async def test_a_command_that_does_not_exist_leads_to_one_that_does(moorage, typed, meant) -> None:
+    ended = await moorage(typed)
+
+    assert ended.status == 2
+    assert ended.err == f"moorage: There is no command “{typed}”. {meant}\n"

@@ -29,6 +29,17 @@ class Commands(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         return _command(cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in NAMES:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], NAMES, 1)
+            meant = f"Did you mean “{near[0]}”?" if near else "“moorage --help” lists them."
+            raise click.UsageError(f"There is no command “{args[0]}”. {meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(NAMES.items()))
