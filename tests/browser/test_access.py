@@ -307,7 +307,7 @@ async def test_the_form_is_filled_in_and_sent_by_keyboard_alone(form, own_hub, c
 
 
 async def test_a_preset_is_chosen_and_started_by_keyboard_alone_where_there_is_nothing_else(
-    form, prepared, cluster, load
+    form, own_hub, cluster, load
 ):
     pods, until = load("moorage_test_pods"), load("moorage_test_rig").until
     page = await form("only-keyboard")
@@ -327,9 +327,9 @@ async def test_a_preset_is_chosen_and_started_by_keyboard_alone_where_there_is_n
     # What the preset has decided is no stop on the way.
     assert not {"moorage-node", "moorage-cpu", "moorage-memory", "moorage-gpu"} & set(seen), seen
     assert len(seen) < 12, seen
-    pod = await until(lambda: pods.pod_of(cluster, "only-keyboard"), what=prepared.tail)
+    pod = await until(lambda: pods.pod_of(cluster, "only-keyboard"), what=own_hub.tail)
     assert pods.asked(pod)["limits"] == {"cpu": "4", "memory": "8Gi", "nvidia.com/gpu": "1"}
-    await prepared.api("DELETE", "/users/only-keyboard/server")
+    await own_hub.api("DELETE", "/users/only-keyboard/server")
 
 
 LONG = "ip-10-0-123-45.eu-central-1.compute.internal.a-very-long-domain-of-a-university.example.org"

@@ -97,6 +97,10 @@ async def own_hub(request, tmp_path_factory, cluster, fake_service):
     config = request.module.CONFIG
     async with rig.Hub(folder, service_url=fake_service.url, kubeconfig=kubeconfig, config=config) as hub:
         yield hub
+    # Servers outlive a hub that ends at once, and the cluster is that of all files.
+    for pod in cluster.list("pods", "jupyter"):
+        if "hub.jupyter.org/username" in (pod["metadata"].get("annotations") or {}):
+            cluster.delete("pods", "jupyter", pod["metadata"]["name"])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
