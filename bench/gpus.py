@@ -193,12 +193,12 @@ async def _answers(*, hung: int, well: int = 200) -> float:
     app.router.add_get("/metrics", answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    everywhere = "0.0.0.0"  # noqa: S104 # one socket for hundreds of loopback's addresses
-    site = web.TCPSite(runner, everywhere if sys.platform.startswith("linux") else "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
     addresses = {f"hung-{number}": f"127.9.{number // 200}.{number % 200 + 1}" for number in range(hung)}
     addresses |= {f"well-{number}": f"127.8.{number // 200}.{number % 200 + 1}" for number in range(well)}
+    port = 0
+    for address in addresses.values():
+        await web.TCPSite(runner, address, port).start()
+        port = runner.addresses[0][1]
     source = Exporter(
         "dcgm", finder=_Finder(addresses), port=port, path="/metrics", read=read_dcgm, pace=Pace(deadline=4)
     )
