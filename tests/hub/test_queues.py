@@ -328,11 +328,14 @@ async def test_the_form_tells_what_the_queues_have_left_and_takes_one(hub, until
     await until(lambda: is_ready(hub, "first"), seconds=60)
     person = await hub.log_in("chooser")
 
-    page = await person.form()
+    async def told():
+        page = await person.form()
+        return page if 'value="lab" selected data-help="0 of 1 GPU left; nobody waits."' in page else None
+
+    page = await until(told)
     status, _ = await person.submit(cpu="1", memory="1Gi", gpu="1", node="", queue="spare")
     await until(lambda: of("chooser"))
 
-    assert 'value="lab" selected data-help="0 of 1 GPU left; nobody waits."' in page
     assert 'value="spare" data-help="5 of 5 GPU left; nobody waits."' in page
     assert status == 302
     assert of("chooser")["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "spare"
