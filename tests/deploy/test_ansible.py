@@ -57,6 +57,15 @@ def test_what_handles_a_token_is_never_printed(root):
         assert not secret or task.get("no_log"), task["name"]
 
 
+def test_no_task_has_a_variable_of_its_own_that_another_task_keeps_a_result_in(root):
+    # A registered result, or a fact, comes before the variables of a task, also of a task in another file.
+    tasks = list(tasks_of(root))
+    kept = {task["register"] for task in tasks if "register" in task}
+    kept |= {name for task in tasks for name in task.get("ansible.builtin.set_fact") or ()}
+
+    assert kept & {name for task in tasks for name in task.get("vars") or ()} == set()
+
+
 def test_every_variable_of_the_role_has_a_default_and_a_description(root):
     role = root / "deploy/ansible/roles/moorage"
     defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
