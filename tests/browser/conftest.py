@@ -37,7 +37,7 @@ def _hub_fixtures():
 
 _hub = _hub_fixtures()
 cluster, fake_service, load_fixture = _hub.cluster, _hub.fake_service, _hub.load_fixture
-shared_hub, own_hub, hub = _hub.shared_hub, _hub.own_hub, _hub.hub
+shared_hub, own_hub, hub, begin = _hub.shared_hub, _hub.own_hub, _hub.hub, _hub.begin
 # Several runs share two cores, so how long a page takes says nothing.
 expect.set_options(timeout=20_000)
 

@@ -48,21 +48,6 @@ async def hub(standing):
     await standing.clear()
 
 
-@pytest.fixture
-def begin(hub, full_cluster, load):
-    """`await begin(name, options)`: a start that has its pod, so that who comes later is later in line, too."""
-
-    async def begin(name, options):
-        await hub.api("POST", f"/users/{name}")
-        status, answer = await hub.api("POST", f"/users/{name}/server", options)
-        assert status in (201, 202), answer
-        await load("moorage_test_rig").until(
-            lambda: load("moorage_test_pods").pod_of(full_cluster, name), what=hub.tail
-        )
-
-    return begin
-
-
 SHORT = {"resource": "nvidia.com/gpu", "short_by": 1}
 FULL = {
     "fits": False,

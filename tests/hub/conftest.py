@@ -111,6 +111,21 @@ async def hub(shared_hub, fake_service):
     fake_service.mode = "ok"
 
 
+@pytest.fixture
+def begin(hub, full_cluster):
+    """`await begin(name, options)`: a start that has its pod, so that who comes later is later in line, too. For files
+    that have a `full_cluster` of their own.
+    """
+
+    async def begin(name, options):
+        await hub.api("POST", f"/users/{name}")
+        status, answer = await hub.api("POST", f"/users/{name}/server", options)
+        assert status in (201, 202), answer
+        await rig.until(lambda: load("moorage_test_pods").pod_of(full_cluster, name), what=hub.tail)
+
+    return begin
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def person(hub, request):
     name = "p" + str(abs(hash(request.node.name)))[:8]

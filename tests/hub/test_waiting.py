@@ -257,21 +257,6 @@ async def stopped(hub, name):
     return not await server(hub, name)
 
 
-@pytest.fixture
-def begin(hub, full_cluster, load):
-    """`await begin(name, options)`: a start that has its pod, so that who comes later is later in line, too."""
-
-    async def begin(name, options):
-        await hub.api("POST", f"/users/{name}")
-        status, answer = await hub.api("POST", f"/users/{name}/server", options)
-        assert status in (201, 202), answer
-        await load("moorage_test_rig").until(
-            lambda: load("moorage_test_pods").pod_of(full_cluster, name), what=hub.tail
-        )
-
-    return begin
-
-
 @IN_THE_HUBS_LOOP
 async def test_ten_people_wait_for_one_gpu_and_get_it_in_turn_also_from_a_hub_that_was_killed(
     hub, begin, until, of, record
